@@ -1,0 +1,132 @@
+"""The seams: what may be swapped, and what every implementation must guarantee.
+
+Each Protocol is defined by one contract suite in tests/contracts, which runs over every implementation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Protocol
+
+import msgspec
+
+from logd.chunk import Envelope, Message
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from logd.query.tree import Node
+
+#: For each partition the position of the next message: everything below it is done.
+StreamPositions = Mapping[int, int]
+
+RAW_LOGS = "raw-logs"
+DEAD_LETTERS = "dead-letters"
+
+
+class Appended(msgspec.Struct, frozen=True):
+    """What became of an append: envelopes stored, and envelopes left out because their source had sent them before."""
+
+    stored: int
+    duplicates: int
+
+
+class Consumer(Protocol):
+    """One group's reader of one topic. Messages come in the order of their partition, each at least once."""
+
+    async def fetch(self, max_lines: int, wait_seconds: float) -> Sequence[Message]:
+        """The next messages: at least one unless none came within `wait_seconds`, and no more after `max_lines` lines
+        are reached. Fetching moves this reader on, and commits nothing."""
+        ...
+
+    async def commit(self, positions: StreamPositions) -> None:
+        """Everything below `positions` is done; a later reader of the group starts there. Never moves backwards."""
+        ...
+
+    def lag(self) -> int:
+        """Messages of the topic that this reader hasn't fetched yet."""
+        ...
+
+
+class Transport(Protocol):
+    """The durable queue between hosts and roles."""
+
+    async def append(self, topic: str, envelopes: Sequence[Envelope]) -> Appended:
+        """Stores all envelopes or none, durably (a power cut after the return loses nothing), in order, together.
+
+        An envelope whose `source-id` has already sent everything below its `end` is left out and counted duplicate.
+        Raises Conflict when one begins before, and ends after, what its source has sent; Unavailable when nothing can
+        be stored now."""
+        ...
+
+    async def consume(self, topic: str, group: str, start: StreamPositions | None = None) -> Consumer:
+        """A reader of `topic` for `group`, which is registered by this; from `start`, else from what the group has
+        committed, else from the oldest message."""
+        ...
+
+    async def status(self) -> dict[str, Any]:
+        """For people: messages and bytes held by topic, positions and lag by group."""
+        ...
+
+    async def close(self) -> None:
+        """Finishes the appends that are under way, then releases everything."""
+        ...
+
+
+class Batch(msgspec.Struct, frozen=True):
+    """Parsed lines on their way into an index. `table` has record.SCHEMA; `positions` are done once it is stored.
+    `own_ids` are the rows whose log_id a client chose: such an id is kept once within its day."""
+
+    table: pa.Table
+    positions: StreamPositions
+    own_ids: pa.Array | None = None
+
+
+class Search(msgspec.Struct, frozen=True, kw_only=True):
+    """A search. Times are Unix µs, `from_us` inclusive, `to_us` exclusive. A filter's values are alternatives.
+    `count_limit`: count hits exactly up to this many; None counts all, 0 doesn't count."""
+
+    query: Node | None = None
+    filters: Mapping[str, Sequence[str]] = {}
+    from_us: int | None = None
+    to_us: int | None = None
+    limit: int = 50
+    offset: int = 0
+    count_limit: int | None = 10_000
+
+
+class Found(msgspec.Struct, frozen=True):
+    """Hits, newest first and by log_id within a microsecond, as a table of record.SCHEMA; `total` is None when nobody
+    asked, and a lower bound when `exact` is false."""
+
+    table: pa.Table
+    total: int | None
+    exact: bool
+
+
+class Index(Protocol):
+    """Where lines are searched. A log_id that the index has in that day is never stored twice."""
+
+    def durable(self) -> StreamPositions | None:
+        """What would survive a crash now, if the index knows it; None leaves it to the transport's commits."""
+        ...
+
+    async def write(self, batch: Batch) -> int:
+        """Rows are searchable when this returns; gives the number left out as duplicates. Raises Unavailable."""
+        ...
+
+    async def flush(self) -> None:
+        """Everything written so far survives a crash when this returns."""
+        ...
+
+    async def search(self, search: Search) -> Found:
+        """The hits among all rows written before the call. Cancelling stops the work in the engine."""
+        ...
+
+    async def status(self) -> dict[str, Any]:
+        """For people: rows, bytes, segments or indices."""
+        ...
+
+    async def close(self) -> None:
+        """Flushes, then releases everything."""
+        ...
