@@ -1,15 +1,17 @@
 """The wire format of the transport: a chunk is a batch of lines of one source.
 
-    headers  (all text)                                       value: zstd of the body
-    logd-chunk: 1                                             body, layout "lines":   line \\n line \\n … [line]
-    source-id, offset, end, lines, positions, layout          body, layout "events":  positions  n × int64, little endian
-    content-type, content-encoding, service, host, source                             lengths    n × int32, little endian
-    observed, tags, fields, service-locked, remember                                  text       the n events, end to end
+    headers (all text)                                     value: zstd of the body
+    logd-chunk: 1                                          layout "lines":   line \\n line \\n … [line]
+    source-id, offset, end, lines, positions, layout       layout "events":  positions  n × int64, little endian
+    content-type, content-encoding                                           lengths    n × int32, little endian
+    service, host, source, tags, fields, service-locked                      text       the n events, end to end
+    observed, remember
 
 Invariants:
-* `source-id` is 16 hex digits and never changes for a source; `log_id` = source-id, "-", 12 hex digits of the position.
-* Positions in a chunk rise. With `positions: byte` a line's position is `offset` + the bytes before it in the body (what
-  a file's reader wants); with `positions: line` it is `offset` + its index (what an HTTP body wants). Events carry theirs.
+* `source-id` is 16 hex digits and never changes for a source; `log_id` is it, "-", 12 hex digits of the position.
+* Positions in a chunk rise. With `positions: byte` a line's position is `offset` + the bytes before it in the body
+  (what a file's reader wants); with `positions: line` it is `offset` + its index (what an HTTP body wants). Events
+  carry theirs.
 * `end` is the position at which the source's next chunk begins. A chunk without it is never sent twice, so nobody
   remembers its source. `remember` says for how many seconds a source must be remembered after its last chunk.
 * At most MAX_CHUNK_LINES lines and MAX_VALUE_BYTES compressed bytes. Unknown headers are ignored.

@@ -11,11 +11,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 import msgspec
 
 from logd.chunk import Envelope, Message
+from logd.query.tree import Everything, Node
 
 if TYPE_CHECKING:
     import pyarrow as pa
-
-    from logd.query.tree import Node
 
 #: For each partition the position of the next message: everything below it is done.
 StreamPositions = Mapping[int, int]
@@ -83,11 +82,10 @@ class Batch(msgspec.Struct, frozen=True):
 
 
 class Search(msgspec.Struct, frozen=True, kw_only=True):
-    """A search. Times are Unix µs, `from_us` inclusive, `to_us` exclusive. A filter's values are alternatives.
+    """A search. Times are Unix µs, `from_us` inclusive, `to_us` exclusive.
     `count_limit`: count hits exactly up to this many; None counts all, 0 doesn't count."""
 
-    query: Node | None = None
-    filters: Mapping[str, Sequence[str]] = {}
+    query: Node = Everything()
     from_us: int | None = None
     to_us: int | None = None
     limit: int = 50
