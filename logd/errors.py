@@ -40,6 +40,10 @@ class RecordRejected(LogdError):
     """A record can't be stored at all; it belongs in the topic dead-letters with this reason."""
 
 
+class NotFound(LogdError):
+    """What was asked for isn't there."""
+
+
 class Conflict(LogdError):
     """What is there already contradicts what was sent; sending it again won't help."""
 

@@ -1,6 +1,7 @@
 """One frozen struct per TOML table. The defaults here are those of logd.toml, which a test compares.
 
-Units are in the names. A value of the wrong type or outside its bounds, and an unknown key, are refused by load.py.
+Units are in the names. load.py refuses unknown keys, wrong types and values outside their bounds; what one
+value alone can't tell (a timezone's name, two limits that contradict each other) is in rules.py.
 """
 
 from __future__ import annotations
@@ -10,110 +11,115 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
-PositiveInt = Annotated[int, Meta(ge=1)]
-Count = Annotated[int, Meta(ge=0)]
-Seconds = Annotated[float, Meta(ge=0)]
+#: Numbers end where SQLite's and Arrow's 64-bit integers do.
+PositiveInt = Annotated[int, Meta(ge=1, le=2**63 - 1)]
+#: Threads and the like: more than this is a slip of the finger, and would be started.
+Few = Annotated[int, Meta(ge=0, le=1_024)]
+#: At most a year: timers and selectors don't take infinity.
+Seconds = Annotated[float, Meta(ge=0, le=366 * 86_400)]
+PositiveSeconds = Annotated[float, Meta(gt=0, le=366 * 86_400)]
+#: How far a record's time may be off: at most some 300 years, which still fits 64 bits in microseconds.
+Age = Annotated[int, Meta(ge=0, le=10_000_000_000)]
+#: DuckDB answers nothing useful with less than the lower bound.
+Memory = Annotated[int, Meta(ge=16 * 1024 * 1024, le=2**63 - 1)]
+Text = Annotated[str, Meta(min_length=1)]
 
 ROLES = ("agent", "processor", "api")
 #: Roles of the design that this version doesn't have; asking for one is refused by name.
 PLANNED_ROLES = ("alerter", "archiver")
 
 
-class Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """What every TOML table has in common: no surprises."""
-
-
-class Files(Table):
+class Files(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """`[[agent.files]]`: files to follow. Globs know `*`, `?`, `[…]` and `**`."""
 
-    paths: list[str]
-    exclude: list[str] = []
+    paths: Annotated[list[Text], Meta(min_length=1)]
+    exclude: list[Text] = []
     service: str = ""
-    tags: list[str] = []
+    tags: list[Text] = []
     fields: dict[str, Any] = {}
     read_from: Literal["beginning", "end"] = "beginning"
 
 
-class Agent(Table):
+class Agent(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """`[agent]`: follows files on this host. An empty `host` means the machine's name."""
 
     host: str = ""
     files: list[Files] = []
-    poll_seconds: Annotated[float, Meta(gt=0)] = 0.25
-    rescan_seconds: Annotated[float, Meta(gt=0)] = 1.0
+    poll_seconds: PositiveSeconds = 0.25
+    rescan_seconds: PositiveSeconds = 1.0
     partial_line_seconds: Seconds = 5.0
     batch_seconds: Seconds = 0.5
     max_open_files: PositiveInt = 512
 
 
-class Ingest(Table):
+class Ingest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """`[ingest]`: what is taken in, and how much at once. `max_age_seconds` 0 takes everything since 1970."""
 
     max_body_bytes: PositiveInt = 64 * 1024 * 1024
     max_line_bytes: Annotated[int, Meta(ge=1024, le=64 * 1024 * 1024)] = 1024 * 1024
     max_inflight_bytes: PositiveInt = 128 * 1024 * 1024
-    max_age_seconds: Count = 0
-    max_ahead_seconds: Count = 3600
-    idempotency_seconds: PositiveInt = 86_400
+    max_age_seconds: Age = 0
+    max_ahead_seconds: Age = 3600
+    idempotency_seconds: Annotated[int, Meta(ge=1, le=366 * 86_400)] = 86_400
 
 
-class Transport(Table):
+class Transport(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """`[transport]`: the durable queue."""
 
     type: Literal["sqlite"] = "sqlite"
 
 
-class Parse(Table):
+class Parse(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """`[parse]`: how lines become records. `timezone` is an IANA name, used for times that carry no zone."""
 
     timezone: str = "UTC"
     join_lines: PositiveInt = 16_000
     join_seconds: Seconds = 0.2
-    memory_bytes: PositiveInt = 512 * 1024 * 1024
+    memory_bytes: Memory = 512 * 1024 * 1024
 
 
-class Index(Table):
+class Index(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """`[index]`: where lines are searched. Recent rows stay in memory until one of the three limits is reached."""
 
     type: Literal["segments"] = "segments"
     flush_rows: PositiveInt = 256_000
     flush_bytes: PositiveInt = 64 * 1024 * 1024
-    flush_seconds: Annotated[float, Meta(gt=0)] = 60.0
+    flush_seconds: PositiveSeconds = 60.0
 
 
-class SearchLimits(Table):
-    """`[search]`: what one search may cost."""
+class SearchLimits(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """`[search]`: what one search may cost. `threads` 0 is one for every core."""
 
-    threads: Count = 0
-    memory_bytes: PositiveInt = 512 * 1024 * 1024
-    deadline_seconds: Annotated[float, Meta(gt=0)] = 30.0
-    concurrent: PositiveInt = 4
+    threads: Few = 0
+    memory_bytes: Memory = 512 * 1024 * 1024
+    deadline_seconds: PositiveSeconds = 30.0
+    concurrent: Annotated[int, Meta(ge=1, le=1_024)] = 4
 
 
-class Api(Table):
+class Api(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """`[api]`: the HTTP listener, `host:port`; port 0 takes a free one."""
 
     listen: str = "127.0.0.1:8080"
 
 
-class Server(Table):
+class Server(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """`[server]`: the process. After SIGTERM it has `drain_seconds` to finish what it holds."""
 
-    roles: list[str] = list(ROLES)
+    roles: list[str] = msgspec.field(default_factory=lambda: list(ROLES))
     drain_seconds: Seconds = 30.0
 
 
-class Log(Table):
+class Log(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """`[log]`: logd's own log, on standard error."""
 
     level: Literal["debug", "info", "warn", "error"] = "info"
     format: Literal["text", "json"] = "text"
 
 
-class Config(Table):
+class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """The whole file. A relative `data_dir` is relative to the working folder."""
 
-    data_dir: str = "logd-data"
+    data_dir: Text = "logd-data"
     server: Server = Server()
     agent: Agent = Agent()
     api: Api = Api()

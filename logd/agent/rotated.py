@@ -1,0 +1,71 @@
+"""Where a file went when it was renamed, and which files came and went between two looks at a path.
+
+When a path is rotated twice between two looks, the file in the middle was never seen under it. It is found by its name,
+which is the path's with a number or a date, and by not having been there before the rotation.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable, Iterator
+
+from logd.agent.discover import is_compressed_name
+
+_Identity = tuple[int, int, int]
+#: What rotation puts behind a name, or between it and its extension.
+_ROTATION = r"[-_.](?:\d{1,5}|\d{4}-?\d{2}-?\d{2}[-_T.:\d]*|\d{10,}|old|bak)"
+
+
+def find_inode(folder: str, key: tuple[int, int]) -> str | None:
+    """The path in `folder` of the file that is (device, inode) `key`."""
+    try:
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                if entry.inode() == key[1] and entry.is_file(follow_symlinks=False):
+                    found = entry.stat(follow_symlinks=False)
+                    if (found.st_dev, found.st_ino) == key:
+                        return entry.path
+    except OSError:
+        return None
+    return None
+
+
+class Siblings:
+    """Rotated files beside followed paths: those that were there at the last `remember`, and those that came since."""
+
+    def __init__(self) -> None:
+        self._folders: dict[str, tuple[int, dict[str, list[str]], set[_Identity]]] = {}
+
+    def remember(self, paths: Iterable[str]) -> None:
+        """Notes what is there beside `paths`, all that are followed. A folder that hasn't changed isn't listed."""
+        names: dict[str, list[str]] = {}
+        for path in paths:
+            folder, name = os.path.split(path)
+            names.setdefault(folder, []).append(name)
+        before, self._folders = self._folders, {}
+        for folder, followed in names.items():
+            try:
+                changed_ns = os.stat(folder).st_mtime_ns
+                known = before.get(folder)
+                if known is None or known[0] != changed_ns:
+                    listing = sorted(os.listdir(folder))
+                    known = (changed_ns, {}, set())
+                    for name in followed:
+                        known[2].update(identity for _, identity in _rotated(folder, name, listing))
+            except OSError:
+                continue
+            self._folders[folder] = known
+
+    def newcomers(self, path: str) -> list[str]:
+        """Rotated files of `path` that weren't there at the last `remember`. A rotation leaves a file's identity, size
+        and time as they are; an inode that was given to a new file comes with others."""
+        folder, name = os.path.split(path)
+        known = self._folders.get(folder)
+        if known is None:
+            return []
+        try:
+            listing = sorted(os.listdir(folder))
+        except OSError:
+            return []
+        return [found for found, identity in _rotated(folder, name, listing) if identity not in known[2]]

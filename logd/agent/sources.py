@@ -1,0 +1,107 @@
+"""Which source is this file, and if none that is remembered, what is the new one called?
+
+In memory are only the sources that have a file at the moment, or have changed; the others are asked for in the state.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from logd.agent.batches import Batch
+from logd.agent.identity import fingerprint, source_id
+from logd.agent.state import Source, State
+
+
+class Sources:
+    """The sources of a state, changed in memory first and stored by `commit`."""
+
+    def __init__(self, state: State, sources: Iterable[Source], host: str) -> None:
+        """`sources` are those of the state that aren't gone."""
+        self._state = state
+        self._host = host
+        self._live = {source.source_id: source for source in sources}
+        self._changed: dict[str, Source] = {}
+        #: By inode: those that the state doesn't have yet.
+        self._new: dict[int, list[Source]] = {}
+        self._dropped: list[str] = []
+
+    def live(self) -> list[Source]:
+        """Those that aren't gone, or have only just gone."""
+        return list(self._live.values())
+
+    def recognise(self, path: str, device: int, inode: int, prefix: bytes, size: int) -> Source | None:
+        """The source whose file this is: the same inode, the same beginning, and not shorter than what was
+        acknowledged. Another device number, as after a reboot, is forgiven when the fingerprint is full or the path is
+        the same."""
+        for source in self._by_inode(inode):
+            if source.ended or size < source.position or not source.fingerprint.matches(prefix):
+                continue
+            if source.device == device or source.fingerprint.full or source.path == path:
+                source.device, source.path, source.gone_us = device, path, None
+                self.change(source)
+                return source
+        return None
+
+    def begin(self, path: str, device: int, inode: int, prefix: bytes, position: int, now_us: int) -> Source:
+        """A new source, read from `position`: (device, inode) is a file not seen before, or was truncated. Ends the
+        sources that it was so far, and takes a generation that none of them had."""
+        first = fingerprint(prefix)
+        before = [source for source in self._by_inode(inode) if source.device == device]
+        for source in before:
+            if not source.ended:
+                self.end(source, now_us)
+        generation = 1 + max((source.generation for source in before), default=-1)
+        source = Source(
+            source_id=source_id(device, inode, first, now_us, generation, self._host),
+            source=path,
+            path=path,
+            device=device,
+            inode=inode,
+            generation=generation,
+            fingerprint=first,
+            position=position,
+        )
+        self._new.setdefault(inode, []).append(source)
+        self.change(source)
+        return source
+
+    def acknowledge(self, batch: Batch) -> None:
+        """Everything up to the batch's end is at its target."""
+        source = self._live.get(batch.source_id) or self._state.by_id(batch.source_id)
+        if source is not None and source.position < batch.end:
+            source.position = batch.end
+            self.change(source)
+
+    def end(self, source: Source, now_us: int) -> None:
+        """The source will have no more lines."""
+        source.ended, source.gone_us = True, now_us
+        self.change(source)
+
+    def lose(self, source: Source, now_us: int) -> None:
+        """There is no file for the source at the moment; it may come back."""
+        source.gone_us = now_us
+        self.change(source)
+
+    def drop_pending(self, source_id: str) -> None:
+        """The source's batches can't be sent again."""
+        self._dropped.append(source_id)
+
+    def change(self, source: Source) -> None:
+        """To be stored with the next commit."""
+        self._live[source.source_id] = self._changed[source.source_id] = source
+
+    def commit(self, pending: Iterable[Batch], entries: Iterable[bytes]) -> None:
+        """Stores what has changed, with `pending` and `entries`, durably. When it raises Unavailable, the next commit
+        will do it."""
+        self._state.commit(list(self._changed.values()), pending, self._dropped, entries)
+        for source in self._changed.values():
+            if source.gone_us is not None:
+                del self._live[source.source_id]
+        self._changed.clear()
+        self._new.clear()
+        self._dropped.clear()
+
+    def _by_inode(self, inode: int) -> list[Source]:
+        # What is in memory is newer than the state's.
+        stored = [self._live.get(source.source_id, source) for source in self._state.by_inode(inode)]
+        return stored + self._new.get(inode, [])

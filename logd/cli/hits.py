@@ -1,0 +1,68 @@
+"""How hits are printed."""
+
+from __future__ import annotations
+
+import json
+import re
+import unicodedata
+from collections.abc import Mapping
+from typing import Any
+
+#: What a terminal would obey instead of show: a log line may come from anybody.
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+_COLOURS = {"TRACE": "90", "DEBUG": "36", "INFO": "32", "WARN": "33", "ERROR": "31", "FATAL": "1;31"}
+_DIM = "2"
+_LEVEL_WIDTH = 5
+
+
+def as_line(record: Mapping[str, Any], colour: bool) -> str:
+    """`time LEVEL service host message`; the further lines of a message are indented."""
+
+    def painted(text: str, code: str | None) -> str:
+        return f"\x1b[{code}m{text}\x1b[0m" if colour and code and text else text
+
+    level = _text(record, "level") or "-"
+    head = (
+        painted(_text(record, "timestamp"), _DIM),
+        painted(level.ljust(_LEVEL_WIDTH), _COLOURS.get(level)),
+        _text(record, "service") or "-",
+        painted(_text(record, "host") or "-", _DIM),
+    )
+    return " ".join((*head, _text(record, "message").replace("\n", "\n    ")))
+
+
+def as_json(record: Mapping[str, Any]) -> str:
+    """The record in one line."""
+    return json.dumps(record, ensure_ascii=False, separators=(",", ":"))
+
+
+def summary(answer: Mapping[str, Any], offset: int) -> str:
+    """`50 of at least 10000 hits in 12 ms, more with --offset 50`."""
+    shown, total = len(answer["logs"]), answer.get("total_hits")
+    least = "at least " if answer.get("total_relation") == "gte" else ""
+    counted = f"{shown} of {least}{total}" if isinstance(total, int) else f"{shown}"
+    more = f", more with --offset {offset + shown}" if isinstance(total, int) and total > offset + shown else ""
+    return f"{counted} hits in {answer.get('took_ms', '?')} ms{more}"
+
+
+def printable(text: str) -> str:
+    """The text with its control characters spelled out, but for tabs and newlines."""
+    return _CONTROL.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+
+
+def with_caret(query: str, column: int) -> str:
+    """The query, and a caret under its 1-based `column`, wide characters counted as terminals show them."""
+    line = _CONTROL.sub(" ", query.replace("\n", " ").replace("\t", " "))
+    before = sum(_width(character) for character in line[: column - 1])
+    return f"  {line}\n  {' ' * before}^"
+
+
+def _width(character: str) -> int:
+    if unicodedata.combining(character):
+        return 0
+    return 2 if unicodedata.east_asian_width(character) in "WF" else 1
+
+
+def _text(record: Mapping[str, Any], name: str) -> str:
+    value = record.get(name)
+    return "" if value is None else printable(value if isinstance(value, str) else as_json(value))

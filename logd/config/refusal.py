@@ -1,0 +1,72 @@
+"""One sentence about a setting that won't do: its key, its value, who set it, and what was expected."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import msgspec
+from msgspec import inspect
+
+from logd.config.keys import KeyPath, dotted, expectation, names_beside, nearest, type_at, value_at
+from logd.errors import ConfigError
+
+#: Says who set a key: "in logd.toml", "in LOGD_API__LISTEN", "on the command line", "by default".
+Where = Callable[[KeyPath], str]
+
+_PLACE = re.compile(r"(?s)(?P<message>.*?)(?: - at `\$(?P<path>.*)`)?")
+_UNKNOWN = re.compile(r"(?s)Object contains unknown field `(?P<name>.*)`")
+_MISSING = re.compile(r"(?s)Object missing required field `(?P<name>.*)`")
+_PARTS = re.compile(r"\[(\d+)\]|\.?([^.\[]+)")
+#: A value is quoted up to here; the rest of a long one helps nobody.
+_QUOTED_CHARACTERS = 80
+
+
+def refused(path: KeyPath, value: object, where: Where, expected: str, reason: str = "") -> ConfigError:
+    """`api.listen is "8080" in logd.toml, expected host:port`; a reason comes before it, with a colon."""
+    said = f"{reason}: " if reason else ""
+    return ConfigError(f"{said}{dotted(path)} is {_quoted(value)} {where(path)}, expected {expected}")
+
+
+def unknown(path: KeyPath, value: object, where: Where) -> ConfigError:
+    """The refusal of a key that the schema doesn't have, with the one that was probably meant."""
+    if (whole := _list_around(path)) is not None:
+        return refused(path, value, where, f"{dotted(whole)} as a whole, in JSON or TOML")
+    near = nearest(path)
+    known = names_beside(path)
+    hint = f"did you mean {near}?" if near else f"known here are {', '.join(known)}" if known else "there is none here"
+    return refused(path, value, where, f"a key that exists: {hint}")
+
+
+def mistyped(error: msgspec.ValidationError, tree: Mapping[str, Any], where: Where) -> ConfigError:
+    """The refusal for what msgspec found in `tree`: an unknown key, a missing one, a wrong type, a value out of
+    bounds."""
+    found = _PLACE.fullmatch(str(error))
+    assert found is not None  # every text matches
+    path: KeyPath = tuple(int(index) if index else name for index, name in _PARTS.findall(found["path"] or ""))
+    if field := _UNKNOWN.fullmatch(found["message"]):
+        path = (*path, field["name"])
+        return unknown(path, value_at(tree, path), where)
+    if field := _MISSING.fullmatch(found["message"]):
+        missing = (*path, field["name"])
+        return ConfigError(f"{dotted(missing)} is missing {where(path)}, expected {_expected(missing)}")
+    return refused(path, value_at(tree, path), where, _expected(path))
+
+
+def _list_around(path: KeyPath) -> KeyPath | None:
+    # Overrides are names only and don't reach into lists, but people try `agent.files[0].service`.
+    names = [part.partition("[")[0] for part in path if isinstance(part, str)]
+    prefixes = (tuple(names[:end]) for end in range(1, len(names) + 1) if len(names) == len(path))
+    return next((prefix for prefix in prefixes if isinstance(type_at(prefix), inspect.ListType)), None)
+
+
+def _expected(path: KeyPath) -> str:
+    kind = type_at(path)
+    return expectation(kind) if kind is not None else "another value"
+
+
+def _quoted(value: object) -> str:
+    text = json.dumps(value, ensure_ascii=False, default=str)
+    return text if len(text) <= _QUOTED_CHARACTERS else text[:_QUOTED_CHARACTERS] + "…"

@@ -1,0 +1,81 @@
+"""What one value's type can't say: names that must exist, and settings that contradict each other."""
+
+from __future__ import annotations
+
+import difflib
+import zoneinfo
+from collections.abc import Iterator
+
+import msgspec
+
+from logd.config.address import parse_address
+from logd.config.keys import KeyPath
+from logd.config.schema import PLANNED_ROLES, ROLES, Config
+
+
+class Problem(msgspec.Struct, frozen=True):
+    """The value at `path` won't do. `expected` completes "expected …"; `reason` is said first, where there is one."""
+
+    path: KeyPath
+    expected: str
+    reason: str = ""
+
+
+def problems(config: Config) -> Iterator[Problem]:
+    """Everything that is wrong with a configuration whose types are right."""
+    yield from _roles(config)
+    yield from _paths(config)
+    yield from _limits(config)
+    try:
+        parse_address(config.api.listen)
+    except ValueError:
+        yield Problem(("api", "listen"), "host:port such as 127.0.0.1:8080 or [::1]:8080")
+    yield from _timezone(config.parse.timezone)
+
+
+def _roles(config: Config) -> Iterator[Problem]:
+    known = ", ".join(ROLES[:-1]) + f" or {ROLES[-1]}"
+    roles = config.server.roles
+    if not roles:
+        yield Problem(("server", "roles"), f"at least one of {known}")
+    for place, role in enumerate(roles):
+        path: KeyPath = ("server", "roles", place)
+        if role in PLANNED_ROLES:
+            yield Problem(path, known, f"role '{role}' does not exist yet in this version")
+        elif role not in ROLES:
+            yield Problem(path, known)
+        elif role in roles[:place]:
+            yield Problem(path, "every role once")
+    # One file may configure every host, so files without the role are fine, and so is an idle agent beside others.
+    if roles == ["agent"] and not config.agent.files:
+        yield Problem(("agent", "files"), "files to follow, as agent is the only role")
+
+
+def _paths(config: Config) -> Iterator[Problem]:
+    if "\0" in config.data_dir:
+        yield Problem(("data_dir",), "the path of a folder")
+    for group, files in enumerate(config.agent.files):
+        for name, patterns in (("paths", files.paths), ("exclude", files.exclude)):
+            for place, pattern in enumerate(patterns):
+                if "\0" in pattern:
+                    yield Problem(("agent", "files", group, name, place), "a path or glob")
+
+
+def _limits(config: Config) -> Iterator[Problem]:
+    ingest = config.ingest
+    if ingest.max_line_bytes > ingest.max_body_bytes:
+        yield Problem(("ingest", "max_line_bytes"), f"at most ingest.max_body_bytes, which is {ingest.max_body_bytes}")
+    if ingest.max_inflight_bytes < ingest.max_body_bytes:
+        # Else the largest body that is allowed would wait for ever.
+        yield Problem(
+            ("ingest", "max_inflight_bytes"), f"at least ingest.max_body_bytes, which is {ingest.max_body_bytes}"
+        )
+
+
+def _timezone(name: str) -> Iterator[Problem]:
+    try:
+        zoneinfo.ZoneInfo(name)
+    except (KeyError, ValueError, OSError):
+        # OSError: `America` is a folder of the database.
+        near = difflib.get_close_matches(name, zoneinfo.available_timezones(), n=1)
+        yield Problem(("parse", "timezone"), f"an IANA name such as {near[0] if near else 'Europe/Berlin'}")

@@ -1,0 +1,49 @@
+"""Answers and errors as JSON: `{"error": {"code", "message", "where"}}`."""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import orjson
+from aiohttp import web
+
+from logd.errors import BadRequest, NotFound, Unavailable
+
+log = logging.getLogger("logd.api")
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+def json_answer(value: Any, status: int = 200, headers: dict[str, str] | None = None) -> web.Response:
+    """`value` may hold orjson.Fragment."""
+    return web.Response(body=orjson.dumps(value), status=status, content_type="application/json", headers=headers)
+
+
+def error_answer(status: int, code: str, message: str, where: str = "", retry_after: float = 0.0) -> web.Response:
+    """`retry_after` seconds, when given, become the header Retry-After."""
+    headers = {"Retry-After": str(math.ceil(retry_after))} if retry_after else None
+    return json_answer({"error": {"code": code, "message": message, "where": where}}, status, headers)
+
+
+@web.middleware
+async def errors_as_json(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Every error that leaves a handler has the same shape; an unforeseen one is logged and tells nothing of itself."""
+    try:
+        return await handler(request)
+    except BadRequest as error:
+        return error_answer(error.status, error.code, str(error), error.where)
+    except NotFound as error:
+        return error_answer(404, "not_found", str(error))
+    except Unavailable as error:
+        return error_answer(429, "unavailable", str(error), "", error.retry_after_seconds)
+    except TimeoutError:
+        return error_answer(504, "deadline", "the answer was not ready within its deadline")
+    except web.HTTPException as error:
+        return error_answer(error.status, error.reason.lower().replace(" ", "_"), error.reason.lower(), request.path)
+    except (ConnectionError, OSError):
+        raise
+    except Exception:
+        log.exception("%s %s failed", request.method, request.path)
+        return error_answer(500, "internal", "something went wrong; the server's log has it")

@@ -1,0 +1,204 @@
+"""The last step of parsing: what the lines and their chunks say, as a table of record.SCHEMA."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import duckdb
+import msgspec
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from logd.chunk import POSITION_DIGITS, Chunk
+from logd.parse.lines import Ints, Lines
+from logd.record import SCHEMA
+
+NDJSON = "application/x-ndjson"
+UNPARSED = "unparsed"
+_TIME = pa.timestamp("us", tz="UTC")
+_HEX = np.frombuffer(b"0123456789abcdef", np.uint8)
+
+
+class Limits(msgspec.Struct, frozen=True):
+    """The accepted window around the observed time; `max_age_seconds` 0 reaches back to 1970."""
+
+    max_age_seconds: int = 0
+    max_ahead_seconds: int = 3600
+
+
+class Parsed(msgspec.Struct, frozen=True):
+    """`table` has record.SCHEMA. `own_ids` marks rows whose log_id a client chose, None when there is no such row.
+    The counts are of lines."""
+
+    table: pa.Table
+    own_ids: pa.Array | None
+    unparsed: int
+    mended: int
+    out_of_window: int
+
+    def joined(self, other: Parsed) -> Parsed:
+        """These records, then the other's."""
+        own_ids = None
+        if self.own_ids is not None or other.own_ids is not None:
+            own_ids = pa.concat_arrays([_mask(self), _mask(other)])
+        return Parsed(
+            pa.concat_tables([self.table, other.table]),
+            own_ids,
+            self.unparsed + other.unparsed,
+            self.mended + other.mended,
+            self.out_of_window + other.out_of_window,
+        )
+
+
+def assemble(
+    fields: pa.Table,
+    chunks: Sequence[Chunk],
+    lines: Lines,
+    taken_us: Sequence[int],
+    unparsed: np.ndarray[Any, np.dtype[np.bool_]],
+    limits: Limits,
+    sql: duckdb.DuckDBPyConnection,
+) -> Parsed:
+    """`fields` has a row for each line, in order, with i, time, level and message, and what JSON lines have besides."""
+    of_line = pa.array(lines.chunk)
+    given = _Given(fields)
+    metadata = given.text("metadata")
+    observed = np.array([chunk.observed_us for chunk in chunks], np.int64)[lines.chunk]
+    time, outside = _accepted(fields["time"].combine_chunks(), observed, limits)
+    late = int(outside.sum())
+    if late:
+        metadata = _with_original(metadata, given, fields, pa.array(outside))
+    if any(chunk.fields for chunk in chunks):
+        metadata = _with_fields(metadata, chunks, of_line, sql)
+    log_ids = _log_ids(chunks, lines)
+    own = given.text("log_id")
+    own_ids = own.is_valid() if own.null_count < len(own) else None
+    locked = np.array([chunk.service_locked for chunk in chunks], bool)[lines.chunk]
+    columns = {
+        "log_id": log_ids if own_ids is None else pc.coalesce(own, log_ids),
+        "timestamp": pa.array(time).cast(_TIME),
+        "ingested_at": pa.array(np.asarray(taken_us, np.int64)[lines.chunk]).cast(_TIME),
+        "level": given.text("level").dictionary_encode(),
+        "service": _named(given.text("service"), [chunk.service for chunk in chunks], of_line, locked),
+        "host": _named(given.text("host"), [chunk.host for chunk in chunks], of_line, None),
+        "source": _of_chunk([chunk.source for chunk in chunks], of_line),
+        "tags": _tags(given, chunks, of_line, unparsed, sql),
+        "trace_id": given.text("trace_id"),
+        "message": given.text("message"),
+        "metadata": metadata,
+    }
+    table = pa.table([columns[name] for name in SCHEMA.names], schema=SCHEMA)
+    return Parsed(table, own_ids, int(unparsed.sum()), lines.mended, late)
+
+
+class _Given:
+    """The fields by name; a column that no line has is all null."""
+
+    def __init__(self, fields: pa.Table) -> None:
+        self._fields = fields
+
+    def text(self, name: str) -> pa.StringArray:
+        if name not in self._fields.column_names:
+            return pa.nulls(len(self._fields), pa.string())
+        return self._fields[name].combine_chunks().cast(pa.string())
+
+    def lists(self, name: str) -> pa.ListArray:
+        if name not in self._fields.column_names:
+            return pa.nulls(len(self._fields), pa.list_(pa.string()))
+        return self._fields[name].combine_chunks().cast(pa.list_(pa.string()))
+
+
+def _accepted(time: pa.Array, observed: Ints, limits: Limits) -> tuple[Ints, np.ndarray[Any, np.dtype[np.bool_]]]:
+    """Times in µs, the observed one where there is none or it is outside the accepted window; and where that is."""
+    seen = time.is_valid().to_numpy(zero_copy_only=False)
+    micros = time.cast(_TIME).cast(pa.int64()).fill_null(0).to_numpy(zero_copy_only=False)
+    floor = observed - limits.max_age_seconds * 1_000_000 if limits.max_age_seconds else np.zeros(1, np.int64)
+    outside = seen & ((micros > observed + limits.max_ahead_seconds * 1_000_000) | (micros < floor))
+    return np.where(seen & ~outside, micros, observed), outside
+
+
+def _with_original(metadata: pa.Array, given: _Given, fields: pa.Table, outside: pa.Array) -> pa.Array:
+    """The time that wasn't accepted, as it was written, under `original_timestamp`. A text that is a time has nothing
+    to escape."""
+    seen = pc.strftime(fields["time"].combine_chunks(), format="%Y-%m-%dT%H:%M:%SZ")
+    original = pc.coalesce(given.text("time_text"), seen)
+    rest = pc.coalesce(pc.binary_join_element_wise(",", pc.utf8_slice_codeunits(metadata, 1), ""), pa.scalar("}"))
+    member = pc.binary_join_element_wise('{"original_timestamp":"', original, '"', rest, "")
+    return pc.if_else(outside, member, metadata)
+
+
+def _with_fields(
+    metadata: pa.Array, chunks: Sequence[Chunk], of_line: pa.Array, sql: duckdb.DuckDBPyConnection
+) -> pa.Array:
+    """The agent's fields beside the line's own, which win."""
+    added = pa.array([msgspec.json.encode(chunk.fields).decode() if chunk.fields else None for chunk in chunks])
+    table = pa.table({"own": metadata, "added": added.cast(pa.string()).take(of_line)})
+    query = """SELECT CASE WHEN added IS NULL THEN own WHEN own IS NULL THEN added
+      WHEN list_has_any(json_keys(own), json_keys(added)) THEN json_merge_patch(added, own)
+      ELSE own[:-2] || ',' || added[2:] END AS metadata FROM assembled"""
+    return _run(sql, query, table)["metadata"].combine_chunks().cast(pa.string())
+
+
+def _tags(
+    given: _Given,
+    chunks: Sequence[Chunk],
+    of_line: pa.Array,
+    unparsed: np.ndarray[Any, np.dtype[np.bool_]],
+    sql: duckdb.DuckDBPyConnection,
+) -> pa.Array:
+    own = given.lists("tags")
+    of_chunk = pa.array([list(chunk.tags) or None for chunk in chunks], pa.list_(pa.string())).take(of_line)
+    if own.null_count == len(own) and not unparsed.any():
+        return of_chunk
+    table = pa.table({"own": own, "of_chunk": of_chunk, "unparsed": pa.array(unparsed)})
+    query = f"""SELECT nullif(list_filter(list_concat(coalesce(of_chunk, []), coalesce(own, []),
+      CASE WHEN unparsed THEN ['{UNPARSED}'] ELSE [] END), tag -> tag IS NOT NULL), []) AS tags FROM assembled"""
+    return _run(sql, query, table)["tags"].combine_chunks().cast(pa.list_(pa.string()))
+
+
+def _run(sql: duckdb.DuckDBPyConnection, query: str, table: pa.Table) -> pa.Table:
+    sql.register("assembled", table)
+    try:
+        return sql.sql(query).to_arrow_table()
+    finally:
+        sql.unregister("assembled")
+
+
+def _of_chunk(values: Sequence[str], of_line: pa.Array) -> pa.DictionaryArray:
+    encoded = pa.array(values, pa.string()).dictionary_encode()
+    return pa.DictionaryArray.from_arrays(encoded.indices.take(of_line), encoded.dictionary)
+
+
+def _named(
+    own: pa.StringArray,
+    values: Sequence[str],
+    of_line: pa.Array,
+    locked: np.ndarray[Any, np.dtype[np.bool_]] | None,
+) -> pa.DictionaryArray:
+    """The line's own value, else its chunk's, which wins where it is locked."""
+    if own.null_count == len(own):
+        return _of_chunk(values, of_line)
+    if locked is not None and locked.any():
+        own = pc.if_else(pa.array(locked), pa.scalar(None, pa.string()), own)
+    if own.null_count:
+        own = pc.coalesce(own, pa.array(values, pa.string()).take(of_line))
+    return own.dictionary_encode()
+
+
+def _log_ids(chunks: Sequence[Chunk], lines: Lines) -> pa.StringArray:
+    """chunk.log_id for every line: a matrix of characters, so that no line costs a Python call."""
+    sources = np.frombuffer("".join(chunk.source_id for chunk in chunks).encode(), "S16")
+    width = 16 + 1 + POSITION_DIGITS
+    text = np.empty((len(lines), width), np.uint8)
+    text[:, :16] = sources[lines.chunk].view(np.uint8).reshape(-1, 16)
+    text[:, 16] = ord("-")
+    for place in range(POSITION_DIGITS):
+        text[:, width - 1 - place] = _HEX[(lines.position >> (4 * place)) & 15]
+    offsets = np.arange(0, width * (len(lines) + 1), width, dtype=np.int32)
+    return pa.StringArray.from_buffers(len(lines), pa.py_buffer(offsets), pa.py_buffer(text.tobytes()))
+
+
+def _mask(parsed: Parsed) -> pa.BooleanArray:
+    return pa.array(np.zeros(len(parsed.table), bool)) if parsed.own_ids is None else parsed.own_ids

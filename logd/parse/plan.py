@@ -1,0 +1,153 @@
+"""Lines into records: the vectorised plan that every role runs over joined chunks.
+
+    chunks ─ join ─┬─ lines that begin with "{" ── fields ── metadata ──┬─ assemble ── Arrow table of record.SCHEMA
+                   │            └ what DuckDB can't read: mend ─ again ─┤
+                   └─ other lines, and what couldn't be mended ── text ─┘
+
+Per line there is only native code; Python runs per batch, per chunk, and per broken line. A Parser remembers the key
+names that it has met, which keeps its queries small: that changes its speed, never its answers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import duckdb
+import msgspec
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from logd.chunk import Chunk, Positions
+from logd.parse import json, level, text, timestamp
+from logd.parse.columns import NDJSON, Limits, Parsed, assemble
+from logd.parse.lines import Lines, join
+from logd.parse.mend import mend
+from logd.record import SCHEMA
+
+_TIME = pa.timestamp("us", tz="UTC")
+_BRACE = ord("{")
+
+
+class _Fields(msgspec.Struct, frozen=True):
+    """The parsed fields of JSON lines, and the rows (of the same shape as was put in) that are no JSON object."""
+
+    table: pa.Table
+    broken: pa.Table
+
+
+class Parser:
+    """Not thread-safe: one for each thread that parses. Owns a DuckDB instance, apart from the search's."""
+
+    def __init__(
+        self, timezone: str = "UTC", limits: Limits | None = None, memory_bytes: int = 512 * 1024 * 1024
+    ) -> None:
+        self._limits = limits or Limits()
+        self._names = json.USUAL
+        self._sql = duckdb.connect(config={"threads": 1, "memory_limit": f"{memory_bytes}B"})
+        self._sql.execute(f"SET TimeZone = '{timezone}'")
+        for macro in (*timestamp.MACROS, *level.MACROS):
+            self._sql.execute(macro)
+
+    def close(self) -> None:
+        """Gives the instance's memory back."""
+        self._sql.close()
+
+    def parse(self, chunks: Sequence[Chunk], taken_us: Sequence[int]) -> Parsed:
+        """A record for each line of the chunks, in order; `taken_us[i]` is when the transport took chunk i.
+
+        The same chunks give the same records, always. Raises Corrupt when a chunk can't be read."""
+        if not chunks:
+            return Parsed(SCHEMA.empty_table(), None, 0, 0, 0)
+        lines = join(chunks)
+        rows = _rows(chunks, lines)
+        is_json = _begins_with_brace(lines)
+        parts = []
+        other = rows.filter(pc.invert(is_json)) if not _all(is_json) else rows.slice(0, 0)
+        broken = rows.slice(0, 0)
+        if _any(is_json):
+            fields = self._json(rows if len(other) == 0 else rows.filter(is_json))
+            parts.append(fields.table)
+            broken = fields.broken
+        if len(other) or len(broken):
+            parts.append(self._run(text.query("src"), pa.concat_tables([other, broken])))
+        table = parts[0] if len(parts) == 1 else pa.concat_tables(parts, promote_options="default").sort_by("i")
+        ndjson = [chunk.content_type == NDJSON for chunk in chunks]
+        unparsed = np.zeros(len(lines), bool)
+        if len(other) and any(ndjson):
+            unparsed[other["i"]] = np.asarray(ndjson)[lines.chunk[other["i"]]]
+        unparsed[broken["i"]] = True
+        return assemble(table, chunks, lines, taken_us, unparsed, self._limits, self._sql)
+
+    def _json(self, rows: pa.Table) -> _Fields:
+        fields = self._fields(rows)
+        to_mend = fields["mend"].combine_chunks()
+        if not _any(to_mend):
+            return _Fields(fields, rows.slice(0, 0))
+        suspects = rows.filter(to_mend)
+        mended = pa.array([mend(line) for line in suspects["line"].to_pylist()], pa.string())
+        good = mended.is_valid()
+        repaired = suspects.set_column(suspects.schema.get_field_index("line"), "line", mended).filter(good)
+        parts = [fields.filter(pc.invert(to_mend))]
+        if len(repaired):
+            parts.append(self._fields(repaired))
+        return _Fields(pa.concat_tables(parts).sort_by("i"), suspects.filter(pc.invert(good)))
+
+    def _fields(self, rows: pa.Table) -> pa.Table:
+        fields = self._run(json.fields_query("src", self._names), rows)
+        keys = fields["keys"].combine_chunks()
+        if keys.null_count == len(keys):
+            return fields
+        met = set(pc.unique(pc.list_flatten(keys)).to_pylist()) & json.KNOWN
+        if not met <= self._names:
+            self._names |= met
+            return self._fields(rows)
+        more = keys.is_valid()
+        rest = fields.append_column("line", rows["line"]).filter(more)
+        merged = self._run(json.metadata_query("src"), rest.select(json.METADATA_INPUT))
+        for name in ("mend", "trace_id", "metadata"):
+            column = pc.replace_with_mask(fields[name].combine_chunks(), more, merged[name].combine_chunks())
+            fields = fields.set_column(fields.schema.get_field_index(name), name, column)
+        return fields
+
+    def _run(self, query: str, source: pa.Table) -> pa.Table:
+        self._sql.register("src", source)
+        try:
+            return self._sql.sql(query).to_arrow_table()
+        finally:
+            self._sql.unregister("src")
+
+
+def _rows(chunks: Sequence[Chunk], lines: Lines) -> pa.Table:
+    of_line = pa.array(lines.chunk)
+    observed = pa.array([chunk.observed_us for chunk in chunks], pa.int64()).cast(_TIME)
+    takes_ids = pa.array([chunk.positions is Positions.LINE for chunk in chunks], pa.bool_())
+    return pa.table(
+        {
+            "i": pa.array(np.arange(len(lines))),
+            "line": lines.text,
+            "observed": observed.take(of_line),
+            "takes_ids": takes_ids.take(of_line),
+        }
+    )
+
+
+def _begins_with_brace(lines: Lines) -> pa.BooleanArray:
+    """Lines whose first character, white space aside, is an opening brace: JSON, or meant to be."""
+    _, offsets, data = lines.text.buffers()
+    starts = np.frombuffer(offsets, np.int32)[:-1]
+    content = np.frombuffer(data, np.uint8)
+    first = content[np.minimum(starts, max(len(content) - 1, 0))] if len(content) else np.zeros(len(starts), np.uint8)
+    plain = first == _BRACE
+    blank = (first == 32) | (first == 9)
+    if not blank.any():
+        return pa.array(plain)
+    return pc.starts_with(pc.utf8_ltrim(lines.text, " \t"), "{")
+
+
+def _any(mask: pa.BooleanArray) -> bool:
+    return bool(pc.any(mask).as_py())
+
+
+def _all(mask: pa.BooleanArray) -> bool:
+    return bool(pc.all(mask).as_py())

@@ -1,0 +1,60 @@
+"""The api role: the HTTP listener, from bind to the last answer."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import logging
+from collections.abc import Mapping
+
+from aiohttp import web
+
+from logd.config.address import parse_address
+from logd.config.schema import Config
+from logd.errors import ConfigError
+from logd.http.app import Ready, StatusOf, make_app
+from logd.seams import Index, Transport
+
+log = logging.getLogger("logd.api")
+
+
+class Api:
+    """`start` binds and serves; `run` waits for `stop`, then lets the requests under way finish."""
+
+    def __init__(
+        self, config: Config, transport: Transport, index: Index, parts: Mapping[str, StatusOf], ready: Ready
+    ) -> None:
+        self._config = config
+        app = make_app(config, transport, index, parts, ready)
+        # Bodies are decompressed by ingest, within its bounds; the deadline of a stop is the server's, not aiohttp's.
+        self._runner = web.AppRunner(
+            app,
+            auto_decompress=False,
+            access_log=None,
+            handle_signals=False,
+            handler_cancellation=True,
+            shutdown_timeout=config.server.drain_seconds,
+            max_field_size=65_536,
+            max_line_size=131_072,
+        )
+
+    async def start(self) -> str:
+        """Gives the address, `http://host:port`. Raises ConfigError when it can't be bound."""
+        host, port = parse_address(self._config.api.listen)
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, host, port, backlog=1024)
+        try:
+            await site.start()
+        except OSError as error:
+            await self._runner.cleanup()
+            reason = "the port is in use" if error.errno == errno.EADDRINUSE else error.strerror
+            raise ConfigError(f"api.listen {self._config.api.listen!r} can't be bound: {reason}") from error
+        bound_host, bound_port = self._runner.addresses[0][:2]
+        return f"http://[{bound_host}]:{bound_port}" if ":" in bound_host else f"http://{bound_host}:{bound_port}"
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Serves until `stop`."""
+        try:
+            await stop.wait()
+        finally:
+            await self._runner.cleanup()

@@ -1,0 +1,185 @@
+"""The processor: from the transport, through the parser, into the index.
+
+    transport ── fetch: up to join_lines or join_seconds ── parse (a thread of its own) ── index.write ── commit
+
+One batch is parsed while the next is fetched. Positions travel with the batch: the group's position moves only to what
+the index says is durable. What can't be parsed at all becomes a dead letter before its position is passed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+import msgspec
+
+from logd.chunk import Message, from_message
+from logd.config.schema import Config
+from logd.deadletters import dead_letter
+from logd.errors import Corrupt, Unavailable
+from logd.flow.channel import Channel
+from logd.parse.columns import Limits, Parsed
+from logd.parse.plan import Parser
+from logd.seams import DEAD_LETTERS, RAW_LOGS, Batch, Consumer, Index, StreamPositions, Transport
+from logd.telemetry import metrics
+
+log = logging.getLogger("logd.processor")
+GROUP = "processor"
+#: How often an idle fetch looks whether it should stop.
+_IDLE_SECONDS = 0.25
+#: Between tries while the index or the transport can't take more: doubling from the first to the second.
+_RETRY_SECONDS = (0.5, 15.0)
+T = TypeVar("T")
+
+
+class Refused(msgspec.Struct, frozen=True):
+    """A message that can't be parsed, and why."""
+
+    message: Message
+    reason: str
+
+
+class Processor:
+    """One consumer of the stream, with its parser."""
+
+    def __init__(self, config: Config, transport: Transport, index: Index) -> None:
+        self._config = config
+        self._transport = transport
+        self._index = index
+        self._thread = ThreadPoolExecutor(1, "processor.parse")
+        self._channel: Channel[Sequence[Message]] = Channel(1)
+        self._consumer: Consumer | None = None
+
+    def lag(self) -> int:
+        """Messages not fetched yet."""
+        return self._consumer.lag() if self._consumer else 0
+
+    def status(self) -> dict[str, object]:
+        """Lag in messages, and the fill and blocked time of the queue before the parser."""
+        return {
+            "lag_messages": self.lag(),
+            "queue": {
+                "held": len(self._channel),
+                "capacity": self._channel.capacity,
+                "blocked_seconds": round(self._channel.blocked_seconds, 3),
+            },
+        }
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Runs until `stop`, then finishes what was fetched and flushes the index."""
+        consumer = await self._transport.consume(RAW_LOGS, GROUP, self._index.durable() or None)
+        self._consumer = consumer
+        parse = self._config.parse
+        limits = Limits(self._config.ingest.max_age_seconds, self._config.ingest.max_ahead_seconds)
+        parser = await self._in_thread(lambda: Parser(parse.timezone, limits, parse.memory_bytes))
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._fetch(consumer, stop), name="processor.fetch")
+                tasks.create_task(self._write(parser, consumer), name="processor.write")
+        finally:
+            await self._in_thread(parser.close)
+            await asyncio.to_thread(self._thread.shutdown)
+        await self._index.flush()
+        await self._commit(consumer, {})
+
+    async def _fetch(self, consumer: Consumer, stop: asyncio.Event) -> None:
+        """Joins what comes within join_seconds, so that small chunks share one parse."""
+        limit = self._config.parse.join_lines
+        try:
+            while not stop.is_set():
+                messages = list(await consumer.fetch(limit, _IDLE_SECONDS))
+                if not messages:
+                    continue
+                deadline = time.monotonic() + self._config.parse.join_seconds
+                while (lines := _lines(messages)) < limit and (wait := deadline - time.monotonic()) > 0:
+                    messages.extend(await consumer.fetch(limit - lines, wait))
+                metrics.PROCESSOR_LAG.set(consumer.lag())
+                await self._channel.put(messages)
+        finally:
+            await self._channel.close()
+
+    async def _write(self, parser: Parser, consumer: Consumer) -> None:
+        committed: StreamPositions = {}
+        async for messages in self._channel:
+            started = time.perf_counter()
+            parsed, refused = await self._in_thread(lambda messages=messages: parse_messages(parser, messages))
+            metrics.PARSE_SECONDS.inc(time.perf_counter() - started)
+            await self._bury(refused)
+            positions = {message.partition: message.position + 1 for message in messages}
+            batch = Batch(parsed.table, positions, parsed.own_ids)
+            await _until_available("the index", lambda batch=batch: self._index.write(batch))
+            _count(parsed)
+            committed = await self._commit(consumer, committed, positions)
+
+    async def _commit(
+        self, consumer: Consumer, committed: StreamPositions, written: StreamPositions | None = None
+    ) -> StreamPositions:
+        """Moves the group to what is durable: as far as the index says, or, if it leaves that to us, as was written."""
+        durable = self._index.durable()
+        if durable is None:
+            durable = written or {}
+        if durable and durable != committed:
+            await _until_available("the transport", lambda: consumer.commit(durable))
+        return durable
+
+    async def _bury(self, refused: Sequence[Refused]) -> None:
+        if not refused:
+            return
+        letters = [dead_letter(one.message, one.reason) for one in refused]
+        await _until_available("the transport", lambda: self._transport.append(DEAD_LETTERS, letters))
+        metrics.DEAD_LETTERS.labels("unreadable").inc(len(letters))
+        log.error("%d messages went to dead-letters, the first at %d: %s", *_first(refused))
+
+    async def _in_thread(self, function: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, function)
+
+
+def parse_messages(parser: Parser, messages: Sequence[Message]) -> tuple[Parsed, Sequence[Refused]]:
+    """The records of the messages; those that can't be parsed are refused, one by one, and harm no other."""
+    try:
+        return _parse(parser, messages), ()
+    except Exception as error:
+        if len(messages) == 1:
+            if not isinstance(error, Corrupt):
+                log.exception("the parser failed on message %d", messages[0].position)
+            return _parse(parser, ()), (Refused(messages[0], str(error)),)
+    half = len(messages) // 2
+    left, left_refused = parse_messages(parser, messages[:half])
+    right, right_refused = parse_messages(parser, messages[half:])
+    return left.joined(right), (*left_refused, *right_refused)
+
+
+def _parse(parser: Parser, messages: Sequence[Message]) -> Parsed:
+    return parser.parse([from_message(message) for message in messages], [message.timestamp_us for message in messages])
+
+
+def _lines(messages: Sequence[Message]) -> int:
+    return sum(int(message.headers.get("lines", 1)) for message in messages)
+
+
+def _first(refused: Sequence[Refused]) -> tuple[int, int, str]:
+    return len(refused), refused[0].message.position, refused[0].reason
+
+
+def _count(parsed: Parsed) -> None:
+    metrics.PARSE_LINES.inc(len(parsed.table))
+    metrics.PARSE_UNPARSED.inc(parsed.unparsed)
+    metrics.PARSE_MENDED.inc(parsed.mended)
+    metrics.PARSE_OUT_OF_WINDOW.labels("time_not_accepted").inc(parsed.out_of_window)
+
+
+async def _until_available(what: str, call: Callable[[], Awaitable[T]]) -> T:
+    """Calls until it isn't Unavailable: the stream waits meanwhile, which is the backpressure."""
+    wait, longest = _RETRY_SECONDS
+    while True:
+        try:
+            return await call()
+        except Unavailable as error:
+            log.warning("%s is unavailable, trying again in %.1f s: %s", what, wait, error)
+            await asyncio.sleep(wait * random.uniform(0.5, 1.0))
+            wait = min(2 * wait, longest)

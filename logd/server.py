@@ -1,0 +1,186 @@
+"""The one process: its roles as tasks, from the lock on its data folder to the exit code.
+
+SIGTERM or SIGINT   sets `stop`, which only the head of each pipeline looks at; the rest ends because its input did
+a second one, or `server.drain_seconds` later: the tasks are cancelled; what is not stored is in the transport
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import fcntl
+import logging
+import os
+import signal
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from pathlib import Path
+
+import uvloop
+
+from logd.config.schema import Config
+from logd.errors import ConfigError
+from logd.roles import wiring
+from logd.seams import Index, Transport
+from logd.telemetry.logging import set_up_logging
+
+log = logging.getLogger("logd.server")
+EXIT_OK, EXIT_FAILED, EXIT_ABORTED = 0, 1, 3
+
+
+def run(config: Config) -> int:
+    """Runs the process until a signal ends it; its exit code. Raises ConfigError before anything has started."""
+    set_up_logging(config.log)
+    return uvloop.run(_serve(config))
+
+
+async def _serve(config: Config) -> int:
+    signals = _Signals()
+    async with contextlib.AsyncExitStack() as stack:
+        stack.enter_context(signals.caught())
+        stack.enter_context(_locked(Path(config.data_dir)))
+        transport = await stack.enter_async_context(_closing(await wiring.open_transport(config)))
+        index = None
+        if {"processor", "api"} & set(config.server.roles):
+            index = await stack.enter_async_context(_closing(await wiring.open_index(config)))
+        started = time.monotonic()
+        try:
+            await _run_roles(config, transport, index, signals)
+        except ExceptionGroup as failures:
+            return _exit_code(failures)
+        log.info("stopped after %.1f s", time.monotonic() - started)
+    return EXIT_OK
+
+
+def _exit_code(failures: ExceptionGroup) -> int:
+    """Raises the ConfigError among the failures, if there is one: main() says it in one sentence."""
+    wrong, _ = failures.split(ConfigError)
+    while wrong is not None:
+        first = wrong.exceptions[0]
+        if isinstance(first, ConfigError):
+            raise first
+        assert isinstance(first, ExceptionGroup)
+        wrong = first
+    if failures.split(_Abort)[1] is None:
+        log.error("aborted; what was accepted but not yet indexed is in the transport and will be read again")
+        return EXIT_ABORTED
+    return EXIT_FAILED
+
+
+async def _run_roles(config: Config, transport: Transport, index: Index | None, signals: _Signals) -> None:
+    stop = signals.stop
+    parts: dict[str, Callable[[], dict[str, object]]] = {}
+    async with asyncio.TaskGroup() as tasks:
+        roles: list[asyncio.Task[None]] = []
+
+        def start(name: str, role: Awaitable[None]) -> None:
+            roles.append(tasks.create_task(_named(name, role, stop), name=name))
+
+        if "processor" in config.server.roles and index is not None:
+            from logd.roles.processor import Processor
+
+            processor = Processor(config, transport, index)
+            parts["processor"] = processor.status
+            start("processor", processor.run(stop))
+        if "agent" in config.server.roles:
+            from logd.roles.agent import AgentRole
+
+            agent = AgentRole(config, transport)
+            parts["agent"] = agent.status
+            start("agent", agent.run(stop))
+        if "api" in config.server.roles and index is not None:
+            from logd.roles.api import Api
+
+            api = Api(config, transport, index, parts, lambda: _ready(stop))
+            address = await api.start()
+            start("api", api.run(stop))
+            print(f"logd listens on {address}", flush=True)
+            print(f"  try: curl '{address}/api/v1/logs/search?limit=5'", flush=True)
+        watch = tasks.create_task(signals.watch(config.server.drain_seconds), name="server.signals")
+        await asyncio.wait(roles)
+        watch.cancel()
+
+
+async def _named(name: str, role: Awaitable[None], stop: asyncio.Event) -> None:
+    """A role that ends before the stop ends the others too."""
+    try:
+        await role
+        if stop.is_set():
+            log.info("%s has stopped", name)
+    except Exception:
+        log.exception("%s failed", name)
+        raise
+    finally:
+        stop.set()
+
+
+async def _ready(stop: asyncio.Event) -> str:
+    return "the process is stopping" if stop.is_set() else ""
+
+
+class _Abort(Exception):
+    """The drain is over, by a second signal or its deadline."""
+
+
+class _Signals:
+    """SIGTERM and SIGINT: the first sets `stop`, the second aborts."""
+
+    def __init__(self) -> None:
+        self.stop = asyncio.Event()
+        self._second = asyncio.Event()
+
+    @contextlib.contextmanager
+    def caught(self) -> Iterator[None]:
+        """Within this, the two signals come here."""
+        loop = asyncio.get_running_loop()
+        caught = (signal.SIGTERM, signal.SIGINT)
+        for number in caught:
+            loop.add_signal_handler(number, self._receive, number)
+        try:
+            yield
+        finally:
+            for number in caught:
+                loop.remove_signal_handler(number)
+
+    def _receive(self, number: int) -> None:
+        if self.stop.is_set():
+            self._second.set()
+        else:
+            log.info("%s: draining", signal.Signals(number).name)
+            self.stop.set()
+
+    async def watch(self, drain_seconds: float) -> None:
+        """Raises _Abort when the drain has to end."""
+        await self.stop.wait()
+        try:
+            async with asyncio.timeout(drain_seconds):
+                await self._second.wait()
+        except TimeoutError:
+            log.error("not drained within server.drain_seconds = %g", drain_seconds)
+        raise _Abort
+
+
+@contextlib.asynccontextmanager
+async def _closing(resource: Transport | Index) -> AsyncIterator[Transport | Index]:
+    try:
+        yield resource
+    finally:
+        await resource.close()
+
+
+@contextlib.contextmanager
+def _locked(data_dir: Path) -> Iterator[None]:
+    """Holds the data folder for this process. Raises ConfigError when it can't be used or another process has it."""
+    try:
+        data_dir.mkdir(parents=True, exist_ok=True)
+        handle = os.open(data_dir / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    except OSError as error:
+        raise ConfigError(f"data_dir {str(data_dir)!r} can't be used: {error.strerror}") from error
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise ConfigError(f"data_dir {str(data_dir)!r} is in use by another logd process") from None
+        yield
+    finally:
+        os.close(handle)

@@ -1,0 +1,39 @@
+"""Every metric of logd, named once: `logd_<stage>_<what>_<unit>[_total]`. Counted per batch, never per line."""
+
+from __future__ import annotations
+
+from prometheus_client import Counter, Gauge, Histogram
+
+INGEST_LINES = Counter("logd_ingest_lines", "Lines accepted over HTTP, after they were durable.")
+INGEST_BYTES = Counter("logd_ingest_bytes", "Bytes of accepted HTTP bodies, decompressed.", unit="bytes")
+INGEST_REFUSED = Counter("logd_ingest_refused", "HTTP bodies refused.", ["reason"])
+INGEST_CUT = Counter("logd_ingest_cut_lines", "Lines cut at ingest.max_line_bytes.", ["reason"])
+
+TRANSPORT_COMMIT_SECONDS = Histogram(
+    "logd_transport_commit_seconds",
+    "Time of one durable commit of the SQLite transport.",
+    buckets=(0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10),
+)
+TRANSPORT_DUPLICATES = Counter("logd_transport_duplicates", "Chunks whose source had sent them before.")
+
+PARSE_LINES = Counter("logd_parse_lines", "Lines parsed into records.")
+PARSE_UNPARSED = Counter("logd_parse_unparsed_lines", "Lines that no parser understood, kept as text.")
+PARSE_MENDED = Counter("logd_parse_mended_lines", "Lines with invalid UTF-8, kept with replacement characters.")
+PARSE_OUT_OF_WINDOW = Counter("logd_parse_out_of_window_lines", "Lines whose time was not accepted.", ["reason"])
+PARSE_SECONDS = Counter("logd_parse_seconds", "Time spent parsing.", unit="seconds")
+DEAD_LETTERS = Counter("logd_deadletter_messages", "Messages sent to the topic dead-letters.", ["reason"])
+
+INDEX_ROWS = Counter("logd_index_rows", "Rows taken into the index.")
+INDEX_DUPLICATES = Counter("logd_index_duplicates", "Rows left out because their log_id was there.")
+INDEX_SEGMENTS = Gauge("logd_index_segments", "Segments in the manifest.")
+INDEX_RECENT_ROWS = Gauge("logd_index_recent_rows", "Rows in memory, not yet in a segment.")
+INDEX_FLUSH_SECONDS = Histogram(
+    "logd_index_flush_seconds", "Time to write and commit segments.", buckets=(0.03, 0.1, 0.3, 1, 3, 10, 30)
+)
+
+PROCESSOR_LAG = Gauge("logd_processor_lag_messages", "Messages that the processor has not fetched yet.")
+
+SEARCH_SECONDS = Histogram(
+    "logd_search_seconds", "Time of a search.", buckets=(0.003, 0.01, 0.03, 0.1, 0.3, 1, 2, 5, 10, 30)
+)
+SEARCH_FAILED = Counter("logd_search_failed", "Searches that gave an error.", ["reason"])

@@ -1,0 +1,120 @@
+"""How long the newest 100 take: ms from the request to the last byte of the answer, median of 5 warm, on one
+connection. The systems take turns, so that a noisy minute hits both; the peer counts with the faster of its forms.
+A wrong answer fails the case."""
+
+import statistics
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+
+from tests.bench.bench import Bench, Loaded
+from tests.bench.corpus import Corpus
+from tests.bench.http_client import Client
+from tests.bench.queries import (
+    Query,
+    absent_word,
+    newest_all,
+    newest_level,
+    newest_phrase,
+    newest_word,
+    newest_word_service,
+    one_trace_id,
+)
+from tests.bench.report import GOAL_LINES, REFERENCE_MS, Line, compared
+
+_WARM_UP = 2
+_REPEATS = 5
+
+
+def newest100_word(bench: Bench) -> Line:
+    """The newest 100 with the word `timeout`, `track_total_hits=false`."""
+    return _searched(bench, "newest100_word", newest_word, goal_ratio=1.0)
+
+
+def newest100_word_total(bench: Bench) -> Line:
+    """The same with the default total, exact to 10,000: a second figure, without a goal. The peer counts nothing."""
+    return _searched(bench, "newest100_word_total", newest_word, form="default_total")
+
+
+def newest100_word_service(bench: Bench) -> Line:
+    """… with a word, of a service."""
+    return _searched(bench, "newest100_word_service", newest_word_service, goal_ratio=1.0)
+
+
+def newest100_phrase(bench: Bench) -> Line:
+    """… with a phrase."""
+    return _searched(bench, "newest100_phrase", newest_phrase, goal_ratio=1.0)
+
+
+def newest100_level(bench: Bench) -> Line:
+    """… of a level."""
+    return _searched(bench, "newest100_level", newest_level, goal_ratio=1.0)
+
+
+def newest100_absent(bench: Bench) -> Line:
+    """… with a word that no line has."""
+    return _searched(bench, "newest100_absent", absent_word, goal_ratio=1.0)
+
+
+def newest100_all(bench: Bench) -> Line:
+    """… of all."""
+    return _searched(bench, "newest100_all", newest_all, goal_ratio=1.0)
+
+
+def trace_id(bench: Bench) -> Line:
+    """One trace id: at most 10 ms at 1 M lines, 20 ms at 10 M."""
+    goal = 10.0 if bench.corpus.lines <= GOAL_LINES else 20.0
+    return _searched(bench, "one_trace_id", one_trace_id, goal=goal)
+
+
+def _searched(
+    bench: Bench,
+    case: str,
+    ask: Callable[[Corpus], Query],
+    *,
+    form: str = "no_total",
+    goal_ratio: float | None = None,
+    goal: float | None = None,
+) -> Line:
+    query = ask(bench.corpus)
+    logd, peer = bench.logd(), bench.peer()
+    medians = _medians_ms([logd] if peer is None else [logd, peer], query, bench.corpus)
+    peer_ms = {} if peer is None else medians[peer.system.name]
+    best = min(peer_ms, key=lambda name: peer_ms[name], default=None)
+    return compared(
+        case,
+        medians[logd.system.name][form],
+        "ms",
+        bench.corpus.lines,
+        peer=None if peer is None or best is None else (peer.system.name, peer_ms[best]),
+        reference=REFERENCE_MS.get(case) if bench.corpus.lines == GOAL_LINES else None,
+        goal_ratio=goal_ratio,
+        goal=goal,
+        more={f"peer_{name}_ms": value for name, value in peer_ms.items()},
+    )
+
+
+def _medians_ms(servers: list[Loaded], query: Query, corpus: Corpus) -> dict[str, dict[str, float]]:
+    """By system and form."""
+    truth = query.truth(corpus)
+    took: dict[tuple[str, str], list[float]] = {}
+    with ExitStack() as stack:
+        asked = []
+        for server in servers:
+            server.wait_until_quiet()
+            client = stack.enter_context(Client(server.system.port))
+            for form, target in server.system.forms(query).items():
+                body = client.get(target)
+                if sorted(server.system.times(body), reverse=True) != truth:
+                    raise server.system.process.failure(f"wrong answer to {target}: {body[:500]!r}")
+                took[server.system.name, form] = []
+                asked.append((client, target, took[server.system.name, form]))
+        for _ in range(_WARM_UP + _REPEATS):
+            for client, target, times in asked:
+                begin = time.perf_counter()
+                client.get(target)
+                times.append((time.perf_counter() - begin) * 1_000)
+    medians: dict[str, dict[str, float]] = {}
+    for (name, form), times in took.items():
+        medians.setdefault(name, {})[form] = statistics.median(times[_WARM_UP:])
+    return medians

@@ -1,0 +1,39 @@
+"""Every case by its name, in the order in which they run: what loads first, then what mustn't follow a search."""
+
+from collections.abc import Callable, Mapping
+
+from tests.bench.bench import Bench
+from tests.bench.case_ingest import bytes_a_line, cpu_until_quiet, ingest, ingest_rss
+from tests.bench.case_latency import latency
+from tests.bench.case_search import (
+    newest100_absent,
+    newest100_all,
+    newest100_level,
+    newest100_phrase,
+    newest100_word,
+    newest100_word_service,
+    newest100_word_total,
+    trace_id,
+)
+from tests.bench.report import Line
+
+Case = Callable[[Bench], Line]
+
+CASES: Mapping[str, Case] = {
+    "ingest": ingest,
+    "ingest_rss": ingest_rss,
+    "cpu_until_quiet": cpu_until_quiet,
+    "bytes_a_line": bytes_a_line,
+    "newest100_word": newest100_word,
+    "newest100_word_total": newest100_word_total,
+    "newest100_word_service": newest100_word_service,
+    "newest100_phrase": newest100_phrase,
+    "newest100_level": newest100_level,
+    "newest100_absent": newest100_absent,
+    "newest100_all": newest100_all,
+    "one_trace_id": trace_id,
+    "latency": latency,
+}
+
+#: Run without being named. The others wait for compaction and the skip index, and for a minute of quiet.
+DEFAULT = ("ingest", "ingest_rss", "newest100_word", "newest100_word_total", "latency")

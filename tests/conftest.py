@@ -1,0 +1,58 @@
+"""What every test has: the real logs, whether there is time for long runs, and a look at the tasks left behind."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import os
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+_ROOT = Path(__file__).parent.parent
+_NO_DATA = pytest.StashKey[str]()
+
+
+@pytest.fixture
+def test_data(request: pytest.FixtureRequest) -> Path:
+    """The folder of real logs: $TEST_DATA, else ../shared/data beside the repository. Without it a test is skipped,
+    which the summary says aloud; in CI it fails."""
+    path = Path(os.environ.get("TEST_DATA") or _ROOT.parent / "shared" / "data").resolve()
+    if path.is_dir():
+        return path
+    missing = f"the real logs are missing: {path} is no folder, set TEST_DATA"
+    if os.environ.get("CI"):
+        pytest.fail(missing)
+    request.config.stash[_NO_DATA] = missing
+    pytest.skip(missing)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Says once, in red, that tests on real logs didn't run."""
+    if missing := config.stash.get(_NO_DATA, None):
+        terminalreporter.section("TESTS ON REAL LOGS WERE SKIPPED", sep="!", red=True, bold=True)
+        terminalreporter.line(missing, red=True)
+
+
+@pytest.fixture(scope="session")
+def long() -> bool:
+    """Whether `scripts/test --long` asks for the long runs."""
+    return bool(os.environ.get("LOGD_TEST_LONG"))
+
+
+@pytest.fixture(autouse=True)
+def _tasks_end(request: pytest.FixtureRequest) -> None:
+    if inspect.iscoroutinefunction(getattr(request.node, "obj", None)):
+        request.getfixturevalue("_no_task_is_left")
+
+
+@pytest.fixture
+async def _no_task_is_left() -> AsyncIterator[None]:
+    """Fails a test after which, its fixtures torn down, tasks are still running. Set up before them, so torn down
+    after them."""
+    yield
+    # Transports that were closed get one turn of the loop to finish what their protocol does about it.
+    await asyncio.sleep(0)
+    left = sorted(task.get_name() for task in asyncio.all_tasks() if task is not asyncio.current_task())
+    assert not left, f"tasks are still running: {', '.join(left)}"
