@@ -39,7 +39,8 @@ class Handles:
     def use(self, tail: Tail) -> int:
         """The tail's descriptor, opened again if need be. Raises NoRoom, OSError, and FileNotFoundError as well when
         another file has taken its path."""
-        if tail.fd is None:
+        fd = tail.fd
+        if fd is None:
             fd = self.open(tail.path)
             found = os.fstat(fd)
             if (found.st_dev, found.st_ino) != tail.key:
@@ -47,12 +48,13 @@ class Handles:
                 raise FileNotFoundError(f"{tail.path} is another file now")
             self.adopt(tail, fd)
         self._used.move_to_end(tail)
-        return tail.fd  # type: ignore[return-value]
+        return fd
 
     def hand_over(self, old: Tail, new: Tail) -> None:
         """The same file goes on as another tail."""
         fd, old.fd = old.fd, None
-        if self._used.pop(old, 0) is None and fd is not None:
+        if fd is not None:
+            del self._used[old]
             self.adopt(new, fd)
 
     def close(self, tail: Tail) -> None:

@@ -72,11 +72,11 @@ def _fit(data: bytes, start: int, stop: int) -> tuple[int, int]:
         end = data.rfind(b"\n", start, end) + 1 or data.find(b"\n", start, stop) + 1 or stop
     lines = line_count(data[start:end])
     if lines > MAX_CHUNK_LINES:
-        return _after(data, start, end, MAX_CHUNK_LINES), MAX_CHUNK_LINES
+        return after(data, start, end, MAX_CHUNK_LINES), MAX_CHUNK_LINES
     return end, lines
 
 
-def _after(data: bytes, start: int, end: int, count: int) -> int:
+def after(data: bytes, start: int, end: int, count: int) -> int:
     """The position behind the `count`-th newline from `start`, which is before `end`. Halves, so it counts each byte
     about once."""
     while end - start > 1:

@@ -8,13 +8,17 @@ from __future__ import annotations
 
 import os
 import re
+import time
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 
 from logd.agent.discover import is_compressed_name
 
 _Identity = tuple[int, int, int]
 #: What rotation puts behind a name, or between it and its extension.
-_ROTATION = r"[-_.](?:\d{1,5}|\d{4}-?\d{2}-?\d{2}[-_T.:\d]*|\d{10,}|old|bak)"
+_ROTATION = re.compile(r"[-_.](?:\d{1,5}|\d{4}-?\d{2}-?\d{2}[-_T.:\d]*|\d{10,}|old|bak)")
+#: A folder changed so recently may change again without its time changing: file systems' clocks are coarse.
+_COARSE_NS = 1_000_000_000
 
 
 def find_inode(folder: str, key: tuple[int, int]) -> str | None:
@@ -35,7 +39,7 @@ class Siblings:
     """Rotated files beside followed paths: those that were there at the last `remember`, and those that came since."""
 
     def __init__(self) -> None:
-        self._folders: dict[str, tuple[int, dict[str, list[str]], set[_Identity]]] = {}
+        self._folders: dict[str, tuple[int, set[_Identity]]] = {}
 
     def remember(self, paths: Iterable[str]) -> None:
         """Notes what is there beside `paths`, all that are followed. A folder that hasn't changed isn't listed."""
@@ -49,10 +53,10 @@ class Siblings:
                 changed_ns = os.stat(folder).st_mtime_ns
                 known = before.get(folder)
                 if known is None or known[0] != changed_ns:
+                    settled = time.time_ns() - changed_ns > _COARSE_NS
                     listing = sorted(os.listdir(folder))
-                    known = (changed_ns, {}, set())
-                    for name in followed:
-                        known[2].update(identity for _, identity in _rotated(folder, name, listing))
+                    found = {identity for name in followed for _, identity in _rotated(folder, name, listing)}
+                    known = (changed_ns if settled else 0, found)
             except OSError:
                 continue
             self._folders[folder] = known
@@ -65,7 +69,35 @@ class Siblings:
         if known is None:
             return []
         try:
+            if os.stat(folder).st_mtime_ns == known[0]:
+                return []
             listing = sorted(os.listdir(folder))
         except OSError:
             return []
-        return [found for found, identity in _rotated(folder, name, listing) if identity not in known[2]]
+        return [found for found, identity in _rotated(folder, name, listing) if identity not in known[1]]
+
+
+def is_rotation(name: str, original: str) -> bool:
+    """A file of this name can be `original` rotated: app.log → app.log.1, app.log-20260314, app.1.log."""
+    stem, extension = os.path.splitext(original)
+    if not name.startswith(stem) or is_compressed_name(name):
+        return False
+    rest = name[len(stem) :]
+    rest = rest.removeprefix(extension) if rest.startswith(extension) else rest.removesuffix(extension)
+    return _ROTATION.fullmatch(rest) is not None
+
+
+def _rotated(folder: str, name: str, listing: list[str]) -> Iterator[tuple[str, _Identity]]:
+    """The rotated files of `name` in the sorted names of `folder`."""
+    stem, _ = os.path.splitext(name)
+    for place in range(bisect_left(listing, stem), len(listing)):
+        if not listing[place].startswith(stem):
+            return
+        if not is_rotation(listing[place], name):
+            continue
+        path = os.path.join(folder, listing[place])
+        try:
+            found = os.stat(path, follow_symlinks=False)
+        except OSError:
+            continue
+        yield path, (found.st_ino, found.st_size, found.st_mtime_ns)

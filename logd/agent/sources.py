@@ -5,7 +5,7 @@ In memory are only the sources that have a file at the moment, or have changed; 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from logd.agent.batches import Batch
 from logd.agent.identity import fingerprint, source_id
@@ -24,6 +24,8 @@ class Sources:
         #: By inode: those that the state doesn't have yet.
         self._new: dict[int, list[Source]] = {}
         self._dropped: list[str] = []
+        #: Something changed that must be stored soon, whether or not there are batches.
+        self.urgent = False
 
     def live(self) -> list[Source]:
         """Those that aren't gone, or have only just gone."""
@@ -38,7 +40,7 @@ class Sources:
                 continue
             if source.device == device or source.fingerprint.full or source.path == path:
                 source.device, source.path, source.gone_us = device, path, None
-                self.change(source)
+                self.change(source, urgent=False)
                 return source
         return None
 
@@ -85,14 +87,20 @@ class Sources:
     def drop_pending(self, source_id: str) -> None:
         """The source's batches can't be sent again."""
         self._dropped.append(source_id)
+        self.urgent = True
 
-    def change(self, source: Source) -> None:
-        """To be stored with the next commit."""
+    def change(self, source: Source, urgent: bool = True) -> None:
+        """To be stored with the next commit, which isn't called for when it isn't `urgent`."""
         self._live[source.source_id] = self._changed[source.source_id] = source
+        self.urgent = self.urgent or urgent
 
-    def commit(self, pending: Iterable[Batch], entries: Iterable[bytes]) -> None:
+    def commit(self, pending: Sequence[Batch], entries: Iterable[bytes]) -> None:
         """Stores what has changed, with `pending` and `entries`, durably. When it raises Unavailable, the next commit
         will do it."""
+        for batch in pending:
+            # Its fingerprint grew with the bytes that were read.
+            if source := self._live.get(batch.source_id):
+                self._changed[source.source_id] = source
         self._state.commit(list(self._changed.values()), pending, self._dropped, entries)
         for source in self._changed.values():
             if source.gone_us is not None:
@@ -100,6 +108,7 @@ class Sources:
         self._changed.clear()
         self._new.clear()
         self._dropped.clear()
+        self.urgent = False
 
     def _by_inode(self, inode: int) -> list[Source]:
         # What is in memory is newer than the state's.

@@ -48,6 +48,7 @@ class Tail:
 
     def __init__(self, source: Source, entry: Files, labels: Labels, max_line_bytes: int, counts: Counts) -> None:
         self.source = source
+        self.key = (source.device, source.inode)
         self.entry = entry
         self.labels = labels
         self.path = source.path
@@ -77,6 +78,11 @@ class Tail:
     def unread(self) -> bool:
         """There are bytes that nobody has looked at."""
         return self.size > self.scanned
+
+    @property
+    def complete(self) -> bool:
+        """Every byte there is, is in a batch that was handed out."""
+        return self.size == self.start
 
     def seek(self, position: int, fd: int) -> None:
         """Goes on from `position`, which batches made earlier have reached."""
@@ -124,6 +130,9 @@ class Tail:
         else:
             rest = os.pread(fd, length, self.read_position)
             self.check(fd)
+            if len(rest) < length:
+                self.scanned = self.read_position
+                return []
             self.held += rest
             cargo = self.close(observed_us)
             self.scanned = self.start
@@ -169,17 +178,17 @@ class Tail:
     def _long_line(self, fd: int, end: int, newline_bytes: int, observed_us: int) -> list[Cargo]:
         """Batches of everything held, and of the line behind it up to `end`, which is only now read, if it may be
         kept. The line has a batch of its own."""
-        cargo = self.close(observed_us)
-        batch = self._batch(self.start, end, 1, observed_us)
-        length = end - self.start - newline_bytes
+        start = self.read_position
+        batch = self._batch(start, end, 1, observed_us)
+        length = end - start - newline_bytes
         try:
-            whole = load(batch, fd) if length <= self._max_line_bytes else None
-            if whole is not None and len(whole.value) <= chunk.MAX_VALUE_BYTES:
-                cargo.append(whole)
-            else:
-                cargo.append(self._cut_line(batch, read_exactly(fd, min(length, self._max_line_bytes), self.start)))
+            line = load(batch, fd) if length <= self._max_line_bytes else None
+            if line is None or len(line.value) > chunk.MAX_VALUE_BYTES:
+                line = self._cut_line(batch, read_exactly(fd, min(length, self._max_line_bytes), start))
         except EOFError as error:
             raise Replaced(self.path) from error
+        # Only now, when nothing can fail any more, do positions move.
+        cargo = [*self.close(observed_us), line]
         self.start = self.scanned = end
         self.mid_line = False
         return cargo

@@ -23,6 +23,8 @@ _TARGET_BYTES = 256 * 1024
 _PIECE_BYTES = 1024 * 1024
 #: A zstd block of 4 bytes can stand for 128 KiB: this much input makes at most 16 MiB.
 _ZSTD_STEP_BYTES = 512
+#: One regular expression: bytes.find of two characters takes ten times as long on lines.
+_MAYBE_BLANK = re.compile(rb"\n[ \t\r\n]")
 _BLANK_LINES = re.compile(rb"^[ \t\r]*\n", re.MULTILINE)
 _NEWLINE = ord("\n")
 
@@ -126,7 +128,7 @@ def _pieces(text: bytes, max_line_bytes: int) -> Iterator[Piece]:
     while start < len(text):
         end = len(text) if len(text) - start <= target else text.rfind(b"\n", start, start + target) + 1
         if end > start:
-            yield from _whole_lines(text[start:end])
+            yield from _whole_lines(text, start, end)
         else:
             newline = text.find(b"\n", start + target)
             end = len(text) if newline < 0 else newline + 1
@@ -134,28 +136,32 @@ def _pieces(text: bytes, max_line_bytes: int) -> Iterator[Piece]:
         start = end
 
 
-def _whole_lines(text: bytes) -> Iterator[Piece]:
-    if text[:1] in (b"\n", b"\r") or b"\n\n" in text or b"\n\r\n" in text or b"\n " in text or text[:1] == b" ":
-        text = _BLANK_LINES.sub(b"", text)
-    if not text or text.isspace():
-        return
-    if not text.endswith(b"\n"):
-        text += b"\n"
-    lines = text.count(b"\n")
+def _whole_lines(text: bytes, start: int, end: int) -> Iterator[Piece]:
+    """Not copied unless there are blank lines to leave out, or no line ending at the end of the body."""
+    if text[start] in b" \t\r\n" or _MAYBE_BLANK.search(text, start, end) or text[end - 1] != _NEWLINE:
+        text = _BLANK_LINES.sub(b"", text[start:end])
+        if not text or text.isspace():
+            return
+        start, end = 0, len(text)
+        if text[-1] != _NEWLINE:
+            text += b"\n"
+            end += 1
+    lines = text.count(b"\n", start, end)
+    view = memoryview(text)
     if lines <= MAX_CHUNK_LINES:
-        yield Piece(compress(text), lines)
+        yield Piece(compress(view[start:end]), lines)
         return
-    ends = np.flatnonzero(np.frombuffer(text, np.uint8) == _NEWLINE) + 1
-    edges = [0, *ends[MAX_CHUNK_LINES - 1 :: MAX_CHUNK_LINES].tolist()]
-    if edges[-1] != len(text):
-        edges.append(len(text))
-    for n, (start, end) in enumerate(itertools.pairwise(edges)):
-        yield Piece(compress(text[start:end]), min(MAX_CHUNK_LINES, lines - n * MAX_CHUNK_LINES))
+    ends = np.flatnonzero(np.frombuffer(view[start:end], np.uint8) == _NEWLINE) + (start + 1)
+    edges = [start, *ends[MAX_CHUNK_LINES - 1 :: MAX_CHUNK_LINES].tolist()]
+    if edges[-1] != end:
+        edges.append(end)
+    for n, (first, last) in enumerate(itertools.pairwise(edges)):
+        yield Piece(compress(view[first:last]), min(MAX_CHUNK_LINES, lines - n * MAX_CHUNK_LINES))
 
 
 def _long_line(text: bytes, start: int, end: int, max_line_bytes: int) -> Iterator[Piece]:
     if end - start <= max_line_bytes + 1:
-        yield from _whole_lines(text[start:end])
+        yield from _whole_lines(text, start, end)
         return
     line = text[start : start + max_line_bytes].decode("utf-8", "ignore").encode() + b"\n"
     yield Piece(compress(line), 1, cut=True)

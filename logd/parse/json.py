@@ -44,6 +44,7 @@ MAX_TRACE_ID_BYTES = 128
 #: NaN and Infinity, which DuckDB reads and writes though they are no JSON, as they stand in a compact text.
 _NULL = "NULL::VARCHAR"
 _NOT_JSON = r"[:\[,]-?(?i:nan|inf|infinity)[,\]}]"
+_PERHAPS_NOT_JSON = ("an", "aN", "An", "AN", "nf", "nF", "Nf", "NF")
 
 
 def fields_query(source: str, names: Set[str]) -> str:
@@ -177,7 +178,9 @@ def _without(keys: str) -> str:
 
 
 def _mend(metadata: str) -> str:
-    return f"coalesce(regexp_matches({metadata}, '{_NOT_JSON}'), false)"
+    """NaN or Infinity somewhere outside strings. The cheap half of the question leaves few lines for the other."""
+    perhaps = " OR ".join(f"contains({metadata}, '{part}')" for part in _PERHAPS_NOT_JSON)
+    return f"CASE WHEN {perhaps} THEN regexp_matches({metadata}, '{_NOT_JSON}') ELSE false END"
 
 
 def _inner_trace(metadata: str) -> str:
@@ -187,10 +190,13 @@ def _inner_trace(metadata: str) -> str:
 
 
 def _untraced(metadata: str, trace: str) -> str:
-    """The metadata without the member `trace_id` of that value. Cutting text is exact when the member stands there
-    once; quotes inside strings are escaped, so it can't be found within one."""
+    """The metadata without its member `trace_id` of that value, cut out of the text where that is exact: when it comes
+    first and nothing is escaped, or when it stands there once (quotes in strings are escaped, so never within one)."""
     member = f"""('"trace_id":"' || {trace} || '"')"""
+    first = """'{"trace_id":"'"""
     return f"""CASE WHEN {trace} IS NULL THEN nullif({metadata}, '{{}}')
+    WHEN starts_with({metadata}, {first}) AND NOT contains({metadata}, chr(92)) THEN
+      CASE WHEN substr({metadata}, 15 + length({trace}), 1) = ',' THEN '{{' || substr({metadata}, 16 + length({trace})) END
     WHEN strlen(replace({metadata}, {member}, '')) <> strlen({metadata}) - strlen({member})
       THEN nullif(json_merge_patch({metadata}, '{{"trace_id":null}}'), '{{}}')
     WHEN contains({metadata}, {member} || ',') THEN replace({metadata}, {member} || ',', '')

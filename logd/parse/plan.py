@@ -23,6 +23,7 @@ from logd.parse import json, level, text, timestamp
 from logd.parse.columns import NDJSON, Limits, Parsed, assemble
 from logd.parse.lines import Lines, join
 from logd.parse.mend import mend
+from logd.parse.prepared import PreparedQuery
 from logd.record import SCHEMA
 
 _TIME = pa.timestamp("us", tz="UTC")
@@ -48,6 +49,9 @@ class Parser:
         self._sql.execute(f"SET TimeZone = '{timezone}'")
         for macro in (*timestamp.MACROS, *level.MACROS):
             self._sql.execute(macro)
+        self._fields_query = PreparedQuery(self._sql, "fields", lambda rows: json.fields_query(rows, self._names))
+        self._metadata_query = PreparedQuery(self._sql, "metadata", json.metadata_query)
+        self._text_query = PreparedQuery(self._sql, "text", text.query)
 
     def close(self) -> None:
         """Gives the instance's memory back."""
@@ -70,7 +74,7 @@ class Parser:
             parts.append(fields.table)
             broken = fields.broken
         if len(other) or len(broken):
-            parts.append(self._run(text.query("src"), pa.concat_tables([other, broken])))
+            parts.append(self._text_query.run(pa.concat_tables([other, broken])))
         table = parts[0] if len(parts) == 1 else pa.concat_tables(parts, promote_options="default").sort_by("i")
         ndjson = [chunk.content_type == NDJSON for chunk in chunks]
         unparsed = np.zeros(len(lines), bool)
@@ -94,28 +98,22 @@ class Parser:
         return _Fields(pa.concat_tables(parts).sort_by("i"), suspects.filter(pc.invert(good)))
 
     def _fields(self, rows: pa.Table) -> pa.Table:
-        fields = self._run(json.fields_query("src", self._names), rows)
+        fields = self._fields_query.run(rows)
         keys = fields["keys"].combine_chunks()
         if keys.null_count == len(keys):
             return fields
         met = set(pc.unique(pc.list_flatten(keys)).to_pylist()) & json.KNOWN
         if not met <= self._names:
             self._names |= met
+            self._fields_query.forget()
             return self._fields(rows)
         more = keys.is_valid()
         rest = fields.append_column("line", rows["line"]).filter(more)
-        merged = self._run(json.metadata_query("src"), rest.select(json.METADATA_INPUT))
+        merged = self._metadata_query.run(rest.select(json.METADATA_INPUT))
         for name in ("mend", "trace_id", "metadata"):
             column = pc.replace_with_mask(fields[name].combine_chunks(), more, merged[name].combine_chunks())
             fields = fields.set_column(fields.schema.get_field_index(name), name, column)
         return fields
-
-    def _run(self, query: str, source: pa.Table) -> pa.Table:
-        self._sql.register("src", source)
-        try:
-            return self._sql.sql(query).to_arrow_table()
-        finally:
-            self._sql.unregister("src")
 
 
 def _rows(chunks: Sequence[Chunk], lines: Lines) -> pa.Table:

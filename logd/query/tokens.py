@@ -36,7 +36,7 @@ def _ranges(text: str) -> tuple[Range, ...]:
 
 
 _SEPARATORS = _ranges("""
-    0-2F 3A-40 5B-5E 60 7B-A9 AB-B4 B6-B9 BB-BF D7 F7 37E 387 55A-55F 589-58A 5BE 5C0 5C3 5C6 5F3-5F4
+    0-2F 3A-40 5B-5E 60 7B-A9 AB-B4 B6-B9 BB-BF D7 F7 37E 387 55A-55F 589-58F 5BE 5C0 5C3 5C6 5F3-5F4
     600-60F 61B-61F 66A-66D 6D4 964-965 970 E3F E4F E5A-E5B F0B-F14 104A-104F 1360-1368 17D4-17D6 17D8-17DB
     2000-2070 2074-207E 2080-208E 20A0-2101 2103-2109 2114-2118 211E-2123 2150-215F
     2189-2319 231C-23E8 23FB-25FF 27C0-2B4F 2B56-2BFF 2E00-2E7F 2FE0-3004 3008-3020 302A-3030 3036-3037 303D-3040
@@ -106,5 +106,7 @@ def is_katakana(char: str) -> bool:
 def spellings(char: str) -> str:
     """All code points that lower-case to this lower-case one, itself first. A word is found by its spellings, so that
     nothing has to lower-case the text that is searched."""
-    candidates = dict.fromkeys(c for c in (char, char.upper(), char.title(), _OTHER_UPPER.get(char, char)) if len(c) == 1)
+    candidates = dict.fromkeys(
+        c for c in (char, char.upper(), char.title(), _OTHER_UPPER.get(char, char)) if len(c) == 1
+    )
     return "".join(c for c in candidates if lower(c) == char)

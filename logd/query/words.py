@@ -1,13 +1,14 @@
 """Words side by side as an RE2 regular expression, and a cheap first filter for them.
 
-Word boundaries are spelled out, because RE2's `\\b` knows only ASCII. Case is spelled out too (`[tT]`): `(?i)` folds what
-the tokenizer keeps apart (`ſ` and `s`, `ς` and `σ`), and lower-casing the text first costs more than the search.
+Word boundaries are spelled out, because RE2's `\\b` knows only ASCII. Case is spelled out too (`[tT]`): `(?i)` folds
+what the tokenizer keeps apart (`ſ` and `s`, `ς` and `σ`), and lower-casing the text first costs more than the search.
 Nothing needs escaping: a word has no ASCII but letters, digits and the underscore.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import msgspec
 
@@ -15,7 +16,9 @@ from logd.query.tokens import KATAKANA, NOT_LETTERS, SEPARATORS, Range, is_katak
 
 
 def _class(table: Sequence[Range]) -> str:
-    return "".join(f"\\x{{{first:x}}}-\\x{{{last:x}}}" if first < last else f"\\x{{{first:x}}}" for first, last in table)
+    return "".join(
+        f"\\x{{{first:x}}}-\\x{{{last:x}}}" if first < last else f"\\x{{{first:x}}}" for first, last in table
+    )
 
 
 _NOT_LETTER = f"[{_class(NOT_LETTERS)}]"
@@ -33,7 +36,7 @@ class Filter(msgspec.Struct, frozen=True):
 def pattern(words: Sequence[str]) -> str:
     """Matches text that has these words, in this order, with nothing but separators between them."""
     parts = [_before(words[0]), _spelled(words[0])]
-    for left, right in zip(words, words[1:], strict=False):
+    for left, right in pairwise(words):
         parts += [_between(left, right), _spelled(right)]
     return "".join([*parts, _after(words[-1])])
 
@@ -49,18 +52,18 @@ def any_pattern(words: Sequence[str]) -> str:
 
 
 def first_filter(words: Sequence[str]) -> Filter | None:
-    """The longest run of characters in one of the words that RE2 and memchr find fast: without case, or ASCII with two
-    spellings (`[tT]` is a literal to RE2, `[kK\u212a]` isn't). None when there is no such run."""
+    """The longest run of characters in one of the words that memchr and RE2 find fast: without case, or ASCII with two
+    spellings (`[tT]` is a literal to RE2, `[kK\u212a]` isn't). None when there is no such run: one letter is in almost
+    every line."""
     runs = [run for word in words for run in _runs(word)]
-    if not runs:
-        return None
-    text = max(runs, key=len)
-    return Filter(text, any(len(spellings(char)) > 1 for char in text))
+    text = max(runs, key=len, default="")
+    any_case = any(len(spellings(char)) > 1 for char in text)
+    return None if len(text) < (2 if any_case else 1) else Filter(text, any_case)
 
 
 def _runs(word: str) -> list[str]:
-    fast = "".join(c if len(spellings(c)) == 1 or (c.isascii() and len(spellings(c)) == 2) else " " for c in word)
-    return fast.split()
+    slow = (len(spellings(char)) > (2 if char.isascii() else 1) for char in word)
+    return "".join(" " if is_slow else char for char, is_slow in zip(word, slow, strict=True)).split()
 
 
 def _spelled(word: str) -> str:
@@ -81,5 +84,5 @@ def _after(word: str) -> str:
 
 def _between(left: str, right: str) -> str:
     """Two words of one running kind would be one word without a separator; others may touch."""
-    same = is_letter(left[-1]) and is_letter(right[0]) or is_katakana(left[-1]) and is_katakana(right[0])
+    same = any(runs_on(left[-1]) and runs_on(right[0]) for runs_on in (is_letter, is_katakana))
     return _SEPARATOR + ("+" if same else "*")

@@ -1,0 +1,164 @@
+"""The agent: follows files, ships their lines, remembers how far it got.
+
+One task drives it in rounds: look and read (in a thread), remember the batches (in the thread, one fsync), send them,
+and only then look again. So at most one round is held in memory, and a target that is away stops the reading.
+
+Every line arrives exactly once, however often the agent is stopped or killed, at a target that leaves out what a source
+has sent before. What can't be had: bytes that were truncated or deleted before anybody read them, or that were read,
+not acknowledged, and gone at the next start; those are logged and counted. A copy of a log file that the globs find
+(`copytruncate` with a glob such as `app.log*`) is another file with lines of its own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import logging
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
+
+import msgspec
+
+from logd.agent.batches import Cargo
+from logd.agent.clock import Clock, SystemClock
+from logd.agent.follow import Follower
+from logd.agent.ship import Delivery, Shipper
+from logd.agent.tail import Counts
+from logd.config.schema import Config
+from logd.errors import Unavailable
+from logd.telemetry import agent_metrics as metrics
+
+logger = logging.getLogger("logd.agent")
+
+T = TypeVar("T")
+
+
+async def run(config: Config, shipper: Shipper, stop: asyncio.Event, clock: Clock | None = None) -> None:
+    """`Agent.run` without a status."""
+    await Agent(config, shipper, clock).run(stop)
+
+
+class Agent:
+    """See the module. May be run once."""
+
+    def __init__(self, config: Config, shipper: Shipper, clock: Clock | None = None) -> None:
+        self._config = config
+        self._clock = clock or SystemClock()
+        self._delivery = Delivery(shipper, self._clock)
+        self._follower: Follower | None = None
+        self._pending: list[Cargo] = []
+        self._published: dict[str, int] = {}
+        # Files and the state belong to one thread, so that neither a slow disk nor an fsync stops the loop.
+        self._worker = ThreadPoolExecutor(1, thread_name_prefix="agent.files")
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Until `stop` is set; then sends the whole lines that it has read, for at most `server.drain_seconds`, and
+        returns. Cancelling abandons them: they are read again after the next start. Raises ConfigError or Unavailable
+        when the state can't be used at the start."""
+        try:
+            follower = await self._work(self._open)
+            await self._ship(follower, await self._work(follower.resume), stop)
+            while not stop.is_set():
+                found = await self._work(follower.round)
+                await self._ship(follower, found.cargo, stop)
+                self._publish(follower)
+                if not found.more:
+                    await self._clock.wait(self._config.agent.poll_seconds, stop)
+            await self._drain(follower, stop)
+        finally:
+            # A round that is under way ends within tens of ms, and nobody may use the state before it has.
+            self._worker.submit(self._close)
+            self._worker.shutdown()
+
+    def status(self) -> dict[str, Any]:
+        """For people: what is followed, how far it got, what went wrong."""
+        follower, sent = self._follower, self._delivery.sent
+        counts = follower.counts if follower else Counts()
+        return {
+            "files": follower.followed if follower else 0,
+            "behind_bytes": follower.behind_bytes() if follower else 0,
+            "unreadable": follower.unreadable() if follower else {},
+            "pending_chunks": len(self._pending),
+            "sent_chunks": sent.chunks,
+            "sent_lines": sent.lines,
+            "cut_lines": counts.cut_lines,
+            "truncations": counts.truncations,
+            "lost_bytes": counts.lost_bytes,
+            "conflict_lines": sent.conflict_lines,
+            "target_error": self._delivery.error,
+        }
+
+    async def _ship(self, follower: Follower, cargo: list[Cargo], stop: asyncio.Event) -> None:
+        """Remembers the batches and whatever else is new, then sends them. When `stop` is set and the target is away,
+        those not sent stay remembered for the next start."""
+        self._pending = cargo
+        if not await self._store(follower, cargo, stop):
+            return
+        done = await self._delivery.deliver([item.chunk() for item in cargo], stop)
+        follower.acknowledge(cargo[:done])
+        self._pending = cargo[done:]
+
+    async def _store(self, follower: Follower, cargo: list[Cargo], stop: asyncio.Event) -> bool:
+        """False when the state can't be written while `stop` is set: then nothing may be sent."""
+        warned = False
+        while True:
+            last = stop.is_set()
+            try:
+                await self._work(follower.store, cargo)
+                return True
+            except Unavailable as error:
+                if not warned:
+                    logger.error("nothing is sent until the agent's state can be written: %s", error)
+                warned = True
+                if last:
+                    return False
+                await self._clock.wait(error.retry_after_seconds, stop)
+
+    async def _drain(self, follower: Follower, stop: asyncio.Event) -> None:
+        try:
+            async with asyncio.timeout(self._config.server.drain_seconds):
+                # Nothing overtakes what couldn't be sent: a later position would say that it was.
+                if not self._pending:
+                    await self._ship(follower, await self._work(follower.drain), stop)
+                await self._store(follower, [], stop)
+        except TimeoutError:
+            pass
+        if self._pending:
+            logger.warning("%d chunks were not sent, they will be after the next start", len(self._pending))
+
+    async def _work(self, step: Callable[..., T], *arguments: Any) -> T:
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._worker, functools.partial(step, *arguments))
+
+    def _open(self) -> Follower:
+        self._follower = Follower(self._config, self._clock)
+        return self._follower
+
+    def _close(self) -> None:
+        if self._follower is not None:
+            self._follower.close()
+
+    def _publish(self, follower: Follower) -> None:
+        """Brings the metrics up to date."""
+        counts = {**msgspec.structs.asdict(follower.counts), **msgspec.structs.asdict(self._delivery.sent)}
+        for name, counter in _COUNTERS.items():
+            counter.inc(counts[name] - self._published.get(name, 0))
+        self._published = counts
+        metrics.AGENT_FILES.set(follower.followed)
+        metrics.AGENT_UNREADABLE.set(len(follower.unreadable()))
+        metrics.AGENT_BEHIND.set(follower.behind_bytes())
+
+
+_COUNTERS = {
+    "read_bytes": metrics.AGENT_READ_BYTES,
+    "cut_lines": metrics.AGENT_CUT_LINES.labels("line_too_long"),
+    "cut_bytes": metrics.AGENT_DROPPED_BYTES.labels("line_too_long"),
+    "truncations": metrics.AGENT_TRUNCATIONS,
+    "lost_bytes": metrics.AGENT_LOST_BYTES,
+    "chunks": metrics.AGENT_SENT_CHUNKS,
+    "lines": metrics.AGENT_SENT_LINES,
+    "bytes": metrics.AGENT_SENT_BYTES,
+    "retries": metrics.AGENT_RETRIES,
+    "conflict_lines": metrics.AGENT_CONFLICT_LINES,
+}

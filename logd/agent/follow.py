@@ -1,0 +1,276 @@
+"""Follows the files of `[[agent.files]]` and turns their bytes into batches, a round at a time.
+
+Everything here blocks and is called from one thread. A round looks at every followed file once, reads at most
+ROUND_BYTES, files taking turns, and gives the batches that are full or old enough. The caller has to `store` them
+before their first send and to `acknowledge` them after it, and calls no other round in between: that is backpressure.
+
+What became of a file is seen by comparing what its path leads to with what is followed:
+
+* another inode, or none: it was renamed or deleted. It is read on through its handle, or where it is found in its
+  folder, until it has been complete for GIVE_UP_SECONDS;
+* shorter than what was read, or another beginning: it was truncated, and begins anew as another source;
+* an inode that nobody follows: a file known from before (same inode, same beginning), or a new one.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+from collections.abc import Callable
+from itertools import groupby
+from pathlib import Path
+
+import msgspec
+
+from logd.agent.batches import Batch, Cargo, load
+from logd.agent.clock import Clock
+from logd.agent.handles import NoRoom
+from logd.agent.roster import Roster
+from logd.agent.sources import Sources
+from logd.agent.state import State
+from logd.agent.tail import BLOCK_BYTES, Counts, Replaced, Tail
+from logd.config.schema import Config
+
+logger = logging.getLogger("logd.agent")
+
+#: What one round reads: some 15,000 lines share the two fsyncs on their way, and a round ends within tens of ms.
+ROUND_BYTES = 4 * 1024 * 1024
+#: A file's turn costs the round at least this, however little there is to read.
+_TURN_BYTES = 4 * 1024
+#: What all files together may hold in memory; past it their batches are closed early.
+HELD_BYTES = 8 * 1024 * 1024
+#: A renamed or deleted file that is complete may still be written to for so long, by a writer that reopens its log
+#: late. Then its handle is given back.
+GIVE_UP_SECONDS = 300.0
+
+
+class Round(msgspec.Struct, frozen=True):
+    """What a round gave. `more`: there are bytes left to read, so don't wait for the next one."""
+
+    cargo: list[Cargo]
+    more: bool
+
+
+_Step = Callable[[Tail, float, int], list[Cargo]]
+
+
+class Follower:
+    """See the module. `counts`, `followed`, `behind_bytes` and `unreadable` may be asked by other threads."""
+
+    def __init__(self, config: Config, clock: Clock) -> None:
+        """Opens the state and looks up the files. Raises ConfigError, Unavailable."""
+        self.counts = Counts()
+        self._settings = config.agent
+        self._clock = clock
+        self._next_scan = clock.monotonic() + config.agent.rescan_seconds
+        self._acknowledged: list[Cargo] = []
+        self._state = State(Path(config.data_dir) / "agent.db")
+        host = config.agent.host or socket.gethostname()
+        now, now_us = clock.monotonic(), clock.now_us()
+        try:
+            remembered = self._state.read(now_us)
+            self._unsent = remembered.pending
+            self._sources = Sources(self._state, remembered.sources, host)
+            self._roster = Roster(config, host, self._sources, remembered.entries, self.counts)
+            self._roster.scan(now, now_us)
+            found = {tail.source.source_id for tail in self._roster.tails.values()}
+            missing = [source for source in remembered.sources if not source.ended and source.source_id not in found]
+            self._roster.find_renamed(missing, now, now_us)
+        except BaseException:
+            self._state.close()
+            raise
+
+    def resume(self) -> list[Cargo]:
+        """The batches that may not have arrived before the last stop, made again; to be called before any round."""
+        now_us = self._clock.now_us()
+        tails = {tail.source.source_id: tail for tail in self._roster.tails.values()}
+        cargo: list[Cargo] = []
+        for source_id, group in groupby(self._unsent, key=lambda batch: batch.source_id):
+            batches = list(group)
+            cargo += self._load_again(batches, tails.get(source_id), now_us)
+        self._unsent = []
+        for source in self._sources.live():
+            if source.gone_us is None and source.source_id not in tails:
+                logger.info("%s is gone", source.path)
+                self._sources.lose(source, now_us)
+        return cargo
+
+    def round(self) -> Round:
+        """Looks at every file, reads, and gives the batches that are due."""
+        now, now_us = self._clock.monotonic(), self._clock.now_us()
+        cargo: list[Cargo] = []
+        if now >= self._next_scan:
+            self._scan(now, now_us)
+        for tail in list(self._roster.tails.values()):
+            cargo += self._guarded(tail, self._look, now, now_us)
+        if self._roster.rotated:
+            self._scan(now, now_us)
+        more = self._read(cargo, now, now_us)
+        held_bytes = sum(len(tail.held) for tail in self._roster.tails.values())
+        for tail in list(self._roster.tails.values()):
+            if tail.held and held_bytes > HELD_BYTES:
+                cargo += tail.close(now_us)
+            if not tail.unread and (tail.held or not tail.complete):
+                cargo += self._guarded(tail, self._finish, now, now_us)
+            elif not tail.listed and tail.complete:
+                self._give_up(tail, now, now_us)
+        return Round(cargo, more)
+
+    def drain(self) -> list[Cargo]:
+        """The batches of everything that is held in memory; unfinished lines stay in their files."""
+        now_us = self._clock.now_us()
+        return [cargo for tail in self._roster.tails.values() for cargo in tail.close(now_us)]
+
+    def store(self, cargo: list[Cargo]) -> None:
+        """Remembers the batches, and whatever else has changed. To be called before their first send, and again until
+        it doesn't raise Unavailable."""
+        self._settle()
+        if cargo or self._sources.urgent or self._roster.started:
+            self._sources.commit([item.batch for item in cargo], self._roster.started)
+            self._roster.started = set()
+
+    def acknowledge(self, cargo: list[Cargo]) -> None:
+        """The batches have arrived. Doesn't block: the next `store` remembers it."""
+        self._acknowledged += cargo
+
+    def close(self) -> None:
+        """Closes all files. What wasn't stored is as if it hadn't happened."""
+        self._roster.handles.close_all()
+        self._state.close()
+
+    @property
+    def followed(self) -> int:
+        """How many files are followed."""
+        return len(self._roster.tails)
+
+    def behind_bytes(self) -> int:
+        """Bytes that are in the files, as they were last looked at, and have not been acknowledged."""
+        tails = list(self._roster.tails.values())
+        return sum(max(0, tail.size - tail.source.position) for tail in tails)
+
+    def unreadable(self) -> dict[str, str]:
+        """Paths that can't be read at the moment, and why."""
+        return dict(self._roster.unreadable)
+
+    def _settle(self) -> None:
+        for item in self._acknowledged:
+            self._sources.acknowledge(item.batch)
+        self._acknowledged.clear()
+
+    def _scan(self, now: float, now_us: int) -> None:
+        self._next_scan = now + self._settings.rescan_seconds
+        self._roster.scan(now, now_us)
+
+    def _look(self, tail: Tail, now: float, now_us: int) -> list[Cargo]:
+        """Notes how large the file is now. Raises Replaced, NoRoom, OSError."""
+        found = self._roster.locate(tail, now)
+        if found is None:
+            lost = max(0, tail.size - tail.read_position)
+            self.counts.lost_bytes += lost
+            if lost:
+                logger.error("%s is gone, and so are %d bytes of it that weren't read", tail.path, lost)
+            cargo = tail.close(now_us)
+            self._roster.forget(tail, ended=False, now_us=now_us)
+            return cargo
+        if found.st_size < tail.read_position:
+            raise Replaced(tail.path)
+        if found.st_size < tail.scanned:
+            tail.scanned = tail.read_position
+        elif found.st_size == tail.scanned and found.st_mtime_ns != tail.modified_ns:
+            tail.check(self._roster.handles.use(tail))
+        tail.size, tail.modified_ns = found.st_size, found.st_mtime_ns
+        if not tail.unread:
+            self._roster.unreadable.pop(tail.path, None)
+        return []
+
+    def _read(self, cargo: list[Cargo], now: float, now_us: int) -> bool:
+        """Reads blocks of files in turn, adding to `cargo`; says whether there is more."""
+        hungry = [tail for tail in self._roster.tails.values() if tail.unread]
+        left_bytes = ROUND_BYTES
+        while hungry and left_bytes > 0:
+            again: list[Tail] = []
+            for place, tail in enumerate(hungry):
+                if left_bytes <= 0:
+                    again += hungry[place:]
+                    break
+                left_bytes -= max(_TURN_BYTES, min(BLOCK_BYTES, tail.size - tail.scanned))
+                # Whoever had a turn is last in the next one.
+                self._roster.tails[tail.key] = self._roster.tails.pop(tail.key)
+                read = self._guarded(tail, self._read_block, now, now_us)
+                cargo += read
+                if (
+                    tail.unread
+                    and self._roster.tails.get(tail.key) is tail
+                    and tail.path not in self._roster.unreadable
+                ):
+                    again.append(tail)
+            hungry = again
+        return bool(hungry)
+
+    def _read_block(self, tail: Tail, now: float, now_us: int) -> list[Cargo]:
+        cargo = tail.read(self._roster.handles.use(tail), now, now_us)
+        self._roster.unreadable.pop(tail.path, None)
+        return cargo
+
+    def _finish(self, tail: Tail, now: float, now_us: int) -> list[Cargo]:
+        """Batches of what has waited long enough, in a file that has been read to its end."""
+        unfinished = tail.scanned > tail.read_position
+        if unfinished and now - tail.grew_at >= self._settings.partial_line_seconds:
+            return tail.finish_line(self._roster.handles.use(tail), now_us)
+        if tail.held and now - tail.held_since >= self._settings.batch_seconds:
+            return tail.close(now_us)
+        return []
+
+    def _guarded(self, tail: Tail, step: _Step, now: float, now_us: int) -> list[Cargo]:
+        """Does the step, and what has to be done when it finds another file, or can't be done now."""
+        cargo: list[Cargo] = []
+        try:
+            try:
+                cargo = step(tail, now, now_us)
+            except Replaced:
+                cargo = tail.close(now_us)
+                self._roster.restart(tail, now_us)
+                self.counts.truncations += 1
+        except (NoRoom, OSError) as error:
+            self._roster.fail(tail.path, error)
+            if tail.listed:
+                # A handle can be what is wrong, on network file systems.
+                self._roster.handles.close(tail)
+        return cargo
+
+    def _give_up(self, tail: Tail, now: float, now_us: int) -> None:
+        """Lets go of a complete file that no glob finds, once it has been quiet for long enough."""
+        if now - max(tail.missing_since, tail.grew_at) < GIVE_UP_SECONDS:
+            return
+        deleted = tail.fd is not None and os.fstat(tail.fd).st_nlink == 0
+        logger.info("%s was %s and is complete", tail.path, "deleted" if deleted else "renamed")
+        self._roster.forget(tail, deleted, now_us)
+
+    def _load_again(self, batches: list[Batch], tail: Tail | None, now_us: int) -> list[Cargo]:
+        """The cargo of a source's batches; nothing when their bytes are gone, which is counted, or can't be read now:
+        then they will be read again like new ones."""
+        source_id = batches[0].source_id
+        if tail is not None:
+            try:
+                fd = self._roster.handles.use(tail)
+                cargo = [load(batch, fd) for batch in batches]
+                tail.check(fd)
+                tail.seek(batches[-1].end, fd)
+                return cargo
+            except (NoRoom, OSError) as error:
+                self._roster.fail(tail.path, error)
+                self._sources.drop_pending(source_id)
+                return []
+            except (EOFError, Replaced):
+                self._guarded(tail, _replaced, 0.0, now_us)
+        lost = sum(batch.end - batch.start for batch in batches)
+        self.counts.lost_bytes += lost
+        path = batches[0].labels.source
+        logger.error("%s is gone or was truncated, and so are %d bytes that may not have arrived", path, lost)
+        self._sources.drop_pending(source_id)
+        return []
+
+
+def _replaced(tail: Tail, now: float, now_us: int) -> list[Cargo]:
+    raise Replaced(tail.path)

@@ -1,0 +1,236 @@
+"""Which files are followed: found by globs, known again by their sources, kept after they were renamed.
+
+A followed file is a Tail under its (device, inode). It is `listed` while the globs find it. One that isn't any more is
+read on through its handle, or where it is found in its folder.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import stat
+from collections.abc import Iterable
+
+from logd.agent import rotated
+from logd.agent.batches import Labels
+from logd.agent.discover import Discovery, default_service, is_compressed
+from logd.agent.handles import Handles, NoRoom
+from logd.agent.identity import FINGERPRINT_BYTES
+from logd.agent.sources import Sources
+from logd.agent.state import Source
+from logd.agent.tail import Counts, Tail
+from logd.config.schema import Config, Files
+
+logger = logging.getLogger("logd.agent")
+
+#: A path from which a file was rotated is watched for so long if there is no new file: many never get one.
+VACANT_SECONDS = 3600.0
+
+
+class Roster:
+    """See the module. `tails` is in the order in which files take their turns."""
+
+    def __init__(self, config: Config, host: str, sources: Sources, started: set[bytes], counts: Counts) -> None:
+        """`started` are the entries that were started before: for others, `read_from` applies to the first scan."""
+        self.tails: dict[tuple[int, int], Tail] = {}
+        self.handles = Handles(config.agent.max_open_files)
+        #: Paths that can't be read at the moment, and why.
+        self.unreadable: dict[str, str] = {}
+        #: Entries that the first scan has started: to be stored with what it found.
+        self.started = {_entry_key(entry) for entry in config.agent.files} - started
+        self._from_end = set(self.started)
+        self._host = host
+        self._sources = sources
+        self._counts = counts
+        self._max_line_bytes = config.ingest.max_line_bytes
+        self._discovery = Discovery(config.agent.files, config.data_dir)
+        self._siblings = rotated.Siblings()
+        self._left: list[tuple[str, Files]] = []
+        #: Paths at which there is no file at the moment, with their entry, and since when.
+        self._vacant: dict[str, tuple[Files, float]] = {}
+
+    @property
+    def rotated(self) -> bool:
+        """A file has left its path since the last scan, so it is time for one."""
+        return bool(self._left)
+
+    def scan(self, now: float, now_us: int) -> None:
+        """Looks up the globs: admits new files, notes which of the others moved."""
+        places: dict[Tail, list[tuple[str, Files]]] = {}
+        there = {tail.path for tail in self.tails.values()}
+        for path, entry in self._discovery.find():
+            there.add(path)
+            if tail := self._at(path, entry, now_us):
+                places.setdefault(tail, []).append((path, entry))
+        for tail in self.tails.values():
+            found = places.get(tail)
+            if found is None:
+                self._leave(tail, now)
+                continue
+            tail.listed = True
+            if all(path != tail.path for path, _ in found):
+                self._left.append((tail.path, tail.entry))
+                tail.path, tail.entry = found[0]
+                tail.source.path = tail.path
+                self._sources.change(tail.source, urgent=False)
+        self.unreadable = {path: error for path, error in self.unreadable.items() if path in there}
+        self._find_passed_over(now, now_us)
+        self._remember_siblings()
+        self._from_end.clear()
+
+    def find_renamed(self, sources: Iterable[Source], now: float, now_us: int) -> None:
+        """Looks for the files of `sources`, which no glob found, in the folders where they were."""
+        for source in sources:
+            entry = self._discovery.entry_of(source.source)
+            path = rotated.find_inode(os.path.dirname(source.path), (source.device, source.inode))
+            if entry is None or path is None:
+                continue
+            if not os.path.exists(source.path):
+                self._vacant[source.path] = (entry, now)
+            # Only its name speaks for a file that was empty when last seen.
+            if source.fingerprint.length or rotated.is_rotation(os.path.basename(path), os.path.basename(source.path)):
+                tail = self._admit(path, entry, now_us, known_only=True)
+                if tail is not None and tail.source is source:
+                    tail.listed, tail.missing_since = False, now
+        self._remember_siblings()
+
+    def locate(self, tail: Tail, now: float) -> os.stat_result | None:
+        """The tail's file as it is now, under its path or not; None when it is nowhere. Raises OSError."""
+        found = _stat(tail.path)
+        if found is not None and (found.st_dev, found.st_ino) == tail.key:
+            return found
+        self._leave(tail, now)
+        if tail.fd is not None:
+            return os.fstat(tail.fd)
+        path = rotated.find_inode(os.path.dirname(tail.path), tail.key)
+        if path is None:
+            return None
+        logger.info("%s was renamed to %s", tail.path, path)
+        tail.path = tail.source.path = path
+        return _stat(path)
+
+    def restart(self, tail: Tail, now_us: int) -> None:
+        """The tail's file was truncated or is another one: it begins anew, as another source. Raises NoRoom,
+        OSError."""
+        fd = self.handles.use(tail)
+        prefix = os.pread(fd, FINGERPRINT_BYTES, 0)
+        found = os.fstat(fd)
+        source = self._sources.begin(tail.path, found.st_dev, found.st_ino, prefix, 0, now_us)
+        anew = self._tail(source, tail.entry)
+        anew.listed, anew.missing_since = tail.listed, tail.missing_since
+        anew.size, anew.modified_ns = found.st_size, found.st_mtime_ns
+        self.handles.hand_over(tail, anew)
+        self.tails[tail.key] = anew
+        logger.info("%s was truncated or replaced, reading it from its beginning", tail.path)
+
+    def forget(self, tail: Tail, ended: bool, now_us: int) -> None:
+        """Follows the file no longer; when `ended`, it will have no more lines."""
+        self.handles.close(tail)
+        del self.tails[tail.key]
+        if ended:
+            self._sources.end(tail.source, now_us)
+        else:
+            self._sources.lose(tail.source, now_us)
+
+    def fail(self, path: str, error: Exception) -> None:
+        """Notes, and says once, that the file can't be read. It is tried again."""
+        text = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        if self.unreadable.get(path) != text:
+            logger.warning("%s can't be read, will try again: %s", path, text)
+        self.unreadable[path] = text
+
+    def _at(self, path: str, entry: Files, now_us: int) -> Tail | None:
+        """The tail of the file at `path`, admitted if need be."""
+        try:
+            found = _stat(path)
+        except OSError as error:
+            self.fail(path, error)
+            return None
+        if found is None or not stat.S_ISREG(found.st_mode):
+            self.unreadable.pop(path, None)
+            return None
+        return self.tails.get((found.st_dev, found.st_ino)) or self._admit(path, entry, now_us)
+
+    def _admit(self, path: str, entry: Files, now_us: int, known_only: bool = False) -> Tail | None:
+        """Follows the file from where its source has got to, or as a new source unless `known_only`."""
+        try:
+            fd = self.handles.open(path)
+        except FileNotFoundError:
+            return None
+        except (NoRoom, OSError) as error:
+            self.fail(path, error)
+            return None
+        tail: Tail | None = None
+        try:
+            found = os.fstat(fd)
+            prefix = os.pread(fd, FINGERPRINT_BYTES, 0)
+            known = self.tails.get((found.st_dev, found.st_ino))
+            if known is not None or not stat.S_ISREG(found.st_mode):
+                return known
+            if is_compressed(prefix):
+                raise OSError("it is compressed, or a journal")
+            source = self._source(path, entry, found, prefix, now_us, known_only)
+            if source is not None:
+                tail = self._tail(source, entry)
+                tail.seek(source.position, fd)
+                tail.size, tail.modified_ns = found.st_size, found.st_mtime_ns
+                self.tails[tail.key] = tail
+                self.handles.adopt(tail, fd)
+                self.unreadable.pop(path, None)
+                logger.info("following %s from byte %d as source %s", path, source.position, source.source_id)
+        except OSError as error:
+            self.fail(path, error)
+        finally:
+            if tail is None:
+                os.close(fd)
+        return tail
+
+    def _source(
+        self, path: str, entry: Files, found: os.stat_result, prefix: bytes, now_us: int, known_only: bool
+    ) -> Source | None:
+        device, inode, size = found.st_dev, found.st_ino, found.st_size
+        source = self._sources.recognise(path, device, inode, prefix, size)
+        if source is None and not known_only:
+            from_end = entry.read_from == "end" and _entry_key(entry) in self._from_end
+            source = self._sources.begin(path, device, inode, prefix, size if from_end else 0, now_us)
+        return source
+
+    def _find_passed_over(self, now: float, now_us: int) -> None:
+        """Admits files that took a path and left it again since the last scan."""
+        for path, entry in self._left:
+            self._vacant[path] = (entry, now)
+        self._left = []
+        for path, (entry, since) in list(self._vacant.items()):
+            for found in self._siblings.newcomers(path):
+                known = set(self.tails)
+                tail = self._at(found, entry, now_us)
+                if tail is not None and tail.key not in known:
+                    tail.listed, tail.missing_since = False, now
+            if now - since > VACANT_SECONDS or os.path.exists(path):
+                del self._vacant[path]
+
+    def _remember_siblings(self) -> None:
+        self._siblings.remember({tail.path for tail in self.tails.values() if tail.listed} | set(self._vacant))
+
+    def _leave(self, tail: Tail, now: float) -> None:
+        if tail.listed:
+            tail.listed, tail.missing_since = False, now
+            self._left.append((tail.path, tail.entry))
+
+    def _tail(self, source: Source, entry: Files) -> Tail:
+        path = source.source.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+        service = entry.service or default_service(path)
+        labels = Labels(service, self._host, path, tuple(entry.tags), entry.fields)
+        return Tail(source, entry, labels, self._max_line_bytes, self._counts)
+
+
+def _stat(path: str) -> os.stat_result | None:
+    """None when there is nothing. Raises OSError."""
+    try:
+        return os.stat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+
+
+def _entry_key(entry: Files) -> bytes:
+    return os.fsencode("\0".join(entry.paths))

@@ -1,0 +1,23 @@
+"""The agent's metrics: `logd_agent_<what>_<unit>[_total]`. Counted per round, never per line."""
+
+from __future__ import annotations
+
+from prometheus_client import Counter, Gauge
+
+AGENT_READ_BYTES = Counter("logd_agent_read_bytes", "Bytes read from followed files.")
+AGENT_SENT_CHUNKS = Counter("logd_agent_sent_chunks", "Chunks that were durable at the target.")
+AGENT_SENT_LINES = Counter("logd_agent_sent_lines", "Lines that were durable at the target.")
+AGENT_SENT_BYTES = Counter("logd_agent_sent_bytes", "Compressed bytes that were durable at the target.")
+AGENT_RETRIES = Counter("logd_agent_send_retries", "Sends that the target couldn't take, and that were tried again.")
+AGENT_CUT_LINES = Counter("logd_agent_cut_lines", "Lines of which only the beginning was kept.", ["reason"])
+AGENT_DROPPED_BYTES = Counter("logd_agent_dropped_bytes", "Bytes that were cut off lines.", ["reason"])
+AGENT_LOST_BYTES = Counter(
+    "logd_agent_lost_bytes", "Bytes of files that were gone before they were read, or known to have arrived."
+)
+AGENT_CONFLICT_LINES = Counter(
+    "logd_agent_conflict_lines", "Lines given up because their source had sent other bytes from their place."
+)
+AGENT_TRUNCATIONS = Counter("logd_agent_truncations", "Files that were truncated or replaced, and read anew.")
+AGENT_FILES = Gauge("logd_agent_followed_files", "Files that are followed.")
+AGENT_UNREADABLE = Gauge("logd_agent_unreadable_files", "Files that can't be read at the moment.")
+AGENT_BEHIND = Gauge("logd_agent_behind_bytes", "Bytes in followed files that aren't durable at the target.")

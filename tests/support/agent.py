@@ -1,0 +1,209 @@
+"""A log folder, a target that behaves like the transport, and the agent's follower between them, driven by hand."""
+
+from __future__ import annotations
+
+import asyncio
+import struct
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from logd import chunk
+from logd.agent.batches import Cargo
+from logd.agent.follow import Follower
+from logd.chunk import Chunk
+from logd.config.schema import Agent, Config, Files, Ingest
+from logd.errors import Conflict, Unavailable
+
+
+class Line(msgspec.Struct, frozen=True):
+    """A line that arrived: its text without newline, with its identity."""
+
+    text: bytes
+    source_id: str
+    position: int
+    source: str
+
+
+class Target:
+    """Takes chunks as the transport does: a source's chunk is left out when it was sent before. `refuse` sends fail
+    before anything is taken, and then `forget` ones after everything was."""
+
+    def __init__(self) -> None:
+        self.lines: list[Line] = []
+        self.chunks: list[Chunk] = []
+        #: Everything that was ever sent, resends and failures too.
+        self.attempts: list[Chunk] = []
+        self.duplicates = 0
+        self.refuse = 0
+        self.forget = 0
+        self._next: dict[str, int] = {}
+
+    def take(self, chunks: Sequence[Chunk]) -> None:
+        """Raises Unavailable, Conflict."""
+        self.attempts += chunks
+        if self.refuse:
+            self.refuse -= 1
+            raise Unavailable("away")
+        reached = dict(self._next)
+        fresh: list[Chunk] = []
+        for item in chunks:
+            assert item.end is not None
+            below = reached.get(item.source_id, 0)
+            if item.end <= below:
+                self.duplicates += 1
+                continue
+            if item.offset < below:
+                raise Conflict(f"{item.source_id} has sent up to {below}, not from {item.offset}")
+            reached[item.source_id] = item.end
+            fresh.append(item)
+        self._next = reached
+        for item in fresh:
+            self.chunks.append(item)
+            self.lines += lines_of(item)
+        if self.forget:
+            self.forget -= 1
+            raise Unavailable("gone after taking it")
+
+    async def send(self, chunks: Sequence[Chunk]) -> None:
+        """As a Shipper."""
+        self.take(chunks)
+
+    @property
+    def texts(self) -> list[bytes]:
+        """The lines that arrived, in the order of arrival."""
+        return [line.text for line in self.lines]
+
+
+def lines_of(item: Chunk) -> list[Line]:
+    """The lines of a chunk, after checking what its headers say about it."""
+    assert len(item.value) <= chunk.MAX_VALUE_BYTES
+    assert item.lines <= chunk.MAX_CHUNK_LINES
+    body = chunk.decompress(item.value)
+    texts: list[bytes]
+    if item.events:
+        count = item.lines
+        positions = list(struct.unpack_from(f"<{count}q", body))
+        lengths = struct.unpack_from(f"<{count}i", body, 8 * count)
+        texts, at = [], 12 * count
+        for length in lengths:
+            texts.append(body[at : at + length])
+            at += length
+        assert at == len(body)
+    else:
+        assert item.end is not None
+        assert len(body) == item.end - item.offset
+        texts = body.split(b"\n")
+        if not texts[-1]:
+            texts.pop()
+        positions, position = [], item.offset
+        for text in texts:
+            positions.append(position)
+            position += len(text) + 1
+    assert len(texts) == item.lines
+    return [Line(text, item.source_id, position, item.source) for text, position in zip(texts, positions, strict=True)]
+
+
+class HeldClock:
+    """Time that passes only when told to. A task that waits is woken by `advance`."""
+
+    def __init__(self) -> None:
+        self.seconds = 1000.0
+        self.epoch_us = 1_700_000_000_000_000
+        self._waiting: list[tuple[float, asyncio.Event]] = []
+        self._idle = asyncio.Event()
+
+    def now_us(self) -> int:
+        return self.epoch_us + int(self.seconds * 1e6)
+
+    def monotonic(self) -> float:
+        return self.seconds
+
+    async def wait(self, seconds: float, stop: asyncio.Event) -> None:
+        woken = asyncio.Event()
+        self._waiting.append((self.seconds + seconds, woken))
+        self._idle.set()
+        async with asyncio.TaskGroup() as group:
+            waits = [group.create_task(event.wait()) for event in (woken, stop)]
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+            for task in waits:
+                task.cancel()
+        self._waiting = [item for item in self._waiting if item[1] is not woken]
+
+    async def idle(self) -> None:
+        """Until somebody waits."""
+        while not self._waiting:
+            self._idle.clear()
+            await self._idle.wait()
+
+    async def advance(self, seconds: float) -> None:
+        """Lets time pass once somebody waits, wakes who has waited long enough, and returns when it waits again."""
+        await self.idle()
+        self.seconds += seconds
+        due = [item for item in self._waiting if item[0] <= self.seconds]
+        self._waiting = [item for item in self._waiting if item not in due]
+        for _, woken in due:
+            woken.set()
+        await self.idle()
+
+
+def config_of(folder: Path, paths: Sequence[str] = ("*.log",), max_line_bytes: int = 1 << 20, **agent: Any) -> Config:
+    """An agent that follows `paths` in `folder`/logs. `agent` are settings of `[agent]`, and of its only entry."""
+    logs = folder / "logs"
+    logs.mkdir(exist_ok=True)
+    names = set(Files.__struct_fields__)
+    entry = {name: value for name, value in agent.items() if name in names}
+    files = Files(paths=[str(logs / path) for path in paths], **entry)
+    settings = {name: value for name, value in agent.items() if name not in names}
+    return Config(
+        data_dir=str(folder / "data"),
+        agent=Agent(host="testhost", files=[files], **settings),
+        ingest=Ingest(max_line_bytes=max_line_bytes),
+    )
+
+
+class Driver:
+    """A follower and its target, a step at a time. `Driver(...)` starts it; `crash` and `start` begin it again."""
+
+    def __init__(self, config: Config, target: Target | None = None, clock: HeldClock | None = None) -> None:
+        self.config = config
+        self.target = target or Target()
+        self.clock = clock or HeldClock()
+        self.start()
+
+    def start(self) -> None:
+        """Like the process: opens the state, sends what may not have arrived."""
+        self.follower = Follower(self.config, self.clock)
+        self.ship(self.follower.resume())
+
+    def crash(self) -> None:
+        """Nothing more is stored."""
+        self.follower.close()
+
+    def restart(self) -> None:
+        """A crash, and then a start."""
+        self.crash()
+        self.start()
+
+    def ship(self, cargo: list[Cargo]) -> None:
+        """What the agent does with a round's batches. Raises Unavailable."""
+        self.follower.store(cargo)
+        if cargo:
+            self.target.take([item.chunk() for item in cargo])
+            self.follower.acknowledge(cargo)
+
+    def round(self, seconds: float = 0.25) -> bool:
+        """A round, after so long; says whether there is more to read."""
+        self.clock.seconds += seconds
+        found = self.follower.round()
+        self.ship(found.cargo)
+        return found.more
+
+    def settle(self) -> list[bytes]:
+        """Rounds until every whole line has arrived; gives all lines that have."""
+        for _ in range(8):
+            while self.round():
+                pass
+        return self.target.texts

@@ -1,0 +1,207 @@
+"""Whatever is done to a log folder, and wherever the agent is killed: every line arrives once, in its file's order."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
+
+from logd.chunk import Chunk
+from logd.errors import Unavailable
+from tests.support.agent import Driver, config_of
+
+CRASHES = ("before it is stored", "before it is sent", "before it is acknowledged", "after a round")
+
+
+class Folder(RuleBasedStateMachine):
+    """`app.log`, which is written to, rotated, truncated and deleted, and an agent that dies and comes back."""
+
+    @initialize(
+        glob=st.sampled_from(["app.log", "app.log*"]),
+        max_open_files=st.sampled_from([1, 2, 100]),
+        batch_seconds=st.sampled_from([0.0, 0.5]),
+        filler=st.sampled_from([0, 30, 900]),
+    )
+    def begin(self, glob: str, max_open_files: int, batch_seconds: float, filler: int) -> None:
+        self.root = Path(tempfile.mkdtemp(prefix="logd-agent-"))
+        # A rotated file that the glob doesn't find must not be closed, so there has to be room for all.
+        self.all_found = glob == "app.log*"
+        self.config = config_of(
+            self.root,
+            [glob],
+            max_line_bytes=1024,
+            max_open_files=max_open_files if self.all_found else 100,
+            batch_seconds=batch_seconds,
+            partial_line_seconds=1e6,
+        )
+        self.app = self.root / "logs" / "app.log"
+        self.filler = b"." * filler
+        self.written: list[int] = []
+        self.unfinished = b""
+        self.rotations = 0
+        self.unseen_rotations = 0
+        self.running = True
+        self.followed = False
+        self.agent = Driver(self.config)
+
+    def teardown(self) -> None:
+        if hasattr(self, "root"):
+            try:
+                self.everything_arrived()
+                self.agent.crash()
+            finally:
+                shutil.rmtree(self.root)
+
+    def write(self, data: bytes) -> None:
+        with self.app.open("ab") as file:
+            file.write(data)
+
+    def start(self) -> None:
+        if not self.running:
+            self.agent.start()
+            self.running = True
+
+    def everything_arrived(self) -> None:
+        self.start()
+        self.settle()
+        target = self.agent.target
+        assert sorted(int(text.split(b" ")[0]) for text in target.texts) == self.written
+        last: dict[str, int] = {}
+        for line in target.lines:
+            number = int(line.text.split(b" ")[0])
+            assert last.get(line.source_id, -1) < number
+            last[line.source_id] = number
+        assert self.agent.follower.counts.lost_bytes == 0
+        same_bytes_at_each_send(target.attempts)
+
+    def settle(self) -> None:
+        self.agent.settle()
+        self.unseen_rotations = 0
+        self.followed = self.app.exists()
+
+    @rule(count=st.integers(1, 5))
+    def append(self, count: int) -> None:
+        for _ in range(count):
+            number = len(self.written)
+            self.write((self.unfinished or b"%d " % number) + self.filler + b"\n")
+            self.unfinished = b""
+            self.written.append(number)
+
+    @rule()
+    def append_many(self) -> None:
+        first = len(self.written)
+        if self.unfinished:
+            self.append(1)
+            first += 1
+        self.write(b"".join(b"%d \n" % number for number in range(first, first + 1500)))
+        self.written += range(first, first + 1500)
+
+    @rule()
+    def append_part(self) -> None:
+        if not self.unfinished:
+            self.write(b"%d " % len(self.written))
+            self.unfinished = self.filler[:10] + b" "
+            self.write(self.unfinished)
+
+    def may_rotate(self) -> bool:
+        # What takes a path and leaves it while nobody looks isn't found when the glob doesn't find it.
+        return self.all_found or (self.followed and (self.running or self.unseen_rotations == 0))
+
+    @precondition(lambda self: self.may_rotate())
+    @rule()
+    def rotate(self) -> None:
+        if not self.app.exists():
+            return
+        if self.unfinished:
+            self.append(1)
+        for number in range(self.rotations, 0, -1):
+            (self.app.parent / f"app.log.{number}").rename(self.app.parent / f"app.log.{number + 1}")
+        self.app.rename(self.app.parent / "app.log.1")
+        self.rotations += 1
+        self.unseen_rotations += 1
+
+    @precondition(lambda self: self.running)
+    @rule()
+    def truncate_after_it_was_read(self) -> None:
+        if self.unfinished:
+            self.append(1)
+        self.settle()
+        if self.app.exists():
+            os.truncate(self.app, 0)
+
+    @precondition(lambda self: self.running)
+    @rule()
+    def delete_after_it_was_read(self) -> None:
+        if self.unfinished:
+            self.append(1)
+        self.settle()
+        self.app.unlink(missing_ok=True)
+        self.followed = False
+
+    @precondition(lambda self: self.running)
+    @rule(seconds=st.sampled_from([0.1, 0.25, 0.6, 2.0, 400.0]))
+    def look(self, seconds: float) -> None:
+        self.agent.round(seconds)
+        if seconds > 1:
+            self.unseen_rotations = 0
+
+    @precondition(lambda self: self.running)
+    @rule(refuse=st.integers(0, 2), forget=st.integers(0, 2))
+    def target_is_away(self, refuse: int, forget: int) -> None:
+        self.agent.clock.seconds += 1
+        cargo = self.agent.follower.round().cargo
+        self.unseen_rotations = 0
+        self.agent.target.refuse, self.agent.target.forget = refuse, forget
+        while True:
+            try:
+                self.agent.ship(cargo)
+                break
+            except Unavailable:
+                pass
+        self.agent.target.refuse = self.agent.target.forget = 0
+
+    @precondition(lambda self: self.running and (self.all_found or self.unseen_rotations < 2))
+    @rule(when=st.sampled_from(CRASHES), seconds=st.sampled_from([0.1, 0.6, 2.0]))
+    def crash(self, when: str, seconds: float) -> None:
+        self.agent.clock.seconds += seconds
+        cargo = self.agent.follower.round().cargo
+        if when != CRASHES[0]:
+            self.agent.follower.store(cargo)
+        if when in CRASHES[2:]:
+            self.agent.target.take([item.chunk() for item in cargo])
+        if when == CRASHES[3]:
+            self.agent.follower.acknowledge(cargo)
+        self.agent.crash()
+        self.running = False
+
+    @precondition(lambda self: not self.running)
+    @rule()
+    def come_back(self) -> None:
+        self.start()
+        self.unseen_rotations = 0
+
+    @precondition(lambda self: self.running)
+    @rule()
+    def quiet_point(self) -> None:
+        self.everything_arrived()
+
+
+def same_bytes_at_each_send(attempts: list[Chunk]) -> None:
+    """A chunk that was sent again was the same in everything."""
+    first: dict[tuple[str, int], Chunk] = {}
+    for chunk in attempts:
+        assert first.setdefault((chunk.source_id, chunk.offset), chunk) == chunk
+
+
+TestFolder = Folder.TestCase
+TestFolder.settings = settings(
+    max_examples=60,
+    stateful_step_count=30,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
+)
