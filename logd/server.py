@@ -15,6 +15,7 @@ import signal
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
+from typing import TypeVar
 
 import uvloop
 
@@ -25,6 +26,7 @@ from logd.seams import Index, Transport
 from logd.telemetry.logging import set_up_logging
 
 log = logging.getLogger("logd.server")
+T = TypeVar("T", Transport, Index)
 EXIT_OK, EXIT_FAILED, EXIT_ABORTED = 0, 1, 3
 
 
@@ -42,6 +44,7 @@ async def _serve(config: Config) -> int:
         transport = await stack.enter_async_context(_closing(await wiring.open_transport(config)))
         index = None
         if {"processor", "api"} & set(config.server.roles):
+            wiring.share_allocator()
             index = await stack.enter_async_context(_closing(await wiring.open_index(config)))
         started = time.monotonic()
         try:
@@ -161,7 +164,7 @@ class _Signals:
 
 
 @contextlib.asynccontextmanager
-async def _closing(resource: Transport | Index) -> AsyncIterator[Transport | Index]:
+async def _closing(resource: T) -> AsyncIterator[T]:
     try:
         yield resource
     finally:

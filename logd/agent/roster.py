@@ -80,6 +80,7 @@ class Roster:
 
     def find_renamed(self, sources: Iterable[Source], now: float, now_us: int) -> None:
         """Looks for the files of `sources`, which no glob found, in the folders where they were."""
+        listed = {tail.path for tail in self.tails.values()}
         for source in sources:
             entry = self._discovery.entry_of(source.source)
             path = rotated.find_inode(os.path.dirname(source.path), (source.device, source.inode))
@@ -87,10 +88,12 @@ class Roster:
                 continue
             if not os.path.exists(source.path):
                 self._vacant[source.path] = (entry, now)
-            # Only its name speaks for a file that was empty when last seen.
-            if source.fingerprint.length or rotated.is_rotation(os.path.basename(path), os.path.basename(source.path)):
-                tail = self._admit(path, entry, now_us, known_only=True)
-                if tail is not None and tail.source is source:
+            # A file of another name, that was empty when last seen, can be any that was given its inode; one that
+            # looks rotated was the log, and if it isn't recognised it was truncated before.
+            renamed = rotated.is_rotation(os.path.basename(path), os.path.basename(source.path))
+            if renamed or source.fingerprint.length:
+                tail = self._admit(path, entry, now_us, known_only=not renamed)
+                if tail is not None and path not in listed:
                     tail.listed, tail.missing_since = False, now
         self._remember_siblings()
 

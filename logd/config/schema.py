@@ -82,8 +82,8 @@ class Index(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     """`[index]`: where lines are searched. Recent rows stay in memory until one of the three limits is reached."""
 
     type: Literal["segments"] = "segments"
-    flush_rows: PositiveInt = 256_000
-    flush_bytes: PositiveInt = 64 * 1024 * 1024
+    flush_rows: PositiveInt = 98_304
+    flush_bytes: PositiveInt = 32 * 1024 * 1024
     flush_seconds: PositiveSeconds = 60.0
 
 

@@ -91,7 +91,7 @@ def _drop_escaped(block: Any, quotes: Any, escaped: bool) -> bool:
             quotes[0] = False
         return False
     # In a run of backslashes every second one is itself escaped, counted from the run's beginning.
-    begins = np.flatnonzero(np.diff(backslashes, prefix=-2) != 1)
+    begins = np.flatnonzero(np.append(True, backslashes[1:] - backslashes[:-1] != 1))
     run = np.repeat(np.arange(len(begins)), np.diff(np.append(begins, len(backslashes))))
     place = np.arange(len(backslashes)) - begins[run]
     if escaped:

@@ -48,8 +48,9 @@ _PERHAPS_NOT_JSON = ("an", "aN", "An", "AN", "nf", "nF", "Nf", "NF")
 
 
 def fields_query(source: str, names: Set[str]) -> str:
-    """SQL over `source` (i, line VARCHAR starting with "{", observed TIMESTAMPTZ, takes_ids BOOLEAN) giving a row a
-    line: i, mend, time, time_text, level, service, host, message, trace_id, tags, log_id, metadata, keys, consumed, meta.
+    """SQL over `source` (i, line VARCHAR starting with "{", observed TIMESTAMPTZ, takes_ids BOOLEAN) giving a row
+    a line: i, mend, time, time_text, level, service, host, message, trace_id, tags, log_id, metadata, keys, consumed,
+    meta.
 
     `names` of KNOWN are looked for. `time` is null where none was understood. Where a line has more keys than were
     consumed, `keys` lists them all, and `metadata` is to be had from metadata_query; elsewhere `keys` is null.
@@ -196,7 +197,8 @@ def _untraced(metadata: str, trace: str) -> str:
     first = """'{"trace_id":"'"""
     return f"""CASE WHEN {trace} IS NULL THEN nullif({metadata}, '{{}}')
     WHEN starts_with({metadata}, {first}) AND NOT contains({metadata}, chr(92)) THEN
-      CASE WHEN substr({metadata}, 15 + length({trace}), 1) = ',' THEN '{{' || substr({metadata}, 16 + length({trace})) END
+      CASE WHEN substr({metadata}, 15 + length({trace}), 1) = ','
+        THEN '{{' || substr({metadata}, 16 + length({trace})) END
     WHEN strlen(replace({metadata}, {member}, '')) <> strlen({metadata}) - strlen({member})
       THEN nullif(json_merge_patch({metadata}, '{{"trace_id":null}}'), '{{}}')
     WHEN contains({metadata}, {member} || ',') THEN replace({metadata}, {member} || ',', '')

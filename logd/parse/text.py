@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from logd.parse import level, timestamp
 
-#: A line's time and level are looked for in its first characters: behind them others' are quoted.
-_HEAD_CHARACTERS = 128
+#: A line's time and level are looked for near its beginning: further on, others' are quoted. They must begin within
+#: NEAR; the head is longer, so that none is cut off, which would make another one of it.
+_NEAR_CHARACTERS = 100
+_HEAD_CHARACTERS = 160
 #: The line without its ending, \n, \r\n or (where the \n was cut off before) \r. A slice: trimming takes 1 µs a line.
 _MESSAGE = """CASE WHEN suffix(line, chr(13) || chr(10)) THEN line[:-3]
     WHEN suffix(line, chr(10)) OR suffix(line, chr(13)) THEN line[:-2] ELSE line END"""
@@ -27,11 +29,10 @@ WITH cut AS (
     regexp_extract(head, '{level.SHOWN}') AS level_text
   FROM cut
 )
-SELECT i, CASE WHEN {_whole("time_text")} THEN logd_time(time_text, observed) END AS time,
-  CASE WHEN {_whole("level_text")} THEN logd_shown_level(level_text) END AS level, {_MESSAGE} AS message
+SELECT i, CASE WHEN {_near("time_text")} THEN logd_time(time_text, observed) END AS time,
+  CASE WHEN {_near("level_text")} THEN logd_shown_level(level_text) END AS level, {_MESSAGE} AS message
 FROM shown"""
 
 
-def _whole(match: str) -> str:
-    """There is a match, and it doesn't touch the cut: behind that it could go on, and mean something else."""
-    return f"{match} <> '' AND NOT (suffix(head, {match}) AND strlen(line) > strlen(head))"
+def _near(match: str) -> str:
+    return f"{match} <> '' AND strpos(head, {match}) <= {_NEAR_CHARACTERS}"

@@ -14,9 +14,9 @@ the line was seen. The forms, and whether SHOWN looks for them:
     Mon, 02 Jan 2006 15:04:05 GMT                 RFC 1123 and 2822; without weekday: Redis, Tomcat          yes
     Sun Dec 04 04:47:44.123456 2005               ctime(3), Apache's error log; date(1): … UTC 2005          yes
     Jun  4 15:16:01                               BSD syslog, RFC 3164                                       yes
-    17/06/09 20:10:40                             yy/MM/dd: log4j in Spark                                   at the start
-    081109 203615                                 yyMMdd HHmmss: HDFS                                        at the start
-    1732269600.123, 1.7322696e9, 1732269600123    s, ms, µs or ns since 1970                                 at the start
+    17/06/09 20:10:40                             yy/MM/dd: log4j in Spark                                   at start
+    081109 203615                                 yyMMdd HHmmss: HDFS                                        at start
+    1732269600.123, 1.7322696e9, 1732269600123    s, ms, µs or ns since 1970                                 at start
 
 * A zone is Z, UTC, GMT or an offset below 16 hours (+02:00, +0200, +02), after a blank or none. Other abbreviations
   mean different zones to different people: not read. Without a zone the session's TimeZone holds: an hour that it skips
@@ -78,7 +78,8 @@ SHOWN: str = "|".join(
     [
         rf"\b(?:19|20)\d\d[-/]{_NUMERIC_DAY}[Tt ][0-2]\d:[0-5]\d:[0-6]\d{_FRACTION}{_SEEN_ZONE}",
         rf"\b(?:19|20)\d\d(?:0[1-9]|1[0-2]){_DAY}T[0-2]\d[0-5]\d[0-6]\d{_FRACTION}(?:Z|{_OFFSET})?\b",
-        rf"\b(?:(?:{_WEEKDAY}), )?(?:[1-9]|{_DAY})[ /-](?:{_MONTH})[ /-](?:19|20)\d\d[ :]{_CLOCK}{_FRACTION}{_SEEN_ZONE}",
+        rf"\b(?:(?:{_WEEKDAY}), )?(?:[1-9]|{_DAY})[ /-](?:{_MONTH})[ /-](?:19|20)\d\d"
+        rf"[ :]{_CLOCK}{_FRACTION}{_SEEN_ZONE}",
         rf"\b(?:{_WEEKDAY}) (?:{_MONTH}) [ \d]\d {_CLOCK}(?:{_MICROS}| [A-Z]{{3,5}}) (?:19|20)\d\d\b",
         rf"\b(?:{_MONTH}) [ \d]?\d {_CLOCK}{_MICROS}\b",
         rf"^\d\d/{_NUMERIC_DAY} {_CLOCK}{_FRACTION}\b",

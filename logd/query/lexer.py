@@ -28,7 +28,7 @@ _WILDCARD = re.compile(r"[*?]")
 _NAME_IN_ADDRESS = re.compile(r"\?[\w.%\[\]-]+=")
 _SLOP = re.compile(r"~[0-9.]*")
 _FUZZY = re.compile(r".*[^~](~[0-9.]*)", re.DOTALL)
-#: What only `/…/` and `"…"` could mean otherwise.
+#: How to say that a character is no more than that.
 _QUOTE_IT = "text in double quotes, or a backslash before it"
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from logd.agent import agent
+from logd.agent.agent import Agent
 from logd.agent.ship import TransportShipper
 from logd.config.schema import Config
 from logd.seams import Transport
@@ -14,7 +14,7 @@ class AgentRole:
     """Follows the configured files until `stop`."""
 
     def __init__(self, config: Config, transport: Transport) -> None:
-        self._agent = agent.Agent(config, TransportShipper(transport))
+        self._agent = Agent(config, TransportShipper(transport))
 
     def status(self) -> dict[str, object]:
         """See Agent.status."""

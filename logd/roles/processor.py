@@ -9,12 +9,13 @@ the index says is durable. What can't be parsed at all becomes a dead letter bef
 from __future__ import annotations
 
 import asyncio
+import functools
 import logging
 import random
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from typing import ParamSpec, TypeVar
 
 import msgspec
 
@@ -35,6 +36,7 @@ _IDLE_SECONDS = 0.25
 #: Between tries while the index or the transport can't take more: doubling from the first to the second.
 _RETRY_SECONDS = (0.5, 15.0)
 T = TypeVar("T")
+P = ParamSpec("P")
 
 
 class Refused(msgspec.Struct, frozen=True):
@@ -107,12 +109,12 @@ class Processor:
         committed: StreamPositions = {}
         async for messages in self._channel:
             started = time.perf_counter()
-            parsed, refused = await self._in_thread(lambda messages=messages: parse_messages(parser, messages))
+            parsed, refused = await self._in_thread(parse_messages, parser, messages)
             metrics.PARSE_SECONDS.inc(time.perf_counter() - started)
             await self._bury(refused)
             positions = {message.partition: message.position + 1 for message in messages}
             batch = Batch(parsed.table, positions, parsed.own_ids)
-            await _until_available("the index", lambda batch=batch: self._index.write(batch))
+            await _until_available("the index", self._index.write, batch)
             _count(parsed)
             committed = await self._commit(consumer, committed, positions)
 
@@ -124,19 +126,20 @@ class Processor:
         if durable is None:
             durable = written or {}
         if durable and durable != committed:
-            await _until_available("the transport", lambda: consumer.commit(durable))
+            await _until_available("the transport", consumer.commit, durable)
         return durable
 
     async def _bury(self, refused: Sequence[Refused]) -> None:
         if not refused:
             return
         letters = [dead_letter(one.message, one.reason) for one in refused]
-        await _until_available("the transport", lambda: self._transport.append(DEAD_LETTERS, letters))
+        await _until_available("the transport", self._transport.append, DEAD_LETTERS, letters)
         metrics.DEAD_LETTERS.labels("unreadable").inc(len(letters))
         log.error("%d messages went to dead-letters, the first at %d: %s", *_first(refused))
 
-    async def _in_thread(self, function: Callable[[], T]) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._thread, function)
+    async def _in_thread(self, function: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T:
+        call = functools.partial(function, *arguments, **named)
+        return await asyncio.get_running_loop().run_in_executor(self._thread, call)
 
 
 def parse_messages(parser: Parser, messages: Sequence[Message]) -> tuple[Parsed, Sequence[Refused]]:
@@ -173,12 +176,12 @@ def _count(parsed: Parsed) -> None:
     metrics.PARSE_OUT_OF_WINDOW.labels("time_not_accepted").inc(parsed.out_of_window)
 
 
-async def _until_available(what: str, call: Callable[[], Awaitable[T]]) -> T:
+async def _until_available(what: str, call: Callable[P, Awaitable[T]], *arguments: P.args, **named: P.kwargs) -> T:
     """Calls until it isn't Unavailable: the stream waits meanwhile, which is the backpressure."""
     wait, longest = _RETRY_SECONDS
     while True:
         try:
-            return await call()
+            return await call(*arguments, **named)
         except Unavailable as error:
             log.warning("%s is unavailable, trying again in %.1f s: %s", what, wait, error)
             await asyncio.sleep(wait * random.uniform(0.5, 1.0))

@@ -16,6 +16,7 @@ import msgspec
 import pyarrow as pa
 
 from logd.query.sql import Condition, compile_sql
+from logd.query.tree import Everything
 from logd.record import SCHEMA
 from logd.seams import Found, Search
 from logd.store.segments import Piece, Segment
@@ -61,7 +62,9 @@ def find(sql: duckdb.DuckDBPyConnection, snapshot: Snapshot, search: Search) -> 
     have = 0
     everything_seen = True
     if whole is not None and need:
-        for part in _slices(snapshot, whole):
+        # Every row is a hit when nothing is asked, so the newest rows are in the newest pieces.
+        first_rows = need if isinstance(search.query, Everything) else FIRST_SLICE_ROWS
+        for part in _slices(snapshot, whole, first_rows):
             rows = _newest(sql, snapshot, part, condition, need - have)
             tables.append(rows)
             have += len(rows)
@@ -73,6 +76,8 @@ def find(sql: duckdb.DuckDBPyConnection, snapshot: Snapshot, search: Search) -> 
     if search.count_limit != 0:
         if whole is None or (need and everything_seen):
             total = have
+        elif isinstance(search.query, Everything):
+            total, exact = _bounded(_count_all(sql, snapshot, whole, condition), search.count_limit)
         else:
             total, exact = _count(sql, snapshot, whole, condition, search.count_limit)
     return Found(hits.slice(search.offset, search.limit), total, exact)
@@ -97,13 +102,13 @@ def _pieces(snapshot: Snapshot) -> Iterator[Piece]:
         yield recent.piece
 
 
-def _slices(snapshot: Snapshot, whole: _Slice) -> Iterator[_Slice]:
+def _slices(snapshot: Snapshot, whole: _Slice, first_rows: int) -> Iterator[_Slice]:
     """Disjoint slices that cover the range, newest first. Above the newest time of the pieces not yet taken, all rows
     are in the pieces taken: there a slice can end."""
     pieces = [piece for piece in _pieces(snapshot) if piece.max_us >= whole.from_us and piece.min_us < whole.to_us]
     pieces.sort(key=lambda piece: piece.max_us, reverse=True)
     end = whole.to_us
-    rows, target = 0, FIRST_SLICE_ROWS
+    rows, target = 0, first_rows
     for number, piece in enumerate(pieces):
         rows += piece.rows
         last = number + 1 == len(pieces)
@@ -137,6 +142,26 @@ def _count(
     bounded = "" if limit is None else f" LIMIT {limit + 1}"
     query = f"SELECT count(*) AS n FROM (SELECT 1 FROM rows WHERE {condition.sql}{bounded})"
     counted = _run(sql, snapshot, part, query, condition)["n"][0].as_py()
+    return _bounded(counted, limit)
+
+
+def _count_all(sql: duckdb.DuckDBPyConnection, snapshot: Snapshot, part: _Slice, condition: Condition) -> int:
+    """All rows of the range: those of the pieces within it are known, only pieces that reach out of it are read."""
+    inside, edges = 0, []
+    for segment in snapshot.segments:
+        pieces = [piece for piece in segment.pieces if _overlap(piece, part)]
+        if all(_within(piece, part) for piece in pieces):
+            inside += sum(piece.rows for piece in pieces)
+        else:
+            edges.append(segment)
+    recent = [rows for rows in snapshot.recent if not _within(rows.piece, part)]
+    inside += sum(rows.piece.rows for rows in snapshot.recent if _within(rows.piece, part))
+    if not edges and not any(_overlap(rows.piece, part) for rows in recent):
+        return inside
+    return inside + _count(sql, Snapshot(snapshot.root, edges, recent), part, condition, None)[0]
+
+
+def _bounded(counted: int, limit: int | None) -> tuple[int, bool]:
     return (counted, True) if limit is None or counted <= limit else (limit, False)
 
 
@@ -166,6 +191,10 @@ def _run(
 
 def _overlap(piece: Piece, part: _Slice) -> bool:
     return piece.max_us >= part.from_us and piece.min_us < part.to_us
+
+
+def _within(piece: Piece, part: _Slice) -> bool:
+    return piece.min_us >= part.from_us and piece.max_us < part.to_us
 
 
 def _literal(micros: int) -> str:

@@ -57,7 +57,10 @@ class Manifest:
 
     def segments(self) -> list[Segment]:
         rows = self._db.execute("SELECT id, file, policy, day, rows, bytes, pieces FROM segments ORDER BY id")
-        return [Segment(*row[:6], msgspec.json.decode(row[6], type=tuple[Piece, ...])) for row in rows]
+        return [
+            Segment(number, file, policy, day, count, size, msgspec.json.decode(pieces, type=tuple[Piece, ...]))
+            for number, file, policy, day, count, size, pieces in rows
+        ]
 
     def positions(self) -> dict[int, int]:
         return dict(self._db.execute("SELECT partition, position FROM positions"))

@@ -18,15 +18,18 @@ _MICROS = r"(?:[.,](?P<f>\d{1,6}))?"
 _OFFSET = r"[+-]\d\d(?::?\d\d)?"
 _MONTH_DAY = rf"(?P<m>{_MONTH}) (?P<d>[ \d]?\d)"
 
+_LOCAL = r"[Tt ](?P<H>\d\d):(?P<M>\d\d)(?::(?P<S>\d\d)(?:[.,](?P<f>\d+))?)?"
+
 #: ISO 8601: 24:00:00 and second 60 are fine.
 _ISO = (
-    rf"(?P<any>\d{{4}})-(?P<m>\d\d)-(?P<d>\d\d)(?:[T ](?P<H>\d\d):(?P<M>\d\d)(?::(?P<S>\d\d){_FRACTION})?(?P<z>Z|{_OFFSET})?)?",
-    rf"(?P<Y>\d{{4}})([-/])(?P<m>\d\d)\2(?P<d>\d\d)(?:[Tt ](?P<H>\d\d):(?P<M>\d\d)(?::(?P<S>\d\d){_FRACTION})?(?P<z> ?[Zz]| UTC| GMT| ?{_OFFSET})?)",
+    rf"(?P<any>\d{{4}})-(?P<m>\d\d)-(?P<d>\d\d)(?:(?!.*t){_LOCAL}(?P<z>Z|{_OFFSET})?)?",
+    rf"(?P<Y>\d{{4}})([-/])(?P<m>\d\d)\2(?P<d>\d\d){_LOCAL}(?P<z> ?[Zz]| UTC| GMT| ?{_OFFSET})?",
     r"(?P<Y>\d{4})/(?P<m>\d\d)/(?P<d>\d\d)",
     rf"(?P<Y>\d{{4}})(?P<m>\d\d)(?P<d>\d\d)T(?P<H>\d\d)(?P<M>\d\d)(?P<S>\d\d){_FRACTION}(?P<z>Z|{_OFFSET})?",
 )
 _OTHERS = (
-    rf"(?:(?:{_WEEKDAY})[a-z]*, )?(?P<d>\d?\d)[ /-](?P<m>{_MONTH})[ /-](?P<Y>\d{{4}})[ :]{_CLOCK}{_FRACTION}(?P<z> UTC| GMT| ?{_OFFSET})?",
+    rf"(?:(?:{_WEEKDAY})[a-z]*, )?(?P<d>\d?\d)[ /-](?P<m>{_MONTH})[ /-](?P<Y>\d{{4}})"
+    rf"[ :]{_CLOCK}{_FRACTION}(?P<z> UTC| GMT| ?{_OFFSET})?",
     rf"(?:{_WEEKDAY}) {_MONTH_DAY} {_CLOCK}{_MICROS} (?P<Y>\d{{4}})",
     rf"(?:{_WEEKDAY}) {_MONTH_DAY} {_CLOCK} (?P<z>UTC|GMT) (?P<Y>\d{{4}})",
     rf"{_MONTH_DAY} {_CLOCK}{_MICROS}",
@@ -44,7 +47,9 @@ def naive_time(text: str, observed: datetime, zone: ZoneInfo, ahead: timedelta =
             if match := re.fullmatch(pattern, text, re.A):
                 fields = {name: value for name, value in match.groupdict().items() if value is not None}
                 time_of_day = _time_of_day(fields, iso=pattern in _ISO)
-                return _in_zone(_midnight(fields, time_of_day, (observed + ahead).astimezone(zone)) + time_of_day, fields, zone)
+                return _in_zone(
+                    _midnight(fields, time_of_day, (observed + ahead).astimezone(zone)) + time_of_day, fields, zone
+                )
     except (ValueError, OverflowError):
         return None
     return None

@@ -48,7 +48,7 @@ class SegmentsIndex:
         self._limits = limits
         self._segments = manifest.segments()
         self._next_id = manifest.next_id()
-        self._durable = manifest.positions()
+        self._durable: StreamPositions = manifest.positions()
         self._written: StreamPositions = dict(self._durable)
         self._recent: tuple[Recent, ...] = ()
         self._recent_rows = self._recent_bytes = 0
@@ -57,7 +57,10 @@ class SegmentsIndex:
         self._failed = ""
         self._writing = asyncio.Lock()
         threads = search.threads or os.cpu_count() or 1
-        config = {"threads": threads, "memory_limit": f"{search.memory_bytes}B"}
+        config: dict[str, str | bool | int | float | list[str]] = {
+            "threads": threads,
+            "memory_limit": f"{search.memory_bytes}B",
+        }
         self._sql = duckdb.connect(config=config)
         self._sql.execute("SET GLOBAL TimeZone = 'UTC'")
         self._sql.execute("SET enable_external_file_cache = false")  # the kernel has the pages already
