@@ -24,7 +24,7 @@ from logd.config.schema import Config, Files
 logger = logging.getLogger("logd.agent")
 
 #: A path from which a file was rotated is watched for so long if there is no new file: many never get one.
-VACANT_SECONDS = 3600.0
+VACANT_SECONDS = 86_400.0
 
 
 class Roster:
@@ -92,7 +92,7 @@ class Roster:
             # looks rotated was the log, and if it isn't recognised it was truncated before.
             renamed = rotated.is_rotation(os.path.basename(path), os.path.basename(source.path))
             if renamed or source.fingerprint.length:
-                tail = self._admit(path, entry, now_us, known_only=not renamed)
+                tail = self._admit(path, entry, now_us, source.source, known_only=not renamed)
                 if tail is not None and path not in listed:
                     tail.listed, tail.missing_since = False, now
         self._remember_siblings()
@@ -118,7 +118,8 @@ class Roster:
         fd = self.handles.use(tail)
         prefix = os.pread(fd, FINGERPRINT_BYTES, 0)
         found = os.fstat(fd)
-        source = self._sources.begin(tail.path, found.st_dev, found.st_ino, prefix, 0, now_us)
+        written_to = tail.path if tail.listed else tail.source.source
+        source = self._sources.begin(written_to, tail.path, found.st_dev, found.st_ino, prefix, 0, now_us)
         anew = self._tail(source, tail.entry)
         anew.listed, anew.missing_since = tail.listed, tail.missing_since
         anew.size, anew.modified_ns = found.st_size, found.st_mtime_ns
@@ -142,7 +143,7 @@ class Roster:
             logger.warning("%s can't be read, will try again: %s", path, text)
         self.unreadable[path] = text
 
-    def _at(self, path: str, entry: Files, now_us: int) -> Tail | None:
+    def _at(self, path: str, entry: Files, now_us: int, written_to: str | None = None) -> Tail | None:
         """The tail of the file at `path`, admitted if need be."""
         try:
             found = _stat(path)
@@ -152,10 +153,13 @@ class Roster:
         if found is None or not stat.S_ISREG(found.st_mode):
             self.unreadable.pop(path, None)
             return None
-        return self.tails.get((found.st_dev, found.st_ino)) or self._admit(path, entry, now_us)
+        return self.tails.get((found.st_dev, found.st_ino)) or self._admit(path, entry, now_us, written_to)
 
-    def _admit(self, path: str, entry: Files, now_us: int, known_only: bool = False) -> Tail | None:
-        """Follows the file from where its source has got to, or as a new source unless `known_only`."""
+    def _admit(
+        self, path: str, entry: Files, now_us: int, written_to: str | None, known_only: bool = False
+    ) -> Tail | None:
+        """Follows the file from where its source has got to, or as a new source unless `known_only`. `written_to` is
+        the path that it had while it was written to, if that is another one."""
         try:
             fd = self.handles.open(path)
         except FileNotFoundError:
@@ -172,7 +176,9 @@ class Roster:
                 return known
             if is_compressed(prefix):
                 raise OSError("it is compressed, or a journal")
-            source = self._source(path, entry, found, prefix, now_us, known_only)
+            source = self._sources.recognise(path, found.st_dev, found.st_ino, prefix, found.st_size)
+            if source is None and not known_only:
+                source = self._begin(written_to or path, path, entry, found, prefix, now_us)
             if source is not None:
                 tail = self._tail(source, entry)
                 tail.seek(source.position, fd)
@@ -188,15 +194,12 @@ class Roster:
                 os.close(fd)
         return tail
 
-    def _source(
-        self, path: str, entry: Files, found: os.stat_result, prefix: bytes, now_us: int, known_only: bool
-    ) -> Source | None:
-        device, inode, size = found.st_dev, found.st_ino, found.st_size
-        source = self._sources.recognise(path, device, inode, prefix, size)
-        if source is None and not known_only:
-            from_end = entry.read_from == "end" and _entry_key(entry) in self._from_end
-            source = self._sources.begin(path, device, inode, prefix, size if from_end else 0, now_us)
-        return source
+    def _begin(
+        self, written_to: str, path: str, entry: Files, found: os.stat_result, prefix: bytes, now_us: int
+    ) -> Source:
+        from_end = entry.read_from == "end" and _entry_key(entry) in self._from_end
+        position = found.st_size if from_end else 0
+        return self._sources.begin(written_to, path, found.st_dev, found.st_ino, prefix, position, now_us)
 
     def _find_passed_over(self, now: float, now_us: int) -> None:
         """Admits files that took a path and left it again since the last scan."""
@@ -206,7 +209,7 @@ class Roster:
         for path, (entry, since) in list(self._vacant.items()):
             for found in self._siblings.newcomers(path):
                 known = set(self.tails)
-                tail = self._at(found, entry, now_us)
+                tail = self._at(found, entry, now_us, path)
                 if tail is not None and tail.key not in known:
                     tail.listed, tail.missing_since = False, now
             if now - since > VACANT_SECONDS or os.path.exists(path):

@@ -44,18 +44,21 @@ class Sources:
                 return source
         return None
 
-    def begin(self, path: str, device: int, inode: int, prefix: bytes, position: int, now_us: int) -> Source:
+    def begin(
+        self, source: str, path: str, device: int, inode: int, prefix: bytes, position: int, now_us: int
+    ) -> Source:
         """A new source, read from `position`: (device, inode) is a file not seen before, or was truncated. Ends the
-        sources that it was so far, and takes a generation that none of them had."""
+        sources that it was so far, and takes a generation that none of them had. `source` is the path that its lines
+        were written to, `path` where it is now."""
         first = fingerprint(prefix)
         before = [source for source in self._by_inode(inode) if source.device == device]
-        for source in before:
-            if not source.ended:
-                self.end(source, now_us)
-        generation = 1 + max((source.generation for source in before), default=-1)
-        source = Source(
+        for other in before:
+            if not other.ended:
+                self.end(other, now_us)
+        generation = 1 + max((other.generation for other in before), default=-1)
+        new = Source(
             source_id=source_id(device, inode, first, now_us, generation, self._host),
-            source=path,
+            source=source,
             path=path,
             device=device,
             inode=inode,
@@ -63,9 +66,9 @@ class Sources:
             fingerprint=first,
             position=position,
         )
-        self._new.setdefault(inode, []).append(source)
-        self.change(source)
-        return source
+        self._new.setdefault(inode, []).append(new)
+        self.change(new)
+        return new
 
     def acknowledge(self, batch: Batch) -> None:
         """Everything up to the batch's end is at its target."""

@@ -72,28 +72,28 @@ class Remembered(msgspec.Struct, frozen=True):
 class State:
     """The state file. Calls block, and must come one at a time."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, busy_seconds: float = 5.0) -> None:
         """Opens or creates it. Raises ConfigError when it is another logd's or no state at all, Unavailable when it
         can't be used now."""
         self._path = path
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+            self.db = sqlite3.connect(path, busy_seconds, isolation_level=None, check_same_thread=False)
             version = self._prepare()
         except sqlite3.OperationalError as error:
             raise Unavailable(f"the agent's state {path} can't be opened: {error}") from error
         except sqlite3.DatabaseError as error:
             raise ConfigError(f"{path} is not the agent's state: {error}") from error
         if version > VERSION:
-            self._db.close()
+            self.db.close()
             raise ConfigError(f"the agent's state {path} has version {version}, this logd knows {VERSION}")
 
     def _prepare(self) -> int:
-        self._db.execute("PRAGMA journal_mode = WAL")
-        self._db.execute("PRAGMA synchronous = FULL")
-        version = int(self._db.execute("PRAGMA user_version").fetchone()[0])
+        self.db.execute("PRAGMA journal_mode = WAL")
+        self.db.execute("PRAGMA synchronous = FULL")
+        version = int(self.db.execute("PRAGMA user_version").fetchone()[0])
         if version == 0:
-            self._db.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} COMMIT;")
+            self.db.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} COMMIT;")
             return VERSION
         return version
 
@@ -120,7 +120,7 @@ class State:
 
     def _all(self, statement: str, *values: object) -> list[Any]:
         try:
-            return self._db.execute(statement, values).fetchall()
+            return self.db.execute(statement, values).fetchall()
         except sqlite3.Error as error:
             raise Unavailable(f"the agent's state {self._path} can't be read: {error}") from error
 
@@ -134,7 +134,7 @@ class State:
         """In one transaction, durable on return: stores `sources`; forgets the batches below their positions and all
         of the source-ids `dropped`; adds `pending` and `entries`. When it raises, nothing has changed."""
         try:
-            with closing(self._db.cursor()) as cursor:
+            with closing(self.db.cursor()) as cursor:
                 cursor.execute("BEGIN IMMEDIATE")
                 try:
                     cursor.executemany("DELETE FROM pending WHERE source_id = ?", [(name,) for name in dropped])
@@ -147,14 +147,14 @@ class State:
                     cursor.executemany("INSERT OR IGNORE INTO entries VALUES (?)", [(paths,) for paths in entries])
                     cursor.execute("COMMIT")
                 finally:
-                    if self._db.in_transaction:
+                    if self.db.in_transaction:
                         cursor.execute("ROLLBACK")
         except sqlite3.Error as error:
             raise Unavailable(f"the agent's state {self._path} can't be written: {error}") from error
 
     def close(self) -> None:
         """Releases the file."""
-        self._db.close()
+        self.db.close()
 
 
 def _source_row(source: Source) -> tuple[object, ...]:

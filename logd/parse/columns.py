@@ -13,10 +13,12 @@ import pyarrow.compute as pc
 
 from logd.chunk import POSITION_DIGITS, Chunk
 from logd.parse.lines import Ints, Lines
+from logd.parse.prepared import PreparedQuery
 from logd.record import SCHEMA
 
 NDJSON = "application/x-ndjson"
 UNPARSED = "unparsed"
+Bools = np.ndarray[Any, np.dtype[np.bool_]]
 _TIME = pa.timestamp("us", tz="UTC")
 _HEX = np.frombuffer(b"0123456789abcdef", np.uint8)
 
@@ -52,45 +54,62 @@ class Parsed(msgspec.Struct, frozen=True):
         )
 
 
-def assemble(
-    fields: pa.Table,
-    chunks: Sequence[Chunk],
-    lines: Lines,
-    taken_us: Sequence[int],
-    unparsed: np.ndarray[Any, np.dtype[np.bool_]],
-    limits: Limits,
-    sql: duckdb.DuckDBPyConnection,
-) -> Parsed:
-    """`fields` has a row for each line, in order, with i, time, level and message, and what JSON lines have besides."""
-    of_line = pa.array(lines.chunk)
-    given = _Given(fields)
-    metadata = given.text("metadata")
-    observed = np.array([chunk.observed_us for chunk in chunks], np.int64)[lines.chunk]
-    time, outside = _accepted(fields["time"].combine_chunks(), observed, limits)
-    late = int(outside.sum())
-    if late:
-        metadata = _with_original(metadata, given, fields, pa.array(outside))
-    if any(chunk.fields for chunk in chunks):
-        metadata = _with_fields(metadata, chunks, of_line, sql)
-    log_ids = _log_ids(chunks, lines)
-    own = given.text("log_id")
-    own_ids = own.is_valid() if own.null_count < len(own) else None
-    locked = np.array([chunk.service_locked for chunk in chunks], bool)[lines.chunk]
-    columns = {
-        "log_id": log_ids if own_ids is None else pc.coalesce(own, log_ids),
-        "timestamp": pa.array(time).cast(_TIME),
-        "ingested_at": pa.array(np.asarray(taken_us, np.int64)[lines.chunk]).cast(_TIME),
-        "level": given.text("level").dictionary_encode(),
-        "service": _named(given.text("service"), [chunk.service for chunk in chunks], of_line, locked),
-        "host": _named(given.text("host"), [chunk.host for chunk in chunks], of_line, None),
-        "source": _of_chunk([chunk.source for chunk in chunks], of_line),
-        "tags": _tags(given, chunks, of_line, unparsed, sql),
-        "trace_id": given.text("trace_id"),
-        "message": given.text("message"),
-        "metadata": metadata,
-    }
-    table = pa.table([columns[name] for name in SCHEMA.names], schema=SCHEMA)
-    return Parsed(table, own_ids, int(unparsed.sum()), lines.mended, late)
+class Assembler:
+    """Makes records of parsed fields, on the parser's DuckDB instance. Not thread-safe."""
+
+    def __init__(self, sql: duckdb.DuckDBPyConnection, limits: Limits) -> None:
+        self._limits = limits
+        self._tags_query = PreparedQuery(sql, "tags", _tags_query)
+        self._added_query = PreparedQuery(sql, "added", _added_query)
+
+    def assemble(
+        self, fields: pa.Table, chunks: Sequence[Chunk], lines: Lines, taken_us: Sequence[int], unparsed: Bools
+    ) -> Parsed:
+        """`fields` has a row for each line, in order, with i, time, level and message, and what JSON lines have
+        besides; `unparsed` marks the lines to be tagged so."""
+        of_line = pa.array(lines.chunk)
+        given = _Given(fields)
+        metadata = given.text("metadata")
+        observed = np.array([chunk.observed_us for chunk in chunks], np.int64)[lines.chunk]
+        time, outside = _accepted(fields["time"].combine_chunks(), observed, self._limits)
+        late = int(outside.sum())
+        if late:
+            metadata = _with_original(metadata, given, fields, pa.array(outside))
+        if any(chunk.fields for chunk in chunks):
+            metadata = self._with_fields(metadata, chunks, of_line)
+        log_ids = _log_ids(chunks, lines)
+        own = given.text("log_id")
+        own_ids = own.is_valid() if own.null_count < len(own) else None
+        locked = np.array([chunk.service_locked for chunk in chunks], bool)[lines.chunk]
+        columns = {
+            "log_id": log_ids if own_ids is None else pc.coalesce(own, log_ids),
+            "timestamp": pa.array(time).cast(_TIME),
+            "ingested_at": pa.array(np.asarray(taken_us, np.int64)[lines.chunk]).cast(_TIME),
+            "level": given.text("level").dictionary_encode(),
+            "service": _named(given.text("service"), [chunk.service for chunk in chunks], of_line, locked),
+            "host": _named(given.text("host"), [chunk.host for chunk in chunks], of_line, None),
+            "source": _of_chunk([chunk.source for chunk in chunks], of_line),
+            "tags": self._tags(given, chunks, of_line, unparsed),
+            "trace_id": given.text("trace_id"),
+            "message": given.text("message"),
+            "metadata": metadata,
+        }
+        table = pa.table([columns[name] for name in SCHEMA.names], schema=SCHEMA)
+        return Parsed(table, own_ids, int(unparsed.sum()), lines.mended, late)
+
+    def _with_fields(self, metadata: pa.Array, chunks: Sequence[Chunk], of_line: pa.Array) -> pa.Array:
+        """The agent's fields beside the line's own, which win."""
+        added = pa.array([msgspec.json.encode(chunk.fields).decode() if chunk.fields else None for chunk in chunks])
+        table = pa.table({"own": metadata, "added": added.cast(pa.string()).take(of_line)})
+        return self._added_query.run(table)["metadata"].combine_chunks().cast(pa.string())
+
+    def _tags(self, given: _Given, chunks: Sequence[Chunk], of_line: pa.Array, unparsed: Bools) -> pa.Array:
+        own = given.lists("tags")
+        of_chunk = pa.array([list(chunk.tags) or None for chunk in chunks], pa.list_(pa.string())).take(of_line)
+        if own.null_count == len(own) and not unparsed.any():
+            return of_chunk
+        table = pa.table({"own": own, "of_chunk": of_chunk, "unparsed": pa.array(unparsed)})
+        return self._tags_query.run(table)["tags"].combine_chunks().cast(pa.list_(pa.string()))
 
 
 class _Given:
@@ -110,7 +129,7 @@ class _Given:
         return self._fields[name].combine_chunks().cast(pa.list_(pa.string()))
 
 
-def _accepted(time: pa.Array, observed: Ints, limits: Limits) -> tuple[Ints, np.ndarray[Any, np.dtype[np.bool_]]]:
+def _accepted(time: pa.Array, observed: Ints, limits: Limits) -> tuple[Ints, Bools]:
     """Times in µs, the observed one where there is none or it is outside the accepted window; and where that is."""
     seen = time.is_valid().to_numpy(zero_copy_only=False)
     micros = time.cast(_TIME).cast(pa.int64()).fill_null(0).to_numpy(zero_copy_only=False)
@@ -129,43 +148,6 @@ def _with_original(metadata: pa.Array, given: _Given, fields: pa.Table, outside:
     return pc.if_else(outside, member, metadata)
 
 
-def _with_fields(
-    metadata: pa.Array, chunks: Sequence[Chunk], of_line: pa.Array, sql: duckdb.DuckDBPyConnection
-) -> pa.Array:
-    """The agent's fields beside the line's own, which win."""
-    added = pa.array([msgspec.json.encode(chunk.fields).decode() if chunk.fields else None for chunk in chunks])
-    table = pa.table({"own": metadata, "added": added.cast(pa.string()).take(of_line)})
-    query = """SELECT CASE WHEN added IS NULL THEN own WHEN own IS NULL THEN added
-      WHEN list_has_any(json_keys(own), json_keys(added)) THEN json_merge_patch(added, own)
-      ELSE own[:-2] || ',' || added[2:] END AS metadata FROM assembled"""
-    return _run(sql, query, table)["metadata"].combine_chunks().cast(pa.string())
-
-
-def _tags(
-    given: _Given,
-    chunks: Sequence[Chunk],
-    of_line: pa.Array,
-    unparsed: np.ndarray[Any, np.dtype[np.bool_]],
-    sql: duckdb.DuckDBPyConnection,
-) -> pa.Array:
-    own = given.lists("tags")
-    of_chunk = pa.array([list(chunk.tags) or None for chunk in chunks], pa.list_(pa.string())).take(of_line)
-    if own.null_count == len(own) and not unparsed.any():
-        return of_chunk
-    table = pa.table({"own": own, "of_chunk": of_chunk, "unparsed": pa.array(unparsed)})
-    query = f"""SELECT nullif(list_filter(list_concat(coalesce(of_chunk, []), coalesce(own, []),
-      CASE WHEN unparsed THEN ['{UNPARSED}'] ELSE [] END), tag -> tag IS NOT NULL), []) AS tags FROM assembled"""
-    return _run(sql, query, table)["tags"].combine_chunks().cast(pa.list_(pa.string()))
-
-
-def _run(sql: duckdb.DuckDBPyConnection, query: str, table: pa.Table) -> pa.Table:
-    sql.register("assembled", table)
-    try:
-        return sql.sql(query).to_arrow_table()
-    finally:
-        sql.unregister("assembled")
-
-
 def _of_chunk(values: Sequence[str], of_line: pa.Array) -> pa.DictionaryArray:
     encoded = pa.array(values, pa.string()).dictionary_encode()
     return pa.DictionaryArray.from_arrays(encoded.indices.take(of_line), encoded.dictionary)
@@ -175,7 +157,7 @@ def _named(
     own: pa.StringArray,
     values: Sequence[str],
     of_line: pa.Array,
-    locked: np.ndarray[Any, np.dtype[np.bool_]] | None,
+    locked: Bools | None,
 ) -> pa.DictionaryArray:
     """The line's own value, else its chunk's, which wins where it is locked."""
     if own.null_count == len(own):
@@ -202,3 +184,14 @@ def _log_ids(chunks: Sequence[Chunk], lines: Lines) -> pa.StringArray:
 
 def _mask(parsed: Parsed) -> pa.BooleanArray:
     return pa.array(np.zeros(len(parsed.table), bool)) if parsed.own_ids is None else parsed.own_ids
+
+
+def _added_query(source: str) -> str:
+    return f"""SELECT CASE WHEN added IS NULL THEN own WHEN own IS NULL THEN added
+      WHEN list_has_any(json_keys(own), json_keys(added)) THEN json_merge_patch(added, own)
+      ELSE own[:-2] || ',' || added[2:] END AS metadata FROM {source}"""
+
+
+def _tags_query(source: str) -> str:
+    return f"""SELECT nullif(list_filter(list_concat(coalesce(of_chunk, []), coalesce(own, []),
+      CASE WHEN unparsed THEN ['{UNPARSED}'] ELSE [] END), lambda tag: tag IS NOT NULL), []) AS tags FROM {source}"""

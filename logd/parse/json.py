@@ -18,6 +18,8 @@ from __future__ import annotations
 
 from collections.abc import Set
 
+from logd.parse.text import MESSAGE
+
 #: The names that inputs use for a column, the best first: logd's own, ECS, OpenTelemetry, and common libraries'.
 #: No two may differ only in case: they are fields of one DuckDB struct.
 NAMES: dict[str, tuple[str, ...]] = {
@@ -47,7 +49,7 @@ _NOT_JSON = r"[:\[,]-?(?i:nan|inf|infinity)[,\]}]"
 _PERHAPS_NOT_JSON = ("an", "aN", "An", "AN", "nf", "nF", "Nf", "NF")
 
 
-def fields_query(source: str, names: Set[str]) -> str:
+def fields_query(source: str, names: Set[str], ahead_seconds: int = 3600) -> str:
     """SQL over `source` (i, line VARCHAR starting with "{", observed TIMESTAMPTZ, takes_ids BOOLEAN) giving a row
     a line: i, mend, time, time_text, level, service, host, message, trace_id, tags, log_id, metadata, keys, consumed,
     meta.
@@ -81,7 +83,7 @@ WITH parsed AS (
   SELECT i, line, observed, takes_ids, j IS NOT NULL AS ok, {texts} FROM parsed
 ), valued AS (
   SELECT i, line, ok, {", ".join(f"{role}_text, {role}_key" for role in consumed)},
-    logd_time(time_text, observed) AS time,
+    logd_time(time_text, observed, ahead_seconds := {ahead_seconds}) AS time,
     {_level(has)} AS level,
     {_name("service_text") if has["service"] else _NULL} AS service,
     {_name("host_text") if has["host"] else _NULL} AS host,
@@ -97,7 +99,7 @@ WITH parsed AS (
   FROM valued
 )
 SELECT i, NOT ok OR {_mend("meta")} AS mend, time, CASE WHEN time IS NOT NULL THEN time_text END AS time_text,
-  level, service, host, coalesce(message_text, rtrim(line, chr(13) || chr(10))) AS message,
+  level, service, host, coalesce(message_text, {MESSAGE}) AS message,
   coalesce(trace, inner_trace) AS trace_id, tags, log_id,
   CASE WHEN trace IS NULL THEN {_untraced("meta", "inner_trace")} ELSE nullif(meta, '{{}}') END AS metadata,
   keys, CASE WHEN keys IS NOT NULL THEN concat_ws('":null,"', {keys or "''"}) END AS consumed,

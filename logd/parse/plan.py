@@ -20,7 +20,7 @@ import pyarrow.compute as pc
 
 from logd.chunk import Chunk, Positions
 from logd.parse import json, level, text, timestamp
-from logd.parse.columns import NDJSON, Limits, Parsed, assemble
+from logd.parse.columns import NDJSON, Assembler, Limits, Parsed
 from logd.parse.lines import Lines, join
 from logd.parse.mend import mend
 from logd.parse.prepared import PreparedQuery
@@ -43,15 +43,18 @@ class Parser:
     def __init__(
         self, timezone: str = "UTC", limits: Limits | None = None, memory_bytes: int = 512 * 1024 * 1024
     ) -> None:
-        self._limits = limits or Limits()
+        limits = limits or Limits()
         self._names = json.USUAL
         self._sql = duckdb.connect(config={"threads": 1, "memory_limit": f"{memory_bytes}B"})
         self._sql.execute(f"SET TimeZone = '{timezone}'")
         for macro in (*timestamp.MACROS, *level.MACROS):
             self._sql.execute(macro)
-        self._fields_query = PreparedQuery(self._sql, "fields", lambda rows: json.fields_query(rows, self._names))
+        self._assembler = Assembler(self._sql, limits)
+        self._fields_query = PreparedQuery(
+            self._sql, "fields", lambda rows: json.fields_query(rows, self._names, limits.max_ahead_seconds)
+        )
         self._metadata_query = PreparedQuery(self._sql, "metadata", json.metadata_query)
-        self._text_query = PreparedQuery(self._sql, "text", text.query)
+        self._text_query = PreparedQuery(self._sql, "text", lambda rows: text.query(rows, limits.max_ahead_seconds))
 
     def close(self) -> None:
         """Gives the instance's memory back."""
@@ -81,7 +84,7 @@ class Parser:
         if len(other) and any(ndjson):
             unparsed[other["i"]] = np.asarray(ndjson)[lines.chunk[other["i"]]]
         unparsed[broken["i"]] = True
-        return assemble(table, chunks, lines, taken_us, unparsed, self._limits, self._sql)
+        return self._assembler.assemble(table, chunks, lines, taken_us, unparsed)
 
     def _json(self, rows: pa.Table) -> _Fields:
         fields = self._fields(rows)

@@ -12,11 +12,11 @@ from logd.parse import level, timestamp
 _NEAR_CHARACTERS = 100
 _HEAD_CHARACTERS = 160
 #: The line without its ending, \n, \r\n or (where the \n was cut off before) \r. A slice: trimming takes 1 µs a line.
-_MESSAGE = """CASE WHEN suffix(line, chr(13) || chr(10)) THEN line[:-3]
+MESSAGE = """CASE WHEN suffix(line, chr(13) || chr(10)) THEN line[:-3]
     WHEN suffix(line, chr(10)) OR suffix(line, chr(13)) THEN line[:-2] ELSE line END"""
 
 
-def query(source: str) -> str:
+def query(source: str, ahead_seconds: int = 3600) -> str:
     """SQL over `source` (i, line VARCHAR, observed TIMESTAMPTZ) giving a row a line: i, time, level, message.
 
     `time` and `level` are null where none shows. `message` is the line without its one line ending; other white space
@@ -29,8 +29,9 @@ WITH cut AS (
     regexp_extract(head, '{level.SHOWN}') AS level_text
   FROM cut
 )
-SELECT i, CASE WHEN {_near("time_text")} THEN logd_time(time_text, observed) END AS time,
-  CASE WHEN {_near("level_text")} THEN logd_shown_level(level_text) END AS level, {_MESSAGE} AS message
+SELECT i,
+  CASE WHEN {_near("time_text")} THEN logd_time(time_text, observed, ahead_seconds := {ahead_seconds}) END AS time,
+  CASE WHEN {_near("level_text")} THEN logd_shown_level(level_text) END AS level, {MESSAGE} AS message
 FROM shown"""
 
 

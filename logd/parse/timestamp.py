@@ -6,10 +6,10 @@ gives the time that a text says, and NULL where it says none: it never raises. S
 (text.py). `text` (VARCHAR) is named many times in the expansion: pass a column. `observed` is the TIMESTAMPTZ at which
 the line was seen. The forms, and whether SHOWN looks for them:
 
-    2024-11-22T10:00:00.123Z, …+02:00           ISO 8601, RFC 3339; with a blank for T; without seconds*   yes
+    2024-11-22T10:00:00.123Z, …+02:00             ISO 8601, RFC 3339; with a blank for the T                 yes
     2024-11-22 10:00:00,123                       log4j, Python                                              yes
     2024/11/22 10:00:00, 20241122T100000Z         Go, nginx; ISO 8601's basic format                         yes
-    2024-11-22, 2024/11/22                        midnight                                                   no
+    2024-11-22T10:00, 2024-11-22, 2024/11/22      ISO 8601; a date alone is its midnight                     no
     10/Oct/2000:13:55:36 -0700                    CLF: Apache's and nginx's access logs                      yes
     Mon, 02 Jan 2006 15:04:05 GMT                 RFC 1123 and 2822; without weekday: Redis, Tomcat          yes
     Sun Dec 04 04:47:44.123456 2005               ctime(3), Apache's error log; date(1): … UTC 2005          yes
@@ -26,12 +26,13 @@ the line was seen. The forms, and whether SHOWN looks for them:
   elsewhere 1000 to 2999, or two digits: 69 to 99 are 19xx (POSIX).
 * A missing year is the latest with which the time isn't more than `ahead_seconds` (what `ingest.max_ahead_seconds`
   says) past `observed`, by the clock of the session's TimeZone; February 29 has the latest leap year.
-* Numbers below 10^11 are seconds, below 10^14 ms, below 10^17 µs, else ns: each unit gets 1973 to 5138. Fewer digits
-  are seconds too. SHOWN wants 10, 13, 16 or 19 digits before the point.
+* Numbers below 10^11 are seconds, below 10^14 ms, below 10^17 µs, else ns up to 2262: so each reaches from 1973 on.
+  Those with a point or an exponent are doubles, rounded: exact to the microsecond until 2242. SHOWN wants 10, 13, 16
+  or 19 digits before the point.
 
 DuckDB's own casts take much more ("infinity", "T 0:11", BC), so each stands behind a test of its form. CASE evaluates
 a branch only for the rows that reach it, so a form pays for the tests before it. ⏱ µs a value: ISO with Z 0.1, with an
-offset or local 0.3, numbers 0.2, CLF 0.4, syslog 0.6, the rest up to 1.5; binding the macro takes 8 ms, so prepare.
+offset or local 0.3, numbers 0.2, CLF 0.5, syslog 0.7, the rest up to 1.6; binding the macro takes 8 ms: prepare.
 """
 
 from __future__ import annotations

@@ -44,9 +44,9 @@ class Folder(RuleBasedStateMachine):
         self.written: list[int] = []
         self.unfinished = b""
         self.rotations = 0
-        self.unseen_rotations = 0
+        #: The path was followed once; the agent has seen the file that is there now; files came and went unseen.
+        self.followed = self.seen = self.passed_over = False
         self.running = True
-        self.followed = False
         self.agent = Driver(self.config)
 
     def teardown(self) -> None:
@@ -81,8 +81,12 @@ class Folder(RuleBasedStateMachine):
 
     def settle(self) -> None:
         self.agent.settle()
-        self.unseen_rotations = 0
-        self.followed = self.app.exists()
+        self.scanned()
+
+    def scanned(self) -> None:
+        self.seen = self.app.exists()
+        self.followed = self.followed or self.seen
+        self.passed_over = False
 
     @rule(count=st.integers(1, 5))
     def append(self, count: int) -> None:
@@ -109,8 +113,9 @@ class Folder(RuleBasedStateMachine):
             self.write(self.unfinished)
 
     def may_rotate(self) -> bool:
-        # What takes a path and leaves it while nobody looks isn't found when the glob doesn't find it.
-        return self.all_found or (self.followed and (self.running or self.unseen_rotations == 0))
+        # A file that takes the path and leaves it while no agent runs can't be told from an old rotated one, unless
+        # the glob finds both.
+        return self.all_found or (self.followed and (self.running or self.seen))
 
     @precondition(lambda self: self.may_rotate())
     @rule()
@@ -123,7 +128,8 @@ class Folder(RuleBasedStateMachine):
             (self.app.parent / f"app.log.{number}").rename(self.app.parent / f"app.log.{number + 1}")
         self.app.rename(self.app.parent / "app.log.1")
         self.rotations += 1
-        self.unseen_rotations += 1
+        self.passed_over = self.passed_over or not self.seen
+        self.seen = False
 
     @precondition(lambda self: self.running)
     @rule()
@@ -141,21 +147,21 @@ class Folder(RuleBasedStateMachine):
             self.append(1)
         self.settle()
         self.app.unlink(missing_ok=True)
-        self.followed = False
+        self.seen = False
 
     @precondition(lambda self: self.running)
     @rule(seconds=st.sampled_from([0.1, 0.25, 0.6, 2.0, 400.0]))
     def look(self, seconds: float) -> None:
         self.agent.round(seconds)
         if seconds > 1:
-            self.unseen_rotations = 0
+            self.scanned()
 
     @precondition(lambda self: self.running)
     @rule(refuse=st.integers(0, 2), forget=st.integers(0, 2))
     def target_is_away(self, refuse: int, forget: int) -> None:
         self.agent.clock.seconds += 1
         cargo = self.agent.follower.round().cargo
-        self.unseen_rotations = 0
+        self.scanned()
         self.agent.target.refuse, self.agent.target.forget = refuse, forget
         while True:
             try:
@@ -165,7 +171,7 @@ class Folder(RuleBasedStateMachine):
                 pass
         self.agent.target.refuse = self.agent.target.forget = 0
 
-    @precondition(lambda self: self.running and (self.all_found or self.unseen_rotations < 2))
+    @precondition(lambda self: self.running and (self.all_found or not self.passed_over))
     @rule(when=st.sampled_from(CRASHES), seconds=st.sampled_from([0.1, 0.6, 2.0]))
     def crash(self, when: str, seconds: float) -> None:
         self.agent.clock.seconds += seconds
@@ -183,7 +189,7 @@ class Folder(RuleBasedStateMachine):
     @rule()
     def come_back(self) -> None:
         self.start()
-        self.unseen_rotations = 0
+        self.scanned()
 
     @precondition(lambda self: self.running)
     @rule()

@@ -1,0 +1,280 @@
+"""Searches over HTTP: filters, times, order, pages and totals, over rows in segments and rows in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from tests.support.process import SEARCH, Server, until
+
+_START = datetime(2026, 11, 20, 23, 59, 0, tzinfo=UTC)
+_SERVICES = ("checkout", "payment", "cart, with comma", "Größe")
+_LEVELS = ("INFO", "WARN", "ERROR", None)
+_MANY = 10_001
+
+
+def _time(n: int) -> str:
+    return (_START + timedelta(seconds=n)).isoformat()
+
+
+def _line(n: int) -> dict[str, Any]:
+    """Line n of 120, a second apart, over midnight; four services, four levels, three hosts."""
+    return {
+        "timestamp": _time(n),
+        "service": _SERVICES[n % 4],
+        "level": _LEVELS[n // 4 % 4],
+        "host": f"host-{n % 3}",
+        "message": f"line number{n} of {'even' if n % 2 == 0 else 'odd'} Timeout-{n % 5}",
+        "code": n % 10,
+    }
+
+
+_LINES = [_line(n) for n in range(120)]
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """The first 60 lines and 10,001 others are in segments, then come 60 lines in memory."""
+    with Server(tmp_path_factory.mktemp("search"), settings={"parse.join_seconds": 0.02}) as running:
+        assert running.ingest("lines", _LINES[:60]) == 60
+        same = [{"timestamp": _time(-3_600 * n), "message": f"many {n % 10}"} for n in range(_MANY)]
+        assert running.ingest("many", same) == _MANY
+        assert running.terminate() == 0
+        running.restart()
+        assert running.ingest("lines", _LINES[60:]) == 60
+        running.settle()
+        yield running
+
+
+def _found(server: Server, **parameters: Any) -> list[int]:
+    """The numbers of the lines found, newest first; their total is checked."""
+    services = {} if "service" in parameters else {"q": "line"}
+    answer = server.search(**{"limit": 1_000, **services, **parameters})
+    assert answer["total_relation"] == "eq"
+    assert answer["total_hits"] == len(answer["logs"])
+    numbers = [int(record["message"].split()[1].removeprefix("number")) for record in answer["logs"]]
+    return [n for n in numbers if n >= 0]
+
+
+def _expected(condition: Any) -> list[int]:
+    return [n for n in reversed(range(120)) if condition(n)]
+
+
+def test_a_record_in_full(server: Server) -> None:
+    (record,) = server.search(q="number7")["logs"]
+    assert datetime.fromisoformat(record.pop("ingested_at")) > datetime(2026, 1, 1, tzinfo=UTC)
+    assert len(record.pop("log_id")) == 16 + 1 + 12
+    assert record == {
+        "timestamp": "2026-11-20T23:59:07.000Z",
+        "level": "WARN",
+        "service": "Größe",
+        "host": "host-1",
+        "source": "http",
+        "message": "line number7 of odd Timeout-2",
+        "metadata": {"code": 7},
+        "tags": [],
+        "trace_id": None,
+    }
+
+
+def test_newest_first(server: Server) -> None:
+    assert _found(server) == list(reversed(range(120)))
+
+
+def test_lines_of_one_moment_by_their_id(server: Server) -> None:
+    server.ingest("moment", [{"timestamp": _time(0), "message": f"{n}"} for n in range(100)])
+    server.settle()
+    ids = [record["log_id"] for record in server.search(service="moment", limit=1_000)["logs"]]
+    assert len(ids) == 100
+    assert ids == sorted(ids, reverse=True)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "condition"),
+    [
+        ({"service": "payment"}, lambda n: n % 4 == 1),
+        ({"service": "payment,checkout"}, lambda n: n % 4 < 2),
+        ({"service": ["payment", "checkout"]}, lambda n: n % 4 < 2),
+        ({"service": ["payment, checkout", "Größe"]}, lambda n: n % 4 != 2),
+        ({"service": "PAYMENT"}, lambda n: False),
+        ({"service": "nobody"}, lambda n: False),
+        ({"level": "ERROR", "service": "payment"}, lambda n: n % 4 == 1 and n // 4 % 4 == 2),
+        ({"level": "error,Warning", "service": "payment"}, lambda n: n % 4 == 1 and n // 4 % 4 in (1, 2)),
+        ({"level": ["warn", "ERROR"], "service": "payment"}, lambda n: n % 4 == 1 and n // 4 % 4 in (1, 2)),
+        ({"host": "host-2"}, lambda n: n % 3 == 2),
+        ({"host": "host-2,host-0", "service": "payment"}, lambda n: n % 4 == 1 and n % 3 != 1),
+        ({"q": "number7 OR number8"}, lambda n: n in (7, 8)),
+        ({"q": "line AND even AND NOT number4"}, lambda n: n % 2 == 0 and n != 4),
+        ({"q": '"odd timeout"'}, lambda n: n % 2 == 1),
+        ({"q": "TIMEOUT AND (number3 OR number77)"}, lambda n: n in (3, 77)),
+        ({"q": "service:payment AND level:error"}, lambda n: n % 4 == 1 and n // 4 % 4 == 2),
+        ({"q": "code:3 AND line"}, lambda n: n % 10 == 3),
+        ({"q": "metadata.code:3 AND line"}, lambda n: n % 10 == 3),
+        ({"q": "even", "service": "checkout", "host": "host-0"}, lambda n: n % 4 == 0 and n % 3 == 0),
+    ],
+    ids=str,
+)
+def test_filters_and_queries(server: Server, parameters: dict[str, Any], condition: Any) -> None:
+    assert _found(server, **parameters) == _expected(condition)
+
+
+@pytest.mark.parametrize(
+    ("times", "condition"),
+    [
+        ({"from_": _time(50)}, lambda n: n >= 50),
+        ({"to": _time(50)}, lambda n: n < 50),
+        ({"from_": _time(50), "to": _time(70)}, lambda n: 50 <= n < 70),
+        ({"from_": _time(50), "to": _time(50)}, lambda n: False),
+        ({"from_": "2026-11-21"}, lambda n: n >= 60),
+        ({"from_": "2026-11-21T01:00:10+01:00"}, lambda n: n >= 70),
+        ({"to": "2026-11-21"}, lambda n: n < 60),
+        ({"from_": str(int(_START.timestamp()) + 50)}, lambda n: n >= 50),
+        ({"from_": str(int(_START.timestamp() + 50) * 1_000)}, lambda n: n >= 50),
+        ({"from_": "2026-11-20T23:59:49.000001Z"}, lambda n: n >= 50),
+    ],
+    ids=str,
+)
+def test_absolute_times(server: Server, times: dict[str, str], condition: Any) -> None:
+    assert _found(server, **times) == _expected(condition)
+
+
+def test_relative_times(server: Server) -> None:
+    now = datetime.now(UTC)
+    ages = (0, 10, 30, 90)  # minutes
+    server.ingest("ages", [{"timestamp": (now - timedelta(minutes=age)).isoformat(), "message": age} for age in ages])
+    server.settle()
+
+    def found(**times: str) -> list[int]:
+        return [int(record["message"]) for record in server.search(service="ages", **times)["logs"]]
+
+    assert found() == [0, 10, 30, 90]
+    assert found(from_="-15m") == [0, 10]
+    assert found(from_="now-1h", to="now") == [0, 10, 30]
+    assert found(from_="-2h", to="-20m") == [30, 90]
+    assert found(to="-1h") == [90]
+    assert found(from_="-5m", to="+5m") == [0]
+
+
+def test_total_of_more_than_ten_thousand(server: Server) -> None:
+    answer = server.search(service="many", limit=1)
+    assert (answer["total_hits"], answer["total_relation"]) == (10_000, "gte")
+    answer = server.search(service="many", limit=0)
+    assert (answer["total_hits"], answer["total_relation"], answer["logs"]) == (10_000, "gte", [])
+    answer = server.search(service="many", limit=1, track_total_hits="true")
+    assert (answer["total_hits"], answer["total_relation"]) == (_MANY, "eq")
+    answer = server.search(service="many", limit=1, track_total_hits="false")
+    assert "total_hits" not in answer
+    assert "total_relation" not in answer
+    assert len(answer["logs"]) == 1
+
+
+def test_total_of_exactly_ten_thousand(server: Server) -> None:
+    oldest_but_one = _time(-3_600 * (_MANY - 2))
+    answer = server.search(service="many", from_=oldest_but_one, limit=1)
+    assert (answer["total_hits"], answer["total_relation"]) == (10_000, "eq")
+
+
+def test_the_last_page(server: Server) -> None:
+    answer = server.search(service="many", offset=9_990, limit=10)
+    assert [record["timestamp"][:13] for record in answer["logs"]] == [_time(-3_600 * n)[:13] for n in range(9_990, 10_000)]
+    assert (answer["total_hits"], answer["total_relation"]) == (10_000, "gte")
+
+
+@pytest.mark.parametrize("size", [1, 7, 50, 120])
+def test_pages_are_the_whole(server: Server, size: int) -> None:
+    numbers: list[int] = []
+    for offset in range(0, 130, size):
+        answer = server.search(q="line", offset=offset, limit=size)
+        assert answer["total_hits"] == 120
+        numbers += [int(record["message"].split()[1].removeprefix("number")) for record in answer["logs"]]
+    assert numbers == list(reversed(range(120)))
+
+
+def test_fifty_unless_told(server: Server) -> None:
+    assert len(server.search(service="many")["logs"]) == 50
+
+
+@pytest.mark.parametrize(
+    ("parameters", "where"),
+    [
+        ({"limit": "ten"}, "limit"),
+        ({"limit": "-1"}, "limit"),
+        ({"limit": "10001"}, "limit"),
+        ({"offset": "1.5"}, "offset"),
+        ({"offset": "9999", "limit": "2"}, "offset"),
+        ({"from_": "yesterday"}, "from"),
+        ({"to": "2026-02-30"}, "to"),
+        ({"from_": "now", "to": "-1h"}, "from"),
+        ({"track_total_hits": "maybe"}, "track_total_hits"),
+        ({"service_id": "x"}, "service_id"),
+        ({"q": "(a OR"}, "q:4"),
+        ({"q": '"open'}, "q:1"),
+    ],
+    ids=str,
+)
+def test_bad_parameters(server: Server, parameters: dict[str, str], where: str) -> None:
+    answer = server.get(SEARCH, **parameters)
+    assert answer.status == 400
+    error = answer.json()["error"]
+    assert sorted(error) == ["code", "message", "where"]
+    assert error["where"] == where
+    assert error["message"]
+
+
+def test_other_addresses_and_methods(server: Server) -> None:
+    for method, path, status in (("GET", "/nothing", 404), ("GET", "/api/v1/logs/ingest", 405), ("POST", SEARCH, 405)):
+        answer = server.request(method, path)
+        assert answer.status == status
+        assert sorted(answer.json()["error"]) == ["code", "message", "where"]
+
+
+def test_health(server: Server) -> None:
+    assert server.get("/healthz").json() == {"status": "ok"}
+    assert server.get("/readyz").json() == {"status": "ready"}
+
+
+def test_metrics(server: Server) -> None:
+    def samples() -> dict[str, float]:
+        answer = server.get("/metrics")
+        assert answer.headers["content-type"].startswith("text/plain; version=")
+        lines = answer.body.decode().splitlines()
+        return {name: float(value) for name, _, value in (line.rpartition(" ") for line in lines if line[0] != "#")}
+
+    before = samples()
+    server.ingest("measured", [{"message": "a"}] * 7)
+    server.settle()
+    server.get(SEARCH, q="(")
+    after = samples()
+    grown = {name: after[name] - before.get(name, 0) for name in after}
+    assert grown["logd_ingest_lines_total"] == 7 + 1
+    assert grown["logd_parse_lines_total"] == 7 + 1
+    assert grown["logd_index_rows_total"] == 7 + 1
+    assert grown['logd_search_failed_total{reason="QueryError"}'] == 1
+    assert grown["logd_search_seconds_count"] >= 1
+    assert after["logd_processor_lag_messages"] == 0
+
+
+def test_status(server: Server) -> None:
+    server.ingest("seen", [{"message": "a"}])
+    server.settle()
+    status = server.get("/api/v1/status").json()
+    assert status["roles"] == ["agent", "processor", "api"]
+    assert status["processor"]["lag_messages"] == 0
+    assert status["processor"]["queue"]["capacity"] >= status["processor"]["queue"]["held"] == 0
+    assert status["ingest"]["held_bytes"] == 0
+    assert status["ingest"]["capacity_bytes"] > 0
+    assert status["transport"]["raw-logs"]["groups"]["processor"]["lag"] >= 0
+    assert status["index"]["rows"] >= 120 + _MANY
+    assert status["index"]["recent_rows"] >= 60
+
+
+def test_rows_go_to_segments_by_age(tmp_path_factory: pytest.TempPathFactory) -> None:
+    with Server(tmp_path_factory.mktemp("age"), settings={"index.flush_seconds": 0.1}) as server:
+        server.ingest("old", [{"message": "a", "timestamp": _time(0)}, {"message": "b", "timestamp": _time(100)}])
+        until(lambda: server.get("/api/v1/status").json()["index"]["segments"] >= 2, "a segment for each day")
+        assert [record["message"] for record in server.records("old")] == ["a", "b"]
+        until(lambda: server.get("/api/v1/status").json()["transport"]["raw-logs"]["messages"] == 0, "the queue is empty")
+        assert len(server.records("old")) == 2

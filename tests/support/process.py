@@ -1,0 +1,259 @@
+"""The real process: `python -m logd server …` on a free port, over a data folder that outlives it. Linux only.
+
+Its output goes to files, so that no pipe can block it; and it dies with the process that started it, however that ends.
+"""
+
+from __future__ import annotations
+
+import http.client
+import os
+import signal
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, NamedTuple, Self, TypeVar
+from urllib.parse import urlencode, urlsplit
+
+import orjson
+
+_CHECKOUT = Path(__file__).parents[2]
+_LISTENS = "logd listens on "
+#: For a busy machine; nothing takes so long.
+PATIENCE_SECONDS = 120.0
+_PAUSE_SECONDS = 0.02
+#: What the process writes to its log when something is wrong that nobody meant.
+_ERRORS = (" ERROR ", "Traceback (most recent call last)")
+#: Asks the kernel for SIGKILL when the starter dies (1 is PR_SET_PDEATHSIG), then becomes the real command.
+_DIES_WITH_US = """
+import ctypes, os, signal, sys
+ctypes.CDLL(None).prctl(1, signal.SIGKILL)
+if os.getppid() == int(sys.argv[1]):
+    os.execv(sys.argv[2], sys.argv[2:])
+"""
+
+INGEST = "/api/v1/logs/ingest"
+SEARCH = "/api/v1/logs/search"
+NDJSON = {"Content-Type": "application/x-ndjson"}
+JSON = {"Content-Type": "application/json"}
+T = TypeVar("T")
+
+
+class Answer(NamedTuple):
+    """An HTTP answer. `headers` by their lower-case names."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    def json(self) -> Any:
+        """The body, by a strict parser: no NaN, no lone surrogates, valid UTF-8."""
+        return orjson.loads(self.body)
+
+
+def until(condition: Callable[[], T], what: str, seconds: float = PATIENCE_SECONDS) -> T:
+    """The condition's first true value; AssertionError at the deadline."""
+    deadline = time.monotonic() + seconds
+    while not (value := condition()):
+        assert time.monotonic() < deadline, f"not within {seconds:g} s: {what}"
+        time.sleep(_PAUSE_SECONDS)
+    return value
+
+
+def ndjson(records: Sequence[object]) -> bytes:
+    """The records as a body, a line each."""
+    return b"".join(orjson.dumps(record) + b"\n" for record in records)
+
+
+class Server:
+    """A logd that can be ended and started again over the same `folder`/data.
+
+    As a context manager it is started, and killed at the end; then a test fails whose process logged an error, unless
+    `may_log_errors` is set."""
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        files: Sequence[Path] = (),
+        settings: Mapping[str, object] | None = None,
+        roles: str = "agent,processor,api",
+    ) -> None:
+        """`files` are given as FILE…, `settings` by --set."""
+        self.data_dir = folder / "data"
+        self.may_log_errors = False
+        self.port = 0
+        self._folder = folder
+        self._files = files
+        self._settings = {"api.listen": "127.0.0.1:0", "data_dir": self.data_dir, **(settings or {})}
+        self._roles = roles
+        self._child: subprocess.Popen[bytes] | None = None
+        self._log_start = 0
+
+    def __enter__(self) -> Self:
+        try:
+            self.start()
+        except BaseException:
+            self.kill()
+            print(self.log())
+            raise
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.kill()
+        log = self.whole_log()
+        if kind is not None:
+            print(f"the log of {self._folder}:\n{log[-10_000:]}")
+        elif not self.may_log_errors:
+            assert not any(word in log for word in _ERRORS), log
+
+    @property
+    def pid(self) -> int:
+        """Of the running process, or the last one."""
+        assert self._child is not None
+        return self._child.pid
+
+    def launch(self) -> None:
+        """Starts the process and doesn't wait for anything."""
+        assert self._child is None or self._child.poll() is not None, "it is still running"
+        self._folder.mkdir(parents=True, exist_ok=True)
+        self._log_start = len(self.whole_log())
+        command = [sys.executable, "-m", "logd", "server", "--roles", self._roles]
+        for key, value in self._settings.items():
+            command += ["--set", f"{key}={value}"]
+        watched = [sys.executable, "-I", "-S", "-c", _DIES_WITH_US, str(os.getpid())]
+        with self._stdout.open("wb") as stdout, self._stderr.open("ab") as stderr:
+            self._child = subprocess.Popen(
+                [*watched, *command, "--", *map(str, self._files)],
+                stdin=subprocess.DEVNULL,
+                stdout=stdout,
+                stderr=stderr,
+                cwd=self._folder,
+                env=_environment(),
+            )
+
+    def start(self) -> None:
+        """Returns once it listens."""
+        self.launch()
+        self.wait_listening()
+
+    def wait_listening(self) -> None:
+        """Reads the address that the process prints. AssertionError when it ends before."""
+
+        def address() -> str:
+            assert self._child is not None
+            ended = self._child.poll()
+            text = self._stdout.read_text()
+            assert ended is None, f"ended with code {ended}: {self.log()}"
+            lines = [line for line in text.splitlines(keepends=True) if line.startswith(_LISTENS)]
+            return lines[0].removeprefix(_LISTENS).strip() if lines and lines[0].endswith("\n") else ""
+
+        self.port = urlsplit(until(address, "the process listens")).port or 0
+
+    def kill(self) -> None:
+        """SIGKILL, if it is running; returns when it is gone."""
+        if self._child is not None and self._child.poll() is None:
+            self._child.kill()
+        if self._child is not None:
+            self._child.wait(PATIENCE_SECONDS)
+
+    def signal(self, number: signal.Signals) -> None:
+        """Sends a signal and doesn't wait."""
+        assert self._child is not None
+        self._child.send_signal(number)
+
+    def wait(self, seconds: float = PATIENCE_SECONDS) -> int:
+        """The exit code. Raises subprocess.TimeoutExpired when it doesn't end by itself."""
+        assert self._child is not None
+        return self._child.wait(seconds)
+
+    def terminate(self) -> int:
+        """SIGTERM; the exit code."""
+        self.signal(signal.SIGTERM)
+        return self.wait()
+
+    def restart(self) -> None:
+        """Starts again, over the same data. Returns once it listens."""
+        self.start()
+
+    def log(self) -> str:
+        """What the process wrote on standard error since its last start."""
+        return self.whole_log()[self._log_start :]
+
+    def whole_log(self) -> str:
+        """What all processes of this server wrote on standard error."""
+        return self._stderr.read_text(errors="replace") if self._stderr.exists() else ""
+
+    def peak_rss_bytes(self) -> int:
+        """The most memory that was ever resident (VmHWM)."""
+        for line in Path(f"/proc/{self.pid}/status").read_text().splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) * 1024
+        raise AssertionError(f"no VmHWM of {self.pid}")
+
+    def request(
+        self, method: str, path: str, body: bytes | None = None, headers: Mapping[str, str] | None = None
+    ) -> Answer:
+        """One request on a connection of its own. Raises OSError or http.client.HTTPException when nobody answers."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE_SECONDS)
+        try:
+            connection.request(method, path, body, dict(headers or {}))
+            answer = connection.getresponse()
+            return Answer(answer.status, {name.lower(): text for name, text in answer.getheaders()}, answer.read())
+        finally:
+            connection.close()
+
+    def get(self, path: str, **parameters: object) -> Answer:
+        """GET; a list is a parameter that repeats. `from_` is the parameter `from`."""
+        query = urlencode({name.rstrip("_"): value for name, value in parameters.items()}, doseq=True)
+        return self.request("GET", f"{path}?{query}" if query else path)
+
+    def post(self, body: bytes, headers: Mapping[str, str], service: str = "") -> Answer:
+        """POST to the ingest address."""
+        return self.request("POST", INGEST, body, {**headers, **({"X-Service-Id": service} if service else {})})
+
+    def ingest(self, service: str, records: Sequence[object], **headers: str) -> int:
+        """Sends records as NDJSON; how many were accepted."""
+        named = {name.replace("_", "-"): text for name, text in headers.items()}
+        answer = self.post(ndjson(records), {**NDJSON, **named}, service)
+        assert answer.status == 202, answer
+        return int(answer.json()["accepted"])
+
+    def search(self, **parameters: object) -> dict[str, Any]:
+        """The answer of a search that has to be answered."""
+        answer = self.get(SEARCH, **parameters)
+        assert answer.status == 200, answer
+        body: dict[str, Any] = answer.json()
+        return body
+
+    def records(self, service: str, **parameters: object) -> list[dict[str, Any]]:
+        """What is found of a service, oldest first in the order of its sources, once everything that was accepted
+        before is searchable. At most 10,000."""
+        self.settle()
+        found = self.search(service=service, limit=10_000, **parameters)
+        assert found["total_hits"] == len(found["logs"]), "more than a page"
+        return sorted(found["logs"], key=lambda record: str(record["log_id"]))
+
+    def settle(self) -> None:
+        """Returns when everything that was accepted before is searchable: the stream keeps its order."""
+        word = f"settle{uuid.uuid4().hex}"
+        self.ingest("settle", [{"message": word}])
+        until(lambda: self.search(q=word, service="settle")["total_hits"], "a new line is found")
+
+    @property
+    def _stdout(self) -> Path:
+        return self._folder / "stdout"
+
+    @property
+    def _stderr(self) -> Path:
+        return self._folder / "stderr"
+
+
+def _environment() -> dict[str, str]:
+    """Ours without settings of logd, and with this checkout's code."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("LOGD_")}
+    path = os.pathsep.join(filter(None, [str(_CHECKOUT), kept.get("PYTHONPATH")]))
+    return {**kept, "PYTHONPATH": path}

@@ -1,0 +1,98 @@
+"""Names of sources, fingerprints, and what is remembered by which inode."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from logd.agent.identity import FINGERPRINT_BYTES, Fingerprint, fingerprint, source_id
+from logd.agent.sources import Sources
+from logd.agent.state import State
+
+PREFIX = bytes(range(256)) * 8
+
+
+def test_a_source_id_depends_on_all_that_a_file_is() -> None:
+    first = fingerprint(b"one")
+    ids = [
+        source_id(1, 2, first, 0, 0, "host"),
+        source_id(2, 2, first, 0, 0, "host"),
+        source_id(1, 3, first, 0, 0, "host"),
+        source_id(1, 2, fingerprint(b"two"), 0, 0, "host"),
+        source_id(1, 2, first, 0, 1, "host"),
+        source_id(1, 2, first, 0, 0, "other"),
+        source_id(1, 2, fingerprint(b""), 0, 0, "host"),
+        source_id(1, 2, fingerprint(b""), 1, 0, "host"),
+    ]
+    assert len(set(ids)) == len(ids)
+    assert all(len(name) == 16 and int(name, 16) >= 0 for name in ids)
+    # A file with content has its id from that alone: with its state lost, the same file is the same source.
+    assert ids[0] == source_id(1, 2, first, 99, 0, "host")
+
+
+@pytest.mark.parametrize("seen", [0, 1, 100, FINGERPRINT_BYTES - 1, FINGERPRINT_BYTES, 2000])
+@pytest.mark.parametrize("now", [0, 1, 100, FINGERPRINT_BYTES, 2048])
+def test_a_fingerprint_matches_a_file_that_has_grown(seen: int, now: int) -> None:
+    known = fingerprint(PREFIX[:seen])
+    assert known.length == min(seen, FINGERPRINT_BYTES)
+    assert known.full == (seen >= FINGERPRINT_BYTES)
+    assert known.matches(PREFIX[:now]) == (now >= known.length)
+    if known.length:
+        assert not known.matches(b"?" + PREFIX[1:])
+
+
+def test_an_empty_fingerprint_matches_everything() -> None:
+    assert fingerprint(b"") == Fingerprint(b"", 0)
+    assert fingerprint(b"").matches(b"anything")
+
+
+@pytest.fixture
+def state(tmp_path: Path) -> State:
+    return State(tmp_path / "agent.db")
+
+
+@pytest.mark.parametrize("stored", [False, True])
+@pytest.mark.parametrize(
+    ("device", "inode", "prefix", "size", "path", "same"),
+    [
+        (1, 7, PREFIX[:50], 50, "/a", True),
+        (1, 7, PREFIX[:900], 900, "/a.1", True),
+        (1, 7, PREFIX[:50], 39, "/a", False),  # shorter than what was acknowledged
+        (1, 7, PREFIX[1:51], 50, "/a", False),
+        (1, 8, PREFIX[:50], 50, "/a", False),
+        (2, 7, PREFIX[:50], 50, "/a", True),  # a reboot renumbers devices
+        (2, 7, PREFIX[:50], 50, "/b", False),
+    ],
+)
+def test_recognising(
+    state: State, stored: bool, device: int, inode: int, prefix: bytes, size: int, path: str, same: bool
+) -> None:
+    sources = Sources(state, [], "host")
+    source = sources.begin("/a", "/a", 1, 7, PREFIX[:50], 40, 0)
+    if stored:
+        sources.commit([], [])
+        sources = Sources(state, state.read(0).sources, "host")
+    found = sources.recognise(path, device, inode, prefix, size)
+    assert (found is not None and found.source_id == source.source_id) == same
+    state.close()
+
+
+def test_another_device_is_forgiven_a_full_fingerprint(state: State) -> None:
+    sources = Sources(state, [], "host")
+    source = sources.begin("/a", "/a", 1, 7, PREFIX, 0, 0)
+    assert sources.recognise("/b", 2, 7, PREFIX, 3000) is source
+    assert source.device == 2
+    state.close()
+
+
+def test_each_beginning_of_an_inode_has_its_own_id(state: State) -> None:
+    ids: set[str] = set()
+    for now_us in range(5):
+        sources = Sources(state, state.read(now_us).sources, "host")
+        ids |= {sources.begin("/a", "/a", 1, 7, b"same", 0, 0).source_id for _ in range(3)}
+        sources.commit([], [])
+    assert len(ids) == 15
+    assert len(state.read(0).sources) == 1
+    assert sorted(source.generation for source in state.by_inode(7)) == list(range(15))
+    state.close()
