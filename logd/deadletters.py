@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from logd.chunk import Envelope, Message
+from logd.chunk import REMEMBER_SECONDS, Envelope, Message
 
 
 def dead_letter(message: Message, reason: str) -> Envelope:
@@ -16,6 +16,7 @@ def dead_letter(message: Message, reason: str) -> Envelope:
         "source-id": f"{message.partition:016x}",
         "offset": str(message.position),
         "end": str(message.position + 1),
+        "remember": str(REMEMBER_SECONDS),
         "refused-source-id": message.headers.get("source-id", ""),
         "refused-offset": message.headers.get("offset", ""),
         "refused-end": message.headers.get("end", ""),

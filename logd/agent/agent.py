@@ -76,7 +76,7 @@ class Agent:
         follower, sent = self._follower, self._delivery.sent
         counts = follower.counts if follower else Counts()
         return {
-            "files": follower.followed if follower else 0,
+            "files": len(follower.tails) if follower else 0,
             "behind_bytes": follower.behind_bytes() if follower else 0,
             "unreadable": follower.unreadable() if follower else {},
             "pending_chunks": len(self._pending),
@@ -145,7 +145,7 @@ class Agent:
         for name, counter in _COUNTERS.items():
             counter.inc(counts[name] - self._published.get(name, 0))
         self._published = counts
-        metrics.AGENT_FILES.set(follower.followed)
+        metrics.AGENT_FILES.set(len(follower.tails))
         metrics.AGENT_UNREADABLE.set(len(follower.unreadable()))
         metrics.AGENT_BEHIND.set(follower.behind_bytes())
 

@@ -56,7 +56,7 @@ _Step = Callable[[Tail, float, int], list[Cargo]]
 
 
 class Follower:
-    """See the module. `counts`, `followed`, `behind_bytes` and `unreadable` may be asked by other threads."""
+    """See the module. `counts`, `tails`, `behind_bytes` and `unreadable` may be asked by other threads."""
 
     def __init__(self, config: Config, clock: Clock) -> None:
         """Opens the state and looks up the files. Raises ConfigError, Unavailable."""
@@ -74,7 +74,7 @@ class Follower:
             self._sources = Sources(self._state, remembered.sources, host)
             self._roster = Roster(config, host, self._sources, remembered.entries, self.counts)
             self._roster.scan(now, now_us)
-            found = {tail.source.source_id for tail in self._roster.tails.values()}
+            found = {tail.source.source_id for tail in self.tails}
             missing = [source for source in remembered.sources if not source.ended and source.source_id not in found]
             self._roster.find_renamed(missing, now, now_us)
         except BaseException:
@@ -84,7 +84,7 @@ class Follower:
     def resume(self) -> list[Cargo]:
         """The batches that may not have arrived before the last stop, made again; to be called before any round."""
         now_us = self._clock.now_us()
-        tails = {tail.source.source_id: tail for tail in self._roster.tails.values()}
+        tails = {tail.source.source_id: tail for tail in self.tails}
         cargo: list[Cargo] = []
         for source_id, group in groupby(self._unsent, key=lambda batch: batch.source_id):
             batches = list(group)
@@ -102,13 +102,13 @@ class Follower:
         cargo: list[Cargo] = []
         if now >= self._next_scan:
             self._scan(now, now_us)
-        for tail in list(self._roster.tails.values()):
+        for tail in self.tails:
             cargo += self._guarded(tail, self._look, now, now_us)
         if self._roster.rotated:
             self._scan(now, now_us)
         more = self._read(cargo, now, now_us)
-        held_bytes = sum(len(tail.held) for tail in self._roster.tails.values())
-        for tail in list(self._roster.tails.values()):
+        held_bytes = sum(len(tail.held) for tail in self.tails)
+        for tail in self.tails:
             if tail.held and held_bytes > HELD_BYTES:
                 cargo += tail.close(now_us)
             if not tail.unread and (tail.held or not tail.complete):
@@ -120,7 +120,7 @@ class Follower:
     def drain(self) -> list[Cargo]:
         """The batches of everything that is held in memory; unfinished lines stay in their files."""
         now_us = self._clock.now_us()
-        return [cargo for tail in self._roster.tails.values() for cargo in tail.close(now_us)]
+        return [cargo for tail in self.tails for cargo in tail.close(now_us)]
 
     def store(self, cargo: list[Cargo]) -> None:
         """Remembers the batches, and whatever else has changed. To be called before their first send, and again until
@@ -140,14 +140,13 @@ class Follower:
         self._state.close()
 
     @property
-    def followed(self) -> int:
-        """How many files are followed."""
-        return len(self._roster.tails)
+    def tails(self) -> list[Tail]:
+        """The files that are followed."""
+        return list(self._roster.tails.values())
 
     def behind_bytes(self) -> int:
         """Bytes that are in the files, as they were last looked at, and have not been acknowledged."""
-        tails = list(self._roster.tails.values())
-        return sum(max(0, tail.size - tail.source.position) for tail in tails)
+        return sum(max(0, tail.size - tail.source.position) for tail in self.tails)
 
     def unreadable(self) -> dict[str, str]:
         """Paths that can't be read at the moment, and why."""
@@ -186,7 +185,7 @@ class Follower:
 
     def _read(self, cargo: list[Cargo], now: float, now_us: int) -> bool:
         """Reads blocks of files in turn, adding to `cargo`; says whether there is more."""
-        hungry = [tail for tail in self._roster.tails.values() if tail.unread]
+        hungry = [tail for tail in self.tails if tail.unread]
         left_bytes = ROUND_BYTES
         while hungry and left_bytes > 0:
             again: list[Tail] = []
@@ -234,7 +233,7 @@ class Follower:
                 self.counts.truncations += 1
         except (NoRoom, OSError) as error:
             self._roster.fail(tail.path, error)
-            if tail.listed:
+            if tail.reachable:
                 # A handle can be what is wrong, on network file systems.
                 self._roster.handles.close(tail)
         return cargo

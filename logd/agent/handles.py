@@ -71,6 +71,8 @@ class Handles:
 
     def _closable(self) -> Tail:
         for tail in self._used:
-            if tail.listed or tail.complete:
+            if tail.reachable or tail.read_position == tail.size:
                 return tail
-        raise NoRoom(f"all {self._limit} files that may be open were renamed or deleted and aren't read to their end")
+        raise NoRoom(
+            f"all {self._limit} files that may be open are gone from their folders and not yet read to their end"
+        )

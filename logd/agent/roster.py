@@ -100,17 +100,21 @@ class Roster:
     def locate(self, tail: Tail, now: float) -> os.stat_result | None:
         """The tail's file as it is now, under its path or not; None when it is nowhere. Raises OSError."""
         found = _stat(tail.path)
-        if found is not None and (found.st_dev, found.st_ino) == tail.key:
+        before, tail.reachable = tail.reachable, found is not None and (found.st_dev, found.st_ino) == tail.key
+        if tail.reachable:
             return found
         self._leave(tail, now)
-        if tail.fd is not None:
-            return os.fstat(tail.fd)
-        path = rotated.find_inode(os.path.dirname(tail.path), tail.key)
-        if path is None:
-            return None
-        logger.info("%s was renamed to %s", tail.path, path)
-        tail.path = tail.source.path = path
-        return _stat(path)
+        opened = os.fstat(tail.fd) if tail.fd is not None else None
+        # Once it isn't in its folder, it won't be, unless nothing else is known of it.
+        if opened is None or (before and opened.st_nlink):
+            path = rotated.find_inode(os.path.dirname(tail.path), tail.key)
+            if path is not None:
+                logger.info("%s was renamed to %s", tail.path, path)
+                tail.path = tail.source.path = path
+                tail.reachable = True
+                self._sources.change(tail.source, urgent=False)
+                return _stat(path)
+        return opened
 
     def restart(self, tail: Tail, now_us: int) -> None:
         """The tail's file was truncated or is another one: it begins anew, as another source. Raises NoRoom,
@@ -121,7 +125,7 @@ class Roster:
         written_to = tail.path if tail.listed else tail.source.source
         source = self._sources.begin(written_to, tail.path, found.st_dev, found.st_ino, prefix, 0, now_us)
         anew = self._tail(source, tail.entry)
-        anew.listed, anew.missing_since = tail.listed, tail.missing_since
+        anew.listed, anew.missing_since, anew.reachable = tail.listed, tail.missing_since, tail.reachable
         anew.size, anew.modified_ns = found.st_size, found.st_mtime_ns
         self.handles.hand_over(tail, anew)
         self.tails[tail.key] = anew

@@ -72,21 +72,28 @@ class Remembered(msgspec.Struct, frozen=True):
 class State:
     """The state file. Calls block, and must come one at a time."""
 
-    def __init__(self, path: Path, busy_seconds: float = 5.0) -> None:
+    def __init__(self, path: Path, busy_seconds: float = 1.0) -> None:
         """Opens or creates it. Raises ConfigError when it is another logd's or no state at all, Unavailable when it
         can't be used now."""
         self._path = path
-        path.parent.mkdir(parents=True, exist_ok=True)
         try:
+            path.parent.mkdir(parents=True, exist_ok=True)
             self.db = sqlite3.connect(path, busy_seconds, isolation_level=None, check_same_thread=False)
+        except (OSError, sqlite3.Error) as error:
+            raise Unavailable(f"the agent's state {path} can't be opened: {error}") from error
+        try:
             version = self._prepare()
+            if version > VERSION:
+                raise ConfigError(f"the agent's state {path} has version {version}, this logd knows {VERSION}")
         except sqlite3.OperationalError as error:
+            self.db.close()
             raise Unavailable(f"the agent's state {path} can't be opened: {error}") from error
         except sqlite3.DatabaseError as error:
-            raise ConfigError(f"{path} is not the agent's state: {error}") from error
-        if version > VERSION:
             self.db.close()
-            raise ConfigError(f"the agent's state {path} has version {version}, this logd knows {VERSION}")
+            raise ConfigError(f"{path} is not the agent's state: {error}") from error
+        except ConfigError:
+            self.db.close()
+            raise
 
     def _prepare(self) -> int:
         self.db.execute("PRAGMA journal_mode = WAL")

@@ -56,6 +56,8 @@ class Tail:
         #: The last scan found the file under a path that is to be followed; else, since when it isn't.
         self.listed = True
         self.missing_since = 0.0
+        #: `path` leads to the file.
+        self.reachable = True
         self.start = source.position
         self.held = b""
         self.held_since = 0.0

@@ -187,9 +187,12 @@ def _mask(parsed: Parsed) -> pa.BooleanArray:
 
 
 def _added_query(source: str) -> str:
-    return f"""SELECT CASE WHEN added IS NULL THEN own WHEN own IS NULL THEN added
-      WHEN list_has_any(json_keys(own), json_keys(added)) THEN json_merge_patch(added, own)
-      ELSE own[:-2] || ',' || added[2:] END AS metadata FROM {source}"""
+    """Not json_merge_patch(added, own): that takes the line's own nulls for orders to delete."""
+    own_keys = "array_to_string(list_transform(json_keys(own), lambda key: to_json(key) || ':null'), ',')"
+    return f"""SELECT CASE WHEN added IS NULL OR others = '{{}}' THEN own WHEN own IS NULL THEN added
+      ELSE own[:-2] || ',' || others[2:] END AS metadata
+    FROM (SELECT own, added, CASE WHEN NOT list_has_any(json_keys(own), json_keys(added)) THEN added
+      WHEN own IS NOT NULL THEN json_merge_patch(added, '{{' || {own_keys} || '}}') END AS others FROM {source})"""
 
 
 def _tags_query(source: str) -> str:

@@ -41,6 +41,8 @@ USUAL: frozenset[str] = frozenset({"timestamp", "level", "service", "host", "mes
 MAX_DEPTH = 500
 METADATA_INPUT = ["i", "line", "keys", "consumed", "meta", "trace_id"]
 MAX_LOG_ID_BYTES = 512
+#: Read as JSON and not as text: a string that only looks like an object, or a list, is none.
+_AS_JSON = frozenset({*NAMES["log"], *NAMES["tags"], *NAMES["metadata"]})
 MAX_TRACE_ID_BYTES = 128
 
 #: NaN and Infinity, which DuckDB reads and writes though they are no JSON, as they stand in a compact text.
@@ -50,20 +52,20 @@ _PERHAPS_NOT_JSON = ("an", "aN", "An", "AN", "nf", "nF", "Nf", "NF")
 
 
 def fields_query(source: str, names: Set[str], ahead_seconds: int = 3600) -> str:
-    """SQL over `source` (i, line VARCHAR starting with "{", observed TIMESTAMPTZ, takes_ids BOOLEAN) giving a row
-    a line: i, mend, time, time_text, level, service, host, message, trace_id, tags, log_id, metadata, keys, consumed,
+    """SQL over `source` (i, line VARCHAR starting with "{", observed TIMESTAMPTZ, takes_ids BOOLEAN, checked BOOLEAN:
+    the line is known to be JSON and not too deep) giving a row a line: i, mend, time, time_text, level, service, host, message, trace_id, tags, log_id, metadata, keys, consumed,
     meta.
 
     `names` of KNOWN are looked for. `time` is null where none was understood. Where a line has more keys than were
     consumed, `keys` lists them all, and `metadata` is to be had from metadata_query; elsewhere `keys` is null.
     Needs the macros of timestamp.py and level.py."""
-    transform = "{" + ",".join(f'"{name}":"VARCHAR"' for name in sorted(KNOWN & names)) + "}"
+    transform = "{" + ",".join(f'"{name}":"{_type(name)}"' for name in sorted(KNOWN & names)) + "}"
     has = {role: tuple(name for name in all_names if name in names) for role, all_names in NAMES.items()}
     texts = ", ".join(f"{_value(has[role])} AS {role}_text, {_key(has[role])} AS {role}_key" for role in NAMES)
     served = {
         "time": "time IS NOT NULL",
         "level": "level IS NOT NULL",
-        "number": "level IS NOT NULL AND level_text IS NULL",
+        "number": "level_text IS NULL AND logd_level(number_text, number_key) IS NOT NULL",
         "service": "service IS NOT NULL AND NOT starts_with(service_text, '{')",
         "host": "host IS NOT NULL AND NOT starts_with(host_text, '{')",
         "message": "true",
@@ -77,7 +79,7 @@ def fields_query(source: str, names: Set[str], ahead_seconds: int = 3600) -> str
     return f"""
 WITH parsed AS (
   SELECT i, line, observed, takes_ids,
-    CASE WHEN {_suspect("line")} THEN NULL ELSE try(json_transform(line, '{transform}')) END AS j
+    CASE WHEN NOT checked AND {_suspect("line")} THEN NULL ELSE try(json_transform(line, '{transform}')) END AS j
   FROM {source}
 ), named AS (
   SELECT i, line, observed, takes_ids, j IS NOT NULL AS ok, {texts} FROM parsed
@@ -90,7 +92,7 @@ WITH parsed AS (
     {_sized("trace_text", MAX_TRACE_ID_BYTES) if has["trace"] else _NULL} AS trace,
     {f"CASE WHEN takes_ids THEN {_sized('log_id_text', MAX_LOG_ID_BYTES)} END" if has["log_id"] else _NULL} AS log_id,
     {_tags("tags_text") if has["tags"] else "NULL::VARCHAR[]"} AS tags,
-    {"CASE WHEN starts_with(metadata_text, '{') THEN metadata_text END" if has["metadata"] else _NULL} AS meta,
+    {_object("metadata_text") if has["metadata"] else _NULL} AS meta,
     CASE WHEN ok THEN json_keys(line) END AS all_keys
   FROM named
 ), counted AS (
@@ -100,7 +102,7 @@ WITH parsed AS (
 )
 SELECT i, NOT ok OR {_mend("meta")} AS mend, time, CASE WHEN time IS NOT NULL THEN time_text END AS time_text,
   level, service, host, coalesce(message_text, {MESSAGE}) AS message,
-  coalesce(trace, inner_trace) AS trace_id, tags, log_id,
+  CASE WHEN keys IS NULL THEN coalesce(trace, inner_trace) ELSE trace END AS trace_id, tags, log_id,
   CASE WHEN trace IS NULL THEN {_untraced("meta", "inner_trace")} ELSE nullif(meta, '{{}}') END AS metadata,
   keys, CASE WHEN keys IS NOT NULL THEN concat_ws('":null,"', {keys or "''"}) END AS consumed,
   CASE WHEN keys IS NOT NULL THEN meta END AS meta
@@ -113,7 +115,7 @@ def metadata_query(source: str) -> str:
     return f"""
 WITH rest AS (
   SELECT i, line, keys, consumed, meta, trace_id,
-    {_without("consumed, CASE WHEN meta IS NOT NULL THEN 'metadata' END")} AS extra
+    {_without("nullif(consumed, ''), CASE WHEN meta IS NOT NULL THEN 'metadata' END")} AS extra
   FROM {source}
 ), merged AS (
   SELECT i, keys, trace_id, CASE
@@ -136,6 +138,14 @@ def _suspect(line: str) -> str:
     return f"strlen({line}) > {2 * MAX_DEPTH} AND {openers} > {MAX_DEPTH}"
 
 
+def _type(name: str) -> str:
+    return "JSON" if name in _AS_JSON else "VARCHAR"
+
+
+def _object(json: str) -> str:
+    return f"CASE WHEN starts_with({json}, '{{') THEN CAST({json} AS VARCHAR) END"
+
+
 def _value(names: tuple[str, ...]) -> str:
     values = [f'j."{name}"' for name in names]
     return values[0] if len(values) == 1 else f"coalesce({', '.join(values)})" if values else _NULL
@@ -149,7 +159,7 @@ def _key(names: tuple[str, ...]) -> str:
 
 def _name(text: str) -> str:
     """A service's or host's name: the value, or the `name` of an ECS object, which then stays in the metadata too."""
-    return f"""CASE WHEN starts_with({text}, '{{') THEN try(json_extract_string({text}, '$.name'))
+    return f"""CASE WHEN starts_with({text}, '{{') THEN nullif(try(json_extract_string({text}, '$.name')), '')
       ELSE nullif({text}, '') END"""
 
 
@@ -177,7 +187,8 @@ def _sized(text: str, limit_bytes: int) -> str:
 
 def _without(keys: str) -> str:
     """The line without the keys that the expressions give (null ones are passed over)."""
-    return f"""json_merge_patch(line, '{{"' || concat_ws('":null,"', {keys}, '') || '":null}}')"""
+    patch = f"""'{{"' || nullif(concat_ws('":null,"', {keys}), '') || '":null}}'"""
+    return f"json_merge_patch(line, coalesce({patch}, '{{}}'))"
 
 
 def _mend(metadata: str) -> str:

@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from logd.chunk import Chunk, Positions, decompress
+from logd.chunk import MAX_POSITION, Chunk, Positions, decompress
 from logd.errors import Corrupt
 
 Ints = np.ndarray[Any, np.dtype[np.int64]]
@@ -84,7 +84,7 @@ def _events(chunk: Chunk) -> _Part:
         raise Corrupt(f"chunk of {count} events at {chunk.source_id}:{chunk.offset} has {len(body)} bytes")
     positions = np.frombuffer(body, "<i8", count)
     lengths = np.frombuffer(body, "<i4", count, 8 * count).astype(np.int64)
-    if (lengths < 0).any() or (positions < 0).any() or int(lengths.sum()) != len(body) - head:
+    if (lengths < 0).any() or (positions & ~MAX_POSITION).any() or int(lengths.sum()) != len(body) - head:
         raise Corrupt(f"chunk of {count} events at {chunk.source_id}:{chunk.offset} contradicts its lengths")
     return _Part(body[head:], np.cumsum(lengths), positions)
 

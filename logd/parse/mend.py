@@ -13,7 +13,8 @@ from typing import Any
 
 from logd.parse.json import MAX_DEPTH
 
-_STRING = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
+#: One that doesn't end goes to the end of the line, so that each character is looked at once.
+_STRING = re.compile(r'"(?:[^"\\]|\\.?)*(?:"|\Z)', re.DOTALL)
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -22,7 +23,7 @@ def mend(line: str) -> str | None:
     if _depth(line) > MAX_DEPTH:
         return None
     try:
-        value = json.loads(line, parse_constant=str, parse_float=_float, parse_int=_int)
+        value = json.loads(line, parse_constant=str, parse_float=_float, parse_int=_int, object_pairs_hook=_object)
     except (ValueError, RecursionError):
         return None
     if not isinstance(value, dict):
@@ -39,10 +40,15 @@ def _depth(line: str) -> int:
     return deepest
 
 
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Keys that become the same here are the same key."""
+    return {_SURROGATE.sub("\ufffd", key): value for key, value in pairs}
+
+
 def _float(text: str) -> Any:
     value = float(text)
     return value if math.isfinite(value) else text
 
 
 def _int(text: str) -> Any:
-    return int(text) if len(text) < 400 else text
+    return int(text) if len(text) <= 308 else text

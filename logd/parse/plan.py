@@ -95,6 +95,8 @@ class Parser:
         mended = pa.array([mend(line) for line in suspects["line"].to_pylist()], pa.string())
         good = mended.is_valid()
         repaired = suspects.set_column(suspects.schema.get_field_index("line"), "line", mended).filter(good)
+        checked = pa.array(np.ones(len(repaired), bool))
+        repaired = repaired.set_column(repaired.schema.get_field_index("checked"), "checked", checked)
         parts = [fields.filter(pc.invert(to_mend))]
         if len(repaired):
             parts.append(self._fields(repaired))
@@ -129,6 +131,7 @@ def _rows(chunks: Sequence[Chunk], lines: Lines) -> pa.Table:
             "line": lines.text,
             "observed": observed.take(of_line),
             "takes_ids": takes_ids.take(of_line),
+            "checked": pa.array(np.zeros(len(lines), bool)),
         }
     )
 

@@ -19,7 +19,7 @@ from typing import ParamSpec, TypeVar
 
 import msgspec
 
-from logd.chunk import Message, from_message
+from logd.chunk import Message, from_message, line_count
 from logd.config.schema import Config
 from logd.deadletters import dead_letter
 from logd.errors import Corrupt, Unavailable
@@ -56,6 +56,7 @@ class Processor:
         self._thread = ThreadPoolExecutor(1, "processor.parse")
         self._channel: Channel[Sequence[Message]] = Channel(1)
         self._consumer: Consumer | None = None
+        self._committed: StreamPositions = {}
 
     def lag(self) -> int:
         """Messages not fetched yet."""
@@ -87,7 +88,7 @@ class Processor:
             await self._in_thread(parser.close)
             await asyncio.to_thread(self._thread.shutdown)
         await self._index.flush()
-        await self._commit(consumer, {})
+        await self._commit(consumer)
 
     async def _fetch(self, consumer: Consumer, stop: asyncio.Event) -> None:
         """Joins what comes within join_seconds, so that small chunks share one parse."""
@@ -96,6 +97,7 @@ class Processor:
             while not stop.is_set():
                 messages = list(await consumer.fetch(limit, _IDLE_SECONDS))
                 if not messages:
+                    await self._commit(consumer)  # what has become durable since the last batch
                     continue
                 deadline = time.monotonic() + self._config.parse.join_seconds
                 while (lines := _lines(messages)) < limit and (wait := deadline - time.monotonic()) > 0:
@@ -106,7 +108,6 @@ class Processor:
             await self._channel.close()
 
     async def _write(self, parser: Parser, consumer: Consumer) -> None:
-        committed: StreamPositions = {}
         async for messages in self._channel:
             started = time.perf_counter()
             parsed, refused = await self._in_thread(parse_messages, parser, messages)
@@ -116,18 +117,16 @@ class Processor:
             batch = Batch(parsed.table, positions, parsed.own_ids)
             await _until_available("the index", self._index.write, batch)
             _count(parsed)
-            committed = await self._commit(consumer, committed, positions)
+            await self._commit(consumer, positions)
 
-    async def _commit(
-        self, consumer: Consumer, committed: StreamPositions, written: StreamPositions | None = None
-    ) -> StreamPositions:
+    async def _commit(self, consumer: Consumer, written: StreamPositions | None = None) -> None:
         """Moves the group to what is durable: as far as the index says, or, if it leaves that to us, as was written."""
         durable = self._index.durable()
         if durable is None:
             durable = written or {}
-        if durable and durable != committed:
+        if durable and durable != self._committed:
             await _until_available("the transport", consumer.commit, durable)
-        return durable
+            self._committed = durable
 
     async def _bury(self, refused: Sequence[Refused]) -> None:
         if not refused:
@@ -162,7 +161,7 @@ def _parse(parser: Parser, messages: Sequence[Message]) -> Parsed:
 
 
 def _lines(messages: Sequence[Message]) -> int:
-    return sum(int(message.headers.get("lines", 1)) for message in messages)
+    return sum(line_count(message.headers) for message in messages)
 
 
 def _first(refused: Sequence[Refused]) -> tuple[int, int, str]:

@@ -141,12 +141,16 @@ class HeldClock:
     async def advance(self, seconds: float) -> None:
         """Lets time pass once somebody waits, wakes who has waited long enough, and returns when it waits again."""
         await self.idle()
+        self.wake(seconds)
+        await self.idle()
+
+    def wake(self, seconds: float) -> None:
+        """Lets time pass, and wakes who has waited long enough."""
         self.seconds += seconds
         due = [item for item in self._waiting if item[0] <= self.seconds]
         self._waiting = [item for item in self._waiting if item not in due]
         for _, woken in due:
             woken.set()
-        await self.idle()
 
 
 def config_of(folder: Path, paths: Sequence[str] = ("*.log",), max_line_bytes: int = 1 << 20, **agent: Any) -> Config:

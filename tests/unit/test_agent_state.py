@@ -107,7 +107,7 @@ def test_a_newer_state_is_refused(tmp_path: Path) -> None:
     db = sqlite3.connect(tmp_path / "agent.db")
     db.execute("PRAGMA user_version = 2")
     db.close()
-    with pytest.raises(ConfigError, match="agent.db has version 2, this logd knows 1"):
+    with pytest.raises(ConfigError, match=r"agent\.db has version 2, this logd knows 1"):
         State(tmp_path / "agent.db")
 
 

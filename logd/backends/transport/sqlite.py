@@ -156,10 +156,16 @@ class SqliteTransport:
                     schema.set_group_position(db, work.topic, work.group, work.position)
                     results.append(Appended(0, 0))
             db.execute("COMMIT")
-        except sqlite3.Error as error:
-            if db.in_transaction:
+        except Exception as error:
+            with contextlib.suppress(sqlite3.Error):
                 db.execute("ROLLBACK")
-            results = [Unavailable(f"the transport can't write {self._path}: {error}") for _ in group]
+            if isinstance(error, sqlite3.Error):
+                error = Unavailable(f"the transport can't write {self._path}: {error}")
+            elif len(group) > 1:  # one of them can't be stored by anyone, the others can
+                for work in group:
+                    self._write_group(db, [work])
+                return
+            results = [error for _ in group]
         else:
             self._newest = newest
             metrics.TRANSPORT_COMMIT_SECONDS.observe(time.perf_counter() - started)

@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from logd.chunk import Envelope
+from logd.chunk import Envelope, line_count
 from logd.errors import ConfigError
 
 VERSION = 1
@@ -83,7 +83,7 @@ def insert_messages(db: sqlite3.Connection, topic: str, envelopes: Sequence[Enve
     position = 0
     for envelope in envelopes:
         headers = msgspec.json.encode(envelope.headers)
-        lines = int(envelope.headers.get("lines", 1))
+        lines = line_count(envelope.headers)
         position = db.execute(insert, (taken_us, lines, envelope.key, headers, envelope.value)).lastrowid or 0
     return position
 

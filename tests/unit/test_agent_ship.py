@@ -1,0 +1,158 @@
+"""Sending: retries, conflicts, and how a chunk is halved."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+import pytest
+
+from logd import chunk
+from logd.agent.ship import SEND_CHUNKS, Delivery, TransportShipper, halves
+from logd.chunk import Chunk, Envelope
+from logd.errors import Conflict, Unavailable
+from logd.seams import RAW_LOGS
+from tests.support.agent import HeldClock, Target, lines_of
+
+
+def chunk_of(first: int, last: int, source_id: str = "0" * 16) -> Chunk:
+    """Lines of five bytes, `first` to before `last`, at their place."""
+    body = b"".join(b"%04d\n" % number for number in range(first, last))
+    return Chunk(
+        service="s",
+        host="h",
+        source="/app.log",
+        source_id=source_id,
+        offset=first * 5,
+        end=last * 5,
+        lines=last - first,
+        observed_us=1,
+        value=chunk.compress(body),
+    )
+
+
+async def deliver(target: Target, chunks: Sequence[Chunk]) -> Delivery:
+    delivery = Delivery(target, HeldClock())
+    assert await delivery.deliver(chunks, asyncio.Event()) == len(chunks)
+    return delivery
+
+
+def numbers(target: Target) -> list[int]:
+    return [int(line.text) for line in target.lines]
+
+
+async def test_groups_are_bounded_and_in_order() -> None:
+    calls: list[int] = []
+
+    class Counting:
+        async def send(self, chunks: Sequence[Chunk]) -> None:
+            calls.append(len(chunks))
+
+    chunks = [chunk_of(number, number + 1) for number in range(SEND_CHUNKS + 10)]
+    delivery = Delivery(Counting(), HeldClock())
+    assert await delivery.deliver(chunks, asyncio.Event()) == len(chunks)
+    assert calls == [SEND_CHUNKS, 10]
+    assert (delivery.sent.chunks, delivery.sent.lines) == (266, 266)
+
+
+@pytest.mark.parametrize(("sent", "wanted"), [(1, 1000), (999, 1000), (333, 334), (500, 501), (1, 2)])
+async def test_a_chunk_that_is_half_sent_gives_the_other_half(sent: int, wanted: int) -> None:
+    target = Target()
+    target.take([chunk_of(0, sent)])
+    delivery = await deliver(target, [chunk_of(0, wanted), chunk_of(wanted, wanted + 10)])
+    assert numbers(target) == list(range(wanted + 10))
+    assert delivery.sent.conflict_lines == 0
+
+
+async def test_chunks_cut_at_other_places_than_before() -> None:
+    target = Target()
+    for first in range(0, 3000, 300):
+        target.take([chunk_of(first, first + 300)])
+    await deliver(target, [chunk_of(first, first + 700) for first in range(0, 3500, 700)])
+    assert numbers(target) == list(range(3500))
+
+
+async def test_a_line_that_contradicts_is_given_up_and_said(caplog: pytest.LogCaptureFixture) -> None:
+    target = Target()
+    other = Chunk(
+        service="s",
+        host="h",
+        source="/app.log",
+        source_id="0" * 16,
+        offset=0,
+        end=52,
+        lines=1,
+        observed_us=1,
+        value=chunk.compress(b"x" * 52),
+    )
+    target.take([other])
+    delivery = await deliver(target, [chunk_of(0, 20), chunk_of(0, 3, "1" * 16)])
+    assert delivery.sent.conflict_lines == 1
+    assert "/app.log: 1 line(s) at byte 50 contradict" in caplog.text
+    assert [int(line.text) for line in target.lines[1:]] == [*range(11, 20), 0, 1, 2]
+
+
+@pytest.mark.parametrize(("refuse", "forget"), [(1, 0), (0, 1), (3, 2)])
+async def test_it_tries_until_it_succeeds(refuse: int, forget: int) -> None:
+    target, clock, stop = Target(), HeldClock(), asyncio.Event()
+    target.refuse, target.forget = refuse, forget
+    delivery = Delivery(target, clock)
+    sending = asyncio.create_task(delivery.deliver([chunk_of(0, 10)], stop))
+    for _ in range(refuse + forget - 1):
+        await clock.advance(60)
+        assert delivery.error is not None
+    await clock.idle()
+    clock.wake(60)
+    assert await sending == 1
+    assert numbers(target) == list(range(10))
+    assert delivery.sent.retries == refuse + forget
+    assert delivery.error is None
+
+
+async def test_it_waits_longer_and_longer_but_not_for_ever() -> None:
+    waits: list[float] = []
+
+    class Noting(HeldClock):
+        async def wait(self, seconds: float, stop: asyncio.Event) -> None:
+            waits.append(seconds)
+            if len(waits) == 12:
+                stop.set()
+
+    target = Target()
+    target.refuse = 100
+    delivery = Delivery(target, Noting())
+    assert await delivery.deliver([chunk_of(0, 1)], asyncio.Event()) == 0
+    assert target.refuse == 100 - 13
+    assert waits[0] == 1.0  # what the target asked for
+    assert 15 <= waits[-1] <= 30
+    assert len(set(waits[7:])) > 1
+
+
+async def test_a_transport_takes_envelopes() -> None:
+    taken: list[tuple[str, list[Envelope]]] = []
+
+    class Transport:
+        async def append(self, topic: str, envelopes: Sequence[Envelope]) -> None:
+            taken.append((topic, list(envelopes)))
+
+    await TransportShipper(Transport()).send([chunk_of(0, 3)])  # type: ignore[arg-type]
+    assert taken == [(RAW_LOGS, [chunk_of(0, 3).to_envelope()])]
+
+
+def test_halves() -> None:
+    whole = chunk_of(10, 17)
+    first, second = halves(whole)
+    assert (first.offset, first.end, first.lines) == (50, 65, 3)
+    assert (second.offset, second.end, second.lines) == (65, 85, 4)
+    assert lines_of(first) + lines_of(second) == lines_of(whole)
+    assert halves(chunk_of(0, 1)) == []
+
+
+def test_the_target_of_these_tests_refuses_contradictions() -> None:
+    target = Target()
+    target.take([chunk_of(0, 10)])
+    with pytest.raises(Conflict):
+        target.take([chunk_of(5, 15)])
+    target.refuse = 1
+    with pytest.raises(Unavailable):
+        target.take([chunk_of(10, 15)])
