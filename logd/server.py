@@ -44,7 +44,7 @@ async def _serve(config: Config) -> int:
         transport = await stack.enter_async_context(_closing(await wiring.open_transport(config)))
         index = None
         if {"processor", "api"} & set(config.server.roles):
-            wiring.share_allocator()
+            wiring.set_up_native_libraries()
             index = await stack.enter_async_context(_closing(await wiring.open_index(config)))
         started = time.monotonic()
         try:

@@ -84,13 +84,14 @@ class Roster:
         for source in sources:
             entry = self._discovery.entry_of(source.source)
             path = rotated.find_inode(os.path.dirname(source.path), (source.device, source.inode))
+            if entry is not None and not os.path.exists(source.path):
+                self._vacant[source.path] = (entry, now)
             if entry is None or path is None:
                 continue
-            if not os.path.exists(source.path):
-                self._vacant[source.path] = (entry, now)
             # A file of another name, that was empty when last seen, can be any that was given its inode; one that
             # looks rotated was the log, and if it isn't recognised it was truncated before.
-            renamed = rotated.is_rotation(os.path.basename(path), os.path.basename(source.path))
+            names = os.path.basename(path), os.path.basename(source.path)
+            renamed = path == source.path or rotated.is_rotation(*names)
             if renamed or source.fingerprint.length:
                 tail = self._admit(path, entry, now_us, source.source, known_only=not renamed)
                 if tail is not None and path not in listed:

@@ -17,6 +17,7 @@ from logd.config.schema import SearchLimits
 from logd.errors import BadRequest, Unavailable
 from logd.flow.clock import now_us
 from logd.http.answers import json_answer
+from logd.parse.mend import mend
 from logd.query.parse import parse
 from logd.query.time import parse_time
 from logd.query.tree import And, Equals, Everything, Node, Or
@@ -142,7 +143,13 @@ def _record(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def _metadata(text: str | None, trace_id: str | None) -> str:
-    if trace_id is None or (text and '"trace_id":' in text and "trace_id" in orjson.loads(text)):
+    """JSON that every client can read: a number that no double holds would spoil the whole answer for some."""
+    try:
+        fields = orjson.loads(text or "{}")
+    except orjson.JSONDecodeError:
+        text = mend(text or "") or "{}"
+        fields = orjson.loads(text)
+    if trace_id is None or "trace_id" in fields:
         return text or "{}"
     member = f'"trace_id":{orjson.dumps(trace_id).decode()}'
     return f"{{{member},{text[1:]}" if text else f"{{{member}}}"

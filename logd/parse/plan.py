@@ -28,6 +28,8 @@ from logd.record import SCHEMA
 
 _TIME = pa.timestamp("us", tz="UTC")
 _BRACE = ord("{")
+#: After a line that was no JSON: what the careful query costs more in so many is what the failed one has cost.
+_CAREFUL_BATCHES = 32
 
 
 class _Fields(msgspec.Struct, frozen=True):
@@ -50,11 +52,16 @@ class Parser:
         for macro in (*timestamp.MACROS, *level.MACROS):
             self._sql.execute(macro)
         self._assembler = Assembler(self._sql, limits)
-        self._fields_query = PreparedQuery(
-            self._sql, "fields", lambda rows: json.fields_query(rows, self._names, limits.max_ahead_seconds)
+        ahead = limits.max_ahead_seconds
+        self._quick_fields = PreparedQuery(
+            self._sql, "quick_fields", lambda rows: json.fields_query(rows, self._names, False, ahead)
         )
+        self._careful_fields = PreparedQuery(
+            self._sql, "careful_fields", lambda rows: json.fields_query(rows, self._names, True, ahead)
+        )
+        self._careful_batches = 0
         self._metadata_query = PreparedQuery(self._sql, "metadata", json.metadata_query)
-        self._text_query = PreparedQuery(self._sql, "text", lambda rows: text.query(rows, limits.max_ahead_seconds))
+        self._text_query = PreparedQuery(self._sql, "text", lambda rows: text.query(rows, ahead))
 
     def close(self) -> None:
         """Gives the instance's memory back."""
@@ -103,14 +110,15 @@ class Parser:
         return _Fields(pa.concat_tables(parts).sort_by("i"), suspects.filter(pc.invert(good)))
 
     def _fields(self, rows: pa.Table) -> pa.Table:
-        fields = self._fields_query.run(rows)
+        fields = self._run_fields(rows)
         keys = fields["keys"].combine_chunks()
         if keys.null_count == len(keys):
             return fields
         met = set(pc.unique(pc.list_flatten(keys)).to_pylist()) & json.KNOWN
         if not met <= self._names:
             self._names |= met
-            self._fields_query.forget()
+            self._quick_fields.forget()
+            self._careful_fields.forget()
             return self._fields(rows)
         more = keys.is_valid()
         rest = fields.append_column("line", rows["line"]).filter(more)
@@ -119,6 +127,16 @@ class Parser:
             column = pc.replace_with_mask(fields[name].combine_chunks(), more, merged[name].combine_chunks())
             fields = fields.set_column(fields.schema.get_field_index(name), name, column)
         return fields
+
+    def _run_fields(self, rows: pa.Table) -> pa.Table:
+        """Quickly, as long as every line is JSON; where one wasn't, more of them are likely for a while."""
+        if self._careful_batches == 0:
+            try:
+                return self._quick_fields.run(rows)
+            except duckdb.InvalidInputException:
+                self._careful_batches = _CAREFUL_BATCHES
+        self._careful_batches -= 1
+        return self._careful_fields.run(rows)
 
 
 def _rows(chunks: Sequence[Chunk], lines: Lines) -> pa.Table:

@@ -16,6 +16,8 @@ from logd.http.app import Ready, StatusOf, make_app
 from logd.seams import Index, Transport
 
 log = logging.getLogger("logd.api")
+#: Of each connection: with aiohttp's 64 KiB, a body of megabytes wakes its handler for every one of them.
+_READ_BUFFER_BYTES = 1024 * 1024
 
 
 class Api:
@@ -34,6 +36,7 @@ class Api:
             handle_signals=False,
             handler_cancellation=True,
             shutdown_timeout=config.server.drain_seconds,
+            read_bufsize=_READ_BUFFER_BYTES,
             max_field_size=65_536,
             max_line_size=131_072,
         )

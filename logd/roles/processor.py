@@ -13,11 +13,12 @@ import functools
 import logging
 import random
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import ParamSpec, TypeVar
 
 import msgspec
+from zstandard import ZstdError, frame_content_size
 
 from logd.chunk import Message, from_message, line_count
 from logd.config.schema import Config
@@ -35,6 +36,8 @@ GROUP = "processor"
 _IDLE_SECONDS = 0.25
 #: Between tries while the index or the transport can't take more: doubling from the first to the second.
 _RETRY_SECONDS = (0.5, 15.0)
+#: Lines are joined up to so much text: parsed they take several times that, and a few kB can hold a GB of it.
+_PARSE_BYTES = 16 * 1024 * 1024
 T = TypeVar("T")
 P = ParamSpec("P")
 
@@ -103,7 +106,8 @@ class Processor:
                 while (lines := _lines(messages)) < limit and (wait := deadline - time.monotonic()) > 0:
                     messages.extend(await consumer.fetch(limit - lines, wait))
                 metrics.PROCESSOR_LAG.set(consumer.lag())
-                await self._channel.put(messages)
+                for part in _parts(messages):
+                    await self._channel.put(part)
         finally:
             await self._channel.close()
 
@@ -158,6 +162,25 @@ def parse_messages(parser: Parser, messages: Sequence[Message]) -> tuple[Parsed,
 
 def _parse(parser: Parser, messages: Sequence[Message]) -> Parsed:
     return parser.parse([from_message(message) for message in messages], [message.timestamp_us for message in messages])
+
+
+def _parts(messages: Sequence[Message]) -> Iterator[Sequence[Message]]:
+    """The messages in parts of at most _PARSE_BYTES of text, unless one alone has more."""
+    sizes = [_text_bytes(message.value) for message in messages]
+    start = size = 0
+    for place, one in enumerate(sizes):
+        if place > start and size + one > _PARSE_BYTES:
+            yield messages[start:place]
+            start, size = place, 0
+        size += one
+    yield messages[start:]
+
+
+def _text_bytes(value: bytes) -> int:
+    try:
+        return max(frame_content_size(value), len(value))
+    except ZstdError:  # of another producer, or corrupt
+        return len(value)
 
 
 def _lines(messages: Sequence[Message]) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import assert_never
 
@@ -9,9 +10,12 @@ from logd.config.schema import Config
 from logd.seams import Index, Transport
 
 
-def share_allocator() -> None:
-    """Arrow's own allocator gives memory back and takes it anew for every batch: a fifth of all CPU was the kernel
+def set_up_native_libraries() -> None:
+    """Before the first of them is imported. numpy's BLAS would keep threads that spin, for algebra that nobody does.
+
+    Arrow's own allocator gives memory back and takes it anew for every batch: a fifth of all CPU was the kernel
     clearing pages. With the C library's, which the rest of the process uses, they are used again."""
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     import pyarrow as pa
 
     pa.set_memory_pool(pa.system_memory_pool())

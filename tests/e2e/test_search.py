@@ -49,6 +49,10 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         yield running
 
 
+def _named(parameter: Any) -> str:
+    return "as" if callable(parameter) else str(parameter)
+
+
 def _found(server: Server, **parameters: Any) -> list[int]:
     """The numbers of the lines found, newest first; their total is checked."""
     services = {} if "service" in parameters else {"q": "line"}
@@ -115,7 +119,7 @@ def test_lines_of_one_moment_by_their_id(server: Server) -> None:
         ({"q": "metadata.code:3 AND line"}, lambda n: n % 10 == 3),
         ({"q": "even", "service": "checkout", "host": "host-0"}, lambda n: n % 4 == 0 and n % 3 == 0),
     ],
-    ids=str,
+    ids=_named,
 )
 def test_filters_and_queries(server: Server, parameters: dict[str, Any], condition: Any) -> None:
     assert _found(server, **parameters) == _expected(condition)
@@ -135,7 +139,7 @@ def test_filters_and_queries(server: Server, parameters: dict[str, Any], conditi
         ({"from_": str(int(_START.timestamp() + 50) * 1_000)}, lambda n: n >= 50),
         ({"from_": "2026-11-20T23:59:49.000001Z"}, lambda n: n >= 50),
     ],
-    ids=str,
+    ids=_named,
 )
 def test_absolute_times(server: Server, times: dict[str, str], condition: Any) -> None:
     assert _found(server, **times) == _expected(condition)

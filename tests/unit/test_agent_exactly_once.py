@@ -65,6 +65,9 @@ class Folder(RuleBasedStateMachine):
         if not self.running:
             self.agent.start()
             self.running = True
+            # Whoever starts anew knows a path by the file that is there.
+            self.followed = self.app.exists()
+            self.scanned()
 
     def everything_arrived(self) -> None:
         self.start()
@@ -189,7 +192,6 @@ class Folder(RuleBasedStateMachine):
     @rule()
     def come_back(self) -> None:
         self.start()
-        self.scanned()
 
     @precondition(lambda self: self.running)
     @rule()

@@ -35,6 +35,8 @@ from logd.telemetry import metrics
 _GROUP_BYTES = 16 * 1024 * 1024
 #: One fetch holds at most this of compressed values, however few lines they have.
 _FETCH_BYTES = 16 * 1024 * 1024
+#: How often the sources that need not be remembered any more are looked for: it reads all of them.
+_FORGET_SECONDS = 3_600
 _PARTITION = 0
 
 
@@ -58,6 +60,7 @@ class SqliteTransport:
     def __init__(self, path: Path, db: sqlite3.Connection, newest: dict[str, int]) -> None:
         self._path = path
         self._newest = newest
+        self._forget_at = time.monotonic() + _FORGET_SECONDS
         self._consumers: list[SqliteConsumer] = []
         self._work: queue.SimpleQueue[_Append | _Commit | None] = queue.SimpleQueue()
         self._loop = asyncio.get_running_loop()
@@ -159,13 +162,13 @@ class SqliteTransport:
         except Exception as error:
             with contextlib.suppress(sqlite3.Error):
                 db.execute("ROLLBACK")
-            if isinstance(error, sqlite3.Error):
-                error = Unavailable(f"the transport can't write {self._path}: {error}")
-            elif len(group) > 1:  # one of them can't be stored by anyone, the others can
+            full = isinstance(error, sqlite3.Error)
+            if len(group) > 1 and not full:  # one of them can't be stored at all, the others can
                 for work in group:
                     self._write_group(db, [work])
                 return
-            results = [error for _ in group]
+            reason = f"the transport can't write {self._path}: {error}"
+            results = [Unavailable(reason) if full else error for _ in group]
         else:
             self._newest = newest
             metrics.TRANSPORT_COMMIT_SECONDS.observe(time.perf_counter() - started)
@@ -177,6 +180,9 @@ class SqliteTransport:
         if any(isinstance(work, _Commit) for work in group):
             with contextlib.suppress(sqlite3.Error):  # what isn't trimmed now is trimmed after the next commit
                 schema.trim(db)
+                if time.monotonic() > self._forget_at:
+                    schema.forget_sources(db, time.time())
+                    self._forget_at = time.monotonic() + _FORGET_SECONDS
 
     def _wake(self) -> None:
         for consumer in self._consumers:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -49,6 +50,7 @@ def open_writer(path: Path) -> tuple[sqlite3.Connection, dict[str, int]]:
                 """
             )
         newest = {topic: _newest(db, topic) for topic in _topics(db)}
+        forget_sources(db, time.time())
     except sqlite3.Error as error:
         raise ConfigError(f"the transport {path} can't be opened: {error}") from error
     return db, newest
@@ -100,6 +102,10 @@ def remember_sources(db: sqlite3.Connection, topic: str, sources: Mapping[str, t
         "INSERT OR REPLACE INTO sources (topic, source, next, expires) VALUES (?, ?, ?, ?)",
         [(topic, source, sent, expires) for source, (sent, expires) in sources.items()],
     )
+
+
+def forget_sources(db: sqlite3.Connection, now: float) -> None:
+    db.execute("DELETE FROM sources WHERE expires <= ?", (now,))
 
 
 def group_position(path: Path, topic: str, group: str) -> int | None:
