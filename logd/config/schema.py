@@ -73,7 +73,7 @@ class Parse(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     """`[parse]`: how lines become records. `timezone` is an IANA name, used for times that carry no zone."""
 
     timezone: str = "UTC"
-    join_lines: PositiveInt = 32_000
+    join_lines: PositiveInt = 16_000
     join_seconds: Seconds = 0.2
     memory_bytes: Memory = 512 * 1024 * 1024
 

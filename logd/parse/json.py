@@ -8,7 +8,7 @@ count of its keys; only a line with more pays for `json_merge_patch`.
 * `metadata`, when it is an object, is spread among the other fields; when a key of it is also there at the top level,
   it stays as a field called `metadata`, so that both survive.
 * A trace id is lifted out of `metadata` too, and taken out there: answers put it back.
-* Lines that DuckDB can't read, or reads into something that is no JSON (NaN, keys twice), come out with `mend` set.
+* Lines that DuckDB can't read, or that have a key twice, come out with `mend` set (for NaN see strict.py).
 
 Planning the query costs more than running it over a few thousand lines (⏱ 26 ms with all names, 8 with the usual), so
 it is made for the names that were seen; `keys` of the answer tells the caller when a line has others (plan.py).
@@ -45,9 +45,7 @@ MAX_LOG_ID_BYTES = 512
 _AS_JSON = frozenset({*NAMES["log"], *NAMES["tags"], *NAMES["metadata"]})
 MAX_TRACE_ID_BYTES = 128
 
-#: NaN and Infinity, which DuckDB reads and writes though they are no JSON, as they stand in a compact text.
 _NULL = "NULL::VARCHAR"
-_NOT_JSON = r"[:\[,]-?(?i:nan|inf|infinity)[,\]}]"
 
 _TRACED = f"""CASE WHEN strlen(found_trace) BETWEEN 1 AND {MAX_TRACE_ID_BYTES} THEN found_trace END AS inner_trace,
     '{{"trace_id":"' || found_trace || '",' AS beginning"""
@@ -107,7 +105,7 @@ WITH parsed AS (
 ), traced AS (
   SELECT *, {_TRACED} FROM counted
 )
-SELECT i, NOT ok OR {_mend("meta")} AS mend, time, CASE WHEN time IS NOT NULL THEN time_text END AS time_text,
+SELECT i, NOT ok AS mend, time, CASE WHEN time IS NOT NULL THEN time_text END AS time_text,
   level, service, host, coalesce(message_text, {MESSAGE}) AS message,
   CASE WHEN keys IS NULL THEN coalesce(trace, inner_trace) ELSE trace END AS trace_id, tags, log_id,
   CASE WHEN trace IS NULL THEN {_untraced("meta")} ELSE nullif(meta, '{{}}') END AS metadata,
@@ -136,7 +134,7 @@ WITH rest AS (
 ), traced AS (
   SELECT *, {_TRACED} FROM found
 )
-SELECT i, len(list_distinct(keys)) <> len(keys) OR {_mend("full_metadata")} AS mend,
+SELECT i, len(list_distinct(keys)) <> len(keys) AS mend,
   coalesce(trace_id, inner_trace) AS trace_id, {_untraced("full_metadata")} AS metadata
 FROM traced"""
 
@@ -199,12 +197,6 @@ def _without(keys: str) -> str:
     """The line without the keys that the expressions give (null ones are passed over)."""
     patch = f"""'{{"' || nullif(concat_ws('":null,"', {keys}), '') || '":null}}'"""
     return f"json_merge_patch(line, coalesce({patch}, '{{}}'))"
-
-
-def _mend(metadata: str) -> str:
-    """NaN or Infinity somewhere outside strings. The cheap half of the question leaves few lines for the other."""
-    perhaps = f"contains(lower({metadata}), 'nan') OR contains(lower({metadata}), 'inf')"
-    return f"CASE WHEN {perhaps} THEN regexp_matches({metadata}, '{_NOT_JSON}') ELSE false END"
 
 
 def _found_trace(metadata: str) -> str:

@@ -24,6 +24,7 @@ from logd.parse.columns import NDJSON, Assembler, Limits, Parsed
 from logd.parse.lines import Lines, join
 from logd.parse.mend import mend
 from logd.parse.prepared import PreparedQuery
+from logd.parse.strict import not_json
 from logd.record import SCHEMA
 
 _TIME = pa.timestamp("us", tz="UTC")
@@ -95,7 +96,7 @@ class Parser:
 
     def _json(self, rows: pa.Table) -> _Fields:
         fields = self._fields(rows)
-        to_mend = fields["mend"].combine_chunks()
+        to_mend = pc.or_(fields["mend"].combine_chunks(), not_json(fields["metadata"].combine_chunks()))
         if not _any(to_mend):
             return _Fields(fields, rows.slice(0, 0))
         suspects = rows.filter(to_mend)
