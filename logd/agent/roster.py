@@ -80,22 +80,25 @@ class Roster:
 
     def find_renamed(self, sources: Iterable[Source], now: float, now_us: int) -> None:
         """Looks for the files of `sources`, which no glob found, in the folders where they were."""
-        listed = {tail.path for tail in self.tails.values()}
+        folders: dict[str, dict[int, str]] = {}
         for source in sources:
             entry = self._discovery.entry_of(source.source)
-            path = rotated.find_inode(os.path.dirname(source.path), (source.device, source.inode))
-            if entry is not None and not os.path.exists(source.path):
+            if entry is None:
+                continue
+            if not os.path.exists(source.path):
                 self._vacant[source.path] = (entry, now)
-            if entry is None or path is None:
+            folder = os.path.dirname(source.path)
+            if folder not in folders:
+                folders[folder] = rotated.inodes(folder)
+            path = folders[folder].get(source.inode)
+            if path is None:
                 continue
             # A file of another name, that was empty when last seen, can be any that was given its inode; one that
             # looks rotated was the log, and if it isn't recognised it was truncated before.
             names = os.path.basename(path), os.path.basename(source.path)
             renamed = path == source.path or rotated.is_rotation(*names)
             if renamed or source.fingerprint.length:
-                tail = self._admit(path, entry, now_us, source.source, known_only=not renamed)
-                if tail is not None and path not in listed:
-                    tail.listed, tail.missing_since = False, now
+                self._take_in(path, entry, now, now_us, source.source, known_only=not renamed)
         self._remember_siblings()
 
     def locate(self, tail: Tail, now: float) -> os.stat_result | None:
@@ -148,7 +151,9 @@ class Roster:
             logger.warning("%s can't be read, will try again: %s", path, text)
         self.unreadable[path] = text
 
-    def _at(self, path: str, entry: Files, now_us: int, written_to: str | None = None) -> Tail | None:
+    def _at(
+        self, path: str, entry: Files, now_us: int, written_to: str | None = None, known_only: bool = False
+    ) -> Tail | None:
         """The tail of the file at `path`, admitted if need be."""
         try:
             found = _stat(path)
@@ -158,11 +163,10 @@ class Roster:
         if found is None or not stat.S_ISREG(found.st_mode):
             self.unreadable.pop(path, None)
             return None
-        return self.tails.get((found.st_dev, found.st_ino)) or self._admit(path, entry, now_us, written_to)
+        known = self.tails.get((found.st_dev, found.st_ino))
+        return known or self._admit(path, entry, now_us, written_to, known_only)
 
-    def _admit(
-        self, path: str, entry: Files, now_us: int, written_to: str | None, known_only: bool = False
-    ) -> Tail | None:
+    def _admit(self, path: str, entry: Files, now_us: int, written_to: str | None, known_only: bool) -> Tail | None:
         """Follows the file from where its source has got to, or as a new source unless `known_only`. `written_to` is
         the path that it had while it was written to, if that is another one."""
         try:
@@ -213,12 +217,16 @@ class Roster:
         self._left = []
         for path, (entry, since) in list(self._vacant.items()):
             for found in self._siblings.newcomers(path):
-                known = set(self.tails)
-                tail = self._at(found, entry, now_us, path)
-                if tail is not None and tail.key not in known:
-                    tail.listed, tail.missing_since = False, now
+                self._take_in(found, entry, now, now_us, path, known_only=False)
             if now - since > VACANT_SECONDS or os.path.exists(path):
                 del self._vacant[path]
+
+    def _take_in(self, path: str, entry: Files, now: float, now_us: int, written_to: str, known_only: bool) -> None:
+        """Admits a file that no glob finds, unless it is followed."""
+        followed = len(self.tails)
+        tail = self._at(path, entry, now_us, written_to, known_only)
+        if tail is not None and len(self.tails) > followed:
+            tail.listed, tail.missing_since = False, now
 
     def _remember_siblings(self) -> None:
         self._siblings.remember({tail.path for tail in self.tails.values() if tail.listed} | set(self._vacant))

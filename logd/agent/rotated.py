@@ -21,18 +21,23 @@ _ROTATION = re.compile(r"[-_.](?:\d{1,5}|\d{4}-?\d{2}-?\d{2}[-_T.:\d]*|\d{10,}|o
 _COARSE_NS = 1_000_000_000
 
 
-def find_inode(folder: str, key: tuple[int, int]) -> str | None:
-    """The path in `folder` of the file that is (device, inode) `key`."""
+def inodes(folder: str) -> dict[int, str]:
+    """The paths of the files in `folder` by their inodes; none when it can't be read."""
     try:
         with os.scandir(folder) as entries:
-            for entry in entries:
-                if entry.inode() == key[1] and entry.is_file(follow_symlinks=False):
-                    found = entry.stat(follow_symlinks=False)
-                    if (found.st_dev, found.st_ino) == key:
-                        return entry.path
+            return {entry.inode(): entry.path for entry in entries if entry.is_file(follow_symlinks=False)}
+    except OSError:
+        return {}
+
+
+def find_inode(folder: str, key: tuple[int, int]) -> str | None:
+    """The path in `folder` of the file that is (device, inode) `key`."""
+    path = inodes(folder).get(key[1])
+    try:
+        found = os.stat(path, follow_symlinks=False) if path is not None else None
     except OSError:
         return None
-    return None
+    return path if found is not None and (found.st_dev, found.st_ino) == key else None
 
 
 class Siblings:

@@ -24,6 +24,7 @@ class Sources:
         #: By inode: those that the state doesn't have yet.
         self._new: dict[int, list[Source]] = {}
         self._dropped: list[str] = []
+        self._forgotten: list[str] = []
         #: Something changed that must be stored soon, whether or not there are batches.
         self.urgent = False
 
@@ -55,6 +56,9 @@ class Sources:
         for other in before:
             if not other.ended:
                 self.end(other, now_us)
+            elif other.source_id not in self._changed:
+                # The one ended now knows the generations. Else a file that is rewritten all day fills the state.
+                self._forgotten.append(other.source_id)
         generation = 1 + max((other.generation for other in before), default=-1)
         new = Source(
             source_id=source_id(device, inode, first, now_us, generation, self._host),
@@ -104,13 +108,14 @@ class Sources:
             # Its fingerprint grew with the bytes that were read.
             if source := self._live.get(batch.source_id):
                 self._changed[source.source_id] = source
-        self._state.commit(list(self._changed.values()), pending, self._dropped, entries)
+        self._state.commit(list(self._changed.values()), pending, entries, self._dropped, self._forgotten)
         for source in self._changed.values():
             if source.gone_us is not None:
                 del self._live[source.source_id]
         self._changed.clear()
         self._new.clear()
         self._dropped.clear()
+        self._forgotten.clear()
         self.urgent = False
 
     def _by_inode(self, inode: int) -> list[Source]:

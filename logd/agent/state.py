@@ -135,16 +135,19 @@ class State:
         self,
         sources: Sequence[Source],
         pending: Iterable[Batch] = (),
-        dropped: Iterable[str] = (),
         entries: Iterable[bytes] = (),
+        dropped: Iterable[str] = (),
+        forgotten: Iterable[str] = (),
     ) -> None:
-        """In one transaction, durable on return: stores `sources`; forgets the batches below their positions and all
-        of the source-ids `dropped`; adds `pending` and `entries`. When it raises, nothing has changed."""
+        """In one transaction, durable on return: stores `sources`, and forgets the batches below their positions; adds
+        `pending` and `entries`; forgets all batches of the source-ids `dropped`, and the sources `forgotten`. When it
+        raises, nothing has changed."""
         try:
             with closing(self.db.cursor()) as cursor:
                 cursor.execute("BEGIN IMMEDIATE")
                 try:
                     cursor.executemany("DELETE FROM pending WHERE source_id = ?", [(name,) for name in dropped])
+                    cursor.executemany("DELETE FROM sources WHERE source_id = ?", [(name,) for name in forgotten])
                     cursor.executemany("REPLACE INTO sources VALUES (?,?,?,?,?,?,?,?,?,?,?)", map(_source_row, sources))
                     cursor.executemany(
                         'DELETE FROM pending WHERE source_id = ? AND "end" <= ?',

@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 from logd.chunk import POSITION_DIGITS, Chunk
 from logd.parse.lines import Ints, Lines
 from logd.parse.prepared import PreparedQuery
+from logd.parse.window import Limits
 from logd.record import SCHEMA
 
 NDJSON = "application/x-ndjson"
@@ -21,13 +22,6 @@ UNPARSED = "unparsed"
 Bools = np.ndarray[Any, np.dtype[np.bool_]]
 _TIME = pa.timestamp("us", tz="UTC")
 _HEX = np.frombuffer(b"0123456789abcdef", np.uint8)
-
-
-class Limits(msgspec.Struct, frozen=True):
-    """The accepted window around the observed time; `max_age_seconds` 0 reaches back to 1970."""
-
-    max_age_seconds: int = 0
-    max_ahead_seconds: int = 3600
 
 
 class Parsed(msgspec.Struct, frozen=True):
@@ -142,7 +136,7 @@ def _with_original(metadata: pa.Array, given: _Given, fields: pa.Table, outside:
     """The time that wasn't accepted, as it was written, under `original_timestamp`. A text that is a time has nothing
     to escape."""
     seen = pc.strftime(fields["time"].combine_chunks(), format="%Y-%m-%dT%H:%M:%SZ")
-    original = pc.coalesce(given.text("time_text"), seen)
+    original = pc.coalesce(given.text("late_text"), seen)
     rest = pc.coalesce(pc.binary_join_element_wise(",", pc.utf8_slice_codeunits(metadata, 1), ""), pa.scalar("}"))
     member = pc.binary_join_element_wise('{"original_timestamp":"', original, '"', rest, "")
     return pc.if_else(outside, member, metadata)

@@ -19,6 +19,7 @@ from __future__ import annotations
 from collections.abc import Set
 
 from logd.parse.text import MESSAGE
+from logd.parse.window import Limits
 
 #: The names that inputs use for a column, the best first: logd's own, ECS, OpenTelemetry, and common libraries'.
 #: No two may differ only in case: they are fields of one DuckDB struct.
@@ -51,12 +52,13 @@ _TRACED = f"""CASE WHEN strlen(found_trace) BETWEEN 1 AND {MAX_TRACE_ID_BYTES} T
     '{{"trace_id":"' || found_trace || '",' AS beginning"""
 
 
-def fields_query(source: str, names: Set[str], careful: bool = True, ahead_seconds: int = 3600) -> str:
+def fields_query(source: str, names: Set[str], limits: Limits, *, careful: bool) -> str:
     """SQL over `source` (i, line VARCHAR starting with "{", observed TIMESTAMPTZ, takes_ids BOOLEAN, checked BOOLEAN:
-    the line is known to be JSON and not too deep) giving a row a line: i, mend, time, time_text, level, service, host,
+    the line is known to be JSON and not too deep) giving a row a line: i, mend, time, late_text, level, service, host,
     message, trace_id, tags, log_id, metadata, keys, consumed, meta.
 
-    `names` of KNOWN are looked for. `time` is null where none was understood. Where a line has more keys than were
+    `names` of KNOWN are looked for; log_id and tags are there only if among them. `time` is null where none was
+    understood; `late_text` is what was written for one that isn't accepted. Where a line has more keys than were
     consumed, `keys` lists them all, and `metadata` is to be had from metadata_query; elsewhere `keys` is null.
     Needs the macros of timestamp.py and level.py.
 
@@ -77,6 +79,7 @@ def fields_query(source: str, names: Set[str], careful: bool = True, ahead_secon
         "tags": "tags IS NOT NULL",
     }
     consumed = [role for role in served if has[role]]
+    shown = "".join(f", {role}" for role in ("tags", "log_id") if has[role])
     count = " + ".join(f"({role}_text IS NOT NULL AND {served[role]})::INT" for role in consumed) or "0"
     keys = ", ".join(f"CASE WHEN {role}_text IS NOT NULL AND {served[role]} THEN {role}_key END" for role in consumed)
     return f"""
@@ -87,8 +90,8 @@ WITH parsed AS (
 ), named AS (
   SELECT i, line, observed, takes_ids, j IS NOT NULL AS ok, {texts} FROM parsed
 ), valued AS (
-  SELECT i, line, ok, {", ".join(f"{role}_text, {role}_key" for role in consumed)},
-    logd_time(time_text, observed, ahead_seconds := {ahead_seconds}) AS time,
+  SELECT i, line, observed, ok, {", ".join(f"{role}_text, {role}_key" for role in consumed)},
+    logd_time(time_text, observed, ahead_seconds := {limits.max_ahead_seconds}) AS time,
     {_level(has)} AS level,
     {_name("service_text") if has["service"] else _NULL} AS service,
     {_name("host_text") if has["host"] else _NULL} AS host,
@@ -105,9 +108,9 @@ WITH parsed AS (
 ), traced AS (
   SELECT *, {_TRACED} FROM counted
 )
-SELECT i, NOT ok AS mend, time, CASE WHEN time IS NOT NULL THEN time_text END AS time_text,
+SELECT i, NOT ok AS mend, time, CASE WHEN {limits.outside("time", "observed")} THEN time_text END AS late_text,
   level, service, host, coalesce(message_text, {MESSAGE}) AS message,
-  CASE WHEN keys IS NULL THEN coalesce(trace, inner_trace) ELSE trace END AS trace_id, tags, log_id,
+  CASE WHEN keys IS NULL THEN coalesce(trace, inner_trace) ELSE trace END AS trace_id{shown},
   CASE WHEN trace IS NULL THEN {_untraced("meta")} ELSE nullif(meta, '{{}}') END AS metadata,
   keys, CASE WHEN keys IS NOT NULL THEN concat_ws('":null,"', {keys or "''"}) END AS consumed,
   CASE WHEN keys IS NOT NULL THEN meta END AS meta

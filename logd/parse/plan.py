@@ -20,11 +20,12 @@ import pyarrow.compute as pc
 
 from logd.chunk import Chunk, Positions
 from logd.parse import json, level, text, timestamp
-from logd.parse.columns import NDJSON, Assembler, Limits, Parsed
+from logd.parse.columns import NDJSON, Assembler, Parsed
 from logd.parse.lines import Lines, join
 from logd.parse.mend import mend
 from logd.parse.prepared import PreparedQuery
 from logd.parse.strict import not_json
+from logd.parse.window import Limits
 from logd.record import SCHEMA
 
 _TIME = pa.timestamp("us", tz="UTC")
@@ -53,16 +54,15 @@ class Parser:
         for macro in (*timestamp.MACROS, *level.MACROS):
             self._sql.execute(macro)
         self._assembler = Assembler(self._sql, limits)
-        ahead = limits.max_ahead_seconds
         self._quick_fields = PreparedQuery(
-            self._sql, "quick_fields", lambda rows: json.fields_query(rows, self._names, False, ahead)
+            self._sql, "quick_fields", lambda rows: json.fields_query(rows, self._names, limits, careful=False)
         )
         self._careful_fields = PreparedQuery(
-            self._sql, "careful_fields", lambda rows: json.fields_query(rows, self._names, True, ahead)
+            self._sql, "careful_fields", lambda rows: json.fields_query(rows, self._names, limits, careful=True)
         )
         self._careful_batches = 0
         self._metadata_query = PreparedQuery(self._sql, "metadata", json.metadata_query)
-        self._text_query = PreparedQuery(self._sql, "text", lambda rows: text.query(rows, ahead))
+        self._text_query = PreparedQuery(self._sql, "text", lambda rows: text.query(rows, limits.max_ahead_seconds))
 
     def close(self) -> None:
         """Gives the instance's memory back."""
@@ -107,7 +107,7 @@ class Parser:
         repaired = repaired.set_column(repaired.schema.get_field_index("checked"), "checked", checked)
         parts = [fields.filter(pc.invert(to_mend))]
         if len(repaired):
-            parts.append(self._fields(repaired))
+            parts.append(_with_message(self._fields(repaired), repaired["line"], suspects["line"].filter(good)))
         return _Fields(pa.concat_tables(parts).sort_by("i"), suspects.filter(pc.invert(good)))
 
     def _fields(self, rows: pa.Table) -> pa.Table:
@@ -134,7 +134,7 @@ class Parser:
         if self._careful_batches == 0:
             try:
                 return self._quick_fields.run(rows)
-            except duckdb.InvalidInputException:
+            except (duckdb.Error, UnicodeDecodeError):  # the latter of a message that quotes half a character
                 self._careful_batches = _CAREFUL_BATCHES
         self._careful_batches -= 1
         return self._careful_fields.run(rows)
@@ -155,13 +155,21 @@ def _rows(chunks: Sequence[Chunk], lines: Lines) -> pa.Table:
     )
 
 
+def _with_message(fields: pa.Table, repaired: pa.ChunkedArray, lines: pa.ChunkedArray) -> pa.Table:
+    """The fields of repaired lines; where the line itself is the message, it is the line that came."""
+    came = pc.replace_substring_regex(lines, r"(\r\n|\n|\r)\z", "")
+    message = pc.if_else(pc.equal(fields["message"], repaired), came, fields["message"])
+    return fields.set_column(fields.schema.get_field_index("message"), "message", message)
+
+
 def _begins_with_brace(lines: Lines) -> pa.BooleanArray:
     """Lines whose first character, white space aside, is an opening brace: JSON, or meant to be."""
     _, offsets, data = lines.text.buffers()
-    starts = np.frombuffer(offsets, np.int32)[:-1]
+    bounds = np.frombuffer(offsets, np.int32)
+    starts = bounds[:-1]
     content = np.frombuffer(data, np.uint8)
     first = content[np.minimum(starts, max(len(content) - 1, 0))] if len(content) else np.zeros(len(starts), np.uint8)
-    plain = first == _BRACE
+    plain = (first == _BRACE) & (bounds[1:] > starts)  # the first byte of an empty line is the next line's
     blank = (first == 32) | (first == 9)
     if not blank.any():
         return pa.array(plain)

@@ -25,8 +25,9 @@ from logd.config.schema import Config
 from logd.deadletters import dead_letter
 from logd.errors import Corrupt, Unavailable
 from logd.flow.channel import Channel
-from logd.parse.columns import Limits, Parsed
+from logd.parse.columns import Parsed
 from logd.parse.plan import Parser
+from logd.parse.window import Limits
 from logd.seams import DEAD_LETTERS, RAW_LOGS, Batch, Consumer, Index, StreamPositions, Transport
 from logd.telemetry import metrics
 

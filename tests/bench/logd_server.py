@@ -36,7 +36,7 @@ class LogdServer:
 
     def count(self, client: Client) -> int:
         """`total_hits` of all, exact."""
-        answer = orjson.loads(client.get(f"{_SEARCH}?limit=1&track_total_hits=true"))
+        answer = orjson.loads(client.get(f"{_SEARCH}?limit=0&track_total_hits=true"))
         return int(answer["total_hits"])
 
     def forms(self, query: Query) -> dict[str, str]:

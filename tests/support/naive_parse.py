@@ -20,8 +20,9 @@ import pyarrow as pa
 from logd.chunk import Chunk, Positions, decompress, log_id
 from logd.levels import LEVEL_WORDS, OTEL_LEVELS, PINO_LEVELS, SYSLOG_LEVELS
 from logd.parse import level, timestamp
-from logd.parse.columns import NDJSON, Limits
+from logd.parse.columns import NDJSON
 from logd.parse.json import MAX_DEPTH, NAMES
+from logd.parse.window import Limits
 from tests.support.naive_time import EPOCH, naive_time
 
 Record = dict[str, Any]

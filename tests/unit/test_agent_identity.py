@@ -94,5 +94,6 @@ def test_each_beginning_of_an_inode_has_its_own_id(state: State) -> None:
         sources.commit([], [])
     assert len(ids) == 15
     assert len(state.read(0).sources) == 1
-    assert sorted(source.generation for source in state.by_inode(7)) == list(range(15))
+    assert max(source.generation for source in state.by_inode(7)) == 14
+    assert len(state.by_inode(7)) < 6
     state.close()

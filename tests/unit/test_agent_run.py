@@ -253,3 +253,18 @@ async def test_status_and_metrics(tmp_path: Path) -> None:
         assert value("followed_files") == 2
         assert value("behind_bytes") == 10
         await one.end()
+
+
+async def test_nothing_overtakes_what_couldnt_be_sent_before_the_stop(tmp_path: Path) -> None:
+    config = config_of(tmp_path, batch_seconds=100.0)
+    target = Target()
+    target.refuse = 2
+    append(tmp_path, b"".join(b"%d\n" % number for number in range(1500)))
+    async with running(config, target) as agent:
+        await agent.clock.idle()
+        await agent.end()
+    assert target.refuse == 0
+    async with running(config, target) as agent:
+        await agent.clock.idle()
+        await agent.end()
+    assert target.texts == [b"%d" % number for number in range(1500)]

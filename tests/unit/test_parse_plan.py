@@ -4,22 +4,20 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
-import orjson
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from logd.chunk import Chunk, Positions, compress, events_body, log_id
-from logd.errors import Corrupt
-from logd.parse.columns import NDJSON, Limits, Parsed
-from logd.parse.json import MAX_DEPTH, NAMES
-from logd.parse.mend import mend
+from logd.chunk import Chunk, Positions, compress, events_body
+from logd.parse.columns import NDJSON, Parsed
+from logd.parse.json import NAMES
 from logd.parse.plan import Parser
+from logd.parse.window import Limits
 from logd.record import SCHEMA
-from tests.support.naive_parse import Record, as_records, naive_parse, same
+from tests.support.naive_parse import as_records, naive_parse, same
 
 OBSERVED_US = 1_732_269_600_000_000  # 2024-11-22 10:00
 TAKEN_US = OBSERVED_US + 5_000_000
@@ -126,8 +124,8 @@ def json_lines(draw: st.DrawFn) -> str:
     return f"{space}{{{space}{f'{space},'.join(parts)}{space}}}{space}"
 
 
-BROKEN_VALUES = ["NaN", "-Infinity", "Infinity", '"\\ud800"', '"\\udc00\\ud800x"', '{"\\ud800": 1, "\\udfff": 2}', "[NaN, 1]",
-                 "1E999", "-1e999", "9" * 400, '"\x01"', "tru", "{", '"x', "01", "'x'", '"\\x"', "[" * 600 + "]" * 600]
+BROKEN_VALUES = ["NaN", "-Infinity", "Infinity", '"\\ud800"', '"\\udc00\\ud800x"', '{"\\ud800": 1, "\\udfff": 2}',
+                 '"\x01"', "tru", "{", '"x', "01", "'x'", '"\\x"', "[" * 600 + "]" * 600]
 
 
 @st.composite
@@ -140,7 +138,8 @@ def broken_lines(draw: st.DrawFn) -> str:
     if kind == 1:
         return line + draw(st.sampled_from(["x", "{}", "}", " null", "\x00"]))
     key = draw(st.sampled_from(["x", "message", "level", "service", "timestamp", "tags", "metadata", "trace_id"]))
-    member = f'"{key}":{draw(st.sampled_from(BROKEN_VALUES))}'
+    value = draw(st.sampled_from(BROKEN_VALUES))
+    member = f'"{key}":{value}' if draw(st.booleans()) else f'"x":{{"y":[{value}, 1]}}'
     head, brace, rest = line.partition("{")
     return f"{head}{brace}{member}{'' if rest.strip().startswith('}') else ','}{rest}"
 
@@ -202,7 +201,7 @@ def compare(parsed: Parsed, chunks: Sequence[Chunk]) -> None:
 
 
 class TestAgainstTheNaiveParser:
-    @settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+    @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
     @given(st.lists(chunks(), min_size=1, max_size=3))
     def test_same_records(self, parser: Parser, some: list[Chunk]) -> None:
         compare(parser.parse(some, [TAKEN_US + number for number in range(len(some))]), some)
