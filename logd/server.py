@@ -110,6 +110,8 @@ async def _named(name: str, role: Awaitable[None], stop: asyncio.Event) -> None:
         await role
         if stop.is_set():
             log.info("%s has stopped", name)
+    except ConfigError:
+        raise  # main() says it in one sentence
     except Exception:
         log.exception("%s failed", name)
         raise

@@ -9,6 +9,7 @@ import itertools
 import re
 import zlib
 from collections.abc import Iterator
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -23,10 +24,9 @@ _TARGET_BYTES = 256 * 1024
 _PIECE_BYTES = 1024 * 1024
 #: A zstd block of 4 bytes can stand for 128 KiB: this much input makes at most 16 MiB.
 _ZSTD_STEP_BYTES = 512
-#: One regular expression: bytes.find of two characters takes ten times as long on lines.
-_MAYBE_BLANK = re.compile(rb"\n[ \t\r\n]")
 _BLANK_LINES = re.compile(rb"^[ \t\r]*\n", re.MULTILINE)
-_NEWLINE = ord("\n")
+_NEWLINE, _SPACE = ord("\n"), ord(" ")
+Ints = np.ndarray[Any, np.dtype[np.int64]]
 
 
 class Piece(msgspec.Struct, frozen=True):
@@ -138,25 +138,30 @@ def _pieces(text: bytes, max_line_bytes: int) -> Iterator[Piece]:
 
 def _whole_lines(text: bytes, start: int, end: int) -> Iterator[Piece]:
     """Not copied unless there are blank lines to leave out, or no line ending at the end of the body."""
-    if text[start] in b" \t\r\n" or _MAYBE_BLANK.search(text, start, end) or text[end - 1] != _NEWLINE:
+    content = np.frombuffer(text, np.uint8, end - start, start)
+    ends = np.flatnonzero(content == _NEWLINE) + 1
+    # What follows a line ending decides whether a line may be blank: one byte a line to look at.
+    blank = content[0] <= _SPACE or bool((content[ends[:-1]] <= _SPACE).any())
+    if blank or content[-1] != _NEWLINE:
         text = _BLANK_LINES.sub(b"", text[start:end])
-        if not text or text.isspace():
-            return
-        start, end = 0, len(text)
-        if text[-1] != _NEWLINE:
-            text += b"\n"
-            end += 1
-    lines = text.count(b"\n", start, end)
-    view = memoryview(text)
-    if lines <= MAX_CHUNK_LINES:
-        yield Piece(compress(view[start:end]), lines)
+        if text and not text.isspace():
+            yield from _cut(text if text.endswith(b"\n") else text + b"\n")
         return
-    ends = np.flatnonzero(np.frombuffer(view[start:end], np.uint8) == _NEWLINE) + (start + 1)
-    edges = [start, *ends[MAX_CHUNK_LINES - 1 :: MAX_CHUNK_LINES].tolist()]
-    if edges[-1] != end:
-        edges.append(end)
+    yield from _cut(memoryview(text)[start:end], ends)
+
+
+def _cut(text: bytes | memoryview, ends: Ints | None = None) -> Iterator[Piece]:
+    """Whole lines into pieces of at most MAX_CHUNK_LINES; `ends` are where they end, if that is known."""
+    if ends is None:
+        ends = np.flatnonzero(np.frombuffer(text, np.uint8) == _NEWLINE) + 1
+    if len(ends) <= MAX_CHUNK_LINES:
+        yield Piece(compress(text), len(ends))
+        return
+    edges = [0, *ends[MAX_CHUNK_LINES - 1 :: MAX_CHUNK_LINES].tolist()]
+    if edges[-1] != len(text):
+        edges.append(len(text))
     for n, (first, last) in enumerate(itertools.pairwise(edges)):
-        yield Piece(compress(view[first:last]), min(MAX_CHUNK_LINES, lines - n * MAX_CHUNK_LINES))
+        yield Piece(compress(text[first:last]), min(MAX_CHUNK_LINES, len(ends) - n * MAX_CHUNK_LINES))
 
 
 def _long_line(text: bytes, start: int, end: int, max_line_bytes: int) -> Iterator[Piece]:

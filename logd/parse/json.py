@@ -204,7 +204,10 @@ def _without(keys: str) -> str:
 
 def _found_trace(metadata: str) -> str:
     """The trace id among the fields, where there is one. A column of its own: the text is parsed for it."""
-    return f"""CASE WHEN contains({metadata}, '"trace_id":"') THEN json_extract_string({metadata}, '$.trace_id') END"""
+    value = f"json_extract_string({metadata}, '$.trace_id')"
+    return f"""CASE WHEN starts_with({metadata}, '{{"trace_id":"') THEN {value}
+      WHEN contains({metadata}, '"trace_id":"')
+        THEN CASE WHEN json_type({metadata}, '$.trace_id') = 'VARCHAR' THEN {value} END END"""
 
 
 def _untraced(metadata: str) -> str:

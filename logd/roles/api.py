@@ -12,12 +12,15 @@ from aiohttp import web
 from logd.config.address import parse_address
 from logd.config.schema import Config
 from logd.errors import ConfigError
+from logd.http.answers import Handler
 from logd.http.app import Ready, StatusOf, make_app
 from logd.seams import Index, Transport
 
 log = logging.getLogger("logd.api")
 #: Of each connection: with aiohttp's 64 KiB, a body of megabytes wakes its handler for every one of them.
 _READ_BUFFER_BYTES = 1024 * 1024
+#: What connections have to end in when they are cut off.
+_ABORT_SECONDS = 0.1
 
 
 class Api:
@@ -27,7 +30,24 @@ class Api:
         self, config: Config, transport: Transport, index: Index, parts: Mapping[str, StatusOf], ready: Ready
     ) -> None:
         self._config = config
+        self._stopping = False
+        self._under_way = 0
+        self._answered = asyncio.Event()
         app = make_app(config, transport, index, parts, ready)
+
+        @web.middleware
+        async def counted(request: web.Request, handler: Handler) -> web.StreamResponse:
+            self._under_way += 1
+            try:
+                response = await handler(request)
+                if self._stopping:
+                    response.force_close()
+                return response
+            finally:
+                self._under_way -= 1
+                self._answered.set()
+
+        app.middlewares.insert(0, counted)
         # Bodies are decompressed by ingest, within its bounds; the deadline of a stop is the server's, not aiohttp's.
         self._runner = web.AppRunner(
             app,
@@ -56,8 +76,22 @@ class Api:
         return f"http://[{bound_host}]:{bound_port}" if ":" in bound_host else f"http://{bound_host}:{bound_port}"
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Serves until `stop`."""
+        """Serves until `stop`, then until the requests under way are answered; cancelling cuts them off."""
         try:
             await stop.wait()
+            await self._drain()
+        except asyncio.CancelledError:
+            if self._runner.server is not None:
+                await self._runner.server.shutdown(_ABORT_SECONDS)
+            raise
         finally:
             await self._runner.cleanup()
+
+    async def _drain(self) -> None:
+        """aiohttp's own shutdown drops what still arrives of a body, so it has to wait for this."""
+        for site in tuple(self._runner.sites):
+            await site.stop()
+        self._stopping = True
+        while self._under_way:
+            self._answered.clear()
+            await self._answered.wait()

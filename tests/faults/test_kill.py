@@ -39,12 +39,13 @@ _SETTINGS: Mapping[str, object] = {
 }
 _START = datetime(2026, 11, 20, tzinfo=UTC)
 _MAX_REQUEST_LINES = 100
-#: Between two requests of a client, at most: with it some 10,000 lines a second are on their way.
+#: Between two steps of a writer, at most: with it some 10,000 lines a second are on their way.
 _PAUSE_SECONDS = 0.01
 #: A process lives for so long at most, after it listens, or after it was launched.
 _LIFE_SECONDS = 1.0
 #: Lines have a time of their own, a millisecond apart, so that they can be asked for by pages of so many.
 _PAGE = 5_000
+_MAX_FILE_LINES = 20
 _ROTATE_LINES = 1_500
 
 
@@ -114,7 +115,7 @@ class _Load:
         file = path.open("ab", buffering=0)
         try:
             while not self.stop.wait(chance.random() * _PAUSE_SECONDS):
-                count = chance.randint(1, _MAX_REQUEST_LINES)
+                count = chance.randint(1, _MAX_FILE_LINES)
                 rest += b"".join(
                     b"%s INFO file %d\n" % (_time(day, written + n).encode(), written + n) for n in range(count)
                 )
