@@ -143,9 +143,10 @@ def _whole_lines(text: bytes, start: int, end: int) -> Iterator[Piece]:
     # What follows a line ending decides whether a line may be blank: one byte a line to look at.
     blank = content[0] <= _SPACE or bool((content[ends[:-1]] <= _SPACE).any())
     if blank or content[-1] != _NEWLINE:
-        text = _BLANK_LINES.sub(b"", text[start:end])
-        if text and not text.isspace():
-            yield from _cut(text if text.endswith(b"\n") else text + b"\n")
+        text = text[start:end]
+        text = _BLANK_LINES.sub(b"", text if text.endswith(b"\n") else text + b"\n")
+        if text:
+            yield from _cut(text)
         return
     yield from _cut(memoryview(text)[start:end], ends)
 
@@ -165,7 +166,7 @@ def _cut(text: bytes | memoryview, ends: Ints | None = None) -> Iterator[Piece]:
 
 
 def _long_line(text: bytes, start: int, end: int, max_line_bytes: int) -> Iterator[Piece]:
-    if end - start <= max_line_bytes + 1:
+    if end - start - (text[end - 1] == _NEWLINE) <= max_line_bytes:
         yield from _whole_lines(text, start, end)
         return
     line = text[start : start + max_line_bytes].decode("utf-8", "ignore").encode() + b"\n"

@@ -15,7 +15,7 @@ import numpy as np
 from logd.errors import BadRequest
 
 _BLOCK_BYTES = 1024 * 1024
-_QUOTE, _BACKSLASH, _COMMA, _NEWLINE, _SPACE = (ord(character) for character in '"\\,\n ')
+_QUOTE, _BACKSLASH, _COMMA, _NEWLINE = (ord(character) for character in '"\\,\n')
 #: What a byte outside strings does to the depth.
 _DEPTH = np.zeros(256, np.int8)
 _DEPTH[[ord("{"), ord("[")]] = 1
@@ -40,7 +40,7 @@ def split_elements(body: bytearray) -> bytes:
         if key[1] != b"logs":
             continue
         first, last = key.end(), end - 1
-        while last > first and body[last] == _SPACE:
+        while last > first and body[last] in b" \t":
             last -= 1
         if body[first : first + 1] != b"[" or body[last : last + 1] != b"]":
             raise BadRequest("bad_body", "logs is no array", "logs")

@@ -135,7 +135,7 @@ def _accepted(time: pa.Array, observed: Ints, limits: Limits) -> tuple[Ints, Boo
 def _with_original(metadata: pa.Array, given: _Given, fields: pa.Table, outside: pa.Array) -> pa.Array:
     """The time that wasn't accepted, as it was written, under `original_timestamp`. A text that is a time has nothing
     to escape."""
-    seen = pc.strftime(fields["time"].combine_chunks(), format="%Y-%m-%dT%H:%M:%SZ")
+    seen = pc.strftime(fields["time"].combine_chunks().cast(_TIME), format="%Y-%m-%dT%H:%M:%SZ")
     original = pc.coalesce(given.text("late_text"), seen)
     rest = pc.coalesce(pc.binary_join_element_wise(",", pc.utf8_slice_codeunits(metadata, 1), ""), pa.scalar("}"))
     member = pc.binary_join_element_wise('{"original_timestamp":"', original, '"', rest, "")

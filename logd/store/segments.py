@@ -74,6 +74,7 @@ def write(table: pa.Table, root: Path, segment_id: int, policy: str, day: int) -
             table,
             temporary,
             row_group_size=ROW_GROUP_ROWS,
+            write_batch_size=ROW_GROUP_ROWS,
             compression="zstd",
             compression_level=1,
             use_dictionary=_DICTIONARIES,

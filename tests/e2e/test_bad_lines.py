@@ -21,7 +21,7 @@ _MAX_RSS_BYTES = 600_000_000
 
 #: The line, and what its record has (a message of None: the whole line, as it is).
 _Line = tuple[bytes, Mapping[str, Any]]
-_TEXT = {"message": None, "tags": ["unparsed"], "metadata": {}, "level": None}
+_TEXT: Mapping[str, Any] = {"message": None, "tags": ["unparsed"], "metadata": {}, "level": None}
 _M: Mapping[str, Any] = {"message": "m", "tags": []}
 
 

@@ -14,7 +14,7 @@ import zstandard
 
 from tests.support.process import INGEST, JSON, NDJSON, Server, ndjson
 
-_LOGS = [
+_LOGS: list[dict[str, Any]] = [
     {"timestamp": "2026-11-20T10:00:00.000001Z", "level": "info", "message": "eins", "metadata": {"user": "änne"}},
     {"timestamp": "2026-11-20T10:00:00.000002Z", "level": "ERROR", "message": 'zwei "zitiert" \\ {[', "code": 7},
     {"timestamp": "2026-11-20T11:00:00.000003+01:00", "level": "warning", "message": "drei\nZeilen\t"},

@@ -6,6 +6,7 @@ import http.client
 import json
 import signal
 import socket
+import subprocess
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -141,6 +142,10 @@ def test_not_ready_and_no_new_connections_while_it_drains(tmp_path: Path) -> Non
             server.signal(signal.SIGTERM)
             until(lambda: "draining" in server.log(), "the signal has arrived")
             until(lambda: not _connects(server), "nobody can connect any more")
+            kept.request("GET", "/readyz")
+            answer = kept.getresponse()
+            assert (answer.status, answer.getheader("Connection")) == (503, "close")
+            assert b"stopping" in answer.read()
             connection.sendall(b"\n")
             assert connection.recv(65_536).startswith(b"HTTP/1.1 202 ")
         assert server.wait(20) == 0
@@ -193,10 +198,9 @@ def test_a_signal_while_it_starts(tmp_path: Path) -> None:
         assert server.terminate() == 0
         for delay in range(8):
             server.launch()
-            try:
+            with pytest.raises(subprocess.TimeoutExpired):
                 server.wait(delay / 8)
-            except Exception:
-                server.signal(signal.SIGTERM)
+            server.signal(signal.SIGTERM)
             assert server.wait(20) in (0, -signal.SIGTERM)
             assert "Traceback" not in server.log()
         server.start()

@@ -1,7 +1,7 @@
 """What the parser must answer, a line at a time, in the standard library: slow, plain, and written apart from it.
 
-Shares with the product the wire format, the tables of names and levels, and the patterns that find a time and a level in
-plain text (they have tests of their own). A record is a dict by column, its metadata a dict, or None.
+Shares with the product the wire format, the tables of names and levels, and the patterns that find a time and a level
+in plain text (they have tests of their own). A record is a dict by column, its metadata a dict, or None.
 """
 
 from __future__ import annotations
@@ -274,11 +274,13 @@ def text_of(value: Any) -> str:
 
 
 def as_records(table: pa.Table) -> list[Record]:
-    """A parsed table as the naive parser's records. Fails where metadata is no strict JSON object, or an empty one."""
-    records = table.to_pylist()
+    """A parsed table as the naive parser's records. Fails where metadata is no strict JSON object, or an empty one.
+    Numbers that no double holds are left for answers to mend; here they are text."""
+    records: list[Record] = table.to_pylist()
     for record in records:
         text = record["metadata"]
-        record["metadata"] = None if text is None else json.loads(text, parse_constant=_refuse)
+        if text is not None:
+            record["metadata"] = json.loads(text, parse_constant=_refuse, parse_float=_float, parse_int=_int)
         assert text is None or (record["metadata"] and isinstance(record["metadata"], dict)), text
         record["timestamp"] = record["timestamp"].astimezone(UTC)
         record["ingested_at"] = record["ingested_at"].astimezone(UTC)

@@ -32,6 +32,7 @@ def open_writer(path: Path) -> tuple[sqlite3.Connection, dict[str, int]]:
         db.execute("PRAGMA journal_mode = WAL")
         db.execute("PRAGMA synchronous = FULL")
         db.execute(f"PRAGMA wal_autocheckpoint = {_WAL_BYTES // _PAGE_BYTES}")
+        db.execute("PRAGMA secure_delete = OFF")  # some builds overwrite what they delete, which is all that we write
         db.execute(f"PRAGMA journal_size_limit = {_WAL_BYTES}")
         db.execute("PRAGMA cache_size = -4096")
         version = db.execute("PRAGMA user_version").fetchone()[0]
@@ -126,13 +127,17 @@ def set_group_position(db: sqlite3.Connection, topic: str, group: str, position:
 
 
 def trim(db: sqlite3.Connection) -> None:
-    """Deletes some of the messages that every group of their topic is past, and gives their pages back."""
+    """Deletes some of the messages that every group of their topic is past. Their pages are used again; they are given
+    back to the disk once nothing is left, since before that others would have to be moved."""
+    left = False
     for topic, position in db.execute("SELECT topic, min(position) FROM groups GROUP BY topic").fetchall():
         oldest = db.execute(f"SELECT min(position) FROM {_table(topic)}").fetchone()[0]
         if oldest is not None and oldest < position:
             upto = min(position, oldest + _TRIM_MESSAGES)
             db.execute(f"DELETE FROM {_table(topic)} WHERE position < ?", (upto,))
-    db.execute("PRAGMA incremental_vacuum").fetchall()
+        left = left or db.execute(f"SELECT EXISTS (SELECT 1 FROM {_table(topic)})").fetchone()[0]
+    if not left:
+        db.execute("PRAGMA incremental_vacuum").fetchall()
 
 
 def status(path: Path) -> dict[str, Any]:
