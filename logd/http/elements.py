@@ -7,6 +7,7 @@ the elements of `logs`. Its cost and memory don't depend on what the elements ho
 
 from __future__ import annotations
 
+import itertools
 import re
 from typing import Any
 
@@ -22,6 +23,8 @@ _DEPTH[[ord("{"), ord("[")]] = 1
 _DEPTH[[ord("}"), ord("]")]] = -1
 _KEY = re.compile(rb'\s*"((?:[^"\\]|\\.)*)"\s*:\s*', re.DOTALL)
 _ENVELOPE, _LIST = 1, 2
+#: Of the object around `logs`: nobody has more, and each costs a look at its name.
+_MAX_MEMBERS = 10_000
 
 
 def split_elements(body: bytearray) -> bytes:
@@ -31,8 +34,7 @@ def split_elements(body: bytearray) -> bytes:
     body[:] = body.replace(b"\r", b" ").replace(b"\n", b" ").strip()
     if not body.startswith(b"{"):
         raise BadRequest("bad_body", "the body is no JSON object", "body")
-    commas, depth_ends = _structure(body)
-    members = _members(body, commas[_ENVELOPE], depth_ends)
+    members, commas = _structure(body)
     for start, end in members:
         key = _KEY.match(body, start, end)
         if key is None:
@@ -44,17 +46,17 @@ def split_elements(body: bytearray) -> bytes:
             last -= 1
         if body[first : first + 1] != b"[" or body[last : last + 1] != b"]":
             raise BadRequest("bad_body", "logs is no array", "logs")
-        inside = commas[_LIST][(commas[_LIST] > first) & (commas[_LIST] < last)]
-        np.frombuffer(body, np.uint8)[inside] = _NEWLINE
+        _part(np.frombuffer(body, np.uint8), commas, first, last)
         return bytes(memoryview(body)[first + 1 : last])
     raise BadRequest("bad_body", "the body has no array logs", "logs")
 
 
-def _structure(body: bytearray) -> tuple[dict[int, Any], int]:
-    """The commas outside strings at depth 1 and 2, and where the depth comes back to 0. Raises BadRequest when it never
-    does, or something follows."""
+def _structure(body: bytearray) -> tuple[list[tuple[int, int]], list[Any]]:
+    """Where each member of the object begins and ends, and for each block which of its bytes are commas at depth 2,
+    outside strings, as bits: there may be as many as bytes. Raises BadRequest when the object doesn't end, or something
+    follows it."""
     text = np.frombuffer(body, np.uint8)
-    found: dict[int, list[Any]] = {_ENVELOPE: [], _LIST: []}
+    edges, lists = [0], []
     depth, inside, escaped = 0, False, False
     for start in range(0, len(text), _BLOCK_BYTES):
         block = text[start : start + _BLOCK_BYTES]
@@ -64,22 +66,32 @@ def _structure(body: bytearray) -> tuple[dict[int, Any], int]:
         inside = bool(in_string[-1])
         change = np.where(in_string, 0, _DEPTH[block])
         depths = np.cumsum(change, dtype=np.int32) + depth
+        depth = int(depths[-1])
+        commas = (block == _COMMA) & ~in_string
+        lists.append(np.packbits(commas & (depths == _LIST)))
+        edges += (np.flatnonzero(commas & (depths == _ENVELOPE)) + start).tolist()
+        if len(edges) > _MAX_MEMBERS:
+            raise BadRequest("bad_body", f"the JSON object has over {_MAX_MEMBERS} members", "body")
         closed = np.flatnonzero((depths <= 0) & (change < 0))
         if len(closed):
             end = start + int(closed[0])
             if depths[closed[0]] < 0 or bytes(body[end + 1 :]).strip():
                 raise BadRequest("bad_body", f"the JSON object ends at byte {end + 1}, but more follows", "body")
-            _collect(found, block, in_string, depths, start)
-            return {level: np.concatenate(places) for level, places in found.items()}, end
-        _collect(found, block, in_string, depths, start)
-        depth = int(depths[-1])
+            is_empty = len(edges) == 1 and not bytes(body[1:end]).strip()
+            places = itertools.pairwise([*edges, end])
+            return [] if is_empty else [(first + 1, last) for first, last in places], lists
     raise BadRequest("bad_body", "the body ends inside a string or an open bracket: is it truncated?", "body")
 
 
-def _collect(found: dict[int, list[Any]], block: Any, in_string: Any, depths: Any, start: int) -> None:
-    commas = np.flatnonzero((block == _COMMA) & ~in_string)
-    for level, places in found.items():
-        places.append(commas[depths[commas] == level] + start)
+def _part(text: Any, commas: list[Any], first: int, last: int) -> None:
+    """Line endings for the commas between `first` and `last`."""
+    for n, bits in enumerate(commas):
+        start = n * _BLOCK_BYTES
+        block = text[start : start + _BLOCK_BYTES]
+        chosen = np.unpackbits(bits, count=len(block)).view(bool)
+        chosen[: max(first - start, 0)] = False
+        chosen[max(last - start, 0) :] = False
+        block[chosen] = _NEWLINE
 
 
 def _drop_escaped(block: Any, quotes: Any, escaped: bool) -> bool:
@@ -102,11 +114,3 @@ def _drop_escaped(block: Any, quotes: Any, escaped: bool) -> bool:
     after = active + 1
     quotes[after[after < len(block)]] = False
     return bool(len(active) and active[-1] == len(block) - 1)
-
-
-def _members(body: bytearray, commas: Any, end: int) -> list[tuple[int, int]]:
-    """Where each member of the outer object begins and ends."""
-    edges = [0, *commas.tolist(), end]
-    if not bytes(body[1:end]).strip():
-        return []
-    return [(edges[n] + 1, edges[n + 1]) for n in range(len(edges) - 1)]

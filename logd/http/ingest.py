@@ -21,6 +21,9 @@ NDJSON = "application/x-ndjson"
 _NDJSON_TYPES = {NDJSON, "application/ndjson", "application/jsonl", "application/x-jsonlines", "application/jsonlines"}
 _TEXT = "text/plain"
 _MAX_NAME_BYTES = 256
+#: Bodies that are decompressed and cut at the same time: each may take several times `max_body_bytes`, however small it
+#: came, so they can't be as many as the threads.
+_READERS = 2
 
 
 class Ingestion:
@@ -30,6 +33,7 @@ class Ingestion:
         self._limits = limits
         self._transport = transport
         self._held_bytes = 0
+        self._readers = asyncio.Semaphore(_READERS)
 
     def status(self) -> dict[str, object]:
         """Bytes of bodies held now, and the limit."""
@@ -44,14 +48,15 @@ class Ingestion:
         held = 0
         try:
             raw, held = await self._read(request)
-            body = await asyncio.to_thread(
-                read_body,
-                raw,
-                request.headers.get("Content-Encoding", "").strip().lower(),
-                request.content_type in _NDJSON_TYPES or request.content_type == _TEXT,
-                self._limits.max_body_bytes,
-                self._limits.max_line_bytes,
-            )
+            async with self._readers:
+                body = await asyncio.to_thread(
+                    read_body,
+                    raw,
+                    request.headers.get("Content-Encoding", "").strip().lower(),
+                    request.content_type in _NDJSON_TYPES or request.content_type == _TEXT,
+                    self._limits.max_body_bytes,
+                    self._limits.max_line_bytes,
+                )
             del raw
             chunks = self._chunks(body, request.content_type, service, host, key)
             try:

@@ -141,7 +141,11 @@ class TestText:
 
     def test_in_a_zone(self) -> None:
         parser = Parser("America/New_York", LIMITS)
-        lines = [f"{text} x" for text in TIMES] + [
+        lines = [
+            "2024-11-22 04:30:00,123 local",
+            "2024-11-22T09:00:00.5Z utc",
+            "Nov 22 03:00:00 local",
+            "2024-11-22 09:00:00 five hours off",
             '{"time":"2024-11-22 04:00:00,5"}',
             '{"time":"2024-11-22T09:00:00Z"}',
         ]

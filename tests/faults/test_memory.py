@@ -1,0 +1,67 @@
+"""Little input that means much memory: the process takes or refuses it, and stays small."""
+
+from __future__ import annotations
+
+import gzip
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+import zstandard
+
+from tests.support.process import JSON, NDJSON, Server, until
+
+_MAX_BODY_BYTES = 67_108_864
+_MAX_RSS_BYTES = 800_000_000
+
+
+def _filled(before: bytes, unit: bytes, behind: bytes) -> bytes:
+    """A body of the largest size allowed."""
+    count = (_MAX_BODY_BYTES - len(before) - len(behind)) // len(unit)
+    return before + unit * count + behind
+
+
+_BODIES: dict[str, tuple[Callable[[], bytes], dict[str, str], int]] = {
+    "commas": (lambda: _filled(b'{"logs":[', b",", b"]}"), JSON, 202),
+    "quotes": (lambda: _filled(b'{"logs":["', rb"\"", b'"]}'), JSON, 202),
+    "brackets": (lambda: _filled(b'{"logs":[', b"[]", b"]}"), JSON, 202),
+    "members": (lambda: _filled(b"{", b'"":1,', b'"logs":[]}'), JSON, 400),
+    "empty lines": (lambda: _filled(b"", b"\n", b""), NDJSON, 202),
+    "one line": (lambda: _filled(b"", b"x", b""), NDJSON, 202),
+    "levels": (lambda: _filled(b'{"logs":[', b"[", b""), JSON, 400),
+}
+
+
+@pytest.mark.parametrize("name", _BODIES)
+def test_the_largest_body_of(tmp_path: Path, name: str) -> None:
+    make, headers, status = _BODIES[name]
+    with Server(tmp_path) as server:
+        body = make()
+        assert server.post(body, headers, "large").status == status
+        assert server.post(body + b" " * _MAX_BODY_BYTES, headers, "large").status == 413
+        server.settle()
+        print("RSS", server.peak_rss_bytes()); assert server.peak_rss_bytes() < _MAX_RSS_BYTES
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "zstd"])
+def test_many_small_bodies_that_become_large(tmp_path: Path, encoding: str) -> None:
+    body = _filled(b'{"logs":[', b",", b"]}")
+    small = gzip.compress(body, 1) if encoding == "gzip" else zstandard.compress(body)
+    assert len(small) < 500_000
+    with Server(tmp_path) as server, ThreadPoolExecutor(8) as clients:
+        sent = [clients.submit(server.post, small, {**JSON, "Content-Encoding": encoding}) for _ in range(8)]
+        assert {answer.result().status for answer in sent} == {202}
+        print("RSS", server.peak_rss_bytes()); assert server.peak_rss_bytes() < 2 * _MAX_RSS_BYTES
+
+
+def test_a_backlog_of_large_lines(tmp_path: Path) -> None:
+    """A few kB on the queue that are 400 MB of text: what is parsed at once is bounded by the text."""
+    line = b'{"message":"m","a":"%s"}\n' % (b"x" * 1_000_000)
+    body = zstandard.compress(line * 50)
+    with Server(tmp_path, roles="api") as server:
+        for _ in range(8):
+            assert server.post(body, {**NDJSON, "Content-Encoding": "zstd"}, "large").json() == {"accepted": 50}
+    with Server(tmp_path) as server:
+        until(lambda: server.search(service="large", limit=0)["total_hits"] == 400, "all lines are found")
+        print("RSS", server.peak_rss_bytes()); assert server.peak_rss_bytes() < _MAX_RSS_BYTES
