@@ -24,7 +24,7 @@ _TARGET_BYTES = 256 * 1024
 _PIECE_BYTES = 1024 * 1024
 #: A zstd block of 4 bytes can stand for 128 KiB: this much input makes at most 16 MiB.
 _ZSTD_STEP_BYTES = 512
-_BLANK_LINES = re.compile(rb"^[ \t\r]*\n", re.MULTILINE)
+_BLANK_LINES = re.compile(rb"^[ \t\r\n]*\n", re.MULTILINE)
 _NEWLINE, _SPACE = ord("\n"), ord(" ")
 Ints = np.ndarray[Any, np.dtype[np.int64]]
 

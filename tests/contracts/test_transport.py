@@ -24,6 +24,7 @@ from logd.errors import ConfigError, Conflict, Unavailable
 from logd.seams import DEAD_LETTERS, RAW_LOGS, Appended, Consumer, Transport
 from tests.support.disk import full_disk
 
+EXAMPLES = 600 if os.environ.get("LOGD_TEST_LONG") else 60
 A, B = "a" * 16, "b" * 16
 
 
@@ -283,7 +284,7 @@ class TestDuplicates:
         assert await transport.append(RAW_LOGS, once) == Appended(1, 0)
         assert await transport.append(RAW_LOGS, [*once, *once]) == Appended(2, 0)
 
-    @settings(max_examples=60, deadline=None)
+    @settings(max_examples=EXAMPLES, deadline=None)
     @given(
         st.lists(
             st.lists(st.tuples(st.sampled_from([A, B]), st.integers(0, 6), st.integers(1, 4)), max_size=4)

@@ -34,8 +34,12 @@ def server(logs: Path, tmp_path: Path) -> Iterator[Server]:
     """A process that has followed all of them."""
     with Server(tmp_path / "server", files=[logs], settings=_SETTINGS) as running:
         for system in _SYSTEMS:
-            until(lambda system=system: _total(running, system) >= _LINES, f"{system} is found")  # type: ignore[misc]
+            _wait(running, system, _LINES)
         yield running
+
+
+def _wait(server: Server, system: str, count: int) -> None:
+    until(lambda: _total(server, system) >= count, f"{count} lines of {system} are found")
 
 
 def _total(server: Server, system: str) -> int:
@@ -68,27 +72,22 @@ def _all_are_found_once(server: Server, logs: Path) -> None:
         assert all(record["tags"] == [] and record["metadata"] == {} for record in records)
 
 
-def _append(path: Path, text: str) -> None:
+def _append(path: Path, *texts: str) -> None:
     with path.open("a") as file:
-        file.write(text)
+        file.writelines(texts)
 
 
 def test_every_line_is_found_once_and_again_after_restarts(server: Server, logs: Path) -> None:
     _all_are_found_once(server, logs)
     for number, end in enumerate((server.terminate, server.kill)):
         end()
-        # What is read again begins before this line; the file's last one had no newline.
+        # What was read twice would come before these lines.
         for system in _SYSTEMS:
             path = logs / f"{system}_2k.log"
-            _append(
-                path, ("" if path.read_bytes().endswith(b"\n") else "\n") + f"2026-01-01T00:00:00Z restart {number}\n"
-            )
+            _append(path, "" if path.read_bytes().endswith(b"\n") else "\n", f"2026-01-01T00:00:00Z restart {number}\n")
         server.restart()
         for system in _SYSTEMS:
-            until(
-                lambda system=system: _total(server, system) > _LINES + number,  # type: ignore[misc]  # noqa: B023
-                f"{system}'s new line is found",
-            )
+            _wait(server, system, _LINES + number + 1)
         _all_are_found_once(server, logs)
 
 
@@ -103,6 +102,8 @@ def _iso(row: Mapping[str, str]) -> datetime:
     return datetime.strptime(f"{row['Date']} {row['Time']}", "%Y-%m-%d %H:%M:%S,%f").replace(tzinfo=UTC)
 
 
+#: What the tables call the levels.
+_LEVELS = {"INFO": "INFO", "WARN": "WARN", "ERROR": "ERROR", "FATAL": "FATAL", "notice": "INFO", "error": "ERROR"}
 #: The time of a row of `SYSTEM_2k.log_structured.csv`.
 _TIMES: dict[str, Callable[[Mapping[str, str]], datetime]] = {
     "Zookeeper": _iso,
@@ -127,6 +128,3 @@ def test_levels_are_those_of_the_tables(server: Server, test_data: Path) -> None
         with (test_data / "loghub" / f"{system}_2k.log_structured.csv").open(newline="") as file:
             expected = [_LEVELS[row["Level"]] for row in csv.DictReader(file)]
         assert [record["level"] for record in _found(server, system)] == expected, system
-
-
-_LEVELS = {"INFO": "INFO", "WARN": "WARN", "ERROR": "ERROR", "FATAL": "FATAL", "notice": "INFO", "error": "ERROR"}

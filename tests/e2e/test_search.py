@@ -283,15 +283,16 @@ def test_rows_go_to_segments_by_age(tmp_path_factory: pytest.TempPathFactory) ->
 
 
 def test_the_queue_gives_up_what_is_in_segments(tmp_path_factory: pytest.TempPathFactory) -> None:
-    settings = {"index.flush_seconds": 0.5, "parse.join_seconds": 0.02}
+    """All of it, though nothing comes any more: 3,000 messages, as none is larger than a line may be."""
+    settings = {"index.flush_seconds": 0.2, "ingest.max_line_bytes": 1_024}
     with Server(tmp_path_factory.mktemp("queue"), settings=settings) as server:
-        for n in range(2_000):
-            server.ingest("small", [{"message": f"{n}", "timestamp": _time(0)}])
 
-        def queued() -> dict[str, Any]:
-            queue: dict[str, Any] = server.get("/api/v1/status").json()["transport"]["raw-logs"]
-            return queue
+        def queue() -> dict[str, Any]:
+            status: dict[str, Any] = server.get("/api/v1/status").json()["transport"]["raw-logs"]
+            return status
 
-        until(lambda: queued()["messages"] == 0, "the queue is empty")
-        assert queued()["groups"]["processor"]["lag"] == 0
-        assert len(server.records("small")) == 2_000
+        assert server.ingest("queued", [{"message": f"{n:0900}", "timestamp": _time(0)} for n in range(3_000)]) == 3_000
+        assert queue()["next_position"] > 3_000
+        until(lambda: queue()["messages"] == 0, "the queue is empty", 30)
+        assert queue()["groups"]["processor"]["lag"] == 0
+        assert len(server.records("queued")) == 3_000

@@ -41,7 +41,7 @@ def test_the_largest_body_of(tmp_path: Path, name: str) -> None:
         assert server.post(body, headers, "large").status == status
         assert server.post(body + b" " * _MAX_BODY_BYTES, headers, "large").status == 413
         server.settle()
-        print("RSS", server.peak_rss_bytes()); assert server.peak_rss_bytes() < _MAX_RSS_BYTES
+        assert server.peak_rss_bytes() < _MAX_RSS_BYTES
 
 
 @pytest.mark.parametrize("encoding", ["gzip", "zstd"])
@@ -49,10 +49,10 @@ def test_many_small_bodies_that_become_large(tmp_path: Path, encoding: str) -> N
     body = _filled(b'{"logs":[', b",", b"]}")
     small = gzip.compress(body, 1) if encoding == "gzip" else zstandard.compress(body)
     assert len(small) < 500_000
-    with Server(tmp_path) as server, ThreadPoolExecutor(8) as clients:
-        sent = [clients.submit(server.post, small, {**JSON, "Content-Encoding": encoding}) for _ in range(8)]
+    with Server(tmp_path) as server, ThreadPoolExecutor(6) as clients:
+        sent = [clients.submit(server.post, small, {**JSON, "Content-Encoding": encoding}) for _ in range(6)]
         assert {answer.result().status for answer in sent} == {202}
-        print("RSS", server.peak_rss_bytes()); assert server.peak_rss_bytes() < 2 * _MAX_RSS_BYTES
+        assert server.peak_rss_bytes() < _MAX_RSS_BYTES
 
 
 def test_a_backlog_of_large_lines(tmp_path: Path) -> None:
@@ -64,4 +64,4 @@ def test_a_backlog_of_large_lines(tmp_path: Path) -> None:
             assert server.post(body, {**NDJSON, "Content-Encoding": "zstd"}, "large").json() == {"accepted": 50}
     with Server(tmp_path) as server:
         until(lambda: server.search(service="large", limit=0)["total_hits"] == 400, "all lines are found")
-        print("RSS", server.peak_rss_bytes()); assert server.peak_rss_bytes() < _MAX_RSS_BYTES
+        assert server.peak_rss_bytes() < _MAX_RSS_BYTES

@@ -10,9 +10,9 @@ are refused (Unavailable) once memory holds more than twice the limit.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import os
-import sqlite3
 import threading
 import time
 from collections.abc import Sequence
@@ -26,7 +26,7 @@ import pyarrow.compute as pc
 
 from logd.config.schema import Index as IndexLimits
 from logd.config.schema import SearchLimits
-from logd.errors import Unavailable
+from logd.errors import ConfigError, Unavailable
 from logd.seams import Batch, Found, Search, StreamPositions
 from logd.store import duplicates, segments
 from logd.store.find import Recent, Snapshot, find
@@ -73,7 +73,10 @@ class SegmentsIndex:
         """Creates the folder if need be. Raises ConfigError."""
 
         def load() -> Manifest:
-            root.mkdir(parents=True, exist_ok=True)
+            try:
+                root.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise ConfigError(f"the index folder {root} can't be made: {error.strerror}") from error
             return Manifest.open(root / "manifest.db")
 
         return cls(root, await asyncio.to_thread(load), limits, search)
@@ -137,7 +140,7 @@ class SegmentsIndex:
         except asyncio.CancelledError:
             cancelled.set()
             future.add_done_callback(lambda done: done.cancelled() or done.exception())
-            if not future.done():
+            with contextlib.suppress(duckdb.ConnectionException):  # it has ended just now
                 cursor.interrupt()
             raise
         except duckdb.OutOfMemoryException as error:
@@ -223,14 +226,14 @@ class SegmentsIndex:
     def _write_segments(self, recent: Sequence[Recent], positions: StreamPositions) -> list[segments.Segment]:
         """In the flusher's thread: raises OSError, sqlite3.Error or ArrowException and leaves the index as it was."""
         started = time.perf_counter()
-        added = []
-        if recent:
-            for day, table in segments.by_day(segments.unified([part.table for part in recent])):
-                added.append(segments.write(table, self._root, self._next_id, _POLICY, day))
-                self._next_id += 1
+        added: list[segments.Segment] = []
         try:
+            if recent:
+                for day, table in segments.by_day(segments.unified([part.table for part in recent])):
+                    added.append(segments.write(table, self._root, self._next_id, _POLICY, day))
+                    self._next_id += 1
             self._manifest.commit(added, positions)
-        except sqlite3.Error:
+        except Exception:  # tried again under other names
             for segment in added:
                 (self._root / segment.file).unlink(missing_ok=True)
             raise

@@ -179,7 +179,8 @@ class SqliteTransport:
                 self._loop.call_soon_threadsafe(self._wake)
         if any(isinstance(work, _Commit) for work in group):
             with contextlib.suppress(sqlite3.Error):  # what isn't trimmed now is trimmed after the next commit
-                schema.trim(db)
+                while schema.trim(db) and self._work.empty():
+                    pass
                 if time.monotonic() > self._forget_at:
                     schema.forget_sources(db, time.time())
                     self._forget_at = time.monotonic() + _FORGET_SECONDS

@@ -126,18 +126,20 @@ def set_group_position(db: sqlite3.Connection, topic: str, group: str, position:
     )
 
 
-def trim(db: sqlite3.Connection) -> None:
+def trim(db: sqlite3.Connection) -> bool:
     """Deletes some of the messages that every group of their topic is past. Their pages are used again; they are given
-    back to the disk once nothing is left, since before that others would have to be moved."""
-    left = False
+    back to the disk once nothing is left, since before that others would have to be moved. True when there is more."""
+    left = more = False
     for topic, position in db.execute("SELECT topic, min(position) FROM groups GROUP BY topic").fetchall():
         oldest = db.execute(f"SELECT min(position) FROM {_table(topic)}").fetchone()[0]
         if oldest is not None and oldest < position:
             upto = min(position, oldest + _TRIM_MESSAGES)
             db.execute(f"DELETE FROM {_table(topic)} WHERE position < ?", (upto,))
+            more = more or upto < position
         left = left or db.execute(f"SELECT EXISTS (SELECT 1 FROM {_table(topic)})").fetchone()[0]
     if not left:
         db.execute("PRAGMA incremental_vacuum").fetchall()
+    return more
 
 
 def status(path: Path) -> dict[str, Any]:

@@ -1,0 +1,572 @@
+"""What every index guarantees (seams.Index): one suite, run over each implementation in STORES."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import sqlite3
+import tempfile
+from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+import pyarrow as pa
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from logd.backends.index.segments import SegmentsIndex
+from logd.config.schema import Index as IndexLimits
+from logd.config.schema import SearchLimits
+from logd.errors import ConfigError, Unavailable
+from logd.query.tree import And, Equals, Everything, Node, Not, Or, Words
+from logd.record import SCHEMA
+from logd.seams import Batch, Index, Search
+from logd.store import find, segments
+from tests.support.disk import full_disk
+from tests.support.rows import DAY, DAY_US, NaiveIndex, Row, batch, everything, row
+
+EXAMPLES = 600 if os.environ.get("LOGD_TEST_LONG") else 60
+LIMITS = IndexLimits(flush_rows=1_000_000, flush_bytes=2**40, flush_seconds=1_000_000)
+
+
+class Store(Protocol):
+    """Where an index keeps what it has; `folder` is the test's own."""
+
+    def __init__(self, folder: Path) -> None: ...
+
+    async def open(self, limits: IndexLimits = LIMITS, search: SearchLimits = ...) -> Index:
+        """An index over it, as a starting process opens it."""
+        ...
+
+    async def after_crash(self) -> Index:
+        """An index over what would be left if the process died now. The other one lives on, and apart."""
+        ...
+
+
+class SegmentsStore:
+    """A folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.root = folder / "index"
+
+    async def open(self, limits: IndexLimits = LIMITS, search: SearchLimits = SearchLimits(threads=1)) -> SegmentsIndex:  # noqa: B008
+        return await SegmentsIndex.open(self.root, limits, search)
+
+    async def after_crash(self) -> SegmentsIndex:
+        copy = Path(tempfile.mkdtemp(dir=self.folder))
+        shutil.copytree(self.root, copy, dirs_exist_ok=True, ignore=shutil.ignore_patterns("*-shm"))
+        return await SegmentsIndex.open(copy, LIMITS, SearchLimits(threads=1))
+
+    def parquet(self) -> list[str]:
+        """The files of rows that there are, finished or not."""
+        return sorted(
+            str(file.relative_to(self.root)) for file in self.root.rglob("*.*") if "manifest" not in file.name
+        )
+
+
+STORES: dict[str, type[Store]] = {"segments": SegmentsStore}
+
+
+@pytest.fixture(params=sorted(STORES))
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
+    return STORES[request.param](tmp_path)
+
+
+@pytest.fixture
+async def index(store: Store) -> AsyncIterator[Index]:
+    opened = await store.open()
+    yield opened
+    await opened.close()
+
+
+async def ids(index: Index, **search: Any) -> list[str]:
+    """The log_ids of the hits, newest first."""
+    found = (await index.search(everything(**search))).table["log_id"].to_pylist()
+    return [str(log_id) for log_id in found]
+
+
+class TestSearch:
+    async def test_an_empty_index(self, index: Index) -> None:
+        found = await index.search(everything())
+        assert (len(found.table), found.total, found.exact) == (0, 0, True)
+        assert found.table.schema == SCHEMA
+
+    @pytest.mark.parametrize("flushed", [False, True])
+    async def test_rows_come_back_whole(self, index: Index, flushed: bool) -> None:
+        rows = [
+            row(DAY + 1, "b", "käse 日本 \x00 \n", tags=["a", "ü"], metadata='{"a":[1,{"b":null}]}', trace_id="t"),
+            row(DAY, "a", "", level=None, service="", host="h", source=None, tags=[]),
+        ]
+        await index.write(batch(rows, 1))
+        if flushed:
+            await index.flush()
+        assert (await index.search(everything())).table.to_pylist() == rows
+
+    @pytest.mark.parametrize("flushed", [False, True])
+    async def test_newest_first_then_by_id(self, index: Index, flushed: bool) -> None:
+        for upto, rows in enumerate(
+            [[(5, "b"), (1, "z"), (5, "c")], [(5, "a"), (9, "a"), (5, "d")], [(5, "ä"), (5, "B")]]
+        ):
+            await index.write(batch([row(DAY + time, log_id) for time, log_id in rows], upto))
+            if flushed:
+                await index.flush()
+        assert await ids(index) == ["a", "ä", "d", "c", "b", "a", "B", "z"]
+
+    async def test_rows_are_found_at_once(self, index: Index) -> None:
+        for number in range(5):
+            await index.write(batch([row(DAY + number, f"{number}")], number))
+            assert await ids(index) == [f"{n}" for n in range(number, -1, -1)]
+
+    @pytest.mark.parametrize("flushed", [False, True])
+    @pytest.mark.parametrize(
+        ("from_us", "to_us", "found"),
+        [
+            (None, None, "edcba"),
+            (DAY + 1, DAY + 3, "cb"),
+            (DAY + 1, DAY + 1, ""),
+            (DAY + 3, DAY + 1, ""),
+            (DAY - 10**15, DAY + 1, "a"),
+            (DAY + 4, 2**62, "e"),
+            (DAY + 5, None, ""),
+            (None, DAY, ""),
+            (-(2**62), 2**62, "edcba"),
+        ],
+    )
+    async def test_time_ranges(
+        self, index: Index, flushed: bool, from_us: int | None, to_us: int | None, found: str
+    ) -> None:
+        await index.write(batch([row(DAY + number, log_id) for number, log_id in enumerate("abcde")], 1))
+        if flushed:
+            await index.flush()
+        answer = await index.search(everything(from_us=from_us, to_us=to_us))
+        assert answer.table["log_id"].to_pylist() == list(found)
+        assert (answer.total, answer.exact) == (len(found), True)
+
+    async def test_limits_and_offsets(self, index: Index) -> None:
+        await index.write(batch([row(DAY + number, f"{number}") for number in range(10)], 1))
+        assert await ids(index, limit=3) == ["9", "8", "7"]
+        assert await ids(index, limit=3, offset=2) == ["7", "6", "5"]
+        assert await ids(index, limit=5, offset=8) == ["1", "0"]
+        assert await ids(index, limit=5, offset=10) == []
+        assert await ids(index, limit=0) == []
+
+    @pytest.mark.parametrize("query", [Everything(), Words("message", "hello", ("hello",))])
+    @pytest.mark.parametrize(
+        ("count_limit", "total", "exact"),
+        [(None, 10, True), (10, 10, True), (11, 10, True), (9, 9, False), (1, 1, False)],
+    )
+    async def test_counts(self, index: Index, query: Node, count_limit: int | None, total: int, exact: bool) -> None:
+        await index.write(batch([row(DAY + number, f"{number}") for number in range(10)], 1))
+        for limit in (0, 5):
+            found = await index.search(Search(query=query, limit=limit, count_limit=count_limit))
+            assert (found.total, found.exact) == (total, exact)
+
+    async def test_not_counted_when_nobody_asks(self, index: Index) -> None:
+        await index.write(batch([row(DAY, "a")], 1))
+        assert (await index.search(Search(count_limit=0))).total is None
+
+    async def test_a_cancelled_search_harms_nothing(self, store: Store) -> None:
+        index = await store.open(search=SearchLimits(threads=1, concurrent=1))
+        await index.write(_many(200_000))
+        slow = everything(query=Not(Words("message", "x y", ("x", "y"))), limit=1)
+        for turns in [0, 1, 2, 5, 20, 100, 500, 2_000]:
+            searches = [asyncio.create_task(index.search(slow)) for _ in range(3)]
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            for search in searches:
+                search.cancel()
+            results = await asyncio.gather(*searches, return_exceptions=True)
+            assert all(isinstance(one, asyncio.CancelledError) or getattr(one, "total", 0) for one in results), results
+        assert (await index.search(slow)).total == 200_000
+        await index.close()
+
+    async def test_searches_at_the_same_time(self, index: Index) -> None:
+        await index.write(_many(20_000))
+        searches = [everything(from_us=DAY + low, to_us=DAY + low + 1_000, limit=3) for low in range(0, 20_000, 1_000)]
+        answers = await asyncio.gather(*(index.search(search) for search in searches))
+        assert [answer.total for answer in answers] == [1_000] * 20
+
+
+class TestDurability:
+    async def test_what_was_flushed_survives(self, store: Store, index: Index) -> None:
+        for number in range(3):
+            await index.write(batch([row(DAY + number, f"{number}")], number + 1))
+            await index.flush()
+            left = await store.after_crash()
+            try:
+                assert await ids(left) == [f"{n}" for n in range(number, -1, -1)]
+                assert left.durable() == index.durable()
+            finally:
+                await left.close()
+
+    async def test_reopening_gives_the_same_answers(self, store: Store) -> None:
+        naive = NaiveIndex()
+        for number in range(4):
+            index = await store.open()
+            for found in (await index.search(everything()),):
+                naive.check(everything(), found)
+            rows = [row(DAY + 7 * number % 5, f"{number}.{part}") for part in range(3)]
+            naive.write(rows)
+            await index.write(batch(rows, number + 1))
+            await index.close()
+
+    async def test_close_flushes(self, store: Store) -> None:
+        index = await store.open()
+        await index.write(batch([row(DAY, "a")], 5))
+        await index.close()
+        again = await store.open()
+        assert await ids(again) == ["a"]
+        assert again.durable() in ({0: 5}, None)
+        await again.close()
+
+    async def test_a_flush_of_nothing(self, index: Index) -> None:
+        await index.flush()
+        await index.flush()
+        assert await ids(index) == []
+
+
+class TestOwnIds:
+    """An id that a client chose is kept once within its day."""
+
+    @pytest.mark.parametrize("flushed", [False, True])
+    async def test_the_first_one_is_kept(self, index: Index, flushed: bool) -> None:
+        assert await index.write(batch([row(DAY, "a", "first")], 1, own=[0])) == 0
+        if flushed:
+            await index.flush()
+        assert await index.write(batch([row(DAY + 5, "a", "second"), row(DAY, "b")], 2, own=[0, 1])) == 1
+        assert await index.write(batch([row(DAY + 6, "a", "third")], 3, own=[0])) == 1
+        assert await ids(index) == ["b", "a"]
+        assert (await index.search(everything())).table["message"].to_pylist() == ["hello", "first"]
+
+    async def test_after_reopening(self, store: Store) -> None:
+        for dropped in (0, 1, 1):
+            index = await store.open()
+            assert await index.write(batch([row(DAY, "a")], 1, own=[0])) == dropped
+            assert await ids(index) == ["a"]
+            await index.close()
+
+    async def test_within_a_batch(self, index: Index) -> None:
+        rows = [row(DAY, "a", "first"), row(DAY, "b"), row(DAY + 1, "a", "second"), row(DAY + DAY_US, "a", "next day")]
+        assert await index.write(batch(rows, 1, own=[0, 2, 3])) == 1
+        found = (await index.search(everything())).table
+        assert found["message"].to_pylist() == ["next day", "hello", "first"]
+
+    @pytest.mark.parametrize("flushed", [False, True])
+    async def test_days_are_apart(self, index: Index, flushed: bool) -> None:
+        last_moment = DAY + DAY_US - 1
+        for upto, time in enumerate([last_moment, last_moment + 1, last_moment - 1, last_moment + 2, DAY, DAY - 1]):
+            dropped = await index.write(batch([row(time, "a")], upto, own=[0]))
+            assert dropped == (upto in (2, 3, 4))
+            if flushed:
+                await index.flush()
+        assert (await index.search(everything())).total == 3
+
+    async def test_the_index_own_ids_count_too(self, index: Index) -> None:
+        await index.write(batch([row(DAY, "a")], 1))
+        assert await index.write(batch([row(DAY, "a")], 2, own=[0])) == 1
+
+    async def test_writes_at_the_same_time(self, index: Index) -> None:
+        writes = [batch([row(DAY + n, "a"), row(DAY + n, f"b{n % 3}")], n, own=[0, 1]) for n in range(20)]
+        assert sum(await asyncio.gather(*(index.write(one) for one in writes))) == 40 - 4
+        assert sorted(await ids(index)) == ["a", "b0", "b1", "b2"]
+
+    async def test_a_cancelled_write_is_whole_or_nothing(self, index: Index) -> None:
+        await index.write(_many(1_000))
+        for turns in range(6):
+            write = asyncio.create_task(
+                index.write(batch([row(DAY, f"x{turns}"), row(DAY, f"y{turns}")], 1, own=[0, 1]))
+            )
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            write.cancel()
+            await asyncio.gather(write, return_exceptions=True)
+            found = [log_id for log_id in await ids(index) if log_id in (f"x{turns}", f"y{turns}")]
+            assert len(found) in (0, 2)
+            again = await index.write(batch([row(DAY, f"x{turns}"), row(DAY, f"y{turns}")], 1, own=[0, 1]))
+            assert again == len(found)
+
+
+TIMES = st.integers(0, 12) | st.sampled_from([DAY_US - 1, DAY_US, 2 * DAY_US + 5])
+QUERIES: list[Node] = [
+    Everything(),
+    Everything(),
+    Words("message", "red", ("red",)),
+    Equals("service", "a"),
+    Equals("tags", "t"),
+    Not(Equals("host", "h")),
+    And((Words("message", "red", ("red",)), Equals("service", "b"))),
+    Or((Words("message", "blue", ("blue",)), Equals("trace_id", "t"))),
+    Words("message", "", ()),
+]
+ROWS = st.lists(
+    st.tuples(
+        TIMES, st.booleans(), st.integers(0, 4), st.sampled_from(["red", "blue", "red blue", ""]), st.integers(0, 3)
+    ),
+    max_size=9,
+)
+SEARCHES = st.builds(
+    Search,
+    query=st.sampled_from(QUERIES),
+    from_us=st.none() | TIMES.map(lambda time: DAY + time),
+    to_us=st.none() | TIMES.map(lambda time: DAY + time),
+    limit=st.integers(0, 12) | st.just(100),
+    offset=st.integers(0, 4),
+    count_limit=st.sampled_from([None, 0, 2, 5, 10_000]),
+)
+STEPS = st.lists(ROWS | st.sampled_from(["flush", "reopen"]) | SEARCHES | SEARCHES, max_size=12)
+
+
+@settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(STEPS)
+def test_as_a_naive_list_would(steps: list[Any]) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        # So small that a few rows need slices, row groups and both ways to read a slice.
+        for module, name, size in [
+            (find, "FIRST_SLICE_ROWS", 3),
+            (find, "GROWTH", 2),
+            (find, "WHOLE_ROWS", 5),
+            (find, "MAX_TIMES", 2),
+            (segments, "ROW_GROUP_ROWS", 4),
+        ]:
+            assert hasattr(module, name)
+            patch.setattr(module, name, size)
+        for kind in STORES:
+            with tempfile.TemporaryDirectory() as folder:
+                asyncio.run(_same_as_naive(STORES[kind](Path(folder)), steps))
+
+
+async def _same_as_naive(store: Store, steps: Sequence[Any]) -> None:
+    index, naive = await store.open(), NaiveIndex()
+    for number, step in enumerate(steps):
+        match step:
+            case "flush":
+                await index.flush()
+            case "reopen":
+                await index.close()
+                index = await store.open()
+            case Search():
+                naive.check(step, await index.search(step))
+            case rows:
+                made = [_row(number, place, *one) for place, one in enumerate(rows)]
+                own = [place for place, one in enumerate(rows) if one[1]]
+                assert await index.write(batch(made, number, own)) == naive.write(made, own)
+    naive.check(everything(), await index.search(everything()))
+    await index.close()
+
+
+def _row(number: int, place: int, time: int, own: bool, name: int, message: str, kind: int) -> Row:
+    """Ids of clients come again and again, others never do."""
+    columns: dict[str, Any] = {"service": "ab"[kind % 2], "host": "h" if kind > 1 else None}
+    if kind == 3:
+        columns |= {"tags": ["t", "u"], "trace_id": "t", "metadata": '{"x":1}'}
+    return row(DAY + time, f"own-{name}" if own else f"{number:04}-{place}", message, **columns)
+
+
+class TestSegments:
+    """What only the embedded index has: rows in memory, and a folder of segments with a manifest."""
+
+    @pytest.fixture
+    def folder(self, tmp_path: Path) -> SegmentsStore:
+        return SegmentsStore(tmp_path)
+
+    async def test_positions_are_durable_with_the_rows(self, folder: SegmentsStore) -> None:
+        index = await folder.open()
+        assert index.durable() == {}
+        await index.write(batch([row(DAY, "a")], 5))
+        assert index.durable() == {}
+        left = await folder.after_crash()
+        assert (await ids(left), left.durable()) == ([], {})
+        await left.close()
+        await index.flush()
+        assert index.durable() == {0: 5}
+        await index.write(Batch(SCHEMA.empty_table(), {0: 8, 1: 3}))
+        await index.flush()
+        left = await folder.after_crash()
+        assert (await ids(left), left.durable()) == (["a"], {0: 8, 1: 3})
+        await left.close()
+        await index.close()
+
+    async def test_a_segment_for_each_day(self, folder: SegmentsStore) -> None:
+        index = await folder.open()
+        await index.write(batch([row(DAY + n * DAY_US // 2, f"{n}") for n in (3, 0, 2, 1)], 1))
+        await index.flush()
+        assert folder.parquet() == [
+            "policy=DEFAULT/date=2024-10-04/000000000001.parquet",
+            "policy=DEFAULT/date=2024-10-05/000000000002.parquet",
+        ]
+        assert (await index.status())["segments"] == 2
+        await index.close()
+
+    async def test_a_segment_without_a_manifest_entry_is_none(self, folder: SegmentsStore) -> None:
+        """As a kill leaves it between the segment's write and the manifest's commit, or in the middle of the write."""
+        index = await folder.open()
+        await index.write(batch([row(DAY, "a")], 1))
+        await index.close()
+        (first,) = folder.parquet()
+        orphan = folder.root / first.replace("001.parquet", "002.parquet")
+        shutil.copy(folder.root / first, orphan)
+        orphan.with_name("000000000003.tmp").write_bytes(b"PAR1 half")
+        index = await folder.open()
+        assert await ids(index) == ["a"]
+        for number, log_id in enumerate("bc"):
+            await index.write(batch([row(DAY, log_id)], number + 2, own=[0]))
+            await index.flush()
+        assert await ids(index) == ["c", "b", "a"]
+        await index.close()
+        index = await folder.open()
+        assert await ids(index) == ["c", "b", "a"]
+        await index.close()
+
+    async def test_flushed_by_rows(self, folder: SegmentsStore) -> None:
+        index = await folder.open(IndexLimits(flush_rows=10, flush_bytes=2**40, flush_seconds=1_000_000))
+        for number in range(3):
+            await index.write(batch([row(DAY + n, f"{number}.{n}") for n in range(4)], number + 1))
+            assert (await index.search(everything())).total == 4 * (number + 1)
+        await _until_flushed(index)
+        assert index.durable() == {0: 3}
+        await index.close()
+
+    async def test_flushed_by_bytes(self, folder: SegmentsStore) -> None:
+        index = await folder.open(IndexLimits(flush_rows=1_000_000, flush_bytes=1_000, flush_seconds=1_000_000))
+        await index.write(batch([row(DAY, "a", "x" * 2_000)], 1))
+        await _until_flushed(index)
+        await index.close()
+
+    async def test_flushed_by_age(self, folder: SegmentsStore) -> None:
+        index = await folder.open(IndexLimits(flush_rows=1_000_000, flush_bytes=2**40, flush_seconds=0.01))
+        for number in range(3):
+            await index.write(batch([row(DAY, f"{number}")], number + 1))
+            await _until_flushed(index)
+            assert index.durable() == {0: number + 1}
+        await index.close()
+
+    async def test_searches_during_flushes_see_each_row_once(self, folder: SegmentsStore) -> None:
+        index = await folder.open(IndexLimits(flush_rows=200, flush_bytes=2**40, flush_seconds=1_000_000))
+        written = 0
+
+        async def write() -> None:
+            nonlocal written
+            for number in range(40):
+                rows = [row(DAY + n % 7 * DAY_US // 4, f"{number:03}.{n:03}") for n in range(50)]
+                await index.write(batch(rows, number + 1))
+                written += 50
+
+        async def look() -> int:
+            looks = 0
+            while written < 2_000:
+                before = written
+                found = await index.search(everything())
+                seen = found.table["log_id"].to_pylist()
+                assert len(seen) == len(set(seen)) == found.total
+                assert before <= len(seen) <= written + 50
+                looks += 1
+            return looks
+
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(write(), name="write")
+            looking = [tasks.create_task(look(), name="look") for _ in range(3)]
+        assert all(task.result() > 1 for task in looking)
+        assert len(folder.parquet()) > 2
+        assert (await index.search(everything())).total == 2_000
+        await index.close()
+
+    async def test_a_flush_that_fails_is_bounded_loses_nothing_and_recovers(self, folder: SegmentsStore) -> None:
+        index = await folder.open(IndexLimits(flush_rows=10, flush_bytes=2**40, flush_seconds=1_000_000))
+        in_the_way = folder.root / "policy=DEFAULT"
+        in_the_way.write_text("not a folder")
+        taken: list[str] = []
+        for number in range(5):  # 20 rows: twice flush_rows
+            rows = [row(DAY + number, f"{number:03}.{n}") for n in range(4)]
+            await index.write(batch(rows, number + 1))
+            taken += [one["log_id"] for one in rows]
+        with pytest.raises(Unavailable, match="segments can't be written"):
+            await index.write(batch([row(DAY, "before")], 6))
+        assert sorted(await ids(index)) == taken
+        assert index.durable() == {}
+        with pytest.raises(Unavailable):
+            await index.flush()
+        assert (await index.status())["flush_error"]
+        in_the_way.unlink()
+        await index.write(batch([row(DAY, "after")], 6))
+        await index.flush()
+        assert (await index.status())["flush_error"] is None
+        assert index.durable() == {0: 6}
+        await index.close()
+        index = await folder.open()
+        assert sorted(await ids(index)) == [*taken, "after"]
+        await index.close()
+
+    async def test_a_flush_that_fails_half_way_leaves_no_file(self, folder: SegmentsStore) -> None:
+        index = await folder.open()
+        in_the_way = folder.root / "policy=DEFAULT" / "date=2024-10-05"
+        in_the_way.parent.mkdir()
+        in_the_way.write_text("not a folder")
+        await index.write(batch([row(DAY, "a"), row(DAY + DAY_US, "b")], 1))
+        for _ in range(3):
+            with pytest.raises(Unavailable):
+                await index.flush()
+        in_the_way.unlink()
+        assert folder.parquet() == []
+        await index.close()
+        assert len(folder.parquet()) == 2
+
+    async def test_a_full_disk(self, folder: SegmentsStore) -> None:
+        index = await folder.open()
+        await index.write(_many(20_000))
+        with full_disk(10_000), pytest.raises(Unavailable):
+            await index.flush()
+        assert folder.parquet() == []
+        assert (await index.search(everything(limit=1))).total == 20_000
+        await index.flush()
+        assert (await index.search(everything(limit=1))).total == 20_000
+        await index.close()
+
+    async def test_closing_while_nothing_can_be_written(
+        self, folder: SegmentsStore, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        index = await folder.open()
+        (folder.root / "policy=DEFAULT").write_text("not a folder")
+        await index.write(batch([row(DAY, "a")], 1))
+        await index.close()
+        assert "1 rows only in the transport" in caplog.text
+        (folder.root / "policy=DEFAULT").unlink()
+        index = await folder.open()
+        assert (await ids(index), index.durable()) == ([], {})
+        await index.close()
+
+    async def test_a_newer_format_is_refused(self, folder: SegmentsStore) -> None:
+        await (await folder.open()).close()
+        db = sqlite3.connect(folder.root / "manifest.db")
+        db.execute("PRAGMA user_version = 99")
+        db.close()
+        with pytest.raises(ConfigError, match=r"manifest\.db has format 99"):
+            await folder.open()
+
+    async def test_what_is_no_database_is_refused(self, folder: SegmentsStore) -> None:
+        folder.root.mkdir()
+        (folder.root / "manifest.db").write_bytes(b"these are not the bytes you are looking for" * 100)
+        with pytest.raises(ConfigError, match=r"manifest\.db"):
+            await folder.open()
+
+    async def test_a_folder_that_cannot_be_made_is_refused(self, tmp_path: Path) -> None:
+        (tmp_path / "index").write_text("a file")
+        with pytest.raises(ConfigError, match="index"):
+            await SegmentsStore(tmp_path).open()
+
+
+async def _until_flushed(index: SegmentsIndex) -> None:
+    async with asyncio.timeout(60):
+        while (await index.status())["recent_rows"]:  # noqa: ASYNC110
+            await asyncio.sleep(0)
+
+
+def _many(count: int) -> Batch:
+    """Rows a microsecond apart, in columns."""
+    rows = pa.Table.from_pylist([row(DAY, "x")], schema=SCHEMA).take(pa.array([0] * count))
+    times = pa.array(range(DAY, DAY + count), pa.int64()).cast(SCHEMA.field("timestamp").type)
+    names = pa.array([f"{number:08}" for number in range(count)])
+    rows = rows.set_column(0, SCHEMA.field("log_id"), names).set_column(1, SCHEMA.field("timestamp"), times)
+    return Batch(rows, {0: 1})

@@ -1,0 +1,424 @@
+"""The processor between a real transport and a real index: joining, dead letters, positions, and its stop."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import shutil
+from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from logd import chunk
+from logd.backends.index.segments import SegmentsIndex
+from logd.backends.transport.sqlite import SqliteTransport
+from logd.chunk import Chunk, Envelope, Message, Positions
+from logd.config.schema import Config, Parse, SearchLimits
+from logd.config.schema import Index as IndexLimits
+from logd.errors import Unavailable
+from logd.parse.plan import Parser
+from logd.roles import processor
+from logd.roles.processor import GROUP, Processor, parse_messages
+from logd.seams import DEAD_LETTERS, RAW_LOGS, Batch, Found, Search, StreamPositions
+from tests.support.naive_parse import as_records
+from tests.support.rows import everything
+
+NEVER = IndexLimits(flush_rows=1_000_000, flush_bytes=2**40, flush_seconds=1_000_000)
+
+
+def envelope(number: int, *lines: str) -> Envelope:
+    """A source's chunk of lines."""
+    item = Chunk(
+        service="web",
+        host="h",
+        source="/var/log/x",
+        source_id=f"{number:016x}",
+        offset=0,
+        end=len(lines),
+        lines=len(lines),
+        observed_us=1_700_000_000_000_000,
+        value=chunk.compress("\n".join(lines).encode()),
+        positions=Positions.LINE,
+    )
+    return item.to_envelope()
+
+
+def unreadable(number: int) -> Envelope:
+    """A chunk whose value is none."""
+    good = envelope(number, "lost")
+    return Envelope(good.key, good.headers, b"this is no zstd")
+
+
+class Watched:
+    """The index, and what happens at its door: `batches` came in, `refused` were turned away, and while `gate` is shut
+    they wait."""
+
+    def __init__(self, index: SegmentsIndex) -> None:
+        self._index = index
+        self._happened = asyncio.Condition()
+        self.gate = asyncio.Event()
+        self.gate.set()
+        self.waiting = 0
+        self.batches: list[Batch] = []
+        self.refused = 0
+
+    async def write(self, batch: Batch) -> int:
+        self.waiting += 1
+        await self._tell()
+        await self.gate.wait()
+        self.waiting -= 1
+        try:
+            dropped = await self._index.write(batch)
+            self.batches.append(batch)
+        except Unavailable:
+            self.refused += 1
+            raise
+        finally:
+            await self._tell()
+        return dropped
+
+    async def until(self, *, rows: int = 0, waiting: int = 0, refused: int = 0) -> None:
+        """Waits for that many."""
+
+        def there() -> bool:
+            return self.rows >= rows and self.waiting >= waiting and self.refused >= refused
+
+        async with asyncio.timeout(60), self._happened:
+            await self._happened.wait_for(there)
+
+    @property
+    def rows(self) -> int:
+        return sum(len(batch.table) for batch in self.batches)
+
+    def durable(self) -> StreamPositions | None:
+        return self._index.durable()
+
+    async def flush(self) -> None:
+        await self._index.flush()
+
+    async def search(self, search: Search) -> Found:
+        return await self._index.search(search)
+
+    async def status(self) -> dict[str, Any]:
+        return await self._index.status()
+
+    async def close(self) -> None:
+        await self._index.close()
+
+    async def _tell(self) -> None:
+        async with self._happened:
+            self._happened.notify_all()
+
+
+class World:
+    """A data folder, opened."""
+
+    def __init__(self, folder: Path, transport: SqliteTransport, index: Watched, config: Config) -> None:
+        self.folder = folder
+        self.transport = transport
+        self.index = index
+        self.config = config
+
+    @classmethod
+    @contextlib.asynccontextmanager
+    async def open(cls, folder: Path, limits: IndexLimits = NEVER, **parse: Any) -> AsyncIterator[World]:
+        await asyncio.to_thread(folder.mkdir, exist_ok=True)
+        transport = await SqliteTransport.open(folder / "transport.db")
+        index = Watched(await SegmentsIndex.open(folder / "index", limits, SearchLimits(threads=1)))
+        try:
+            yield cls(folder, transport, index, Config(parse=Parse(**{"join_seconds": 0, **parse})))
+        finally:
+            await index.close()
+            await transport.close()
+
+    @contextlib.asynccontextmanager
+    async def running(self) -> AsyncIterator[asyncio.Event]:
+        """The processor runs meanwhile, and is stopped in the end."""
+        stop = asyncio.Event()
+        run = asyncio.create_task(Processor(self.config, self.transport, self.index).run(stop), name="processor")
+        try:
+            yield stop
+        finally:
+            stop.set()
+            self.index.gate.set()
+            async with asyncio.timeout(60):
+                await run
+
+    def copy(self, name: str) -> Path:
+        """What a crash at this moment would leave."""
+        copy = self.folder.with_name(name)
+        shutil.copytree(self.folder, copy, ignore=shutil.ignore_patterns("*-shm"))
+        return copy
+
+    async def append(self, *envelopes: Envelope) -> None:
+        await self.transport.append(RAW_LOGS, envelopes)
+
+    async def messages(self) -> list[str]:
+        """What is found, sorted."""
+        found = await self.index.search(everything())
+        return sorted(found.table["message"].to_pylist())
+
+    async def letters(self) -> list[Message]:
+        """The dead letters."""
+        consumer = await self.transport.consume(DEAD_LETTERS, "test")
+        return list(await consumer.fetch(1_000, 0))
+
+    async def group(self) -> dict[str, int]:
+        """The group's position and lag."""
+        groups: dict[str, dict[str, int]] = (await self.transport.status())[RAW_LOGS]["groups"]
+        return groups[GROUP]
+
+
+@pytest.fixture
+async def world(tmp_path: Path) -> AsyncIterator[World]:
+    async with World.open(tmp_path / "data") as opened:
+        yield opened
+
+
+class TestLines:
+    async def test_come_from_the_transport_into_the_index(self, world: World) -> None:
+        await world.append(envelope(1, "a", '{"message":"b","service":"own"}'))
+        async with world.running():
+            await world.index.until(rows=2)
+            await world.append(envelope(2, "c"))
+            await world.index.until(rows=3)
+            assert await world.messages() == ["a", "b", "c"]
+        records = as_records((await world.index.search(everything())).table)
+        assert {record["message"]: (record["log_id"], record["service"]) for record in records} == {
+            "a": (chunk.log_id(f"{1:016x}", 0), "web"),
+            "b": (chunk.log_id(f"{1:016x}", 1), "own"),
+            "c": (chunk.log_id(f"{2:016x}", 0), "web"),
+        }
+
+    async def test_of_other_producers_too(self, world: World) -> None:
+        await world.append(Envelope("nginx", {}, b"from elsewhere"), Envelope("", {"lines": "many"}, b"\xff"))
+        async with world.running():
+            await world.index.until(rows=2)
+        assert await world.messages() == ["from elsewhere", "\ufffd"]
+        assert await world.letters() == []
+
+    async def test_are_counted_as_lag(self, world: World) -> None:
+        role = Processor(world.config, world.transport, world.index)
+        assert role.lag() == 0
+        await world.append(*(envelope(number, "x") for number in range(7)))
+        world.index.gate.clear()
+        stop = asyncio.Event()
+        run = asyncio.create_task(role.run(stop))
+        await world.index.until(waiting=1)
+        await world.append(envelope(8, "y"))
+        assert role.lag() in (0, 1)
+        assert role.status()["lag_messages"] == role.lag()
+        stop.set()
+        world.index.gate.set()
+        await run
+        assert len(await world.messages()) in (7, 8)
+
+
+class TestJoining:
+    async def test_small_chunks_share_a_batch(self, tmp_path: Path) -> None:
+        async with World.open(tmp_path / "data", join_lines=40, join_seconds=600) as world, world.running():
+            for number in range(80):
+                await world.append(envelope(number, f"{number}"))
+            await world.index.until(rows=80)
+            assert [len(batch.table) for batch in world.index.batches] == [40, 40]
+            assert [batch.positions for batch in world.index.batches] == [{0: 41}, {0: 81}]
+
+    async def test_what_waits_is_joined(self, tmp_path: Path) -> None:
+        async with World.open(tmp_path / "data", join_lines=100) as world:
+            await world.append(*(envelope(number, "a", "b", "c") for number in range(50)))
+            async with world.running():
+                await world.index.until(rows=150)
+            assert [len(batch.table) for batch in world.index.batches] == [102, 48]
+
+    async def test_not_more_text_than_fits(self, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(processor, "_PARSE_BYTES", 10_000)
+        sizes = [4_000, 4_000, 4_000, 50_000, 1, 1, 10_000]
+        await world.append(*(envelope(number, "x" * size) for number, size in enumerate(sizes)))
+        async with world.running():
+            await world.index.until(rows=7)
+        assert [len(batch.table) for batch in world.index.batches] == [2, 1, 1, 2, 1]
+        assert [batch.positions[0] for batch in world.index.batches] == [3, 4, 5, 7, 8]
+
+
+class TestDeadLetters:
+    async def test_an_unreadable_chunk_becomes_one_and_harms_no_neighbour(self, world: World) -> None:
+        bad_headers = Envelope("k", {"logd-chunk": "1", "offset": "x", "remember": "ever", "lines": "?"}, b"original")
+        await world.append(
+            envelope(1, "a"), unreadable(2), envelope(3, "b"), bad_headers, envelope(4, "c"), envelope(5, "d")
+        )
+        async with world.running():
+            await world.index.until(rows=4)
+        assert await world.messages() == ["a", "b", "c", "d"]
+        first, second = await world.letters()
+        assert (first.value, second.value, second.key) == (b"this is no zstd", b"original", "k")
+        assert "no zstd frame" in first.headers["dead-letter-reason"]
+        assert "headers" in second.headers["dead-letter-reason"]
+        for letter, place in ((first, "2"), (second, "4")):
+            assert (letter.headers["dead-letter-partition"], letter.headers["dead-letter-position"]) == ("0", place)
+        assert (first.headers["refused-source-id"], first.headers["refused-offset"]) == (f"{2:016x}", "0")
+        assert (await world.group())["lag"] == 0
+
+    async def test_it_is_one_even_when_it_is_read_again(self, world: World) -> None:
+        await world.append(envelope(1, "a"), unreadable(2), envelope(3, "b"))
+        async with world.running():
+            await world.index.until(rows=2)
+            crashed = world.copy("crashed")
+        async with World.open(crashed) as again:
+            assert await again.messages() == []
+            assert len(await again.letters()) == 1
+            async with again.running():
+                await again.index.until(rows=2)
+            assert await again.messages() == ["a", "b"]
+            assert len(await again.letters()) == 1
+
+    async def test_a_chunk_of_nothing_else_is_passed(self, world: World) -> None:
+        await world.append(unreadable(1))
+        async with world.running():
+            async with asyncio.timeout(60):
+                while not world.index.batches:  # noqa: ASYNC110
+                    await asyncio.sleep(0)
+        assert (len(await world.letters()), (await world.group())["lag"]) == (1, 0)
+
+    @pytest.mark.parametrize("bad", [[], [0], [8], [0, 8], [3, 4], [1, 3, 5, 7], list(range(9))])
+    def test_each_is_found_among_its_neighbours(self, bad: Sequence[int]) -> None:
+        parser = Parser()
+        messages = []
+        for number in range(9):
+            one = unreadable(number) if number in bad else envelope(number, f"{number}", f"{number}+")
+            messages.append(Message(0, 100 + number, 1_700_000_000_000_000, one.key, one.headers, one.value))
+        parsed, refused = parse_messages(parser, messages)
+        parser.close()
+        assert [one.message.position - 100 for one in refused] == list(bad)
+        good = [number for number in range(9) if number not in bad]
+        assert parsed.table["message"].to_pylist() == [text for n in good for text in (f"{n}", f"{n}+")]
+
+
+class TestPositions:
+    async def test_are_committed_only_when_the_rows_are_durable(self, world: World) -> None:
+        await world.append(envelope(1, "a"), envelope(2, "b"))
+        async with world.running():
+            await world.index.until(rows=2)
+            await world.append(envelope(3, "c"))
+            await world.index.until(rows=3)
+            assert await world.group() == {"position": 0, "lag": 3}
+            await world.index.flush()
+            await world.append(envelope(4, "d"))
+            await world.index.until(rows=4)
+            async with asyncio.timeout(60):
+                while (await world.group())["position"] == 0:  # noqa: ASYNC110
+                    await asyncio.sleep(0)
+            assert await world.group() == {"position": 4, "lag": 1}
+            assert (await world.transport.status())[RAW_LOGS]["messages"] >= 1
+        assert await world.group() == {"position": 5, "lag": 0}
+
+    async def test_are_committed_while_nothing_comes(self, world: World) -> None:
+        await world.append(envelope(1, "a"))
+        async with world.running():
+            await world.index.until(rows=1)
+            await world.index.flush()
+            async with asyncio.timeout(60):
+                while (await world.group())["lag"]:  # noqa: ASYNC110
+                    await asyncio.sleep(0)
+
+    async def test_what_was_in_memory_is_read_again_after_a_crash(self, world: World) -> None:
+        await world.append(envelope(1, "a"), envelope(2, "b"))
+        async with world.running():
+            await world.index.until(rows=2)
+            await world.index.flush()
+            await world.append(envelope(3, "c"))
+            await world.index.until(rows=3)
+            crashed = world.copy("crashed")
+        async with World.open(crashed) as again:
+            assert await again.messages() == ["a", "b"]
+            async with again.running():
+                await again.index.until(rows=1)
+            assert await again.messages() == ["a", "b", "c"]
+
+    async def test_of_the_index_count_and_not_the_transports(self, world: World) -> None:
+        """A crash between the index's flush and the group's commit."""
+        await world.append(envelope(1, "a"), envelope(2, "b"))
+        async with world.running():
+            await world.index.until(rows=2)
+            world.index.gate.clear()
+            await world.index.flush()
+            crashed = world.copy("crashed")
+        async with World.open(crashed) as again:
+            await again.append(envelope(3, "c"))
+            async with again.running():
+                await again.index.until(rows=1)
+            assert await again.messages() == ["a", "b", "c"]
+            assert again.index.rows == 1
+
+
+class TestStop:
+    async def test_what_was_fetched_is_finished(self, world: World) -> None:
+        world.index.gate.clear()
+        await world.append(*(envelope(number, f"{number}") for number in range(5)))
+        async with world.running() as stop:
+            await world.index.until(waiting=1)
+            stop.set()
+            await world.append(envelope(9, "late"))
+        assert world.index.durable() in ({0: 6}, {0: 7})
+        assert (await world.index.status())["recent_rows"] == 0
+        assert (await world.messages())[:5] == [f"{number}" for number in range(5)]
+        group = await world.group()
+        assert (group["position"], group["lag"]) == (
+            6 + len(await world.messages()) - 5,
+            6 - len(await world.messages()),
+        )
+
+    async def test_without_anything_to_do(self, world: World) -> None:
+        async with world.running():
+            pass
+        assert await world.messages() == []
+
+    async def test_then_another_goes_on(self, world: World) -> None:
+        for number in range(3):
+            await world.append(envelope(number, f"{number}"))
+            async with world.running():
+                await world.index.until(rows=number + 1)
+        assert await world.messages() == ["0", "1", "2"]
+        assert world.index.rows == 3
+
+
+class TestBackpressure:
+    async def test_an_index_that_takes_nothing_stops_the_fetch(self, tmp_path: Path) -> None:
+        async with World.open(tmp_path / "data", join_lines=1) as world:
+            world.index.gate.clear()
+            await world.append(*(envelope(number, f"{number}") for number in range(20)))
+            role = Processor(world.config, world.transport, world.index)
+            stop = asyncio.Event()
+            run = asyncio.create_task(role.run(stop))
+            await world.index.until(waiting=1)
+            async with asyncio.timeout(60):
+                while role.lag() > 17:  # noqa: ASYNC110
+                    await asyncio.sleep(0)
+            for _ in range(200):
+                await asyncio.sleep(0)
+            assert role.lag() == 17, "one before the index, one in the queue, one in the fetch's hand"
+            world.index.gate.set()
+            await world.index.until(rows=20)
+            stop.set()
+            await run
+            assert len(await world.messages()) == 20
+
+    async def test_an_index_that_cannot_write_is_asked_again(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        monkeypatch.setattr(processor, "_RETRY_SECONDS", (0.001, 0.01))
+        limits = IndexLimits(flush_rows=1, flush_bytes=2**40, flush_seconds=1_000_000)
+        async with World.open(tmp_path / "data", limits, join_lines=1) as world:
+            in_the_way = world.folder / "index" / "policy=DEFAULT"
+            in_the_way.write_text("not a folder")
+            await world.append(*(envelope(number, f"{number}") for number in range(6)))
+            async with world.running():
+                await world.index.until(refused=3)
+                assert len(world.index.batches) == 2
+                assert (await world.group())["position"] == 0
+                in_the_way.unlink()
+                await world.index.until(rows=6)
+            assert await world.messages() == [f"{number}" for number in range(6)]
+            assert (await world.group())["lag"] == 0
+        assert "the index is unavailable" in caplog.text
