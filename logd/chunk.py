@@ -5,7 +5,7 @@
     source-id, offset, end, lines, positions, layout       layout "events":  positions  n × int64, little endian
     content-type, content-encoding                                           lengths    n × int32, little endian
     service, host, source, tags, fields, service-locked                      text       the n events, end to end
-    observed, remember
+    observed, remember, digest
 
 Invariants:
 * `source-id` is 16 hex digits and never changes for a source; `log_id` is it, "-", 12 hex digits of the position.
@@ -13,7 +13,8 @@ Invariants:
   (what a file's reader wants); with `positions: line` it is `offset` + its index (what an HTTP body wants). Events
   carry theirs.
 * `end` is the position at which the source's next chunk begins. A chunk without it is never sent twice, so nobody
-  remembers its source. `remember` says for how many seconds a source must be remembered after its last chunk.
+  remembers its source. `remember` says for how many seconds a source must be remembered after its last chunk, and
+  `digest`, where there is one, what it must not have been sent with another of.
 * At most MAX_CHUNK_LINES lines and MAX_VALUE_BYTES compressed bytes. Unknown headers are ignored.
 
 A transport record without `logd-chunk` is one line from another producer.
@@ -105,6 +106,7 @@ class Chunk(msgspec.Struct, frozen=True, kw_only=True):
     fields: dict[str, Any] = {}
     service_locked: bool = False
     remember_seconds: int = REMEMBER_SECONDS
+    digest: str = ""
 
     def to_envelope(self) -> Envelope:
         """The same chunk as a transport record, keyed by service."""
@@ -125,6 +127,8 @@ class Chunk(msgspec.Struct, frozen=True, kw_only=True):
         if self.end is not None:
             headers["end"] = str(self.end)
             headers["remember"] = str(self.remember_seconds)
+        if self.digest:
+            headers["digest"] = self.digest
         if self.tags:
             headers["tags"] = msgspec.json.encode(self.tags).decode()
         if self.fields:
@@ -159,6 +163,7 @@ def from_message(message: Message) -> Chunk:
             tags=msgspec.json.decode(headers.get("tags", "[]"), type=tuple[str, ...]),
             fields=msgspec.json.decode(headers.get("fields", "{}"), type=dict[str, Any]),
             service_locked=headers.get("service-locked") == "1",
+            digest=headers.get("digest", ""),
             remember_seconds=_number(headers.get("remember", str(REMEMBER_SECONDS)), _MAX_SECONDS),
         )
     except (KeyError, ValueError, RecursionError, msgspec.MsgspecError) as error:

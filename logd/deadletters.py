@@ -9,7 +9,7 @@ def dead_letter(message: Message, reason: str) -> Envelope:
     """The message as a dead letter: the same value and headers, and why and where it was refused. The same message
     gives the same letter with the same place in its source, so that it is stored once."""
     headers = {
-        **message.headers,
+        **{name: text for name, text in message.headers.items() if name != "digest"},
         "dead-letter-reason": reason,
         "dead-letter-partition": str(message.partition),
         "dead-letter-position": str(message.position),

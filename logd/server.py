@@ -21,7 +21,7 @@ from typing import TypeVar
 import uvloop
 
 from logd.config.schema import Config
-from logd.errors import ConfigError
+from logd.errors import ConfigError, LogdError
 from logd.roles import wiring
 from logd.seams import Index, Transport
 from logd.telemetry.logging import set_up_logging
@@ -67,9 +67,6 @@ def _exit_code(failures: ExceptionGroup) -> int:
             raise first
         assert isinstance(first, ExceptionGroup)
         wrong = first
-    if failures.split(_Abort)[1] is None:
-        log.error("aborted; what was accepted but not yet indexed is in the transport and will be read again")
-        return EXIT_ABORTED
     return EXIT_FAILED
 
 
@@ -97,7 +94,7 @@ async def _run_roles(config: Config, transport: Transport, index: Index | None, 
         if "api" in config.server.roles and index is not None:
             from logd.roles.api import Api
 
-            api = Api(config, transport, index, parts, lambda: _ready(stop))
+            api = Api(config, transport, index, parts, lambda: _ready(stop, index))
             address = await api.start()
             start("api", api.run(stop))
             print(f"logd listens on {address}", flush=True)
@@ -115,6 +112,9 @@ async def _named(name: str, role: Awaitable[None], stop: asyncio.Event) -> None:
             log.info("%s has stopped", name)
     except ConfigError:
         raise  # main() says it in one sentence
+    except LogdError as error:
+        log.error("%s failed: %s", name, error)
+        raise
     except Exception:
         log.exception("%s failed", name)
         raise
@@ -122,12 +122,10 @@ async def _named(name: str, role: Awaitable[None], stop: asyncio.Event) -> None:
         stop.set()
 
 
-async def _ready(stop: asyncio.Event) -> str:
-    return "the process is stopping" if stop.is_set() else ""
-
-
-class _Abort(Exception):
-    """The drain is over, by a second signal or its deadline."""
+async def _ready(stop: asyncio.Event, index: Index) -> str:
+    if stop.is_set():
+        return "the process is stopping"
+    return (await index.status()).get("flush_error") or ""
 
 
 class _Signals:
@@ -158,14 +156,16 @@ class _Signals:
             self.stop.set()
 
     async def watch(self, drain_seconds: float) -> None:
-        """Raises _Abort when the drain has to end."""
+        """Ends the process when the drain has to end. What is accepted is in the transport, so leaving at once costs no
+        more than a crash: the stream is read again from where the index ends."""
         await self.stop.wait()
         try:
             async with asyncio.timeout(drain_seconds):
                 await self._second.wait()
         except TimeoutError:
             log.error("not drained within server.drain_seconds = %g", drain_seconds)
-        raise _Abort
+        log.error("aborted; what was accepted but not yet indexed is in the transport and will be read again")
+        os._exit(EXIT_ABORTED)
 
 
 @contextlib.asynccontextmanager

@@ -69,7 +69,7 @@ class Agent:
         finally:
             # A round that is under way ends within tens of ms, and nobody may use the state before it has.
             self._worker.submit(self._close)
-            self._worker.shutdown()
+            await asyncio.to_thread(self._worker.shutdown)
 
     def status(self) -> dict[str, Any]:
         """For people: what is followed, how far it got, what went wrong."""

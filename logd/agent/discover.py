@@ -93,7 +93,21 @@ def default_service(path: str) -> str:
 def _matches(pattern: str) -> list[str]:
     if not glob.has_magic(pattern) or os.path.lexists(pattern):
         return [pattern] if os.path.lexists(pattern) else []
-    return glob.glob(pattern, recursive=True)
+    return _walked(pattern) if "**" in pattern else glob.glob(pattern)
+
+
+def _walked(pattern: str) -> list[str]:
+    """What a pattern with `**` matches below folders that are no links: links can lead in circles."""
+    top = pattern.partition("**")[0].rpartition("/")[0] or "/"
+    wanted = re.compile(_regex(pattern), re.DOTALL)
+    hidden = os.path.basename(pattern).startswith(".")
+    found = []
+    for start in glob.glob(top) if glob.has_magic(top) else [top]:
+        for folder, folders, files in os.walk(start):
+            folders[:] = [name for name in folders if not name.startswith(".")]
+            paths = [os.path.join(folder, name) for name in files if hidden or not name.startswith(".")]
+            found += [path for path in paths if wanted.fullmatch(path)]
+    return sorted(found)
 
 
 def _exclusion(text: str) -> re.Pattern[str]:

@@ -5,6 +5,7 @@ Everything here runs in a worker thread, on one body; nothing of it is per line.
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 import re
 import zlib
@@ -43,6 +44,7 @@ class Body(msgspec.Struct, frozen=True):
     pieces: list[Piece]
     lines: int
     size_bytes: int
+    digest: str
 
 
 def read_body(raw: bytes, encoding: str, is_ndjson: bool, max_body_bytes: int, max_line_bytes: int) -> Body:
@@ -51,7 +53,10 @@ def read_body(raw: bytes, encoding: str, is_ndjson: bool, max_body_bytes: int, m
     text = _decompressed(raw, encoding, max_body_bytes)
     lines_text = text if is_ndjson else split_elements(bytearray(text))
     pieces = list(_pieces(lines_text, max_line_bytes))
-    return Body(pieces, sum(piece.lines for piece in pieces), len(text))
+    digest = hashlib.blake2b(digest_size=8)
+    for piece in pieces:
+        digest.update(piece.value)
+    return Body(pieces, sum(piece.lines for piece in pieces), len(text), digest.hexdigest())
 
 
 def _decompressed(raw: bytes, encoding: str, limit: int) -> bytes:

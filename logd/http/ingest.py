@@ -117,6 +117,7 @@ class Ingestion:
                 positions=Positions.LINE,
                 tags=("cut",) if piece.cut else (),
                 remember_seconds=self._limits.idempotency_seconds,
+                digest=body.digest if key else "",
             )
             chunks.append(chunk)
             offset += piece.lines
@@ -125,7 +126,12 @@ class Ingestion:
 
 def _name(request: web.Request, header: str) -> str:
     """A header's text, stripped. Raises BadRequest when it is too long to be a name."""
-    text = request.headers.get(header, "").strip().encode("utf-8", "replace").decode()
-    if len(text.encode()) > _MAX_NAME_BYTES:
-        raise BadRequest("bad_header", f"{header} has {len(text)} characters, at most {_MAX_NAME_BYTES}", header)
+    text = request.headers.get(header, "").strip()
+    size = len(text.encode("utf-8", "surrogateescape"))
+    if size > _MAX_NAME_BYTES:
+        raise BadRequest("bad_header", f"{header} has {size} bytes, at most {_MAX_NAME_BYTES}", header)
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise BadRequest("bad_header", f"{header} is no UTF-8", header) from None
     return text

@@ -43,7 +43,7 @@ MAX_DEPTH = 500
 METADATA_INPUT = ["i", "line", "keys", "consumed", "meta", "trace_id"]
 MAX_LOG_ID_BYTES = 512
 #: Read as JSON and not as text: a string that only looks like an object, or a list, is none.
-_AS_JSON = frozenset({*NAMES["log"], *NAMES["tags"], *NAMES["metadata"]})
+_AS_JSON = frozenset({*NAMES["trace"], *NAMES["log"], *NAMES["tags"], *NAMES["metadata"]})
 MAX_TRACE_ID_BYTES = 128
 
 _NULL = "NULL::VARCHAR"
@@ -95,7 +95,7 @@ WITH parsed AS (
     {_level(has)} AS level,
     {_name("service_text") if has["service"] else _NULL} AS service,
     {_name("host_text") if has["host"] else _NULL} AS host,
-    {_sized("trace_text", MAX_TRACE_ID_BYTES) if has["trace"] else _NULL} AS trace,
+    {_trace("trace_text") if has["trace"] else _NULL} AS trace,
     {f"CASE WHEN takes_ids THEN {_sized('log_id_text', MAX_LOG_ID_BYTES)} END" if has["log_id"] else _NULL} AS log_id,
     {_tags("tags_text") if has["tags"] else "NULL::VARCHAR[]"} AS tags,
     {_object("metadata_text") if has["metadata"] else _NULL} AS meta,
@@ -190,6 +190,12 @@ def _level(has: dict[str, tuple[str, ...]]) -> str:
 
 def _tags(text: str) -> str:
     return f"""CASE WHEN starts_with({text}, '[') THEN try(from_json({text}, '["VARCHAR"]')) END"""
+
+
+def _trace(json: str) -> str:
+    """A trace id is a string; what else stands under its name stays a field."""
+    text = f"json_extract_string({json}, '$')"
+    return f"""CASE WHEN starts_with({json}, '"') THEN {_sized(text, MAX_TRACE_ID_BYTES)} END"""
 
 
 def _sized(text: str, limit_bytes: int) -> str:

@@ -14,7 +14,7 @@ from typing import Any
 from logd.parse.json import MAX_DEPTH
 
 #: One that doesn't end goes to the end of the line, so that each character is looked at once.
-_STRING = re.compile(r'"(?:[^"\\]|\\.?)*(?:"|\Z)', re.DOTALL)
+_STRING = re.compile(r'"(?:[^"\\]++|\\.?)*+(?:"|\Z)', re.DOTALL)
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 

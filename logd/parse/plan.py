@@ -108,7 +108,9 @@ class Parser:
         parts = [fields.filter(pc.invert(to_mend))]
         if len(repaired):
             parts.append(_with_message(self._fields(repaired), repaired["line"], suspects["line"].filter(good)))
-        return _Fields(pa.concat_tables(parts, promote_options="default").sort_by("i"), suspects.filter(pc.invert(good)))
+        return _Fields(
+            pa.concat_tables(parts, promote_options="default").sort_by("i"), suspects.filter(pc.invert(good))
+        )
 
     def _fields(self, rows: pa.Table) -> pa.Table:
         fields = self._run_fields(rows)

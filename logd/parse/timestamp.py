@@ -26,9 +26,9 @@ the line was seen. The forms, and whether SHOWN looks for them:
   elsewhere 1000 to 2999, or two digits: 69 to 99 are 19xx (POSIX).
 * A missing year is the latest with which the time isn't more than `ahead_seconds` (what `ingest.max_ahead_seconds`
   says) past `observed`, by the clock of the session's TimeZone; February 29 has the latest leap year.
-* Numbers below 10^11 are seconds, below 10^14 ms, below 10^17 µs, else ns up to 2262: so each reaches from 1973 on.
-  Those with a point or an exponent are doubles, rounded: exact to the microsecond until 2242. SHOWN wants 10, 13, 16
-  or 19 digits before the point.
+* Numbers below 10^8 are durations or counts, no times; below 10^11 they are seconds, below 10^14 ms, below 10^17 µs,
+  else ns up to 2262: so each reaches from 1973 on. Those with a point or an exponent are doubles, rounded: exact to the
+  microsecond until 2242. SHOWN wants 10, 13, 16 or 19 digits before the point.
 
 DuckDB's own casts take much more ("infinity", "T 0:11", BC), so each stands behind a test of its form. CASE evaluates
 a branch only for the rows that reach it, so a form pays for the tests before it. ⏱ µs a value: ISO with Z 0.1, with an
@@ -119,7 +119,8 @@ def _tidy(text: str) -> str:
 
 
 def _since_1970(kind: str, divided: str) -> str:
-    micros = f"""CASE WHEN n < 100000000000 THEN n * 1000000 WHEN n < 100000000000000 THEN n * 1000
+    micros = f"""CASE WHEN n < 100000000 THEN NULL WHEN n < 100000000000 THEN n * 1000000
+        WHEN n < 100000000000000 THEN n * 1000
         WHEN n < 100000000000000000 THEN n WHEN n < 1e20 THEN {divided} END"""
     return _let("n", f"try_cast(text AS {kind})", f"make_timestamptz(CAST({micros} AS BIGINT))")
 

@@ -91,8 +91,11 @@ class Processor:
         finally:
             await self._in_thread(parser.close)
             await asyncio.to_thread(self._thread.shutdown)
-        await self._index.flush()
-        await self._commit(consumer)
+        try:
+            await self._index.flush()
+            await self._commit(consumer)
+        except Unavailable as error:
+            log.error("not everything is in segments; the transport has it, and it will be read again: %s", error)
 
     async def _fetch(self, consumer: Consumer, stop: asyncio.Event) -> None:
         """Joins what comes within join_seconds, so that small chunks share one parse."""

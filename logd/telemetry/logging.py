@@ -18,6 +18,8 @@ def set_up_logging(config: Log) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(config.level.upper())
+    # It reports a client's malformed request as our error, with a traceback; what our handlers raise is logged by them.
+    logging.getLogger("aiohttp.server").setLevel(logging.CRITICAL)
 
 
 def _time(record: logging.LogRecord) -> str:

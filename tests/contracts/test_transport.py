@@ -9,6 +9,7 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any, Protocol
@@ -19,6 +20,7 @@ from hypothesis import strategies as st
 from prometheus_client import REGISTRY
 
 from logd.backends.transport.sqlite import SqliteTransport
+from logd.backends.transport.sqlite_schema import forget_sources
 from logd.chunk import Envelope, Message
 from logd.errors import ConfigError, Conflict, Unavailable
 from logd.seams import DEAD_LETTERS, RAW_LOGS, Appended, Consumer, Transport
@@ -513,10 +515,13 @@ class TestSqlite:
     async def test_sources_that_are_forgotten_take_no_space(self, file: SqliteStore) -> None:
         transport = await file.open()
         await transport.append(RAW_LOGS, [sent(f"{n:016x}", 0, 1, remember="0") for n in range(100)])
-        await transport.append(RAW_LOGS, [sent(A, 0, 1)])
+        await transport.append(RAW_LOGS, [sent(A, 0, 1, remember="86400")])
         await transport.close()
         await (await file.open()).close()
         db = sqlite3.connect(file.path)
+        # What ran out while nobody served it has an hour more.
+        assert db.execute("SELECT count(*) FROM sources").fetchall() == [(101,)]
+        forget_sources(db, time.time() + 7_200)
         assert db.execute("SELECT source FROM sources").fetchall() == [(A,)]
         db.close()
 

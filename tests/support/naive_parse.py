@@ -201,7 +201,7 @@ def _fields(
             found[role] = text_of(named) if named not in (None, "") else None
     message = take("message", lambda value, _: text_of(value))
     found["message"] = _without_ending(text) if message is None else message
-    found["trace_id"] = take("trace", lambda value, _: _sized(text_of(value), 128))
+    found["trace_id"] = take("trace", lambda value, _: _sized(value, 128) if isinstance(value, str) else None)
     if takes_ids:
         found["log_id"] = take("log_id", lambda value, _: _sized(text_of(value), 512))
     tags = take("tags", lambda value, _: value if isinstance(value, list) else None)

@@ -60,6 +60,8 @@ def _since_1970(text: str) -> datetime:
     number = int(text) if text.isdigit() else float(text)
     if number >= (2**63 if isinstance(number, int) else 1e20):
         raise OverflowError(text)
+    if number < 10**8:
+        raise OverflowError(text)
     if number >= 10**17:
         micros = number // 1000 if isinstance(number, int) else number / 1000
     else:

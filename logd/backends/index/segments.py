@@ -26,7 +26,7 @@ import pyarrow.compute as pc
 
 from logd.config.schema import Index as IndexLimits
 from logd.config.schema import SearchLimits
-from logd.errors import ConfigError, Unavailable
+from logd.errors import BadRequest, ConfigError, Unavailable
 from logd.seams import Batch, Found, Search, StreamPositions
 from logd.store import duplicates, segments
 from logd.store.find import Recent, Snapshot, find
@@ -144,7 +144,9 @@ class SegmentsIndex:
                 cursor.interrupt()
             raise
         except duckdb.OutOfMemoryException as error:
-            raise Unavailable(f"the search needs more than search.memory_bytes: {error}") from error
+            raise BadRequest(
+                "too_much_memory", "the search needs more than search.memory_bytes: ask for less"
+            ) from error
 
     async def status(self) -> dict[str, Any]:
         return {

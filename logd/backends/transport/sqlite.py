@@ -266,7 +266,7 @@ def _append(db: sqlite3.Connection, work: _Append, newest: dict[str, int]) -> Ap
     """Decides first, then writes: a Conflict must leave nothing of its append behind."""
     now = time.time()
     fresh: list[Envelope] = []
-    ahead: dict[str, tuple[int, float]] = {}
+    ahead: dict[str, schema.Source] = {}
     duplicates = 0
     for envelope in work.envelopes:
         headers = envelope.headers
@@ -275,14 +275,18 @@ def _append(db: sqlite3.Connection, work: _Append, newest: dict[str, int]) -> Ap
             continue
         source, offset, end = headers["source-id"], int(headers["offset"]), int(headers["end"])
         expires = now + int(headers.get("remember", REMEMBER_SECONDS))
-        sent = ahead[source][0] if source in ahead else schema.sent_by_source(db, work.topic, source, now)
+        digest = headers.get("digest", "")
+        known = ahead[source] if source in ahead else schema.known_source(db, work.topic, source, now)
+        sent = known.sent
+        if sent and known.digest != digest:
+            return Conflict(f"source {source} has sent other content before")
         if end <= sent:
             duplicates += 1
         elif offset < sent:
             return Conflict(f"source {source} sends {offset} to {end} again, but had sent everything up to {sent}")
         else:
             fresh.append(envelope)
-            ahead[source] = (end, expires)
+            ahead[source] = schema.Source(end, expires, digest)
     if fresh:
         schema.ensure_topic(db, work.topic)
         newest[work.topic] = schema.insert_messages(db, work.topic, fresh, int(now * 1_000_000)) + 1

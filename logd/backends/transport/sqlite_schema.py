@@ -7,7 +7,7 @@ import sqlite3
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -43,6 +43,7 @@ def open_writer(path: Path) -> tuple[sqlite3.Connection, dict[str, int]]:
                 f"""
                 BEGIN IMMEDIATE;
                 CREATE TABLE sources (topic TEXT, source TEXT, next INTEGER NOT NULL, expires REAL NOT NULL,
+                  digest TEXT NOT NULL,
                   PRIMARY KEY (topic, source)) WITHOUT ROWID;
                 CREATE TABLE groups (topic TEXT, name TEXT, position INTEGER NOT NULL,
                   PRIMARY KEY (topic, name)) WITHOUT ROWID;
@@ -51,7 +52,7 @@ def open_writer(path: Path) -> tuple[sqlite3.Connection, dict[str, int]]:
                 """
             )
         newest = {topic: _newest(db, topic) for topic in _topics(db)}
-        forget_sources(db, time.time())
+        keep_sources(db, time.time())
     except sqlite3.Error as error:
         raise ConfigError(f"the transport {path} can't be opened: {error}") from error
     return db, newest
@@ -91,18 +92,30 @@ def insert_messages(db: sqlite3.Connection, topic: str, envelopes: Sequence[Enve
     return position
 
 
-def sent_by_source(db: sqlite3.Connection, topic: str, source: str, now: float) -> int:
-    """Everything below this has been sent by the source; 0 for a source that is new, or forgotten."""
-    query = "SELECT next FROM sources WHERE topic = ? AND source = ? AND expires > ?"
+class Source(NamedTuple):
+    """Everything below `sent` has been sent by the source, 0 for one that is new or forgotten; with what `digest`."""
+
+    sent: int
+    expires: float
+    digest: str
+
+
+def known_source(db: sqlite3.Connection, topic: str, source: str, now: float) -> Source:
+    query = "SELECT next, expires, digest FROM sources WHERE topic = ? AND source = ? AND expires > ?"
     row = db.execute(query, (topic, source, now)).fetchone()
-    return row[0] if row else 0
+    return Source(*row) if row else Source(0, 0.0, "")
 
 
-def remember_sources(db: sqlite3.Connection, topic: str, sources: Mapping[str, tuple[int, float]]) -> None:
+def remember_sources(db: sqlite3.Connection, topic: str, sources: Mapping[str, Source]) -> None:
     db.executemany(
-        "INSERT OR REPLACE INTO sources (topic, source, next, expires) VALUES (?, ?, ?, ?)",
-        [(topic, source, sent, expires) for source, (sent, expires) in sources.items()],
+        "INSERT OR REPLACE INTO sources (topic, source, next, expires, digest) VALUES (?, ?, ?, ?, ?)",
+        [(topic, source, known.sent, known.expires, known.digest) for source, known in sources.items()],
     )
+
+
+def keep_sources(db: sqlite3.Connection, now: float) -> None:
+    """A source whose time ran out while nobody served it gets an hour more, to send again what it had in flight."""
+    db.execute("UPDATE sources SET expires = ? WHERE expires <= ?", (now + 3600, now))
 
 
 def forget_sources(db: sqlite3.Connection, now: float) -> None:
