@@ -35,7 +35,7 @@ def run(config: Config) -> int:
     """Runs the process until a signal ends it; its exit code. Raises ConfigError before anything has started."""
     set_up_logging(config.log)
     # Batches are few objects and large ones: what little garbage has cycles can wait, walking all modules can't.
-    gc.set_threshold(50_000, 20, 100)
+    gc.set_threshold(10_000, 20, 100)
     return uvloop.run(_serve(config))
 
 

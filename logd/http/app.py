@@ -48,7 +48,11 @@ def make_app(
         }
         return json_answer(body)
 
+    async def close(_: web.Application) -> None:
+        await ingestion.close()
+
     app = web.Application(middlewares=[errors_as_json])
+    app.on_cleanup.append(close)
     app.add_routes(
         [
             web.post("/api/v1/logs/ingest", ingestion.handle),

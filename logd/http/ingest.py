@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 
 from aiohttp import web
 
@@ -33,7 +34,7 @@ class Ingestion:
         self._limits = limits
         self._transport = transport
         self._held_bytes = 0
-        self._readers = asyncio.Semaphore(_READERS)
+        self._readers = ThreadPoolExecutor(_READERS, "api.bodies")
 
     def status(self) -> dict[str, object]:
         """Bytes of bodies held now, and the limit."""
@@ -44,20 +45,8 @@ class Ingestion:
         service = _name(request, "X-Service-Id") or "unknown"
         host = _name(request, "X-Host") or request.remote or ""
         key = _name(request, "Idempotency-Key")
-        raw = b""
-        held = 0
         try:
-            raw, held = await self._read(request)
-            async with self._readers:
-                body = await asyncio.to_thread(
-                    read_body,
-                    raw,
-                    request.headers.get("Content-Encoding", "").strip().lower(),
-                    request.content_type in _NDJSON_TYPES or request.content_type == _TEXT,
-                    self._limits.max_body_bytes,
-                    self._limits.max_line_bytes,
-                )
-            del raw
+            body = await self._body(request)
             chunks = self._chunks(body, request.content_type, service, host, key)
             try:
                 await self._transport.append(RAW_LOGS, [chunk.to_envelope() for chunk in chunks])
@@ -66,11 +55,38 @@ class Ingestion:
         except BadRequest as error:
             metrics.INGEST_REFUSED.labels(error.code).inc()
             raise
-        finally:
-            self._held_bytes -= held
         metrics.INGEST_LINES.inc(body.lines)
         metrics.INGEST_BYTES.inc(body.size_bytes)
         return json_answer({"accepted": body.lines}, 202)
+
+    async def close(self) -> None:
+        """Waits for the bodies that are still being read."""
+        await asyncio.to_thread(self._readers.shutdown)
+
+    async def _body(self, request: web.Request) -> Body:
+        """What the client sent, as pieces. It counts as held until it has been read, whether the client waits or not:
+        a thread doesn't stop when a connection does."""
+        raw, held = await self._read(request)
+        reading = asyncio.get_running_loop().run_in_executor(
+            self._readers,
+            read_body,
+            raw,
+            request.headers.get("Content-Encoding", "").strip().lower(),
+            request.content_type in _NDJSON_TYPES or request.content_type == _TEXT,
+            self._limits.max_body_bytes,
+            self._limits.max_line_bytes,
+        )
+
+        def done(read: asyncio.Future[Body]) -> None:
+            self._held_bytes -= held
+            if not read.cancelled():
+                read.exception()  # nobody may be left to ask for it
+
+        reading.add_done_callback(done)
+        try:
+            return await asyncio.shield(reading)
+        finally:
+            del raw, reading  # an error's traceback leads here: it would keep itself and the body alive
 
     async def _read(self, request: web.Request) -> tuple[bytes, int]:
         """The raw body, and what it counts in `held_bytes`. Raises BadRequest, or Unavailable when too much is held."""

@@ -19,6 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from logd.chunk import Chunk, Positions
+from logd.errors import ConfigError
 from logd.parse import json, level, text, timestamp
 from logd.parse.columns import NDJSON, Assembler, Parsed
 from logd.parse.lines import Lines, join
@@ -50,7 +51,10 @@ class Parser:
         limits = limits or Limits()
         self._names = json.USUAL
         self._sql = duckdb.connect(config={"threads": 1, "memory_limit": f"{memory_bytes}B"})
-        self._sql.execute(f"SET TimeZone = '{timezone}'")
+        try:
+            self._sql.execute(f"SET TimeZone = '{timezone}'")
+        except duckdb.Error as error:
+            raise ConfigError(f"parse.timezone is {timezone!r}, expected an IANA name that DuckDB knows") from error
         for macro in (*timestamp.MACROS, *level.MACROS):
             self._sql.execute(macro)
         self._assembler = Assembler(self._sql, limits)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import uuid
 from collections.abc import Iterator
 
@@ -66,12 +67,25 @@ def test_other_keys_and_no_key_are_other_requests(server: Server) -> None:
 
 
 def test_a_key_with_another_body_is_refused(server: Server) -> None:
-    server.ingest("keyed", [{"message": "a"}], Idempotency_Key="k-1")
-    longer = ndjson([{"message": "a"}, {"message": "b"}])
-    answer = server.post(longer, {**NDJSON, "Idempotency-Key": "k-1"}, "keyed")
-    assert answer.status == 409
-    assert answer.json()["error"]["where"] == "Idempotency-Key"
-    assert _messages(server, "keyed") == ["a"]
+    server.ingest("keyed", [{"message": "a"}, {"message": "b"}], Idempotency_Key="k-1")
+    for other in (["a", "b", "c"], ["a"], ["a", "c"]):
+        body = ndjson([{"message": text} for text in other])
+        answer = server.post(body, {**NDJSON, "Idempotency-Key": "k-1"}, "keyed")
+        assert answer.status == 409
+        assert answer.json()["error"]["where"] == "Idempotency-Key"
+    assert _messages(server, "keyed") == ["a", "b"]
+
+
+def test_a_key_with_the_same_lines_in_another_form(server: Server) -> None:
+    lines = [{"message": "a"}, {"message": "b"}]
+    for body, headers in (
+        (ndjson(lines), NDJSON),
+        (orjson.dumps({"logs": lines}), JSON),
+        (gzip.compress(ndjson(lines)), {**NDJSON, "Content-Encoding": "gzip"}),
+    ):
+        answer = server.post(body, {**headers, "Idempotency-Key": "k-1"}, "keyed")
+        assert (answer.status, answer.json()) == (202, {"accepted": 2})
+    assert _messages(server, "keyed") == ["a", "b"]
 
 
 def test_a_key_is_forgotten_after_its_time(tmp_path_factory: pytest.TempPathFactory) -> None:

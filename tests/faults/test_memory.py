@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -65,3 +66,29 @@ def test_a_backlog_of_large_lines(tmp_path: Path) -> None:
     with Server(tmp_path) as server:
         until(lambda: server.search(service="large", limit=0)["total_hits"] == 400, "all lines are found")
         assert server.peak_rss_bytes() < _MAX_RSS_BYTES
+
+
+def test_the_queue_keeps_up_with_small_requests(tmp_path: Path) -> None:
+    """What every group is past is deleted while requests go on and on, as fast as it is added."""
+    with Server(tmp_path, settings={"index.flush_seconds": 2}) as server:
+        stop = threading.Event()
+
+        def client() -> int:
+            sent = 0
+            while not stop.is_set():
+                sent += server.ingest("small", [{"message": "x"}])
+            return sent
+
+        def needless() -> int:
+            """Messages on the queue that nobody waits for."""
+            queue = server.get("/api/v1/status").json()["transport"]["raw-logs"]
+            return int(queue["messages"] - queue["groups"]["processor"]["lag"])
+
+        with ThreadPoolExecutor(4) as clients:
+            sent = [clients.submit(client) for _ in range(4)]
+            try:
+                until(lambda: server.get("/api/v1/status").json()["index"]["segments"] >= 5, "rows went to segments")
+                until(lambda: needless() <= 512, "the queue is as short as it can be", 20)
+            finally:
+                stop.set()
+            assert sum(done.result() for done in sent) > 0
