@@ -38,6 +38,8 @@ _FETCH_BYTES = 16 * 1024 * 1024
 #: How often the sources that need not be remembered any more are looked for: it reads all of them.
 _FORGET_SECONDS = 3_600
 _PARTITION = 0
+#: What appends may wait for the deletion of what is done: without it, a busy queue would only grow.
+_TRIM_SECONDS = 0.2
 
 
 class _Append(msgspec.Struct, frozen=True):
@@ -179,7 +181,8 @@ class SqliteTransport:
                 self._loop.call_soon_threadsafe(self._wake)
         if any(isinstance(work, _Commit) for work in group):
             with contextlib.suppress(sqlite3.Error):  # what isn't trimmed now is trimmed after the next commit
-                while schema.trim(db) and self._work.empty():
+                until = time.monotonic() + _TRIM_SECONDS
+                while schema.trim(db) and (self._work.empty() or time.monotonic() < until):
                     pass
                 if time.monotonic() > self._forget_at:
                     schema.forget_sources(db, time.time())
