@@ -159,16 +159,15 @@ def json_lines(draw: st.DrawFn) -> str:
     return f"{space}{{{space}{f'{space},'.join(parts)}{space}}}{space}"
 
 
+HUGE = ("1E999", "-1e999", "9" * 400)
 BROKEN_VALUES = [
+    *HUGE,
     "NaN",
     "-Infinity",
     "Infinity",
     '"\\ud800"',
     '"\\udc00\\ud800x"',
     '{"\\ud800": 1, "\\udfff": 2}',
-    "1E999",
-    "-1e999",
-    "9" * 400,
     '"\x01"',
     "tru",
     "{",
@@ -190,7 +189,8 @@ def broken_lines(draw: st.DrawFn) -> str:
     if kind == 1:
         return line + draw(st.sampled_from(["x", "{}", "}", " null", "\x00"]))
     key = draw(st.sampled_from(["x", "message", "level", "service", "timestamp", "tags", "metadata", "trace_id"]))
-    value = draw(st.sampled_from(BROKEN_VALUES))
+    # A number that no double holds becomes a string when its line is mended: whether it is a trace id then is open.
+    value = draw(st.sampled_from([text for text in BROKEN_VALUES if key != "trace_id" or text not in HUGE]))
     member = f'"{key}":{value}' if draw(st.booleans()) else f'"x":{{"y":[{value}, 1]}}'
     head, brace, rest = line.partition("{")
     return f"{head}{brace}{member}{'' if rest.strip().startswith('}') else ','}{rest}"
