@@ -75,6 +75,7 @@ class Ingestion:
             request.content_type in _NDJSON_TYPES or request.content_type == _TEXT,
             self._limits.max_body_bytes,
             self._limits.max_line_bytes,
+            bool(request.headers.get("Idempotency-Key", "").strip()),
         )
 
         def done(read: asyncio.Future[Body]) -> None:
@@ -133,7 +134,7 @@ class Ingestion:
                 positions=Positions.LINE,
                 tags=("cut",) if piece.cut else (),
                 remember_seconds=self._limits.idempotency_seconds,
-                digest=body.digest if key else "",
+                digest=body.digest,
             )
             chunks.append(chunk)
             offset += piece.lines
