@@ -74,11 +74,14 @@ class Transport(Protocol):
 
 class Batch(msgspec.Struct, frozen=True):
     """Parsed lines on their way into an index. `table` has record.SCHEMA; `positions` are done once it is stored.
-    `own_ids` are the rows whose log_id a client chose: such an id is kept once within its day."""
+    `own_ids` are the rows whose log_id a client chose: such an id is kept once within its day. For the ledger, `lines`
+    is how many lines the messages held, of which `refused` went to dead-letters."""
 
     table: pa.Table
     positions: StreamPositions
     own_ids: pa.Array | None = None
+    lines: int = 0
+    refused: int = 0
 
 
 class Search(msgspec.Struct, frozen=True, kw_only=True):
@@ -127,4 +130,25 @@ class Index(Protocol):
 
     async def close(self) -> None:
         """Flushes, then releases everything."""
+        ...
+
+
+class Upkeep(Protocol):
+    """What an index needs done in the background; one caller at a time."""
+
+    async def step(self) -> bool:
+        """Does the next piece of work; False when there is none now. Raises Unavailable when it can't be done now;
+        what was begun is undone then. Cancelling leaves what a crash would."""
+        ...
+
+    def halt(self) -> None:
+        """Makes a step that is under way end soon, with what it had begun undone."""
+        ...
+
+    async def close(self) -> None:
+        """Halts, and waits for the end of a step."""
+        ...
+
+    def status(self) -> dict[str, Any]:
+        """For people: what was done since the start, what is put aside."""
         ...

@@ -23,11 +23,11 @@ import uvloop
 from logd.config.schema import Config
 from logd.errors import ConfigError, LogdError
 from logd.roles import wiring
-from logd.seams import Index, Transport
+from logd.seams import Index, Transport, Upkeep
 from logd.telemetry.logging import set_up_logging
 
 log = logging.getLogger("logd.server")
-T = TypeVar("T", Transport, Index)
+T = TypeVar("T", Transport, Index, Upkeep)
 EXIT_OK, EXIT_FAILED, EXIT_ABORTED = 0, 1, 3
 
 
@@ -45,13 +45,15 @@ async def _serve(config: Config) -> int:
         stack.enter_context(signals.caught())
         stack.enter_context(_locked(Path(config.data_dir)))
         transport = await stack.enter_async_context(_closing(await wiring.open_transport(config)))
-        index = None
-        if {"processor", "api"} & set(config.server.roles):
+        index, upkeep = None, None
+        if {"processor", "api", "archiver"} & set(config.server.roles):
             wiring.set_up_native_libraries()
-            index = await stack.enter_async_context(_closing(await wiring.open_index(config)))
+            index, upkeep = await wiring.open_index(config, transport)
+            await stack.enter_async_context(_closing(index))
+            await stack.enter_async_context(_closing(upkeep))
         started = time.monotonic()
         try:
-            await _run_roles(config, transport, index, signals)
+            await _run_roles(config, transport, index, upkeep, signals)
         except ExceptionGroup as failures:
             return _exit_code(failures)
         log.info("stopped after %.1f s", time.monotonic() - started)
@@ -70,7 +72,9 @@ def _exit_code(failures: ExceptionGroup) -> int:
     return EXIT_FAILED
 
 
-async def _run_roles(config: Config, transport: Transport, index: Index | None, signals: _Signals) -> None:
+async def _run_roles(
+    config: Config, transport: Transport, index: Index | None, upkeep: Upkeep | None, signals: _Signals
+) -> None:
     stop = signals.stop
     parts: dict[str, Callable[[], dict[str, object]]] = {}
     async with asyncio.TaskGroup() as tasks:
@@ -91,6 +95,12 @@ async def _run_roles(config: Config, transport: Transport, index: Index | None, 
             agent = AgentRole(config, transport)
             parts["agent"] = agent.status
             start("agent", agent.run(stop))
+        if "archiver" in config.server.roles and upkeep is not None:
+            from logd.roles.archiver import Archiver
+
+            archiver = Archiver(config, upkeep)
+            parts["archiver"] = archiver.status
+            start("archiver", archiver.run(stop))
         if "api" in config.server.roles and index is not None:
             from logd.roles.api import Api
 

@@ -24,9 +24,9 @@ Age = Annotated[int, Meta(ge=0, le=10_000_000_000)]
 Memory = Annotated[int, Meta(ge=16 * 1024 * 1024, le=2**63 - 1)]
 Text = Annotated[str, Meta(min_length=1)]
 
-ROLES = ("agent", "processor", "api")
+ROLES = ("agent", "processor", "api", "archiver")
 #: Roles of the design that this version doesn't have; asking for one is refused by name.
-PLANNED_ROLES = ("alerter", "archiver")
+PLANNED_ROLES = ("alerter",)
 
 
 class Files(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -96,6 +96,13 @@ class SearchLimits(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     concurrent: Annotated[int, Meta(ge=1, le=1_024)] = 4
 
 
+class Archiver(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """`[archiver]`: what becomes of stored lines. `retention_days` 0 keeps them for ever."""
+
+    retention_days: Annotated[int, Meta(ge=0, le=1_000_000)] = 0
+    disk_warning_percent: Annotated[int, Meta(ge=1, le=100)] = 85
+
+
 class Api(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """`[api]`: the HTTP listener, `host:port`; port 0 takes a free one."""
 
@@ -128,4 +135,5 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     parse: Parse = Parse()
     index: Index = Index()
     search: SearchLimits = SearchLimits()
+    archiver: Archiver = Archiver()
     log: Log = Log()

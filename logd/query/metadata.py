@@ -33,9 +33,14 @@ def has_value(path: tuple[str, ...], value: str, parameters: list[str | float]) 
     )
 
 
+def is_number(value: str) -> bool:
+    """It is found in every spelling that means the same number."""
+    return _NUMBER.fullmatch(value) is not None
+
+
 def _is_value(name: str, value: str) -> tuple[str, list[str | float]]:
     """The condition on one JSON value's text."""
-    number = float(value) if _NUMBER.fullmatch(value) else None
+    number = float(value) if is_number(value) else None
     if number is not None and abs(number) < _EXACT_DOUBLES:
         # As text first: from JSON's type, the cast would take "42" and true for numbers.
         return f"({name} = to_json(?::VARCHAR) OR try_cast({name}::VARCHAR AS DOUBLE) = ?)", [value, number]
@@ -48,7 +53,7 @@ def _guard(value: str) -> tuple[str, list[str]]:
     """What is true of all metadata that may have the value, and cheap: the text of a string stands in its JSON, but for
     what is escaped. A number has too many spellings."""
     part = max(_MAYBE_ESCAPED.split(value), key=len)
-    if not part or _NUMBER.fullmatch(value):
+    if not part or is_number(value):
         return "metadata IS NOT NULL", []
     return r"(contains(metadata, ?) OR contains(metadata, '\u'))", [part]
 

@@ -82,7 +82,7 @@ class Processor:
         consumer = await self._transport.consume(RAW_LOGS, GROUP, self._index.durable() or None)
         self._consumer = consumer
         parse = self._config.parse
-        limits = Limits(self._config.ingest.max_age_seconds, self._config.ingest.max_ahead_seconds)
+        limits = Limits(max_age_seconds(self._config), self._config.ingest.max_ahead_seconds)
         parser = await self._in_thread(lambda: Parser(parse.timezone, limits, parse.memory_bytes))
         try:
             async with asyncio.TaskGroup() as tasks:
@@ -122,7 +122,8 @@ class Processor:
             metrics.PARSE_SECONDS.inc(time.perf_counter() - started)
             await self._bury(refused)
             positions = {message.partition: message.position + 1 for message in messages}
-            batch = Batch(parsed.table, positions, parsed.own_ids)
+            lost = _lines([one.message for one in refused])
+            batch = Batch(parsed.table, positions, parsed.own_ids, _lines(messages), lost)
             await _until_available("the index", self._index.write, batch)
             _count(parsed)
             await self._commit(consumer, positions)
@@ -147,6 +148,12 @@ class Processor:
     async def _in_thread(self, function: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T:
         call = functools.partial(function, *arguments, **named)
         return await asyncio.get_running_loop().run_in_executor(self._thread, call)
+
+
+def max_age_seconds(config: Config) -> int:
+    """How old a line may be: what retention would delete at once isn't taken for what it says. 0 is any age."""
+    ages = (config.ingest.max_age_seconds, config.archiver.retention_days * 86_400)
+    return min(filter(None, ages), default=0)
 
 
 def parse_messages(parser: Parser, messages: Sequence[Message]) -> tuple[Parsed, Sequence[Refused]]:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import assert_never
+from typing import TYPE_CHECKING, NamedTuple, assert_never
 
 from logd.config.schema import Config
-from logd.seams import Index, Transport
+from logd.seams import RAW_LOGS, Index, Transport, Upkeep
+
+if TYPE_CHECKING:
+    from logd.store.folder import Stream
 
 
 def set_up_native_libraries() -> None:
@@ -32,12 +35,35 @@ async def open_transport(config: Config) -> Transport:
             assert_never(unknown)
 
 
-async def open_index(config: Config) -> Index:
+class OpenIndex(NamedTuple):
+    """An index, and what it needs done in the background."""
+
+    searched: Index
+    upkeep: Upkeep
+
+
+async def open_index(config: Config, transport: Transport) -> OpenIndex:
     """The configured index. Raises ConfigError when it can't be opened."""
     match config.index.type:
         case "segments":
             from logd.backends.index.segments import SegmentsIndex
+            from logd.store.upkeep import SegmentsUpkeep
 
-            return await SegmentsIndex.open(Path(config.data_dir) / "index", config.index, config.search)
+            root = Path(config.data_dir) / "index"
+            stream = await _stream(transport)
+            index = await SegmentsIndex.open(root, config.index, config.search, stream)
+            return OpenIndex(index, SegmentsUpkeep(index.inventory, config.archiver.retention_days))
         case unknown:
             assert_never(unknown)
+
+
+async def _stream(transport: Transport) -> Stream:
+    """How far the stream goes, and how much of it the index said to have."""
+    from logd.roles.processor import GROUP
+    from logd.store.folder import Stream
+
+    topic = (await transport.status()).get(RAW_LOGS)
+    if topic is None:
+        return Stream()
+    group = topic["groups"].get(GROUP, {"position": 0})
+    return Stream({0: group["position"]}, {0: topic["next_position"]})

@@ -2,35 +2,46 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
+
 import duckdb
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from logd.store.find import Snapshot
-from logd.store.segments import DAY_US
+from logd.errors import Corrupt
+from logd.store import marks, prune
+from logd.store.segments import DAY_US, Segment, micros_of
+from logd.store.walk import Snapshot
+
+#: With more ids, hardly a row group could be left out.
+_FEW_IDS = 64
 
 
 def without_known(sql: duckdb.DuckDBPyConnection, snapshot: Snapshot, table: pa.Table, own_ids: pa.Array) -> pa.Table:
     """The table without rows marked in `own_ids` whose log_id the snapshot, or an earlier row, has on the same day.
-    Closes `sql`."""
-    day = pa.array(np.floor_divide(table["timestamp"].cast(pa.int64()).to_numpy(), DAY_US))
+    Closes `sql`. Raises duckdb.Error when a segment can't be read."""
+    day = pa.array(np.floor_divide(micros_of(table), DAY_US))
     candidates = pa.table({"i": pa.array(np.arange(len(table))), "day": day, "log_id": table["log_id"]}).filter(own_ids)
     days = set(pc.unique(candidates["day"]).to_pylist())
     known = ["SELECT NULL::VARCHAR AS log_id, NULL::BIGINT AS day WHERE false"]
     for segment in snapshot.segments:
-        if segment.day in days:
+        if segment.day in days and (rows := _rows_to_read(snapshot.root, segment, candidates["log_id"])):
             path = str(snapshot.root / segment.file).replace("'", "''")
-            known.append(f"SELECT log_id, {segment.day} AS day FROM read_parquet('{path}', hive_partitioning = false)")
-    recent = [part.table for part in snapshot.recent if days & set(_days(part.piece.min_us, part.piece.max_us))]
+            read = f"read_parquet('{path}', hive_partitioning = false, file_row_number = true)"
+            known.append(f"SELECT log_id, {segment.day} AS day FROM {read} WHERE {rows}")
+    recent = [part.table for part in snapshot.recent if days & set(_days(part.min_us, part.max_us))]
     try:
         sql.register("candidates", candidates)
         if recent:
             sql.register("recent_ids", pa.concat_tables([part.select(["log_id", "timestamp"]) for part in recent]))
             known.append(f"SELECT log_id, epoch_us(timestamp) // {DAY_US} AS day FROM recent_ids")
+        # The day's ids run past the few that are asked for: the other way round they would all be held in memory.
         query = f"""
-          WITH known AS ({" UNION ALL ".join(known)}),
-          first AS (SELECT min(i) AS i, day, log_id FROM candidates GROUP BY day, log_id)
+          WITH first AS (SELECT min(i) AS i, day, log_id FROM candidates GROUP BY day, log_id),
+          known AS (SELECT DISTINCT day, log_id FROM ({" UNION ALL ".join(known)})
+            SEMI JOIN candidates USING (day, log_id))
           SELECT i FROM first ANTI JOIN known USING (day, log_id)"""
         kept = sql.sql(query).to_arrow_table()["i"].to_numpy()
     finally:
@@ -40,5 +51,20 @@ def without_known(sql: duckdb.DuckDBPyConnection, snapshot: Snapshot, table: pa.
     return table if keep.all() else table.filter(pa.array(keep))
 
 
-def _days(min_us: int, max_us: int) -> range:
+def _rows_to_read(root: Path, segment: Segment, ids: pa.ChunkedArray) -> str:
+    """The condition for the rows of a segment that may have one of the ids; empty when none can."""
+    if not segment.skip_bytes or len(ids) > _FEW_IDS:
+        return "true"
+    wanted = [marks.of_value("log_id", one) for one in ids.to_pylist()]
+    if not all(wanted):
+        return "true"
+    try:
+        with prune.opened(root / segment.skip_file) as having:
+            may = np.logical_or.reduce([having(mark) for mark in wanted if mark])
+    except (OSError, Corrupt):
+        return "true"
+    return segment.row_numbers(np.flatnonzero(may).tolist()) if len(may) == len(segment.pieces) else "true"
+
+
+def _days(min_us: int, max_us: int) -> Sequence[int]:
     return range(min_us // DAY_US, max_us // DAY_US + 1)

@@ -26,10 +26,16 @@ DEAD_LETTERS = Counter("logd_deadletter_messages", "Messages sent to the topic d
 INDEX_ROWS = Counter("logd_index_rows", "Rows taken into the index.")
 INDEX_DUPLICATES = Counter("logd_index_duplicates", "Rows left out because their log_id was there.")
 INDEX_SEGMENTS = Gauge("logd_index_segments", "Segments in the manifest.")
+INDEX_QUARANTINED = Gauge("logd_index_quarantined_files", "Segments put aside because they were damaged or missing.")
+INDEX_UPKEEP_SECONDS = Counter(
+    "logd_index_upkeep_seconds", "Time spent on merging, indexing and checking segments.", ["work"], unit="seconds"
+)
 INDEX_RECENT_ROWS = Gauge("logd_index_recent_rows", "Rows in memory, not yet in a segment.")
 INDEX_FLUSH_SECONDS = Histogram(
     "logd_index_flush_seconds", "Time to write and commit segments.", buckets=(0.03, 0.1, 0.3, 1, 3, 10, 30)
 )
+
+DISK_USED_RATIO = Gauge("logd_disk_used_ratio", "How full the disk with data_dir is, from 0 to 1.")
 
 PROCESSOR_LAG = Gauge("logd_processor_lag_messages", "Messages that the processor has not fetched yet.")
 

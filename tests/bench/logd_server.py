@@ -1,4 +1,4 @@
-"""logd under test: one process with the roles agent, processor and api, on the defaults."""
+"""logd under test: one process with the roles agent, processor, api and archiver, on the defaults."""
 
 import os
 import sys
@@ -31,8 +31,8 @@ class LogdServer:
     port: int
     name: str = "logd"
     insert: Insert = _INSERT
-    #: index.flush_seconds.
-    quiet_after_seconds: float = 60.0
+    #: index.flush_seconds, then half of it until the rest of a burst is merged.
+    quiet_after_seconds: float = 92.0
 
     def count(self, client: Client) -> int:
         """`total_hits` of all, exact."""
@@ -71,7 +71,7 @@ def logd_server(folder: Path, follow: Sequence[Path] = ()) -> Iterator[LogdServe
 
 
 def _command(data_dir: Path, follow: Sequence[Path]) -> list[str]:
-    command = [sys.executable, "-m", "logd", "server", "--roles", "agent,processor,api"]
+    command = [sys.executable, "-m", "logd", "server", "--roles", "agent,processor,api,archiver"]
     settings = {"api.listen": "127.0.0.1:0", "data_dir": data_dir, "ingest.max_ahead_seconds": _AHEAD_SECONDS}
     for key, value in settings.items():
         command += ["--set", f"{key}={value}"]

@@ -4,70 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import os
-import shutil
-import sqlite3
 import tempfile
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
-import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from logd.backends.index.segments import SegmentsIndex
-from logd.config.schema import Index as IndexLimits
 from logd.config.schema import SearchLimits
-from logd.errors import ConfigError, Unavailable
 from logd.query.tree import And, Equals, Everything, Node, Not, Or, Words
 from logd.record import SCHEMA
-from logd.seams import Batch, Index, Search
-from logd.store import find, segments
-from tests.support.disk import full_disk
+from logd.seams import Index, Search
+from logd.store import find, merge, segments, skip_index, upkeep, walk
+from tests.support.indexes import STORES, Store, ids, many
 from tests.support.rows import DAY, DAY_US, NaiveIndex, Row, batch, everything, row
 
 EXAMPLES = 600 if os.environ.get("LOGD_TEST_LONG") else 60
-LIMITS = IndexLimits(flush_rows=1_000_000, flush_bytes=2**40, flush_seconds=1_000_000)
-
-
-class Store(Protocol):
-    """Where an index keeps what it has; `folder` is the test's own."""
-
-    def __init__(self, folder: Path) -> None: ...
-
-    async def open(self, limits: IndexLimits = LIMITS, search: SearchLimits = ...) -> Index:
-        """An index over it, as a starting process opens it."""
-        ...
-
-    async def after_crash(self) -> Index:
-        """An index over what would be left if the process died now. The other one lives on, and apart."""
-        ...
-
-
-class SegmentsStore:
-    """A folder."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.root = folder / "index"
-
-    async def open(self, limits: IndexLimits = LIMITS, search: SearchLimits = SearchLimits(threads=1)) -> SegmentsIndex:  # noqa: B008
-        return await SegmentsIndex.open(self.root, limits, search)
-
-    async def after_crash(self) -> SegmentsIndex:
-        copy = Path(tempfile.mkdtemp(dir=self.folder))
-        shutil.copytree(self.root, copy, dirs_exist_ok=True, ignore=shutil.ignore_patterns("*-shm"))
-        return await SegmentsIndex.open(copy, LIMITS, SearchLimits(threads=1))
-
-    def parquet(self) -> list[str]:
-        """The files of rows that there are, finished or not."""
-        return sorted(
-            str(file.relative_to(self.root)) for file in self.root.rglob("*.*") if "manifest" not in file.name
-        )
-
-
-STORES: dict[str, type[Store]] = {"segments": SegmentsStore}
 
 
 @pytest.fixture(params=sorted(STORES))
@@ -80,12 +34,6 @@ async def index(store: Store) -> AsyncIterator[Index]:
     opened = await store.open()
     yield opened
     await opened.close()
-
-
-async def ids(index: Index, **search: Any) -> list[str]:
-    """The log_ids of the hits, newest first."""
-    found = (await index.search(everything(**search))).table["log_id"].to_pylist()
-    return [str(log_id) for log_id in found]
 
 
 class TestSearch:
@@ -170,7 +118,7 @@ class TestSearch:
 
     async def test_a_cancelled_search_harms_nothing(self, store: Store) -> None:
         index = await store.open(search=SearchLimits(threads=1, concurrent=1))
-        await index.write(_many(200_000))
+        await index.write(many(200_000))
         slow = everything(query=Not(Words("message", "x y", ("x", "y"))), limit=1)
         for turns in [0, 1, 2, 5, 20, 100, 500, 2_000]:
             searches = [asyncio.create_task(index.search(slow)) for _ in range(3)]
@@ -184,7 +132,7 @@ class TestSearch:
         await index.close()
 
     async def test_searches_at_the_same_time(self, index: Index) -> None:
-        await index.write(_many(20_000))
+        await index.write(many(20_000))
         searches = [everything(from_us=DAY + low, to_us=DAY + low + 1_000, limit=3) for low in range(0, 20_000, 1_000)]
         answers = await asyncio.gather(*(index.search(search) for search in searches))
         assert [answer.total for answer in answers] == [1_000] * 20
@@ -274,7 +222,7 @@ class TestOwnIds:
         assert sorted(await ids(index)) == ["a", "b0", "b1", "b2"]
 
     async def test_a_cancelled_write_is_whole_or_nothing(self, index: Index) -> None:
-        await index.write(_many(1_000))
+        await index.write(many(1_000))
         for turns in range(6):
             write = asyncio.create_task(
                 index.write(batch([row(DAY, f"x{turns}"), row(DAY, f"y{turns}")], 1, own=[0, 1]))
@@ -316,7 +264,7 @@ SEARCHES = st.builds(
     offset=st.integers(0, 4),
     count_limit=st.sampled_from([None, 0, 2, 5, 10_000]),
 )
-STEPS = st.lists(ROWS | st.sampled_from(["flush", "reopen"]) | SEARCHES | SEARCHES, max_size=12)
+STEPS = st.lists(ROWS | st.sampled_from(["flush", "flush", "reopen", "upkeep"]) | SEARCHES | SEARCHES, max_size=12)
 
 
 @settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -326,10 +274,16 @@ def test_as_a_naive_list_would(steps: list[Any]) -> None:
         # So small that a few rows need slices, row groups and both ways to read a slice.
         for module, name, size in [
             (find, "FIRST_SLICE_ROWS", 3),
-            (find, "GROWTH", 2),
+            (find, "_COUNT_ROWS", 3),
+            (walk, "GROWTH", 2),
             (find, "WHOLE_ROWS", 5),
             (find, "MAX_TIMES", 2),
             (segments, "ROW_GROUP_ROWS", 4),
+            (merge, "ROW_GROUP_ROWS", 4),
+            (merge, "FAN_IN", 2),
+            (merge, "_HELD_ROWS", 9),
+            (skip_index, "_PANEL_GROUPS", 2),
+            (upkeep, "QUIET_SECONDS", 0),
         ]:
             assert hasattr(module, name)
             patch.setattr(module, name, size)
@@ -347,6 +301,8 @@ async def _same_as_naive(store: Store, steps: Sequence[Any]) -> None:
             case "reopen":
                 await index.close()
                 index = await store.open()
+            case "upkeep":
+                await store.upkeep()
             case Search():
                 naive.check(step, await index.search(step))
             case rows:
@@ -363,210 +319,3 @@ def _row(number: int, place: int, time: int, own: bool, name: int, message: str,
     if kind == 3:
         columns |= {"tags": ["t", "u"], "trace_id": "t", "metadata": '{"x":1}'}
     return row(DAY + time, f"own-{name}" if own else f"{number:04}-{place}", message, **columns)
-
-
-class TestSegments:
-    """What only the embedded index has: rows in memory, and a folder of segments with a manifest."""
-
-    @pytest.fixture
-    def folder(self, tmp_path: Path) -> SegmentsStore:
-        return SegmentsStore(tmp_path)
-
-    async def test_positions_are_durable_with_the_rows(self, folder: SegmentsStore) -> None:
-        index = await folder.open()
-        assert index.durable() == {}
-        await index.write(batch([row(DAY, "a")], 5))
-        assert index.durable() == {}
-        left = await folder.after_crash()
-        assert (await ids(left), left.durable()) == ([], {})
-        await left.close()
-        await index.flush()
-        assert index.durable() == {0: 5}
-        await index.write(Batch(SCHEMA.empty_table(), {0: 8, 1: 3}))
-        await index.flush()
-        left = await folder.after_crash()
-        assert (await ids(left), left.durable()) == (["a"], {0: 8, 1: 3})
-        await left.close()
-        await index.close()
-
-    async def test_a_segment_for_each_day(self, folder: SegmentsStore) -> None:
-        index = await folder.open()
-        await index.write(batch([row(DAY + n * DAY_US // 2, f"{n}") for n in (3, 0, 2, 1)], 1))
-        await index.flush()
-        assert folder.parquet() == [
-            "policy=DEFAULT/date=2024-10-04/000000000001.parquet",
-            "policy=DEFAULT/date=2024-10-05/000000000002.parquet",
-        ]
-        assert (await index.status())["segments"] == 2
-        await index.close()
-
-    async def test_a_segment_without_a_manifest_entry_is_none(self, folder: SegmentsStore) -> None:
-        """As a kill leaves it between the segment's write and the manifest's commit, or in the middle of the write."""
-        index = await folder.open()
-        await index.write(batch([row(DAY, "a")], 1))
-        await index.close()
-        (first,) = folder.parquet()
-        orphan = folder.root / first.replace("001.parquet", "002.parquet")
-        shutil.copy(folder.root / first, orphan)
-        orphan.with_name("000000000003.tmp").write_bytes(b"PAR1 half")
-        index = await folder.open()
-        assert await ids(index) == ["a"]
-        for number, log_id in enumerate("bc"):
-            await index.write(batch([row(DAY, log_id)], number + 2, own=[0]))
-            await index.flush()
-        assert await ids(index) == ["c", "b", "a"]
-        await index.close()
-        index = await folder.open()
-        assert await ids(index) == ["c", "b", "a"]
-        await index.close()
-
-    async def test_flushed_by_rows(self, folder: SegmentsStore) -> None:
-        index = await folder.open(IndexLimits(flush_rows=10, flush_bytes=2**40, flush_seconds=1_000_000))
-        for number in range(3):
-            await index.write(batch([row(DAY + n, f"{number}.{n}") for n in range(4)], number + 1))
-            assert (await index.search(everything())).total == 4 * (number + 1)
-        await _until_flushed(index)
-        assert index.durable() == {0: 3}
-        await index.close()
-
-    async def test_flushed_by_bytes(self, folder: SegmentsStore) -> None:
-        index = await folder.open(IndexLimits(flush_rows=1_000_000, flush_bytes=1_000, flush_seconds=1_000_000))
-        await index.write(batch([row(DAY, "a", "x" * 2_000)], 1))
-        await _until_flushed(index)
-        await index.close()
-
-    async def test_flushed_by_age(self, folder: SegmentsStore) -> None:
-        index = await folder.open(IndexLimits(flush_rows=1_000_000, flush_bytes=2**40, flush_seconds=0.01))
-        for number in range(3):
-            await index.write(batch([row(DAY, f"{number}")], number + 1))
-            await _until_flushed(index)
-            assert index.durable() == {0: number + 1}
-        await index.close()
-
-    async def test_searches_during_flushes_see_each_row_once(self, folder: SegmentsStore) -> None:
-        index = await folder.open(IndexLimits(flush_rows=200, flush_bytes=2**40, flush_seconds=1_000_000))
-        written = 0
-
-        async def write() -> None:
-            nonlocal written
-            for number in range(40):
-                rows = [row(DAY + n % 7 * DAY_US // 4, f"{number:03}.{n:03}") for n in range(50)]
-                await index.write(batch(rows, number + 1))
-                written += 50
-
-        async def look() -> int:
-            looks = 0
-            while written < 2_000:
-                before = written
-                found = await index.search(everything())
-                seen = found.table["log_id"].to_pylist()
-                assert len(seen) == len(set(seen)) == found.total
-                assert before <= len(seen) <= written + 50
-                looks += 1
-            return looks
-
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(write(), name="write")
-            looking = [tasks.create_task(look(), name="look") for _ in range(3)]
-        assert all(task.result() > 1 for task in looking)
-        assert len(folder.parquet()) > 2
-        assert (await index.search(everything())).total == 2_000
-        await index.close()
-
-    async def test_a_flush_that_fails_is_bounded_loses_nothing_and_recovers(self, folder: SegmentsStore) -> None:
-        index = await folder.open(IndexLimits(flush_rows=10, flush_bytes=2**40, flush_seconds=1_000_000))
-        in_the_way = folder.root / "policy=DEFAULT"
-        in_the_way.write_text("not a folder")
-        taken: list[str] = []
-        for number in range(5):  # 20 rows: twice flush_rows
-            rows = [row(DAY + number, f"{number:03}.{n}") for n in range(4)]
-            await index.write(batch(rows, number + 1))
-            taken += [one["log_id"] for one in rows]
-        with pytest.raises(Unavailable, match="segments can't be written"):
-            await index.write(batch([row(DAY, "before")], 6))
-        assert sorted(await ids(index)) == taken
-        assert index.durable() == {}
-        with pytest.raises(Unavailable):
-            await index.flush()
-        assert (await index.status())["flush_error"]
-        in_the_way.unlink()
-        await index.write(batch([row(DAY, "after")], 6))
-        await index.flush()
-        assert (await index.status())["flush_error"] is None
-        assert index.durable() == {0: 6}
-        await index.close()
-        index = await folder.open()
-        assert sorted(await ids(index)) == [*taken, "after"]
-        await index.close()
-
-    async def test_a_flush_that_fails_half_way_leaves_no_file(self, folder: SegmentsStore) -> None:
-        index = await folder.open()
-        in_the_way = folder.root / "policy=DEFAULT" / "date=2024-10-05"
-        in_the_way.parent.mkdir()
-        in_the_way.write_text("not a folder")
-        await index.write(batch([row(DAY, "a"), row(DAY + DAY_US, "b")], 1))
-        for _ in range(3):
-            with pytest.raises(Unavailable):
-                await index.flush()
-        in_the_way.unlink()
-        assert folder.parquet() == []
-        await index.close()
-        assert len(folder.parquet()) == 2
-
-    async def test_a_full_disk(self, folder: SegmentsStore) -> None:
-        index = await folder.open()
-        await index.write(_many(20_000))
-        with full_disk(10_000), pytest.raises(Unavailable):
-            await index.flush()
-        assert folder.parquet() == []
-        assert (await index.search(everything(limit=1))).total == 20_000
-        await index.flush()
-        assert (await index.search(everything(limit=1))).total == 20_000
-        await index.close()
-
-    async def test_closing_while_nothing_can_be_written(
-        self, folder: SegmentsStore, caplog: pytest.LogCaptureFixture
-    ) -> None:
-        index = await folder.open()
-        (folder.root / "policy=DEFAULT").write_text("not a folder")
-        await index.write(batch([row(DAY, "a")], 1))
-        await index.close()
-        assert "1 rows only in the transport" in caplog.text
-        (folder.root / "policy=DEFAULT").unlink()
-        index = await folder.open()
-        assert (await ids(index), index.durable()) == ([], {})
-        await index.close()
-
-    async def test_a_newer_format_is_refused(self, folder: SegmentsStore) -> None:
-        await (await folder.open()).close()
-        db = sqlite3.connect(folder.root / "manifest.db")
-        db.execute("PRAGMA user_version = 99")
-        db.close()
-        with pytest.raises(ConfigError, match=r"manifest\.db has format 99"):
-            await folder.open()
-
-    async def test_what_is_no_database_is_refused(self, folder: SegmentsStore) -> None:
-        folder.root.mkdir()
-        (folder.root / "manifest.db").write_bytes(b"these are not the bytes you are looking for" * 100)
-        with pytest.raises(ConfigError, match=r"manifest\.db"):
-            await folder.open()
-
-    async def test_a_folder_that_cannot_be_made_is_refused(self, tmp_path: Path) -> None:
-        (tmp_path / "index").write_text("a file")
-        with pytest.raises(ConfigError, match="index"):
-            await SegmentsStore(tmp_path).open()
-
-
-async def _until_flushed(index: SegmentsIndex) -> None:
-    async with asyncio.timeout(60):
-        while (await index.status())["recent_rows"]:  # noqa: ASYNC110
-            await asyncio.sleep(0)
-
-
-def _many(count: int) -> Batch:
-    """Rows a microsecond apart, in columns."""
-    rows = pa.Table.from_pylist([row(DAY, "x")], schema=SCHEMA).take(pa.array([0] * count))
-    times = pa.array(range(DAY, DAY + count), pa.int64()).cast(SCHEMA.field("timestamp").type)
-    names = pa.array([f"{number:08}" for number in range(count)])
-    rows = rows.set_column(0, SCHEMA.field("log_id"), names).set_column(1, SCHEMA.field("timestamp"), times)
-    return Batch(rows, {0: 1})

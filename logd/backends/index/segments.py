@@ -4,55 +4,61 @@
 
 Invariants: rows in memory are those of the stream from the manifest's positions on, so a crash loses none that the
 transport still has; a search sees one snapshot, taken when it begins; a flush that fails is tried again, and writes
-are refused (Unavailable) once memory holds more than twice the limit.
+are refused (Unavailable) once memory holds more than twice the limit; a segment that turns out damaged is put aside,
+named and counted, and the search is answered from the others.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import logging
 import os
+import sqlite3
 import threading
 import time
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections import Counter
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import duckdb
+import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from logd.config.schema import Index as IndexLimits
 from logd.config.schema import SearchLimits
-from logd.errors import BadRequest, ConfigError, Unavailable
+from logd.errors import BadRequest, Unavailable
 from logd.seams import Batch, Found, Search, StreamPositions
 from logd.store import duplicates, segments
-from logd.store.find import Recent, Snapshot, find
-from logd.store.manifest import Manifest
+from logd.store.find import find
+from logd.store.folder import NO_STREAM, Stream
+from logd.store.inventory import Inventory
+from logd.store.walk import Recent, Snapshot
 from logd.telemetry import metrics
 
 log = logging.getLogger("logd.index")
 #: After a failed flush, how long until the next try.
 _RETRY_SECONDS = 5.0
 _POLICY = "DEFAULT"
+T = TypeVar("T")
 
 
 class SegmentsIndex:
     """seams.Index over a folder. Use `SegmentsIndex.open`."""
 
-    def __init__(self, root: Path, manifest: Manifest, limits: IndexLimits, search: SearchLimits) -> None:
-        self._root = root
-        self._manifest = manifest
+    def __init__(self, inventory: Inventory, limits: IndexLimits, search: SearchLimits) -> None:
+        self.inventory = inventory
         self._limits = limits
-        self._segments = manifest.segments()
-        self._next_id = manifest.next_id()
-        self._durable: StreamPositions = manifest.positions()
-        self._written: StreamPositions = dict(self._durable)
+        self._written: StreamPositions = dict(inventory.positions)
+        #: For the ledger, of what isn't durable yet.
+        self._counts: Counter[str] = Counter()
         self._recent: tuple[Recent, ...] = ()
         self._recent_rows = self._recent_bytes = 0
-        self._flush: asyncio.Future[None] | None = None
+        self._flush: asyncio.Task[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._failed = ""
         self._writing = asyncio.Lock()
@@ -69,20 +75,14 @@ class SegmentsIndex:
         self._flusher = ThreadPoolExecutor(1, "index.flush")
 
     @classmethod
-    async def open(cls, root: Path, limits: IndexLimits, search: SearchLimits) -> SegmentsIndex:
-        """Creates the folder if need be. Raises ConfigError."""
-
-        def load() -> Manifest:
-            try:
-                root.mkdir(parents=True, exist_ok=True)
-            except OSError as error:
-                raise ConfigError(f"the index folder {root} can't be made: {error.strerror}") from error
-            return Manifest.open(root / "manifest.db")
-
-        return cls(root, await asyncio.to_thread(load), limits, search)
+    async def open(
+        cls, root: Path, limits: IndexLimits, search: SearchLimits, stream: Stream = NO_STREAM
+    ) -> SegmentsIndex:
+        """Creates the folder if need be, and puts aside what in it is damaged. Raises ConfigError."""
+        return cls(await Inventory.open(root, stream), limits, search)
 
     def durable(self) -> StreamPositions:
-        return self._durable
+        return self.inventory.positions
 
     async def write(self, batch: Batch) -> int:
         async with self._writing:
@@ -92,17 +92,24 @@ class SegmentsIndex:
         await self._room()
         table, dropped = batch.table, 0
         if batch.own_ids is not None:
-            known = Snapshot(self._root, tuple(self._segments), self._recent)
-            cursor = self._sql.cursor()
-            table = await asyncio.to_thread(duplicates.without_known, cursor, known, batch.table, batch.own_ids)
+            own_ids = batch.own_ids
+            try:
+                table = await self._read(
+                    None, lambda sql, now: duplicates.without_known(sql, now, batch.table, own_ids)
+                )
+            except duckdb.Error as error:
+                raise Unavailable(
+                    f"whether the log_ids are known can't be told now: {error}", _RETRY_SECONDS
+                ) from error
             dropped = len(batch.table) - len(table)
         if len(table):
             times = pc.min_max(table["timestamp"].cast(pa.int64())).as_py()
-            recent = Recent(table, segments.Piece(times["min"], times["max"], len(table)))
+            recent = Recent(table, times["min"], times["max"])
             self._recent = (*self._recent, recent)
             self._recent_rows += len(table)
             self._recent_bytes += table.nbytes
         self._written = {**self._written, **batch.positions}
+        self._counts.update(lines_taken=batch.lines, rows_duplicate=dropped, lines_refused=batch.refused)
         metrics.INDEX_ROWS.inc(len(table))
         metrics.INDEX_DUPLICATES.inc(dropped)
         if self._over(1):
@@ -114,7 +121,7 @@ class SegmentsIndex:
 
     async def flush(self) -> None:
         """Raises Unavailable when the rows can't be written now."""
-        while self._recent or self._written != self._durable:
+        while self._recent or self._written != self.inventory.positions:
             self._start_flush()
             assert self._flush is not None
             await asyncio.shield(self._flush)
@@ -122,39 +129,73 @@ class SegmentsIndex:
                 raise Unavailable(self._failed, _RETRY_SECONDS)
 
     async def search(self, search: Search) -> Found:
-        snapshot = Snapshot(self._root, tuple(self._segments), self._recent)
-        cursor = self._sql.cursor()
-        cancelled = threading.Event()
-
-        def run() -> Found:
-            try:
-                if cancelled.is_set():
-                    raise duckdb.InterruptException("cancelled before it began")
-                return find(cursor, snapshot, search)
-            finally:
-                cursor.close()
-
-        future = asyncio.get_running_loop().run_in_executor(self._searches, run)
         try:
-            return await asyncio.shield(future)
-        except asyncio.CancelledError:
-            cancelled.set()
-            future.add_done_callback(lambda done: done.cancelled() or done.exception())
-            with contextlib.suppress(duckdb.ConnectionException):  # it has ended just now
-                cursor.interrupt()
-            raise
+            return await self._read(self._searches, lambda sql, now: find(sql, now, search))
         except duckdb.OutOfMemoryException as error:
             raise BadRequest(
                 "too_much_memory", "the search needs more than search.memory_bytes: ask for less"
             ) from error
 
+    async def _read(self, threads: Executor | None, read: Callable[[duckdb.DuckDBPyConnection, Snapshot], T]) -> T:
+        """Reads a snapshot of now on a connection of its own. What fails because of a damaged segment is done again
+        without it."""
+        while True:
+            cursor = self._sql.cursor()
+            snapshot = Snapshot(self.inventory.root, self.inventory.segments, self._recent)
+            try:
+                return await self._interruptible(threads, cursor, functools.partial(read, cursor, snapshot))
+            except (duckdb.InterruptException, duckdb.OutOfMemoryException):
+                raise
+            except (duckdb.Error, pa.ArrowException, OSError) as error:
+                named = [segment for segment in snapshot.segments if segment.file in str(error)]
+                damaged = await self.inventory.damage_among(named or snapshot.segments)
+                if not damaged:
+                    raise
+                await self.inventory.put_aside(damaged)
+
+    async def _interruptible(
+        self, threads: Executor | None, cursor: duckdb.DuckDBPyConnection, read: Callable[[], T]
+    ) -> T:
+        """Runs in a thread, with a lease on the files until it has ended there, also when the caller goes."""
+        cancelled = threading.Event()
+
+        def run() -> T:
+            try:
+                if cancelled.is_set():
+                    raise duckdb.InterruptException("cancelled before it began")
+                return read()
+            finally:
+                cursor.close()
+
+        with contextlib.ExitStack() as stack:
+            stack.enter_context(self.inventory.lease())
+            future = asyncio.get_running_loop().run_in_executor(threads, run)
+            try:
+                return await asyncio.shield(future)
+            except asyncio.CancelledError:
+                cancelled.set()
+                until_then = stack.pop_all()
+
+                def ended(done: asyncio.Future[T]) -> None:
+                    until_then.close()
+                    if not done.cancelled():
+                        done.exception()  # nobody is left to ask for it
+
+                future.add_done_callback(ended)
+                with contextlib.suppress(duckdb.ConnectionException):  # it has ended just now
+                    cursor.interrupt()
+                raise
+
     async def status(self) -> dict[str, Any]:
+        found = self.inventory.segments
         return {
-            "rows": sum(segment.rows for segment in self._segments) + self._recent_rows,
+            "rows": sum(segment.rows for segment in found) + self._recent_rows,
             "recent_rows": self._recent_rows,
             "recent_bytes": self._recent_bytes,
-            "segments": len(self._segments),
-            "segment_bytes": sum(segment.size_bytes for segment in self._segments),
+            "segments": len(found),
+            "segment_bytes": sum(segment.size_bytes for segment in found),
+            "skip_index_bytes": sum(segment.skip_bytes for segment in found),
+            "quarantined": [msgspec.structs.asdict(one) for one in self.inventory.quarantined],
             "flush_error": self._failed or None,
         }
 
@@ -169,7 +210,7 @@ class SegmentsIndex:
             await asyncio.to_thread(self._searches.shutdown)
             await asyncio.to_thread(self._flusher.shutdown)
             self._sql.close()
-            self._manifest.close()
+            await self.inventory.close()
 
     async def _room(self) -> None:
         """Waits for the flush that makes room. Raises Unavailable when it fails."""
@@ -191,53 +232,47 @@ class SegmentsIndex:
             self._timer = None
         if self._flush is not None:
             return
-        loop = asyncio.get_running_loop()
-        recent, positions = self._recent, dict(self._written)
-        written = loop.run_in_executor(self._flusher, self._write_segments, recent, positions)
-        self._flush = loop.create_future()
-        written.add_done_callback(lambda future: self._flushed(future, recent, positions))
+        recent, positions, counts = self._recent, dict(self._written), self._counts
+        self._counts = Counter()
+        self._flush = asyncio.create_task(self._flushed(recent, positions, counts), name="index.flush")
 
-    def _flushed(
-        self,
-        written: asyncio.Future[list[segments.Segment]],
-        recent: Sequence[Recent],
-        positions: StreamPositions,
-    ) -> None:
-        done, self._flush = self._flush, None
-        assert done is not None
-        loop = asyncio.get_running_loop()
-        error = written.exception()
-        if error is None:
-            self._failed = ""
-            added = written.result()
-            self._segments = [*self._segments, *added]
-            self._recent = self._recent[len(recent) :]
-            self._recent_rows -= sum(part.piece.rows for part in recent)
-            self._recent_bytes -= sum(part.table.nbytes for part in recent)
-            self._durable = positions
-            metrics.INDEX_SEGMENTS.set(len(self._segments))
-            metrics.INDEX_RECENT_ROWS.set(self._recent_rows)
-            if self._recent:
-                self._timer = loop.call_later(self._limits.flush_seconds, self._start_flush)
-        else:
-            self._failed = f"segments can't be written to {self._root}: {error}"
-            log.error("%s; trying again in %.0f s", self._failed, _RETRY_SECONDS)
-            self._timer = loop.call_later(_RETRY_SECONDS, self._start_flush)
-        done.set_result(None)
-
-    def _write_segments(self, recent: Sequence[Recent], positions: StreamPositions) -> list[segments.Segment]:
-        """In the flusher's thread: raises OSError, sqlite3.Error or ArrowException and leaves the index as it was."""
+    async def _flushed(self, recent: Sequence[Recent], positions: StreamPositions, counts: Counter[str]) -> None:
         started = time.perf_counter()
+        loop = asyncio.get_running_loop()
         added: list[segments.Segment] = []
         try:
-            if recent:
-                for day, table in segments.by_day(segments.unified([part.table for part in recent])):
-                    added.append(segments.write(table, self._root, self._next_id, _POLICY, day))
-                    self._next_id += 1
-            self._manifest.commit(added, positions)
-        except Exception:  # tried again under other names
+            added = await loop.run_in_executor(self._flusher, self._write_segments, recent, positions)
+            rows = sum(part.rows for part in added)
+            await self.inventory.add(added, positions, {**counts, "rows_stored": rows})
+        except (OSError, sqlite3.Error, pa.ArrowException) as error:
+            for segment in added:  # tried again under other names
+                (self.inventory.root / segment.file).unlink(missing_ok=True)
+            self._counts.update(counts)
+            self._failed = f"segments can't be written to {self.inventory.root}: {error}"
+            log.error("%s; trying again in %.0f s", self._failed, _RETRY_SECONDS)
+        else:
+            self._failed = ""
+            self._recent = self._recent[len(recent) :]
+            self._recent_rows -= sum(len(part.table) for part in recent)
+            self._recent_bytes -= sum(part.table.nbytes for part in recent)
+            metrics.INDEX_RECENT_ROWS.set(self._recent_rows)
+            metrics.INDEX_FLUSH_SECONDS.observe(time.perf_counter() - started)
+        self._flush = None
+        if self._failed or self._recent:
+            wait = _RETRY_SECONDS if self._failed else self._limits.flush_seconds
+            self._timer = loop.call_later(wait, self._start_flush)
+
+    def _write_segments(self, recent: Sequence[Recent], positions: StreamPositions) -> list[segments.Segment]:
+        """In the flusher's thread. Raises OSError or ArrowException and leaves nothing behind."""
+        added: list[segments.Segment] = []
+        if not recent:
+            return added
+        try:
+            for day, table in segments.by_day(segments.unified([part.table for part in recent])):
+                about = segments.About(id=self.inventory.next_id(), policy=_POLICY, day=day, flushed=positions)
+                added.append(segments.write(table, self.inventory.root, about))
+        except BaseException:
             for segment in added:
-                (self._root / segment.file).unlink(missing_ok=True)
+                (self.inventory.root / segment.file).unlink(missing_ok=True)
             raise
-        metrics.INDEX_FLUSH_SECONDS.observe(time.perf_counter() - started)
         return added

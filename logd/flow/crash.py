@@ -1,0 +1,43 @@
+"""Named places at which a test has the process killed, to see that what is on disk then is whole.
+
+$CRASH_LOGD_AT is a name of POINTS, or `name:n` for the nth time that it is passed. Without it, passing costs nothing.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+
+VARIABLE = "CRASH_LOGD_AT"
+#: In the order in which a line's rows pass them.
+POINTS = (
+    "segment.begun",
+    "segment.written",
+    "segment.synced",
+    "segment.renamed",
+    "manifest.flush",
+    "manifest.flush.committed",
+    "merge.begun",
+    "merge.written",
+    "skip.written",
+    "skip.renamed",
+    "manifest.merge",
+    "manifest.merge.committed",
+    "manifest.index",
+    "manifest.index.committed",
+    "manifest.expire",
+    "manifest.expire.committed",
+    "retired.unlinked",
+    "retired.forgotten",
+)
+_at, _, _times = os.environ.get(VARIABLE, "").partition(":")
+_left = int(_times or 1)
+
+
+def point(name: str) -> None:
+    """Kills the process if this is where it is to end."""
+    global _left
+    if name == _at:
+        _left -= 1
+        if _left == 0:
+            os.kill(os.getpid(), signal.SIGKILL)

@@ -1,0 +1,189 @@
+"""Merging: which segments become one, and how, so that a day ends as few large, sorted files.
+
+A merge reads a row group at a time, in the order of their first times. Rows older than the first time of the next row
+group can be written: mostly that is all of them, since segments follow one another. Where too many overlap, DuckDB
+sorts, within a limit and on disk.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from pathlib import Path
+
+import duckdb
+import msgspec
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from logd.flow import crash
+from logd.record import SCHEMA
+from logd.store import marks, skip_index
+from logd.store.segments import ROW_GROUP_ROWS, About, Segment, Writer, in_order, micros_of, unified
+
+#: So many of a size become one of the next size, so a line is written again once for each such factor between its
+#: flush and its day.
+FAN_IN = 16
+#: So many, when nothing new comes and they are under SMALL_ROWS: the rest of a burst.
+FEW = 4
+SMALL_ROWS = 1_000_000
+#: Larger ones gain nothing, and take minutes to write again.
+MAX_ROWS = 16_000_000
+#: Rows that are read, but can't be written yet. Some 40 MB.
+_HELD_ROWS = 131_072
+_SORT_MEMORY = "128MB"
+#: Below the index folder: what DuckDB puts on disk while it sorts.
+SPILL = "spill"
+
+
+class Day(msgspec.Struct, frozen=True):
+    """The segments of a policy and a day. `quiet`: no new ones come just now; `over`: none are expected any more."""
+
+    segments: Sequence[Segment]
+    quiet: bool
+    over: bool
+
+
+def due(days: Iterable[Day]) -> list[Segment]:
+    """The next segments to merge; none when all is well."""
+    for day in days:
+        found = sorted((s for s in day.segments if s.rows < MAX_ROWS), key=lambda segment: segment.rows)
+        for _, like in itertools.groupby(found, key=_size):
+            few = FEW if day.quiet else FAN_IN
+            alike = list(like)
+            enough = len(alike) >= (few if alike[-1].rows < SMALL_ROWS else FAN_IN)
+            if enough and len(chosen := _fitting(alike)) > 1:
+                return chosen
+        if day.over and len(chosen := _fitting(found)) > 1:
+            return chosen
+    return []
+
+
+def _size(segment: Segment) -> int:
+    """Sizes are powers of FAN_IN: 4 is 65,536 to 1,048,575 rows."""
+    return (segment.rows.bit_length() - 1) // (FAN_IN.bit_length() - 1)
+
+
+def _fitting(segments: list[Segment]) -> list[Segment]:
+    """The smallest, as many as fit in one."""
+    return segments[: int(np.searchsorted(np.cumsum([s.rows for s in segments]), MAX_ROWS, "right"))]
+
+
+def merge(root: Path, segments: Sequence[Segment], segment_id: int, check: Callable[[], None]) -> Segment:
+    """The segments as one, with its skip index, durable. The caller commits it to the manifest in their place. Calls
+    `check` all the time, which may raise. Raises OSError, ArrowException or duckdb.Error; leaves nothing behind."""
+    first = segments[0]
+    about = About(id=segment_id, policy=first.policy, day=first.day, merged=tuple(segment.id for segment in segments))
+    with contextlib.ExitStack() as stack:
+        rows = Writer(root, about)
+        undo = stack.enter_context(contextlib.ExitStack())
+        undo.callback(rows.abort)
+        skips = skip_index.Writer(rows.path.with_suffix(".skip"))
+        undo.callback(skips.abort)
+        crash.point("merge.begun")
+        tables = _sorted_by_duckdb(root, segments) if _overlap_too_much(segments) else _swept(root, segments)
+        for group in _row_groups(stack.enter_context(contextlib.closing(tables))):
+            check()
+            skips.add(marks.of_rows(group))
+            rows.add(group)
+        merged = rows.finish()
+        undo.callback(rows.path.unlink)
+        crash.point("merge.written")
+        merged = merged.with_skip_index(*skips.finish())
+        undo.pop_all()
+    return merged
+
+
+def with_skip_index(root: Path, segment: Segment, check: Callable[[], None]) -> Segment:
+    """The segment with a skip index, durable. The caller commits it. As `merge`."""
+    skips = skip_index.Writer(root / segment.skip_file)
+    try:
+        with pq.ParquetFile(root / segment.file) as file:
+            for number in range(file.num_row_groups):
+                check()
+                skips.add(marks.of_rows(_row_group(file, number)))
+    except BaseException:
+        skips.abort()
+        raise
+    return segment.with_skip_index(*skips.finish())
+
+
+def _row_groups(tables: Iterator[pa.Table]) -> Iterator[pa.Table]:
+    """The rows in tables of ROW_GROUP_ROWS, but for the last."""
+    waiting: list[pa.Table] = []
+    rows = 0
+    for table in tables:
+        waiting.append(table)
+        rows += len(table)
+        if rows < ROW_GROUP_ROWS:
+            continue
+        whole = unified(waiting)
+        ready = rows // ROW_GROUP_ROWS * ROW_GROUP_ROWS
+        for start in range(0, ready, ROW_GROUP_ROWS):
+            yield whole.slice(start, ROW_GROUP_ROWS)
+        waiting = [whole.slice(ready)] if ready < rows else []
+        rows -= ready
+    if waiting:
+        yield unified(waiting)
+
+
+def _pieces(segments: Sequence[Segment]) -> list[tuple[int, int, int, Segment, int]]:
+    """First time, last time, rows, segment and row group, by first time."""
+    found = [
+        (first, last, rows, segment, group)
+        for segment in segments
+        for group, (first, last, rows) in enumerate(segment.pieces.tolist())
+    ]
+    found.sort(key=lambda piece: piece[:2])
+    return found
+
+
+def _overlap_too_much(segments: Sequence[Segment]) -> bool:
+    """Whether sweeping over them would ever hold too many rows."""
+    changes = [change for first, last, rows, *_ in _pieces(segments) for change in ((first, rows), (last + 1, -rows))]
+    held = np.cumsum([rows for _, rows in sorted(changes)])
+    return bool(held.max(initial=0) > _HELD_ROWS)
+
+
+def _swept(root: Path, segments: Sequence[Segment]) -> Generator[pa.Table]:
+    with contextlib.ExitStack() as stack:
+        files = {segment.id: stack.enter_context(pq.ParquetFile(root / segment.file)) for segment in segments}
+        pieces = _pieces(segments)
+        held: list[pa.Table] = []
+        for number, (_, _, _, segment, group) in enumerate(pieces):
+            held.append(_row_group(files[segment.id], group))
+            if number + 1 == len(pieces):
+                yield in_order(unified(held))
+                return
+            following = pieces[number + 1][0]
+            if sum(map(len, held)) < ROW_GROUP_ROWS:
+                continue
+            table = in_order(unified(held))
+            ready = int(np.searchsorted(micros_of(table), following))
+            if ready:
+                yield table.slice(0, ready)
+            held = [table.slice(ready)] if ready < len(table) else []
+
+
+def _row_group(file: pq.ParquetFile, number: int) -> pa.Table:
+    # Threads gain nothing here, and take what searches need.
+    return file.read_row_group(number, use_threads=False).cast(SCHEMA)
+
+
+def _sorted_by_duckdb(root: Path, segments: Sequence[Segment]) -> Generator[pa.Table]:
+    limits: dict[str, str | bool | int | float | list[str]] = {
+        "threads": 1,
+        "memory_limit": _SORT_MEMORY,
+        "temp_directory": str(root / SPILL),
+    }
+    with duckdb.connect(config=limits) as sql:
+        sql.execute("SET GLOBAL TimeZone = 'UTC'")
+        rows = sql.execute(
+            "SELECT * FROM read_parquet(?, hive_partitioning = false) ORDER BY timestamp, log_id",
+            [[str(root / segment.file) for segment in segments]],
+        ).to_arrow_reader(ROW_GROUP_ROWS)
+        assert rows is not None
+        for batch in rows:
+            yield pa.Table.from_batches([batch]).select(SCHEMA.names).cast(SCHEMA)

@@ -1,0 +1,151 @@
+"""A skip index: which of a segment's row groups can have a mark (marks.py). `ID.skip`, beside the segment.
+
+    panels      for each block of the panel, for each of its row groups: 32 bytes
+    directory   for each panel: blocks (uint32)
+    footer      row groups of each panel but the last | row groups | version (uint32 each) | magic "logdskip"
+
+Each row group has a split-block Bloom filter as Parquet defines it: a mark chooses a block of 256 bits by its upper
+half, and by its lower half one bit in each of the block's eight 32-bit words. A panel's row groups have filters of one
+size, and their blocks of the same number stand side by side, so that asking for a mark is one short read a panel.
+
+Invariants: written as .tmp, fsync, rename; immutable; a row group without the mark may be reported, one with it always
+is. All numbers are little endian.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import struct
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from logd.errors import Corrupt
+from logd.flow import crash
+from logd.store.marks import Marks
+from logd.store.segments import checksum, sync
+
+VERSION = 1
+_MAGIC = b"logdskip"
+_FOOTER = struct.Struct("<3I8s")
+#: Two panels' marks are what is held while an index is made; a panel of a million rows is asked with one read of 2 kB.
+_PANEL_GROUPS = 64
+#: With 12, one in two hundred row groups without a word is read for it.
+_BITS_A_MARK = 12
+_BLOCK_BYTES = 32
+_LANES = np.array(
+    [0x47B6137B, 0x44974D91, 0x8824AD5B, 0xA2B7289D, 0x705495C7, 0x2DF1424B, 0x9EFC4947, 0x5C6BFB31], np.uint32
+)
+_SPREAD = 0x9E3779B97F4A7C15
+Groups = npt.NDArray[np.bool_]
+
+
+class SkipIndex(msgspec.Struct, frozen=True):
+    """A skip index's directory and footer: what `groups_with` needs besides the file."""
+
+    path: Path
+    groups: int
+    panel_groups: int
+    blocks: tuple[int, ...]
+
+    def groups_with(self, file: int, mark: int) -> Groups:
+        """For each row group of the segment whether it can have the mark. `file` is the open file. Raises Corrupt."""
+        spread = mark * _SPREAD & 0xFFFFFFFFFFFFFFFF
+        high, low = spread >> 32, np.uint32(spread & 0xFFFFFFFF)
+        bits = np.uint32(1) << ((_LANES * low) >> np.uint32(27))
+        place = 0
+        found = []
+        for number, blocks in enumerate(self.blocks):
+            groups = min(self.panel_groups, self.groups - number * self.panel_groups)
+            row_bytes = groups * _BLOCK_BYTES
+            data = os.pread(file, row_bytes, place + (high * blocks >> 32) * row_bytes)
+            if len(data) != row_bytes:
+                raise Corrupt(f"{self.path} ends too early")
+            words = np.frombuffer(data, "<u4").reshape(groups, len(_LANES))
+            found.append(((words & bits) == bits).all(axis=1))
+            place += blocks * row_bytes
+        return np.concatenate(found)
+
+
+def read(path: Path, file: int) -> SkipIndex:
+    """The directory and footer of an open file. Raises Corrupt."""
+    size = os.fstat(file).st_size
+    footer = os.pread(file, _FOOTER.size, max(0, size - _FOOTER.size))
+    if len(footer) < _FOOTER.size or not footer.endswith(_MAGIC):
+        raise Corrupt(f"{path} is no skip index")
+    panel_groups, groups, version, _ = _FOOTER.unpack(footer)
+    if version != VERSION:
+        raise Corrupt(f"{path} has format {version}, this logd knows {VERSION}")
+    panels = -(-groups // max(1, panel_groups))
+    directory = os.pread(file, 4 * panels, max(0, size - _FOOTER.size - 4 * panels))
+    if panel_groups < 1 or len(directory) != 4 * panels:
+        raise Corrupt(f"{path} has no directory for {groups} row groups")
+    return SkipIndex(path, groups, panel_groups, struct.unpack(f"<{panels}I", directory))
+
+
+class Writer:
+    """Writes one skip index. Whoever makes it calls `finish` or `abort`. Raises OSError."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._temporary = path.with_suffix(".skip.tmp")
+        self._file = self._temporary.open("wb")
+        self._panel: list[Marks] = []
+        self._blocks: list[int] = []
+        self._groups = 0
+
+    def add(self, marks: Marks) -> None:
+        """Of the next row group."""
+        self._panel.append(marks)
+        self._groups += 1
+        if len(self._panel) == _PANEL_GROUPS:
+            self._write_panel()
+
+    def finish(self) -> tuple[int, int]:
+        """The file's size and CRC-32, once it is durable."""
+        try:
+            if self._panel:
+                self._write_panel()
+            self._file.write(struct.pack(f"<{len(self._blocks)}I", *self._blocks))
+            self._file.write(_FOOTER.pack(_PANEL_GROUPS, self._groups, VERSION, _MAGIC))
+            self._file.close()
+            sync(self._temporary)
+            crash.point("skip.written")
+            os.replace(self._temporary, self._path)
+        except BaseException:
+            self.abort()
+            raise
+        sync(self._path.parent)
+        crash.point("skip.renamed")
+        return checksum(self._path)
+
+    def abort(self) -> None:
+        """Leaves nothing behind."""
+        with contextlib.suppress(OSError):
+            self._file.close()
+        self._temporary.unlink(missing_ok=True)
+
+    def _write_panel(self) -> None:
+        filters = _panel(self._panel)
+        self._blocks.append(len(filters))
+        self._file.write(filters.tobytes())
+        self._panel = []
+
+
+def _panel(row_groups: list[Marks]) -> npt.NDArray[np.uint8]:
+    """(blocks, row groups, 32 bytes)."""
+    most = max(len(one) for one in row_groups)
+    blocks = max(1, -(-most * _BITS_A_MARK // (8 * _BLOCK_BYTES)))
+    filters = np.empty((blocks, len(row_groups), _BLOCK_BYTES), np.uint8)
+    for number, one in enumerate(row_groups):
+        spread = one.astype(np.uint64) * np.uint64(_SPREAD)
+        block = ((spread >> np.uint64(32)) * np.uint64(blocks) >> np.uint64(32)).astype(np.intp)
+        low = spread.astype(np.uint32)
+        bits = np.zeros(blocks * 8 * _BLOCK_BYTES, np.bool_)
+        for lane, salt in enumerate(_LANES):
+            bits[block * 256 + (32 * lane) + ((low * salt) >> np.uint32(27))] = True
+        filters[:, number] = np.packbits(bits, bitorder="little").reshape(blocks, _BLOCK_BYTES)
+    return filters
