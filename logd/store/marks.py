@@ -1,11 +1,12 @@
 """Marks: 32-bit hashes of what a search can ask for, so that rows without it needn't be read.
 
-A row's marks are its message's words, the words with a letter in its metadata, and the values of its other columns. Two
+A row's marks are its message's words, the words and integers in its metadata, and the values of its other columns. Two
 texts may share a mark; a row that has what is asked for always has its marks:
 
 * a word counts as its stretches of ASCII letters, digits and underscores, lower-cased; what isn't ASCII separates them,
   and each of its code points has a mark of its own (which spelling a text has is asked for by `query`);
-* what JSON escapes in the metadata separates words too;
+* what JSON escapes in the metadata separates words too; of its numbers only integers have marks, and rows with a number
+  that is an integer in another spelling (`42.0`, `4.2e1`) get the mark ODD_NUMBER;
 * what is longer than MAX_BYTES has no mark;
 * where a text has more spellings than that (the signs that lower-case to ASCII, ASCII that JSON escapes), or is longer
   than a window, its rows get the mark ANYTHING, and nobody may conclude anything from the words that they lack.
@@ -35,10 +36,11 @@ _BASE = 0x9E3779B1
 _MASK = 0xFFFFFFFF
 _WORD, _CODE_POINT = 0, 0x85EBCA6B
 ANYTHING = 0xC2B2AE35
-_ANYTHING = np.array([ANYTHING], np.uint32)
+ODD_NUMBER = 0x27D4EB2F
+_ANYTHING, _ODD_NUMBER_ONLY = np.array([ANYTHING], np.uint32), np.array([ODD_NUMBER], np.uint32)
 #: The columns whose values have marks, each its own.
 _COLUMNS = {
-    name: (number * 0x27D4EB2F + 0x165667B1) & _MASK
+    name: (number * 0x61C88647 + 0x165667B1) & _MASK
     for number, name in enumerate(("log_id", "level", "service", "host", "source", "tags", "trace_id"), 1)
 }
 #: Of an id that looks like one of ours only the source counts: its rows are beside each other.
@@ -57,6 +59,10 @@ _INVERSES = _powers(pow(_BASE, -1, 2**32), _WINDOW_BYTES + 1)
 _LOWER = np.array(
     [ord(chr(c).lower()) if c < 128 and (chr(c).isalnum() or c == 95) else 0 for c in range(256)], np.uint8
 )
+_POINT, _NINE = 0x2E, 0x39
+#: Around a number in JSON.
+_NUMBER_ENDS = np.isin(np.arange(256), list(b",}] \t\r\n\0"))
+_NUMBER_GOES_ON = np.isin(np.arange(256), list(b":,[ \t\r\n-."))
 _LETTER = np.array([c < 128 and chr(c).isalpha() for c in range(256)])
 
 
@@ -114,10 +120,32 @@ def _of_metadata(column: pa.ChunkedArray) -> Iterator[Marks]:
         if _blank_escapes(data, lowered):
             yield _ANYTHING
         starts, ends, sums = _stretches(lowered, rows)
-        letters = np.zeros(len(data) + 1, np.int32)
-        np.cumsum(_LETTER[lowered], out=letters[1:])
-        named = letters[ends] > letters[starts]
-        yield _hashes(starts[named], ends[named], sums)
+        letters = _counts(_LETTER[lowered], starts, ends)
+        before, after = data[starts - 1], np.append(data, np.uint8(0))[ends]
+        point = before == _POINT
+        integer = (letters == 0) & ~point & (after != _POINT)
+        kept = (letters > 0) | integer
+        yield _hashes(starts[kept], ends[kept], sums)
+        zeros = (letters == 0) & point & _NUMBER_ENDS[after]
+        powers = (letters == 1) & (data[starts] <= _NINE) & _NUMBER_GOES_ON[before]
+        if _is_odd(data, starts[zeros], ends[zeros], b"0") or _is_odd(
+            data, starts[powers], ends[powers], b"0123456789eE"
+        ):
+            yield _ODD_NUMBER_ONLY
+
+
+def _is_odd(data: Bytes, starts: Places, ends: Places, made_of: bytes) -> bool:
+    """Whether one of the stretches has no other bytes."""
+    others = np.ones(256, np.bool_)
+    others[list(made_of)] = False
+    return len(starts) > 0 and not _counts(others[data], starts, ends).all()
+
+
+def _counts(marked: Bools, starts: Places, ends: Places) -> npt.NDArray[np.int32]:
+    """How many are marked in each stretch."""
+    sums = np.zeros(len(marked) + 1, np.int32)
+    np.cumsum(marked, out=sums[1:])
+    return sums[ends] - sums[starts]
 
 
 def _of_values(column: pa.ChunkedArray, name: str) -> Iterator[Marks]:

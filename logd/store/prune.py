@@ -75,9 +75,14 @@ def _equals(field: str, value: str, having: Having) -> Groups | None:
 
 
 def _in_metadata(value: str, having: Having) -> Groups | None:
-    """A number has too many spellings; of other values the stretches with a letter stand in the JSON."""
+    """Of a value the stretches with a letter stand in the JSON; an integer does, or another spelling of it."""
     if is_number(value):
-        return None
+        digits = value.removeprefix("-").encode()
+        return (
+            _or_anything([having(marks.of_word(digits)) | having(marks.ODD_NUMBER)], having)
+            if digits.isdigit()
+            else None
+        )
     parts = [part for part in marks.words_of(value.encode("utf-8", "surrogatepass")) if part.strip(b"0123456789_")]
     return _or_anything([having(marks.of_word(part)) for part in parts], having)
 

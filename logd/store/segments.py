@@ -28,8 +28,8 @@ from logd.flow import crash
 from logd.record import SCHEMA
 
 VERSION = 1
-#: Few enough that the newest rows are read alone; columns compress as well as in larger ones (⏱ +0.1 byte a line).
-ROW_GROUP_ROWS = 16_384
+#: What one line costs to read: half of what 16,384 do, for half a byte and 0.1 µs more a line.
+ROW_GROUP_ROWS = 8_192
 DAY_US = 86_400_000_000
 _DICTIONARIES = ["level", "service", "host", "source", "tags.list.element"]
 _ENCODINGS = {

@@ -19,11 +19,14 @@ import pyarrow as pa
 from logd.errors import Corrupt
 from logd.query.tree import Everything, Node
 from logd.store import prune
+from logd.store.footers import Footers
 from logd.store.segments import Segment
 
-#: The first slice: some row groups. Each further one is larger by GROWTH, so that a rare word costs few queries.
-FIRST_SLICE_ROWS = 16_384
+#: The first slice: a row group. Each further one is larger by GROWTH, so that a rare word costs few queries.
+FIRST_SLICE_ROWS = 8_192
 GROWTH = 8
+#: Hits don't come evenly: one slice that is a little too large costs less than two.
+_MARGIN = 2
 
 
 class Recent(msgspec.Struct, frozen=True, eq=False):
@@ -38,6 +41,7 @@ class Snapshot(msgspec.Struct, frozen=True, eq=False):
     """What the index held at one moment."""
 
     root: Path
+    footers: Footers
     segments: Sequence[Segment]
     recent: Sequence[Recent]
 
@@ -123,19 +127,40 @@ def newest_first(snapshot: Snapshot, query: Node, times: Times) -> Iterator[Stre
             yield heapq.heappop(heap)[2]
 
 
-def slices(stretches: Iterator[Stretch], times: Times, first_rows: int) -> Iterator[Slice]:
-    """Disjoint slices, newest first, that cover the stretches. Above the last time of those not yet taken all rows are
-    in those taken: there a slice can end."""
-    end = times.to_us
-    open_: list[Stretch] = []
-    target = first_rows
-    following = next(stretches, None)
-    while following is not None:
-        open_.append(following)
-        following = next(stretches, None)
-        start = times.from_us if following is None else max(times.from_us, following.max_us + 1)
-        rows = sum(stretch.rows for stretch in open_) if start < end else 0
-        if start < end and (rows >= target or following is None):
-            yield Slice(Times(start, end), open_, rows)
-            open_ = [stretch for stretch in open_ if stretch.min_us < start]
-            end, target = start, target * GROWTH
+class Slices:
+    """Disjoint slices of `times`, newest first, that cover the stretches. Above the last time of the stretches not yet
+    taken, all rows are in those taken: there a slice can end."""
+
+    def __init__(self, stretches: Iterator[Stretch], times: Times) -> None:
+        self._stretches = stretches
+        self._following = next(stretches, None)
+        self._times = times
+        self._end = times.to_us
+        self._open: list[Stretch] = []
+        self._rows = 0
+
+    def next(self, rows: int) -> Slice | None:
+        """A slice that takes about so many rows to read, at least; None when all is covered."""
+        taken = sum(stretch.rows for stretch in self._open)
+        while self._following is not None:
+            self._open.append(self._following)
+            taken += self._following.rows
+            self._following = next(self._stretches, None)
+            start = self._times.from_us
+            if self._following is not None:
+                start = max(start, self._following.max_us + 1)
+            if start < self._end and (taken >= rows or self._following is None):
+                part = Slice(Times(start, self._end), self._open, taken)
+                self._open = [stretch for stretch in self._open if stretch.min_us < start]
+                self._end = start
+                self._rows += taken
+                return part
+        return None
+
+    def for_hits(self, first_rows: int, hits: int, wanted: int) -> Slice | None:
+        """The next slice for someone who has found `hits` in those before and wants `wanted`: as large as it will
+        probably take; but for want of hits, GROWTH times what was read."""
+        rows = GROWTH * self._rows or first_rows
+        if hits:
+            rows = min(rows, _MARGIN * self._rows * (wanted - hits) // hits)
+        return self.next(max(rows, first_rows))

@@ -36,6 +36,7 @@ from logd.seams import Batch, Found, Search, StreamPositions
 from logd.store import duplicates, segments
 from logd.store.find import find
 from logd.store.folder import NO_STREAM, Stream
+from logd.store.footers import Footers
 from logd.store.inventory import Inventory
 from logd.store.walk import Recent, Snapshot
 from logd.telemetry import metrics
@@ -56,6 +57,7 @@ class SegmentsIndex:
         self._written: StreamPositions = dict(inventory.positions)
         #: For the ledger, of what isn't durable yet.
         self._counts: Counter[str] = Counter()
+        self._footers = Footers()
         self._recent: tuple[Recent, ...] = ()
         self._recent_rows = self._recent_bytes = 0
         self._flush: asyncio.Task[None] | None = None
@@ -141,7 +143,7 @@ class SegmentsIndex:
         without it."""
         while True:
             cursor = self._sql.cursor()
-            snapshot = Snapshot(self.inventory.root, self.inventory.segments, self._recent)
+            snapshot = Snapshot(self.inventory.root, self._footers, self.inventory.segments, self._recent)
             try:
                 return await self._interruptible(threads, cursor, functools.partial(read, cursor, snapshot))
             except (duckdb.InterruptException, duckdb.OutOfMemoryException):

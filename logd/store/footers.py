@@ -1,0 +1,44 @@
+"""Parquet footers kept in memory: reading one of many row groups takes longer than the rows that are asked for."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Sequence
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from logd.record import SCHEMA
+
+#: A footer of the largest segment takes some 15 MB.
+_MOST_ROW_GROUPS = 4_096
+
+
+class Footers:
+    """The footers used last, of files that never change. For any number of threads."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._kept: OrderedDict[Path, pq.FileMetaData] = OrderedDict()
+        self._row_groups = 0
+
+    def read(self, path: Path, groups: Sequence[int]) -> pa.Table:
+        """Whole rows of some row groups, with record.SCHEMA. Raises OSError and ArrowException."""
+        with self._lock:
+            footer = self._kept.get(path)
+            if footer is not None:
+                self._kept.move_to_end(path)
+        with pq.ParquetFile(path, metadata=footer) as file:
+            if footer is None:
+                self._keep(path, file.metadata)
+            return file.read_row_groups(groups).cast(SCHEMA)
+
+    def _keep(self, path: Path, footer: pq.FileMetaData) -> None:
+        with self._lock:
+            if path not in self._kept:
+                self._kept[path] = footer
+                self._row_groups += footer.num_row_groups
+            while self._row_groups > _MOST_ROW_GROUPS and len(self._kept) > 1:
+                self._row_groups -= self._kept.popitem(last=False)[1].num_row_groups
