@@ -15,7 +15,7 @@ def add_to(commands: Any) -> None:
         help="run the service",
         description="Runs the roles of this process until SIGTERM or SIGINT; a second signal aborts.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        epilog="example:\n  logd server --roles agent,processor,api --set api.listen=127.0.0.1:9000 /var/log/nginx",
+        epilog="example:\n  logd server --roles processor,api,archiver --set api.listen=127.0.0.1:9000 /var/log/nginx",
         allow_abbrev=False,
     )
     settings.add_to(parser)

@@ -80,7 +80,7 @@ class Server:
         *,
         files: Sequence[Path] = (),
         settings: Mapping[str, object] | None = None,
-        roles: str = "agent,processor,api",
+        roles: str = "agent,processor,api,archiver",
     ) -> None:
         """`files` are given as FILE…, `settings` by --set."""
         self.data_dir = folder / "data"
