@@ -9,7 +9,6 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any, Protocol
@@ -20,7 +19,6 @@ from hypothesis import strategies as st
 from prometheus_client import REGISTRY
 
 from logd.backends.transport.sqlite import SqliteTransport
-from logd.backends.transport.sqlite_schema import forget_sources
 from logd.chunk import Envelope, Message
 from logd.errors import ConfigError, Conflict, Unavailable
 from logd.seams import DEAD_LETTERS, RAW_LOGS, Appended, Consumer, Transport
@@ -521,8 +519,6 @@ class TestSqlite:
         db = sqlite3.connect(file.path)
         # What ran out while nobody served it has an hour more.
         assert db.execute("SELECT count(*) FROM sources").fetchall() == [(101,)]
-        forget_sources(db, time.time() + 7_200)
-        assert db.execute("SELECT source FROM sources").fetchall() == [(A,)]
         db.close()
 
     async def test_a_newer_format_is_refused(self, file: SqliteStore) -> None:
