@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from logd.backends.transport import sqlite_schema as schema
 from logd.backends.transport.sqlite_open import failure, open_existing, open_reader
 from logd.errors import Conflict, NotFound
@@ -57,14 +59,13 @@ def read_status(db: sqlite3.Connection) -> dict[str, Any]:
     topics = {}
     db.execute("BEGIN")
     for name in schema.topics_of(db):
-        counts = schema.load_counts(db, name) or schema.counted(db, name)
-        count = dict(zip(schema.COUNTS, counts, strict=True))
-        newest = count["next"]
+        counts = msgspec.structs.asdict(schema.load_counts(db, name) or schema.counted(db, name))
+        newest = counts["next"]
         oldest = db.execute(f"SELECT taken FROM {schema.table_of(name)} ORDER BY position LIMIT 1").fetchone()
         topics[name] = {
-            "messages": count["messages"],
-            "lines": count["lines"],
-            "bytes": count["bytes"],
+            "messages": counts["messages"],
+            "lines": counts["lines"],
+            "bytes": counts["bytes"],
             "oldest_us": oldest[0] if oldest else None,
             "next_position": newest,
             "groups": {
@@ -72,9 +73,7 @@ def read_status(db: sqlite3.Connection) -> dict[str, Any]:
                 for group, at in schema.load_groups(db, name).items()
             },
             "ledger": {
-                column: count[column]
-                for column in schema.COUNTS
-                if column.startswith(("appended", "duplicate", "expired"))
+                column: counts[column] for column in counts if column.startswith(("appended", "duplicate", "expired"))
             },
         }
     db.execute("COMMIT")

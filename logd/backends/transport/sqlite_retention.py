@@ -14,7 +14,7 @@ import sqlite3
 
 import msgspec
 
-from logd.backends.transport.sqlite_schema import table_of
+from logd.backends.transport.sqlite_schema import Counts, table_of
 from logd.config.schema import Transport as Limits
 from logd.errors import Unavailable
 from logd.seams import RAW_LOGS
@@ -32,20 +32,10 @@ _STEP_PAGES = 256
 
 
 class Topic(msgspec.Struct):
-    """A topic's row, whose fields are schema.COUNTS, and what follows from its messages and groups."""
+    """A topic's counts, its groups, and what follows from them and its messages."""
 
     name: str
-    next: int = 1
-    messages: int = 0
-    lines: int = 0
-    bytes: int = 0
-    appended_messages: int = 0
-    appended_lines: int = 0
-    appended_bytes: int = 0
-    duplicate_messages: int = 0
-    duplicate_lines: int = 0
-    expired_messages: int = 0
-    expired_lines: int = 0
+    counts: Counts = msgspec.field(default_factory=Counts)
     groups: dict[str, int] = {}
     #: The oldest message held; `next` when there is none.
     oldest: int = 1
@@ -53,10 +43,6 @@ class Topic(msgspec.Struct):
     backlog_since_us: int | None = None
     #: Bytes that were appended before the backlog; None for a message of format 1, which doesn't know.
     bytes_before_backlog: int | None = 0
-
-    def counts(self) -> tuple[int, ...]:
-        """In the order of schema.COUNTS."""
-        return msgspec.structs.astuple(self)[1:12]
 
     def slowest(self) -> tuple[str, int] | None:
         """The group that has taken least, and its position."""
@@ -66,15 +52,15 @@ class Topic(msgspec.Struct):
         if self.backlog_since_us is None:
             return 0
         if self.bytes_before_backlog is None:
-            return self.bytes
-        return self.appended_bytes - self.bytes_before_backlog
+            return self.counts.bytes
+        return self.counts.appended_bytes - self.bytes_before_backlog
 
     def look(self, db: sqlite3.Connection) -> None:
         """Finds the oldest message and where the backlog begins: two rows by their key."""
         oldest = db.execute(f"SELECT min(position) FROM {table_of(self.name)}").fetchone()[0]
-        if oldest is None:
-            self.messages = self.lines = self.bytes = 0  # whatever damaged rows said of themselves
-        self.oldest = self.next if oldest is None else oldest
+        if oldest is None:  # whatever damaged rows said of themselves
+            self.counts.messages = self.counts.lines = self.counts.bytes = 0
+        self.oldest = self.counts.next if oldest is None else oldest
         slowest = self.slowest()
         query = f"SELECT taken, bytes_before FROM {table_of(self.name)} WHERE position >= ? ORDER BY position LIMIT 1"
         row = db.execute(query, (slowest[1] if slowest else 0,)).fetchone()
@@ -82,22 +68,23 @@ class Topic(msgspec.Struct):
 
     def appended(self, messages: int, lines: int, size: int, taken_us: int) -> None:
         """They were stored at `next`."""
+        counts = self.counts
         if self.backlog_since_us is None:
-            self.backlog_since_us, self.bytes_before_backlog = taken_us, self.appended_bytes
-        self.next += messages
-        self.messages += messages
-        self.lines += lines
-        self.bytes += size
-        self.appended_messages += messages
-        self.appended_lines += lines
-        self.appended_bytes += size
+            self.backlog_since_us, self.bytes_before_backlog = taken_us, counts.appended_bytes
+        counts.next += messages
+        counts.messages += messages
+        counts.lines += lines
+        counts.bytes += size
+        counts.appended_messages += messages
+        counts.appended_lines += lines
+        counts.appended_bytes += size
 
     def deletable(self, limits: Limits, now: float) -> bool:
         """Whether a step of `trim` would delete something."""
         slowest = self.slowest()
         if slowest:
-            return self.oldest < min(slowest[1], self.next)
-        return self.messages > 0 and (self.bytes > limits.max_bytes or self._too_old(limits, now))
+            return self.oldest < min(slowest[1], self.counts.next)
+        return self.counts.messages > 0 and (self.counts.bytes > limits.max_bytes or self._too_old(limits, now))
 
     def _too_old(self, limits: Limits, now: float) -> bool:
         return self.backlog_since_us is not None and now - self.backlog_since_us / 1e6 > limits.max_age_seconds
@@ -131,16 +118,17 @@ def trim(db: sqlite3.Connection, topic: Topic, limits: Limits, now: float, messa
     """Deletes the oldest messages that are done or, without groups, over a limit: at most so many, or of so many bytes
     and one more. Their pages are used again. The caller saves the counts. Raises sqlite3.Error."""
     slowest = topic.slowest()
+    counts = topic.counts
     table = table_of(topic.name)
     rows = db.execute(
         f"""SELECT position, CAST(taken AS INTEGER), CAST(lines AS INTEGER), coalesce(length(value), 0) FROM {table}
           WHERE position < ? ORDER BY position LIMIT ?""",
-        (slowest[1] if slowest else topic.next, messages),
+        (slowest[1] if slowest else counts.next, messages),
     ).fetchall()
     cutoff_us = (now - limits.max_age_seconds) * 1e6
     count = line_sum = size_sum = upto = 0
     for position, taken_us, lines, value_bytes in rows:
-        expired = topic.bytes - size_sum > limits.max_bytes or taken_us < cutoff_us
+        expired = counts.bytes - size_sum > limits.max_bytes or taken_us < cutoff_us
         if size_sum >= size or not (slowest or expired):
             break
         count += 1
@@ -148,12 +136,12 @@ def trim(db: sqlite3.Connection, topic: Topic, limits: Limits, now: float, messa
         size_sum += value_bytes
         upto = position
     db.execute(f"DELETE FROM {table} WHERE position <= ?", (upto,))
-    topic.messages -= count
-    topic.lines -= line_sum
-    topic.bytes -= size_sum
+    counts.messages -= count
+    counts.lines -= line_sum
+    counts.bytes -= size_sum
     if not slowest:
-        topic.expired_messages += count
-        topic.expired_lines += line_sum
+        counts.expired_messages += count
+        counts.expired_lines += line_sum
         metrics.TRANSPORT_EXPIRED.labels(topic.name).inc(count)
         log.warning("%s is over its limits: its oldest %d messages are deleted", topic.name, count)
     topic.look(db)

@@ -13,29 +13,35 @@ from __future__ import annotations
 
 import logging
 import sqlite3
-from collections.abc import Sequence
 from zlib import crc32
+
+import msgspec
 
 from logd.errors import ConfigError
 
 log = logging.getLogger("logd.transport")
 VERSION = 2
 _TOPIC_PREFIX = "log_"
-#: The columns of `topics` that are counted, in the order of their checksum.
-COUNTS = (
-    "next",
-    "messages",
-    "lines",
-    "bytes",
-    "appended_messages",
-    "appended_lines",
-    "appended_bytes",
-    "duplicate_messages",
-    "duplicate_lines",
-    "expired_messages",
-    "expired_lines",
-)
-_COUNT_COLUMNS = ", ".join(f"{name} INTEGER NOT NULL" for name in COUNTS)
+
+
+class Counts(msgspec.Struct):
+    """A topic's row: the position of its next message, what it holds, and what ever went through; `bytes` of values."""
+
+    next: int = 1
+    messages: int = 0
+    lines: int = 0
+    bytes: int = 0
+    appended_messages: int = 0
+    appended_lines: int = 0
+    appended_bytes: int = 0
+    duplicate_messages: int = 0
+    duplicate_lines: int = 0
+    expired_messages: int = 0
+    expired_lines: int = 0
+
+
+_COUNTS = Counts.__struct_fields__
+_COUNT_COLUMNS = ", ".join(f"{name} INTEGER NOT NULL" for name in _COUNTS)
 _TOPICS = f"CREATE TABLE topics (topic TEXT PRIMARY KEY, {_COUNT_COLUMNS}, checksum INTEGER) WITHOUT ROWID"
 _SOURCES = """CREATE TABLE sources (topic TEXT, source TEXT, next INTEGER NOT NULL, expires REAL NOT NULL,
   digest TEXT NOT NULL, checksum INTEGER, PRIMARY KEY (topic, source)) WITHOUT ROWID"""
@@ -103,13 +109,13 @@ def row_checksum(*parts: object) -> int:
     return crc32(repr(parts).encode())
 
 
-def counted(db: sqlite3.Connection, topic: str) -> Sequence[int]:
-    """The COUNTS of a topic as its messages tell: all that is held counts as appended, and what was is forgotten."""
+def counted(db: sqlite3.Connection, topic: str) -> Counts:
+    """A topic's counts as its messages tell: all that is held counts as appended, and what was is forgotten."""
     table = table_of(topic)
     query = f"SELECT count(*), coalesce(sum(lines), 0), coalesce(sum(length(value)), 0) FROM {table}"
     held = db.execute(query).fetchone()
     row = db.execute("SELECT seq FROM sqlite_sequence WHERE name = ?", (table.strip('"'),)).fetchone()
-    return ((row[0] if row else 0) + 1, *held, *held, 0, 0, 0, 0)
+    return Counts((row[0] if row else 0) + 1, *held, *held)
 
 
 def _from_1(db: sqlite3.Connection) -> None:
@@ -122,20 +128,18 @@ def _from_1(db: sqlite3.Connection) -> None:
         save_counts(db, topic, counted(db, topic))
 
 
-def save_counts(db: sqlite3.Connection, topic: str, counts: Sequence[int]) -> None:
-    """A topic's row; `counts` are in the order of COUNTS."""
-    places = ", ".join("?" * (len(COUNTS) + 2))
-    row = (topic, *counts, row_checksum(topic, *counts))
-    db.execute(f"INSERT OR REPLACE INTO topics (topic, {', '.join(COUNTS)}, checksum) VALUES ({places})", row)
+def save_counts(db: sqlite3.Connection, topic: str, counts: Counts) -> None:
+    row = msgspec.structs.astuple(counts)
+    insert = f"INSERT OR REPLACE INTO topics (topic, {', '.join(_COUNTS)}, checksum)"
+    db.execute(f"{insert} VALUES ({', '.join('?' * (len(row) + 2))})", (topic, *row, row_checksum(topic, *row)))
 
 
-def load_counts(db: sqlite3.Connection, topic: str) -> Sequence[int] | None:
+def load_counts(db: sqlite3.Connection, topic: str) -> Counts | None:
     """None when there are none, or when they are damaged."""
-    row = db.execute(f"SELECT {', '.join(COUNTS)}, checksum FROM topics WHERE topic = ?", (topic,)).fetchone()
+    row = db.execute(f"SELECT {', '.join(_COUNTS)}, checksum FROM topics WHERE topic = ?", (topic,)).fetchone()
     if row is None or row[-1] != row_checksum(topic, *row[:-1]):
         return None
-    counts: Sequence[int] = row[:-1]
-    return counts
+    return Counts(*row[:-1])
 
 
 def save_group(db: sqlite3.Connection, topic: str, group: str, position: int) -> None:

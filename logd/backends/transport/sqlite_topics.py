@@ -45,14 +45,14 @@ class Topics:
         self._version = -1
         self.load()
         #: Where each topic ended when this process began; see `_continue_at`.
-        self._began = {name: topic.next for name, topic in self._topics.items()}
+        self._began = {name: topic.counts.next for name, topic in self._topics.items()}
 
     def __iter__(self) -> Iterator[Topic]:
         return iter(self._topics.values())
 
     def positions(self) -> dict[str, int]:
         """The next position of each topic."""
-        return {name: topic.next for name, topic in self._topics.items()}
+        return {name: topic.counts.next for name, topic in self._topics.items()}
 
     def begin(self) -> None:
         """Begins the transaction. Raises sqlite3.Error."""
@@ -67,10 +67,10 @@ class Topics:
     def commit(self) -> None:
         """Commits, the counts included. Raises sqlite3.Error; then roll back."""
         for name in self._changed:
-            schema.save_counts(self.db, name, self._topics[name].counts())
+            schema.save_counts(self.db, name, self._topics[name].counts)
         self.db.execute("COMMIT")
         for name in self._changed:
-            metrics.TRANSPORT_HELD_BYTES.labels(name).set(self._topics[name].bytes)
+            metrics.TRANSPORT_HELD_BYTES.labels(name).set(self._topics[name].counts.bytes)
         self._changed.clear()
 
     def roll_back(self) -> None:
@@ -93,8 +93,7 @@ class Topics:
                 log.error("the counts of topic %s are damaged: they begin again with what it holds", name)
                 counts = schema.counted(self.db, name)
                 self._changed.add(name)
-            topic = Topic(name, *counts)
-            topic.groups = schema.load_groups(self.db, name)
+            topic = Topic(name, counts, schema.load_groups(self.db, name))
             topic.look(self.db)
             self._topics[name] = topic
         self._version = version
@@ -128,8 +127,8 @@ class Topics:
             refuse_when_full(topic, self.limits, now)
             self._insert(topic, fresh, now)
             self._remember_sources(name, ahead)
-        topic.duplicate_messages += len(left_out)
-        topic.duplicate_lines += sum(line_count(envelope.headers) for envelope in left_out)
+        topic.counts.duplicate_messages += len(left_out)
+        topic.counts.duplicate_lines += sum(line_count(envelope.headers) for envelope in left_out)
         self._changed.add(name)
         return Appended(len(fresh), len(left_out))
 
@@ -138,7 +137,7 @@ class Topics:
         topic = self._topic(name)
         committed = topic.groups.get(group)
         position = start if start is not None else committed or 0
-        if position > topic.next:
+        if position > topic.counts.next:
             self._continue_at(topic, position)
         self.move(name, group, position)
         return position
@@ -175,11 +174,11 @@ class Topics:
     def _insert(self, topic: Topic, envelopes: Iterable[Envelope], now: float) -> None:
         taken_us = int(now * 1_000_000)
         rows = []
-        position, lines_sum, size_sum = topic.next, 0, 0
+        position, lines_sum, size_sum = topic.counts.next, 0, 0
         for envelope in envelopes:
             headers, value = _encode(envelope.headers), envelope.value
             lines = line_count(envelope.headers)
-            before = topic.appended_bytes + size_sum
+            before = topic.counts.appended_bytes + size_sum
             checksum = schema.message_checksum(taken_us, lines, envelope.key.encode(), headers, value)
             rows.append((position, taken_us, lines, envelope.key, headers, before, checksum, value))
             position += 1
@@ -226,6 +225,6 @@ class Topics:
             f"UPDATE {schema.table_of(topic.name)} SET position = position + ? WHERE position >= ?",
             (position - began, began),
         )
-        topic.next += position - began
+        topic.counts.next += position - began
         topic.look(self.db)
         self._changed.add(topic.name)

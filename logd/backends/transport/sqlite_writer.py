@@ -53,6 +53,7 @@ class Writer:
         self._work: queue.SimpleQueue[Work | None] = queue.SimpleQueue()
         self._closing = False
         self._shrinking = False
+        self._failing = False
         self._group_messages = 0
         self._forget_at = topics.clock() + FORGET_SECONDS
         self._thread = threading.Thread(target=self._write, name="transport.writer")
@@ -125,17 +126,22 @@ class Writer:
             work.done(result)
 
     def _tidy(self, group_bytes: int) -> bool:
-        """One step of what can wait; true when there is more. What fails is tried again after the next commit."""
+        """One step of what can wait; true when there is more. What fails is tried again after the next commit, and said
+        once: it may well fail as often as there are commits."""
         try:
             self._topics.db.execute("PRAGMA synchronous = NORMAL")
             try:
-                return self._step(group_bytes)
+                left = self._step(group_bytes)
             finally:
                 self._topics.db.execute("PRAGMA synchronous = FULL")
-        except Exception as error:
+        except sqlite3.Error as error:
             self._topics.roll_back()
-            log.warning("the transport can't delete what is done in %s: %s", self._path, error)
+            if not self._failing:
+                log.error("what is done can't be deleted: %s", failure(self._path, "write", error))
+            self._failing = True
             return False
+        self._failing = False
+        return left
 
     def _step(self, group_bytes: int) -> bool:
         topics = self._topics
@@ -154,7 +160,7 @@ class Writer:
                 topics.forget_sources()
                 self._forget_at = now + FORGET_SECONDS
             topics.commit()
-        empty = not any(topic.groups and topic.messages for topic in topics)
+        empty = not any(topic.groups and topic.counts.messages for topic in topics)
         if due:
             self._shrinking = empty
         elif self._shrinking:
