@@ -134,10 +134,11 @@ class Writer:
                 left = self._step(group_bytes)
             finally:
                 self._topics.db.execute("PRAGMA synchronous = FULL")
-        except sqlite3.Error as error:
+        except Exception as error:  # appends must go on, whatever it is
             self._topics.roll_back()
             if not self._failing:
-                log.error("what is done can't be deleted: %s", failure(self._path, "write", error))
+                unforeseen = not isinstance(error, sqlite3.Error)
+                log.error("what is done in %s can't be deleted: %s", self._path, error, exc_info=unforeseen)
             self._failing = True
             return False
         self._failing = False
