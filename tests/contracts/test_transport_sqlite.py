@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import sqlite3
 from pathlib import Path
 
 import pytest
 from prometheus_client import REGISTRY
 
-from logd.backends.transport.sqlite import SqliteTransport
-from logd.errors import ConfigError, Unavailable
 from logd.seams import RAW_LOGS, Appended
-from tests.support.disk import full_disk
-from tests.support.transports import A, SqliteStore, held, past, plain, rest, sent
+from tests.support.transports import A, Clock, SqliteStore, held, past, plain, rest, sent
 
 
 class TestSqlite:
@@ -38,21 +36,6 @@ class TestSqlite:
         assert len(await held(transport)) == 301
         await transport.close()
 
-    async def test_a_full_disk_is_unavailable_and_loses_nothing(self, file: SqliteStore) -> None:
-        transport = await file.open()
-        await transport.append(RAW_LOGS, [sent(A, 0, 10, "before")])
-        with full_disk(600_000):
-            big = [sent(A, 10, 20, "x" * 400_000), sent(A, 20, 30, "y" * 400_000)]
-            with pytest.raises(Unavailable, match=r"transport\.db"):
-                await transport.append(RAW_LOGS, big)
-        assert await held(transport) == ["before"]
-        assert await transport.append(RAW_LOGS, [sent(A, 10, 20, "after")]) == Appended(1, 0)
-        assert await held(transport) == ["before", "after"]
-        await transport.close()
-        again = await file.open()
-        assert await held(again) == ["before", "after"]
-        await again.close()
-
     async def test_space_is_given_back(self, file: SqliteStore) -> None:
         transport = await file.open()
         consumer = await transport.consume(RAW_LOGS, "g")
@@ -75,33 +58,22 @@ class TestSqlite:
         assert [text for _, text in seen] == ["a", "b", "c"]
         assert [position for position, _ in seen] == sorted({position for position, _ in seen})
 
-    async def test_sources_that_are_forgotten_take_no_space(self, file: SqliteStore) -> None:
-        transport = await file.open()
-        await transport.append(RAW_LOGS, [sent(f"{n:016x}", 0, 1, remember="0") for n in range(100)])
-        await transport.append(RAW_LOGS, [sent(A, 0, 1, remember="86400")])
+    @pytest.mark.parametrize("reopen", [False, True])
+    async def test_sources_that_are_forgotten_take_no_space(self, file: SqliteStore, reopen: bool) -> None:
+        clock = Clock()
+        transport = await file.open(clock=clock)
+        await transport.append(RAW_LOGS, [sent(f"{n:016x}", 0, 1, remember="3600") for n in range(100)])
+        await transport.append(RAW_LOGS, [sent(A, 0, 1, remember="604800")])
+        assert _sources(file) == 101
+        if reopen:
+            await transport.close()
+            transport = await file.open(clock=clock)
+        for hour, left in ((1, 1), (24 * 7 - 2, 1), (2, 0)):
+            clock.seconds += hour * 3_600
+            await transport.append(RAW_LOGS, plain("a"))  # after this the writer looks
+            await transport.append(RAW_LOGS, plain("b"))
+            assert _sources(file) == left
         await transport.close()
-        await (await file.open()).close()
-        db = sqlite3.connect(file.path)
-        # What ran out while nobody served it has an hour more.
-        assert db.execute("SELECT count(*) FROM sources").fetchall() == [(101,)]
-        db.close()
-
-    async def test_a_newer_format_is_refused(self, file: SqliteStore) -> None:
-        await (await file.open()).close()
-        db = sqlite3.connect(file.path)
-        db.execute("PRAGMA user_version = 99")
-        db.close()
-        with pytest.raises(ConfigError, match=r"transport\.db has format 99"):
-            await file.open()
-
-    async def test_what_is_no_database_is_refused(self, file: SqliteStore) -> None:
-        file.path.write_bytes(b"these are not the bytes you are looking for" * 100)
-        with pytest.raises(ConfigError, match=r"transport\.db"):
-            await file.open()
-
-    async def test_a_folder_that_is_not_there_is_refused(self, tmp_path: Path) -> None:
-        with pytest.raises(ConfigError, match="no-such-folder"):
-            await SqliteTransport.open(tmp_path / "no-such-folder" / "transport.db")
 
     async def test_a_topic_has_a_plain_name(self, file: SqliteStore) -> None:
         transport = await file.open()
@@ -113,3 +85,9 @@ class TestSqlite:
 
 def _commits() -> float:
     return REGISTRY.get_sample_value("logd_transport_commit_seconds_count") or 0.0
+
+
+def _sources(file: SqliteStore) -> int:
+    with contextlib.closing(sqlite3.connect(file.path)) as db:
+        (count,) = db.execute("SELECT count(*) FROM sources").fetchone()
+    return int(count)

@@ -84,3 +84,13 @@ def texts(messages: Sequence[Message]) -> list[str]:
 def past(message: Message) -> dict[int, int]:
     """The positions that say the message is done."""
     return {message.partition: message.position + 1}
+
+
+class Clock:
+    """Unix seconds that a test sets."""
+
+    def __init__(self) -> None:
+        self.seconds = 1_700_000_000.0
+
+    def __call__(self) -> float:
+        return self.seconds
