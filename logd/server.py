@@ -14,7 +14,7 @@ import logging
 import os
 import signal
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -22,8 +22,10 @@ import uvloop
 
 from logd.config.schema import Config
 from logd.errors import ConfigError, LogdError
+from logd.flow.stage import Stage, held
 from logd.roles import wiring
 from logd.seams import Index, Transport
+from logd.telemetry import systemd
 from logd.telemetry.logging import set_up_logging
 
 log = logging.getLogger("logd.server")
@@ -49,12 +51,10 @@ async def _serve(config: Config) -> int:
         if {"processor", "api"} & set(config.server.roles):
             wiring.set_up_native_libraries()
             index = await stack.enter_async_context(_closing(await wiring.open_index(config)))
-        started = time.monotonic()
         try:
             await _run_roles(config, transport, index, signals)
         except ExceptionGroup as failures:
             return _exit_code(failures)
-        log.info("stopped after %.1f s", time.monotonic() - started)
     return EXIT_OK
 
 
@@ -71,7 +71,9 @@ def _exit_code(failures: ExceptionGroup) -> int:
 
 
 async def _run_roles(config: Config, transport: Transport, index: Index | None, signals: _Signals) -> None:
+    started = time.monotonic()
     stop = signals.stop
+    stages = [*transport.stages, *(index.stages if index is not None else ())]
     parts: dict[str, Callable[[], dict[str, object]]] = {}
     async with asyncio.TaskGroup() as tasks:
         roles: list[asyncio.Task[None]] = []
@@ -84,24 +86,29 @@ async def _run_roles(config: Config, transport: Transport, index: Index | None, 
 
             processor = Processor(config, transport, index)
             parts["processor"] = processor.status
+            stages += processor.stages
             start("processor", processor.run(stop))
         if "agent" in config.server.roles:
             from logd.roles.agent import AgentRole
 
             agent = AgentRole(config, transport)
             parts["agent"] = agent.status
+            stages += agent.stages
             start("agent", agent.run(stop))
         if "api" in config.server.roles and index is not None:
             from logd.roles.api import Api
 
-            api = Api(config, transport, index, parts, lambda: _ready(stop, index))
+            api = Api(config, transport, index, parts, tuple(stages), lambda: _ready(stop, index))
+            stages += api.stages
             address = await api.start()
             start("api", api.run(stop))
             print(f"logd listens on {address}", flush=True)
             print(f"  try: curl '{address}/api/v1/logs/search?limit=5'", flush=True)
-        watch = tasks.create_task(signals.watch(config.server.drain_seconds), name="server.signals")
+        watch = tasks.create_task(signals.watch(config.server.drain_seconds, stages), name="server.signals")
+        systemd.notify("READY=1")
         await asyncio.wait(roles)
         watch.cancel()
+    log.info("stopped after %.1f s; still held: %s", time.monotonic() - started, held(stages))
 
 
 async def _named(name: str, role: Awaitable[None], stop: asyncio.Event) -> None:
@@ -133,6 +140,7 @@ class _Signals:
 
     def __init__(self) -> None:
         self.stop = asyncio.Event()
+        self._first = "a role has ended"
         self._second = asyncio.Event()
 
     @contextlib.contextmanager
@@ -152,19 +160,24 @@ class _Signals:
         if self.stop.is_set():
             self._second.set()
         else:
-            log.info("%s: draining", signal.Signals(number).name)
+            self._first = signal.Signals(number).name
             self.stop.set()
 
-    async def watch(self, drain_seconds: float) -> None:
+    async def watch(self, drain_seconds: float, stages: Sequence[Stage]) -> None:
         """Ends the process when the drain has to end. What is accepted is in the transport, so leaving at once costs no
         more than a crash: the stream is read again from where the index ends."""
         await self.stop.wait()
+        log.info("%s: draining; held: %s", self._first, held(stages))
+        systemd.notify("STOPPING=1")
         try:
             async with asyncio.timeout(drain_seconds):
                 await self._second.wait()
         except TimeoutError:
             log.error("not drained within server.drain_seconds = %g", drain_seconds)
-        log.error("aborted; what was accepted but not yet indexed is in the transport and will be read again")
+        log.error(
+            "aborted; still held: %s; what was accepted but not yet indexed is in the transport and will be read again",
+            held(stages),
+        )
         os._exit(EXIT_ABORTED)
 
 

@@ -27,6 +27,7 @@ from logd.agent.ship import Delivery, Shipper
 from logd.agent.tail import Counts
 from logd.config.schema import Config
 from logd.errors import Unavailable
+from logd.flow.stage import Stage
 from logd.telemetry import agent_metrics as metrics
 
 logger = logging.getLogger("logd.agent")
@@ -70,6 +71,11 @@ class Agent:
             # A round that is under way ends within tens of ms, and nobody may use the state before it has.
             self._worker.submit(self._close)
             await asyncio.to_thread(self._worker.shutdown)
+
+    @property
+    def stages(self) -> tuple[Stage, ...]:
+        """The round that is being sent."""
+        return (self._delivery.stage,)
 
     def status(self) -> dict[str, Any]:
         """For people: what is followed, how far it got, what went wrong."""

@@ -25,6 +25,7 @@ from logd.config.schema import Config
 from logd.deadletters import dead_letter
 from logd.errors import Corrupt, Unavailable
 from logd.flow.channel import Channel
+from logd.flow.stage import Stage
 from logd.parse.columns import Parsed
 from logd.parse.plan import Parser
 from logd.parse.window import Limits
@@ -58,7 +59,7 @@ class Processor:
         self._transport = transport
         self._index = index
         self._thread = ThreadPoolExecutor(1, "processor.parse")
-        self._channel: Channel[Sequence[Message]] = Channel(1)
+        self._channel: Channel[Sequence[Message]] = Channel(Stage("processor.parse", 1, "batches"))
         self._consumer: Consumer | None = None
         self._committed: StreamPositions = {}
 
@@ -66,16 +67,14 @@ class Processor:
         """Messages not fetched yet."""
         return self._consumer.lag() if self._consumer else 0
 
+    @property
+    def stages(self) -> tuple[Stage, ...]:
+        """The queue before the parser."""
+        return (self._channel.stage,)
+
     def status(self) -> dict[str, object]:
-        """Lag in messages, and the fill and blocked time of the queue before the parser."""
-        return {
-            "lag_messages": self.lag(),
-            "queue": {
-                "held": len(self._channel),
-                "capacity": self._channel.capacity,
-                "blocked_seconds": round(self._channel.blocked_seconds, 3),
-            },
-        }
+        """Lag in messages."""
+        return {"lag_messages": self.lag()}
 
     async def run(self, stop: asyncio.Event) -> None:
         """Runs until `stop`, then finishes what was fetched and flushes the index."""

@@ -31,6 +31,12 @@ INDEX_FLUSH_SECONDS = Histogram(
     "logd_index_flush_seconds", "Time to write and commit segments.", buckets=(0.03, 0.1, 0.3, 1, 3, 10, 30)
 )
 
+STAGE_HELD = Gauge("logd_stage_held", "What a bounded queue holds, in its unit.", ["stage", "unit"])
+STAGE_CAPACITY = Gauge("logd_stage_capacity", "What a bounded queue may hold, in its unit.", ["stage", "unit"])
+STAGE_BLOCKED_SECONDS = Counter(
+    "logd_stage_blocked_seconds", "Time in which a queue was full and held up who feeds it.", ["stage"], unit="seconds"
+)
+
 PROCESSOR_LAG = Gauge("logd_processor_lag_messages", "Messages that the processor has not fetched yet.")
 
 SEARCH_SECONDS = Histogram(

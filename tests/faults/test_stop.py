@@ -30,7 +30,7 @@ def _open_request(server: Server, body: bytes = b'{"message": "begun"}\n') -> It
     head = f"POST {INGEST} HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-ndjson\r\nX-Service-Id: held\r\n"
     with socket.create_connection(("127.0.0.1", server.port), timeout=60) as connection:
         connection.sendall(f"{head}Content-Length: {len(body) + 1}\r\n\r\n".encode() + body)
-        until(lambda: server.get("/api/v1/status").json()["ingest"]["held_bytes"] == len(body), "the request has begun")
+        until(lambda: server.stage("api.bodies")["held"] == len(body), "the request has begun")
         yield connection
 
 

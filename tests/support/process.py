@@ -237,6 +237,11 @@ class Server:
         assert found["total_hits"] == len(found["logs"]), "more than a page"
         return sorted(found["logs"], key=lambda record: str(record["log_id"]))
 
+    def stage(self, name: str) -> dict[str, Any]:
+        """What /api/v1/status says of a bounded queue: held, capacity, unit, blocked_seconds."""
+        stage: dict[str, Any] = self.get("/api/v1/status").json()["stages"][name]
+        return stage
+
     def settle(self) -> None:
         """Returns when everything that was accepted before is searchable: the stream keeps its order."""
         word = f"settle{uuid.uuid4().hex}"

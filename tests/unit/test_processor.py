@@ -18,6 +18,7 @@ from logd.chunk import Chunk, Envelope, Message, Positions
 from logd.config.schema import Config, Parse, SearchLimits
 from logd.config.schema import Index as IndexLimits
 from logd.errors import Unavailable
+from logd.flow.stage import Stage
 from logd.parse.plan import Parser
 from logd.roles import processor
 from logd.roles.processor import GROUP, Processor, parse_messages
@@ -91,6 +92,10 @@ class Watched:
     @property
     def rows(self) -> int:
         return sum(len(batch.table) for batch in self.batches)
+
+    @property
+    def stages(self) -> Sequence[Stage]:
+        return self._index.stages
 
     def durable(self) -> StreamPositions | None:
         return self._index.durable()

@@ -27,6 +27,7 @@ import pyarrow.compute as pc
 from logd.config.schema import Index as IndexLimits
 from logd.config.schema import SearchLimits
 from logd.errors import BadRequest, ConfigError, Unavailable
+from logd.flow.stage import Stage
 from logd.seams import Batch, Found, Search, StreamPositions
 from logd.store import duplicates, segments
 from logd.store.find import Recent, Snapshot, find
@@ -52,6 +53,9 @@ class SegmentsIndex:
         self._written: StreamPositions = dict(self._durable)
         self._recent: tuple[Recent, ...] = ()
         self._recent_rows = self._recent_bytes = 0
+        self._rows_held = Stage("index.recent", 2 * limits.flush_rows, "rows")
+        self._bytes_held = Stage("index.recent_bytes", 2 * limits.flush_bytes, "bytes")
+        self.stages = (self._rows_held, self._bytes_held)
         self._flush: asyncio.Future[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._failed = ""
@@ -102,6 +106,8 @@ class SegmentsIndex:
             self._recent = (*self._recent, recent)
             self._recent_rows += len(table)
             self._recent_bytes += table.nbytes
+            self._rows_held.add(len(table))
+            self._bytes_held.add(table.nbytes)
         self._written = {**self._written, **batch.positions}
         metrics.INDEX_ROWS.inc(len(table))
         metrics.INDEX_DUPLICATES.inc(dropped)
@@ -174,6 +180,9 @@ class SegmentsIndex:
     async def _room(self) -> None:
         """Waits for the flush that makes room. Raises Unavailable when it fails."""
         while self._over(2):
+            for stage in self.stages:
+                if stage.full:
+                    stage.block()
             self._start_flush()
             assert self._flush is not None
             await asyncio.shield(self._flush)
@@ -212,8 +221,11 @@ class SegmentsIndex:
             added = written.result()
             self._segments = [*self._segments, *added]
             self._recent = self._recent[len(recent) :]
-            self._recent_rows -= sum(part.piece.rows for part in recent)
-            self._recent_bytes -= sum(part.table.nbytes for part in recent)
+            rows, size = sum(part.piece.rows for part in recent), sum(part.table.nbytes for part in recent)
+            self._recent_rows -= rows
+            self._recent_bytes -= size
+            self._rows_held.add(-rows)
+            self._bytes_held.add(-size)
             self._durable = positions
             metrics.INDEX_SEGMENTS.set(len(self._segments))
             metrics.INDEX_RECENT_ROWS.set(self._recent_rows)

@@ -28,11 +28,14 @@ import msgspec
 from logd.backends.transport import sqlite_schema as schema
 from logd.chunk import REMEMBER_SECONDS, Envelope, Message
 from logd.errors import Conflict, Unavailable
+from logd.flow.stage import Stage
 from logd.seams import Appended, Consumer, StreamPositions
 from logd.telemetry import metrics
 
 #: One commit takes what waits, up to this: enough to share an fsync among many, little enough to answer soon.
 _GROUP_BYTES = 16 * 1024 * 1024
+#: What may wait for the writer, in compressed values: some commits' worth, so that a slow disk costs no more memory.
+_PENDING_BYTES = 64 * 1024 * 1024
 #: One fetch holds at most this of compressed values, however few lines they have.
 _FETCH_BYTES = 16 * 1024 * 1024
 #: How often the sources that need not be remembered any more are looked for: it reads all of them.
@@ -59,8 +62,10 @@ class _Commit(msgspec.Struct, frozen=True):
 class SqliteTransport:
     """seams.Transport over one SQLite file, with one partition, 0. Use `SqliteTransport.open`."""
 
-    def __init__(self, path: Path, db: sqlite3.Connection, newest: dict[str, int]) -> None:
+    def __init__(self, path: Path, db: sqlite3.Connection, newest: dict[str, int], pending_bytes: int) -> None:
         self._path = path
+        self._pending = Stage("transport.append", pending_bytes, "bytes")
+        self.stages = (self._pending,)
         self._newest = newest
         self._forget_at = time.monotonic() + _FORGET_SECONDS
         self._consumers: list[SqliteConsumer] = []
@@ -71,16 +76,21 @@ class SqliteTransport:
         self._thread.start()
 
     @classmethod
-    async def open(cls, path: Path) -> SqliteTransport:
-        """Creates the file if need be. Raises ConfigError when it can't be opened or is of a newer logd."""
+    async def open(cls, path: Path, pending_bytes: int = _PENDING_BYTES) -> SqliteTransport:
+        """Creates the file if need be. Appends of more than `pending_bytes` aren't kept waiting, but refused. Raises
+        ConfigError when the file can't be opened or is of a newer logd."""
         db, newest = await asyncio.to_thread(schema.open_writer, path)
-        return cls(path, db, newest)
+        return cls(path, db, newest, pending_bytes)
 
     async def append(self, topic: str, envelopes: Sequence[Envelope]) -> Appended:
         if not envelopes:
             return Appended(0, 0)
         size = sum(len(envelope.value) for envelope in envelopes)
-        return await self._ask(lambda done: _Append(topic, envelopes, size, done))
+        pending = self._pending
+        if pending.held and pending.held + size > pending.capacity:
+            pending.block()
+            raise Unavailable(f"{pending.held} bytes wait to be written to {self._path}")
+        return await self._ask(lambda done: _Append(topic, envelopes, size, done), size)
 
     async def consume(self, topic: str, group: str, start: StreamPositions | None = None) -> Consumer:
         committed = await asyncio.to_thread(schema.group_position, self._path, topic, group)
@@ -114,15 +124,22 @@ class SqliteTransport:
         """See Consumer.commit."""
         await self._ask(lambda done: _Commit(topic, group, position, done))
 
-    async def _ask(self, work: Callable[[Callable[[Appended | Exception], None]], _Append | _Commit]) -> Appended:
+    async def _ask(
+        self, work: Callable[[Callable[[Appended | Exception], None]], _Append | _Commit], size: int = 0
+    ) -> Appended:
         if self._closed:
             raise Unavailable("the transport is closed")
         future: asyncio.Future[Appended] = self._loop.create_future()
 
+        def settle(result: Appended | Exception) -> None:
+            self._pending.add(-size)
+            _settle(future, result)
+
         def done(result: Appended | Exception) -> None:
             with contextlib.suppress(RuntimeError):  # the loop was closed under a call that nobody awaits any more
-                self._loop.call_soon_threadsafe(_settle, future, result)
+                self._loop.call_soon_threadsafe(settle, result)
 
+        self._pending.add(size)  # until it is written: a caller that is cancelled takes nothing out of the queue
         self._work.put(work(done))
         return await future
 
