@@ -69,6 +69,10 @@ class Transport(Protocol):
         committed, else from the oldest message."""
         ...
 
+    def trouble(self) -> str:
+        """Why appends are failing; empty when they don't, or none was tried of late."""
+        ...
+
     async def status(self) -> dict[str, Any]:
         """For people: messages and bytes held by topic, positions and lag by group."""
         ...

@@ -98,7 +98,7 @@ async def _run_roles(config: Config, transport: Transport, index: Index | None, 
         if "api" in config.server.roles and index is not None:
             from logd.roles.api import Api
 
-            api = Api(config, transport, index, parts, tuple(stages), lambda: _ready(stop, index))
+            api = Api(config, transport, index, parts, tuple(stages), lambda: _ready(stop, transport, index))
             stages += api.stages
             address = await api.start()
             start("api", api.run(stop))
@@ -129,10 +129,10 @@ async def _named(name: str, role: Awaitable[None], stop: asyncio.Event) -> None:
         stop.set()
 
 
-async def _ready(stop: asyncio.Event, index: Index) -> str:
+async def _ready(stop: asyncio.Event, transport: Transport, index: Index) -> str:
     if stop.is_set():
         return "the process is stopping"
-    return (await index.status()).get("flush_error") or ""
+    return transport.trouble() or (await index.status()).get("flush_error") or ""
 
 
 class _Signals:
@@ -140,7 +140,7 @@ class _Signals:
 
     def __init__(self) -> None:
         self.stop = asyncio.Event()
-        self._first = "a role has ended"
+        self._first: signal.Signals | None = None
         self._second = asyncio.Event()
 
     @contextlib.contextmanager
@@ -160,14 +160,15 @@ class _Signals:
         if self.stop.is_set():
             self._second.set()
         else:
-            self._first = signal.Signals(number).name
+            self._first = signal.Signals(number)
             self.stop.set()
 
     async def watch(self, drain_seconds: float, stages: Sequence[Stage]) -> None:
         """Ends the process when the drain has to end. What is accepted is in the transport, so leaving at once costs no
         more than a crash: the stream is read again from where the index ends."""
         await self.stop.wait()
-        log.info("%s: draining; held: %s", self._first, held(stages))
+        if self._first is not None:
+            log.info("%s: draining; held: %s", self._first.name, held(stages))
         systemd.notify("STOPPING=1")
         try:
             async with asyncio.timeout(drain_seconds):
@@ -196,7 +197,7 @@ def _locked(data_dir: Path) -> Iterator[None]:
         data_dir.mkdir(parents=True, exist_ok=True)
         handle = os.open(data_dir / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     except OSError as error:
-        raise ConfigError(f"data_dir {str(data_dir)!r} can't be used: {error.strerror}") from error
+        raise ConfigError(f"data_dir {str(data_dir)!r} can't be used: {str(error.strerror).lower()}") from error
     try:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -51,6 +51,7 @@ class Manifest:
                     COMMIT;
                     """
                 )
+            db.execute(f"PRAGMA user_version = {VERSION}")  # what can't be written is known now, not at the first flush
         except sqlite3.Error as error:
             raise ConfigError(f"the manifest {path} can't be opened: {error}") from error
         return cls(db)

@@ -39,7 +39,7 @@ class TestUnit:
         assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
     def test_it_is_barely_exposed(self, name: str) -> None:
-        command = ["systemd-analyze", "security", "--offline=true", f"--threshold={_MOST_EXPOSURE}", _UNITS / name]
+        command = ["systemd-analyze", "security", "--offline=true", f"--threshold={_MOST_EXPOSURE}", str(_UNITS / name)]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stdout
 

@@ -98,6 +98,9 @@ class _CountedTransport:
         self._consumers.append(_CountedConsumer(await self._transport.consume(topic, group, start)))
         return self._consumers[-1]
 
+    def trouble(self) -> str:
+        return self._transport.trouble()
+
     async def status(self) -> dict[str, Any]:
         return await self._transport.status()
 

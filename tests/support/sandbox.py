@@ -1,5 +1,8 @@
-"""`python sandbox.py UNIT COMMAND…`: becomes the command under what a unit of systemd forbids, as far as one process can
-forbid itself: its SystemCallFilter and MemoryDenyWriteExecute. Linux only; needs systemd-analyze and libseccomp."""
+"""`python sandbox.py UNIT COMMAND…`: becomes the command under what a unit of systemd forbids.
+
+As far as one process can forbid itself: SystemCallFilter and MemoryDenyWriteExecute. Linux only; needs systemd-analyze
+and libseccomp.
+"""
 
 from __future__ import annotations
 

@@ -80,7 +80,7 @@ class SegmentsIndex:
             try:
                 root.mkdir(parents=True, exist_ok=True)
             except OSError as error:
-                raise ConfigError(f"the index folder {root} can't be made: {error.strerror}") from error
+                raise ConfigError(f"the index folder {root} can't be made: {str(error.strerror).lower()}") from error
             return Manifest.open(root / "manifest.db")
 
         return cls(root, await asyncio.to_thread(load), limits, search)

@@ -40,6 +40,8 @@ _PENDING_BYTES = 64 * 1024 * 1024
 _FETCH_BYTES = 16 * 1024 * 1024
 #: How often the sources that need not be remembered any more are looked for: it reads all of them.
 _FORGET_SECONDS = 3_600
+#: What failed is taken to be failing for so long: without anything to write, nobody would see that it works again.
+_TROUBLE_SECONDS = 30.0
 _PARTITION = 0
 #: What appends may wait for the deletion of what is done: without it, a busy queue would only grow.
 _TRIM_SECONDS = 0.2
@@ -66,6 +68,8 @@ class SqliteTransport:
         self._path = path
         self._pending = Stage("transport.append", pending_bytes, "bytes")
         self.stages = (self._pending,)
+        self._trouble = ""
+        self._trouble_until = 0.0
         self._newest = newest
         self._forget_at = time.monotonic() + _FORGET_SECONDS
         self._consumers: list[SqliteConsumer] = []
@@ -103,6 +107,9 @@ class SqliteTransport:
         consumer = SqliteConsumer(self, reader, topic, group, position)
         self._consumers.append(consumer)
         return consumer
+
+    def trouble(self) -> str:
+        return self._trouble if time.monotonic() < self._trouble_until else ""
 
     async def status(self) -> dict[str, Any]:
         return await asyncio.to_thread(schema.status, self._path)
@@ -188,7 +195,10 @@ class SqliteTransport:
                 return
             reason = f"the transport can't write {self._path}: {error}"
             results = [Unavailable(reason) if full else error for _ in group]
+            if full:
+                self._trouble, self._trouble_until = reason, time.monotonic() + _TROUBLE_SECONDS
         else:
+            self._trouble = ""
             self._newest = newest
             metrics.TRANSPORT_COMMIT_SECONDS.observe(time.perf_counter() - started)
         for work, result in zip(group, results, strict=True):
