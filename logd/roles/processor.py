@@ -17,18 +17,18 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import ParamSpec, TypeVar
 
-import msgspec
 from zstandard import ZstdError, frame_content_size
 
-from logd.chunk import Message, from_message, line_count
+from logd.chunk import Message, line_count
 from logd.config.schema import Config
 from logd.deadletters import dead_letter
-from logd.errors import Corrupt, Unavailable
+from logd.errors import Unavailable
 from logd.flow.channel import Channel
 from logd.flow.stage import Stage
 from logd.parse.columns import Parsed
 from logd.parse.plan import Parser
 from logd.parse.window import Limits
+from logd.roles.parsing import Parsing, Refused
 from logd.seams import DEAD_LETTERS, RAW_LOGS, Batch, Consumer, Index, StreamPositions, Transport
 from logd.telemetry import metrics
 
@@ -42,13 +42,6 @@ _RETRY_SECONDS = (0.5, 15.0)
 _PARSE_BYTES = 16 * 1024 * 1024
 T = TypeVar("T")
 P = ParamSpec("P")
-
-
-class Refused(msgspec.Struct, frozen=True):
-    """A message that can't be parsed, and why."""
-
-    message: Message
-    reason: str
 
 
 class Processor:
@@ -82,13 +75,13 @@ class Processor:
         self._consumer = consumer
         parse = self._config.parse
         limits = Limits(self._config.ingest.max_age_seconds, self._config.ingest.max_ahead_seconds)
-        parser = await self._in_thread(lambda: Parser(parse.timezone, limits, parse.memory_bytes))
+        parsing = await self._in_thread(Parsing, lambda: Parser(parse.timezone, limits, parse.memory_bytes))
         try:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._fetch(consumer, stop), name="processor.fetch")
-                tasks.create_task(self._write(parser, consumer), name="processor.write")
+                tasks.create_task(self._write(parsing, consumer), name="processor.write")
         finally:
-            await self._in_thread(parser.close)
+            await self._in_thread(parsing.close)
             await asyncio.to_thread(self._thread.shutdown)
         try:
             await self._index.flush()
@@ -114,10 +107,10 @@ class Processor:
         finally:
             await self._channel.close()
 
-    async def _write(self, parser: Parser, consumer: Consumer) -> None:
+    async def _write(self, parsing: Parsing, consumer: Consumer) -> None:
         async for messages in self._channel:
             started = time.perf_counter()
-            parsed, refused = await self._in_thread(parse_messages, parser, messages)
+            parsed, refused = await self._in_thread(parsing.parse, messages)
             metrics.PARSE_SECONDS.inc(time.perf_counter() - started)
             await self._bury(refused)
             positions = {message.partition: message.position + 1 for message in messages}
@@ -146,25 +139,6 @@ class Processor:
     async def _in_thread(self, function: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T:
         call = functools.partial(function, *arguments, **named)
         return await asyncio.get_running_loop().run_in_executor(self._thread, call)
-
-
-def parse_messages(parser: Parser, messages: Sequence[Message]) -> tuple[Parsed, Sequence[Refused]]:
-    """The records of the messages; those that can't be parsed are refused, one by one, and harm no other."""
-    try:
-        return _parse(parser, messages), ()
-    except Exception as error:
-        if len(messages) == 1:
-            if not isinstance(error, Corrupt):
-                log.exception("the parser failed on message %d", messages[0].position)
-            return _parse(parser, ()), (Refused(messages[0], str(error)),)
-    half = len(messages) // 2
-    left, left_refused = parse_messages(parser, messages[:half])
-    right, right_refused = parse_messages(parser, messages[half:])
-    return left.joined(right), (*left_refused, *right_refused)
-
-
-def _parse(parser: Parser, messages: Sequence[Message]) -> Parsed:
-    return parser.parse([from_message(message) for message in messages], [message.timestamp_us for message in messages])
 
 
 def _parts(messages: Sequence[Message]) -> Iterator[Sequence[Message]]:

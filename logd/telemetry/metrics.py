@@ -20,6 +20,7 @@ PARSE_LINES = Counter("logd_parse_lines", "Lines parsed into records.")
 PARSE_UNPARSED = Counter("logd_parse_unparsed_lines", "Lines that no parser understood, kept as text.")
 PARSE_MENDED = Counter("logd_parse_mended_lines", "Lines with invalid UTF-8, kept with replacement characters.")
 PARSE_OUT_OF_WINDOW = Counter("logd_parse_out_of_window_lines", "Lines whose time was not accepted.", ["reason"])
+PARSE_RENEWED = Counter("logd_parse_renewed_engines", "Parsers made anew because their engine had broken.")
 PARSE_SECONDS = Counter("logd_parse_seconds", "Time spent parsing.", unit="seconds")
 DEAD_LETTERS = Counter("logd_deadletter_messages", "Messages sent to the topic dead-letters.", ["reason"])
 
