@@ -19,6 +19,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from prometheus_client import REGISTRY
 
+from logd.backends.transport import sqlite
 from logd.backends.transport.sqlite import SqliteTransport
 from logd.backends.transport.sqlite_schema import forget_sources
 from logd.chunk import Envelope, Message
@@ -483,12 +484,24 @@ class TestSqlite:
             with pytest.raises(Unavailable, match=r"transport\.db"):
                 await transport.append(RAW_LOGS, big)
         assert await held(transport) == ["before"]
+        assert "transport.db" in transport.trouble()
         assert await transport.append(RAW_LOGS, [sent(A, 10, 20, "after")]) == Appended(1, 0)
+        assert transport.trouble() == ""
         assert await held(transport) == ["before", "after"]
         await transport.close()
         again = await file.open()
         assert await held(again) == ["before", "after"]
         await again.close()
+
+    async def test_trouble_is_forgotten(self, file: SqliteStore, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Who asks before sending anything would otherwise never send anything again."""
+        monkeypatch.setattr(sqlite, "_TROUBLE_SECONDS", 0.0)
+        transport = await file.open()
+        await transport.append(RAW_LOGS, [sent(A, 0, 10, "before")])
+        with full_disk(600_000), pytest.raises(Unavailable):
+            await transport.append(RAW_LOGS, plain(*["x" * 400_000] * 2))
+        assert transport.trouble() == ""
+        await transport.close()
 
     async def test_space_is_given_back(self, file: SqliteStore) -> None:
         transport = await file.open()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import re
 import signal
 import socket
 import subprocess
@@ -40,10 +41,10 @@ def test_an_idle_process_stops_at_once(tmp_path: Path, number: signal.Signals) -
         server.signal(number)
         assert server.wait(20) == 0
         log = server.log()
-        assert f"{number.name}: draining" in log
+        assert f"{number.name}: draining; held: nothing\n" in log
         for role in ("agent", "processor", "api"):
             assert f"{role} has stopped" in log
-        assert "stopped after" in log
+        assert re.search(r"stopped after \d+\.\d s; still held: nothing\n", log)
 
 
 def test_idle_connections_hold_nothing_up(tmp_path: Path) -> None:
@@ -64,7 +65,10 @@ def test_what_was_accepted_is_in_segments(tmp_path: Path) -> None:
     with Server(tmp_path) as server:
         for n in range(20):
             server.ingest("stopped", _lines(n * 5_000, 5_000))
+        until(lambda: server.stage("index.recent")["held"], "rows are in memory")
         assert server.terminate() == 0
+        assert re.search(r"SIGTERM: draining; held: .*\d+ rows in index\.recent, \d+ bytes in index\.", server.log())
+        assert "still held: nothing\n" in server.log()
         server.restart()
         server.settle()
         assert server.search(service="stopped", limit=0, track_total_hits="true")["total_hits"] == 100_000
@@ -169,7 +173,8 @@ def test_a_second_signal_aborts(tmp_path: Path) -> None:
             until(lambda: "draining" in server.log(), "the signal has arrived")
             server.signal(signal.SIGTERM)
             assert server.wait(20) == _ABORTED
-        assert "aborted" in server.log()
+        assert "aborted; still held: " in server.log()
+        assert "21 bytes in api.bodies" in server.log()
         assert "Traceback" not in server.log()
         server.restart()
         assert len(server.records("accepted")) == 1_000
