@@ -198,7 +198,8 @@ class SqliteTransport:
             if full:
                 self._trouble, self._trouble_until = reason, time.monotonic() + _TROUBLE_SECONDS
         else:
-            self._trouble = ""
+            if newest != self._newest:  # a group's position may find room where no message does
+                self._trouble = ""
             self._newest = newest
             metrics.TRANSPORT_COMMIT_SECONDS.observe(time.perf_counter() - started)
         for work, result in zip(group, results, strict=True):
