@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import msgspec
 
 from logd.chunk import Envelope, Message
+from logd.flow.stage import Stage
 from logd.query.tree import Everything, Node
 
 if TYPE_CHECKING:
@@ -52,6 +53,11 @@ class Consumer(Protocol):
 class Transport(Protocol):
     """The durable queue between hosts and roles."""
 
+    @property
+    def stages(self) -> Sequence[Stage]:
+        """The bounded queues in it."""
+        ...
+
     async def append(self, topic: str, envelopes: Sequence[Envelope]) -> Appended:
         """Stores all envelopes or none, durably (a power cut after the return loses nothing), in order, together.
 
@@ -64,6 +70,10 @@ class Transport(Protocol):
     async def consume(self, topic: str, group: str, start: StreamPositions | None = None) -> Consumer:
         """A reader of `topic` for `group`, which is registered by this; from `start`, else from what the group has
         committed, else from the oldest message. No message is appended below `start` any more."""
+        ...
+
+    def trouble(self) -> str:
+        """Why appends are failing; empty when they don't, or none was tried of late."""
         ...
 
     async def status(self) -> dict[str, Any]:
@@ -111,6 +121,11 @@ class Found(msgspec.Struct, frozen=True):
 
 class Index(Protocol):
     """Where lines are searched. A log_id that the index has in that day is never stored twice."""
+
+    @property
+    def stages(self) -> Sequence[Stage]:
+        """The bounded queues in it."""
+        ...
 
     def durable(self) -> StreamPositions | None:
         """What would survive a crash now, if the index knows it; None leaves it to the transport's commits."""

@@ -14,7 +14,7 @@ import logging
 import os
 import signal
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -22,8 +22,10 @@ import uvloop
 
 from logd.config.schema import Config
 from logd.errors import ConfigError, LogdError
+from logd.flow.stage import Stage, held
 from logd.roles import wiring
 from logd.seams import Index, Transport, Upkeep
+from logd.telemetry import systemd
 from logd.telemetry.logging import set_up_logging
 
 log = logging.getLogger("logd.server")
@@ -51,12 +53,10 @@ async def _serve(config: Config) -> int:
             index, upkeep = await wiring.open_index(config, transport)
             await stack.enter_async_context(_closing(index))
             await stack.enter_async_context(_closing(upkeep))
-        started = time.monotonic()
         try:
             await _run_roles(config, transport, index, upkeep, signals)
         except ExceptionGroup as failures:
             return _exit_code(failures)
-        log.info("stopped after %.1f s", time.monotonic() - started)
     return EXIT_OK
 
 
@@ -75,7 +75,9 @@ def _exit_code(failures: ExceptionGroup) -> int:
 async def _run_roles(
     config: Config, transport: Transport, index: Index | None, upkeep: Upkeep | None, signals: _Signals
 ) -> None:
+    started = time.monotonic()
     stop = signals.stop
+    stages = [*transport.stages, *(index.stages if index is not None else ())]
     parts: dict[str, Callable[[], dict[str, object]]] = {}
     async with asyncio.TaskGroup() as tasks:
         roles: list[asyncio.Task[None]] = []
@@ -88,12 +90,14 @@ async def _run_roles(
 
             processor = Processor(config, transport, index)
             parts["processor"] = processor.status
+            stages += processor.stages
             start("processor", processor.run(stop))
         if "agent" in config.server.roles:
             from logd.roles.agent import AgentRole
 
             agent = AgentRole(config, transport)
             parts["agent"] = agent.status
+            stages += agent.stages
             start("agent", agent.run(stop))
         if "archiver" in config.server.roles and upkeep is not None:
             from logd.roles.archiver import Archiver
@@ -104,14 +108,17 @@ async def _run_roles(
         if "api" in config.server.roles and index is not None:
             from logd.roles.api import Api
 
-            api = Api(config, transport, index, parts, lambda: _ready(stop, index))
+            api = Api(config, transport, index, parts, tuple(stages), lambda: _ready(stop, transport, index))
+            stages += api.stages
             address = await api.start()
             start("api", api.run(stop))
             print(f"logd listens on {address}", flush=True)
             print(f"  try: curl '{address}/api/v1/logs/search?limit=5'", flush=True)
-        watch = tasks.create_task(signals.watch(config.server.drain_seconds), name="server.signals")
+        watch = tasks.create_task(signals.watch(config.server.drain_seconds, stages), name="server.signals")
+        systemd.notify("READY=1")
         await asyncio.wait(roles)
         watch.cancel()
+    log.info("stopped after %.1f s; still held: %s", time.monotonic() - started, held(stages))
 
 
 async def _named(name: str, role: Awaitable[None], stop: asyncio.Event) -> None:
@@ -132,10 +139,10 @@ async def _named(name: str, role: Awaitable[None], stop: asyncio.Event) -> None:
         stop.set()
 
 
-async def _ready(stop: asyncio.Event, index: Index) -> str:
+async def _ready(stop: asyncio.Event, transport: Transport, index: Index) -> str:
     if stop.is_set():
         return "the process is stopping"
-    return (await index.status()).get("flush_error") or ""
+    return transport.trouble() or (await index.status()).get("flush_error") or ""
 
 
 class _Signals:
@@ -143,6 +150,7 @@ class _Signals:
 
     def __init__(self) -> None:
         self.stop = asyncio.Event()
+        self._first: signal.Signals | None = None
         self._second = asyncio.Event()
 
     @contextlib.contextmanager
@@ -162,19 +170,25 @@ class _Signals:
         if self.stop.is_set():
             self._second.set()
         else:
-            log.info("%s: draining", signal.Signals(number).name)
+            self._first = signal.Signals(number)
             self.stop.set()
 
-    async def watch(self, drain_seconds: float) -> None:
+    async def watch(self, drain_seconds: float, stages: Sequence[Stage]) -> None:
         """Ends the process when the drain has to end. What is accepted is in the transport, so leaving at once costs no
         more than a crash: the stream is read again from where the index ends."""
         await self.stop.wait()
+        if self._first is not None:
+            log.info("%s: draining; held: %s", self._first.name, held(stages))
+        systemd.notify("STOPPING=1")
         try:
             async with asyncio.timeout(drain_seconds):
                 await self._second.wait()
         except TimeoutError:
             log.error("not drained within server.drain_seconds = %g", drain_seconds)
-        log.error("aborted; what was accepted but not yet indexed is in the transport and will be read again")
+        log.error(
+            "aborted; still held: %s; what was accepted but not yet indexed is in the transport and will be read again",
+            held(stages),
+        )
         os._exit(EXIT_ABORTED)
 
 
@@ -193,7 +207,7 @@ def _locked(data_dir: Path) -> Iterator[None]:
         data_dir.mkdir(parents=True, exist_ok=True)
         handle = os.open(data_dir / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     except OSError as error:
-        raise ConfigError(f"data_dir {str(data_dir)!r} can't be used: {error.strerror}") from error
+        raise ConfigError(f"data_dir {str(data_dir)!r} can't be used: {str(error.strerror).lower()}") from error
     try:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -26,7 +26,8 @@ from logd.agent.follow import Follower
 from logd.agent.ship import Delivery, Shipper
 from logd.agent.tail import Counts
 from logd.config.schema import Config
-from logd.errors import Unavailable
+from logd.errors import ConfigError, Unavailable
+from logd.flow.stage import Stage
 from logd.telemetry import agent_metrics as metrics
 
 logger = logging.getLogger("logd.agent")
@@ -54,8 +55,8 @@ class Agent:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Until `stop` is set; then sends the whole lines that it has read, for at most `server.drain_seconds`, and
-        returns. Cancelling abandons them: they are read again after the next start. Raises ConfigError or Unavailable
-        when the state can't be used at the start."""
+        returns. Cancelling abandons them: they are read again after the next start. Raises ConfigError when the state
+        can't be used at the start."""
         try:
             follower = await self._work(self._open)
             await self._ship(follower, await self._work(follower.resume), stop)
@@ -70,6 +71,11 @@ class Agent:
             # A round that is under way ends within tens of ms, and nobody may use the state before it has.
             self._worker.submit(self._close)
             await asyncio.to_thread(self._worker.shutdown)
+
+    @property
+    def stages(self) -> tuple[Stage, ...]:
+        """The round that is being sent."""
+        return (self._delivery.stage,)
 
     def status(self) -> dict[str, Any]:
         """For people: what is followed, how far it got, what went wrong."""
@@ -132,7 +138,10 @@ class Agent:
         return await loop.run_in_executor(self._worker, functools.partial(step, *arguments))
 
     def _open(self) -> Follower:
-        self._follower = Follower(self._config, self._clock)
+        try:
+            self._follower = Follower(self._config, self._clock)
+        except Unavailable as error:
+            raise ConfigError(str(error)) from error
         return self._follower
 
     def _close(self) -> None:

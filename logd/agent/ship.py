@@ -13,8 +13,10 @@ import msgspec
 from logd import chunk
 from logd.agent import lines
 from logd.agent.clock import Clock
+from logd.agent.follow import HELD_BYTES, ROUND_BYTES
 from logd.chunk import Chunk, Positions
 from logd.errors import Conflict, Unavailable
+from logd.flow.stage import Stage
 from logd.seams import RAW_LOGS, Transport
 
 logger = logging.getLogger("logd.agent")
@@ -64,6 +66,8 @@ class Delivery:
         self.sent = Sent()
         #: Why the last attempt failed, until one succeeds.
         self.error: str | None = None
+        #: The round that is being sent, in bytes of its files: what was read, and what all files had held before.
+        self.stage = Stage("agent.round", ROUND_BYTES + HELD_BYTES, "bytes")
         self._shipper = shipper
         self._clock = clock
 
@@ -74,9 +78,12 @@ class Delivery:
         restored from a copy and cuts batches where it didn't before; what has been sent is then left out, and the rest
         arrives. A single line that contradicts is another line than the one that was sent from that place: it is
         logged, counted and given up, because sending it again won't help."""
+        self.stage.add(_text_bytes(chunks))
         for start in range(0, len(chunks), SEND_CHUNKS):
-            if not await self._send(chunks[start : start + SEND_CHUNKS], stop):
+            part = chunks[start : start + SEND_CHUNKS]
+            if not await self._send(part, stop):
                 return start
+            self.stage.add(-_text_bytes(part))
         return len(chunks)
 
     async def _send(self, chunks: Sequence[Chunk], stop: asyncio.Event) -> bool:
@@ -119,15 +126,21 @@ class Delivery:
         if self.error is not None:
             logger.info("the target takes chunks again")
             self.error = None
+            self.stage.room()
         self.sent.chunks += len(chunks)
         self.sent.lines += sum(item.lines for item in chunks)
         self.sent.bytes += sum(len(item.value) for item in chunks)
 
     def _fail(self, error: str) -> None:
+        self.stage.block()
         self.sent.retries += 1
         if self.error is None:
             logger.warning("the target takes no chunks, will try again: %s", error)
         self.error = error
+
+
+def _text_bytes(chunks: Sequence[Chunk]) -> int:
+    return sum(item.end - item.offset for item in chunks if item.end is not None)
 
 
 def halves(whole: Chunk) -> list[Chunk]:

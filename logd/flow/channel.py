@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections import deque
 from typing import Generic, TypeVar
+
+from logd.flow.stage import Stage
 
 T = TypeVar("T")
 
@@ -15,32 +16,24 @@ class Closed(Exception):
 
 
 class Channel(Generic[T]):
-    """FIFO for one loop. `put` waits while `capacity` items are held; iteration ends once it is closed and empty.
+    """FIFO for one loop. `put` waits while the `stage` is full; iteration ends once it is closed and empty."""
 
-    `blocked_seconds` is how long senders have waited, measured only when they had to."""
-
-    def __init__(self, capacity: int) -> None:
-        if capacity < 1:
-            raise ValueError(f"a channel's capacity is {capacity}, must be at least 1")
-        self.capacity = capacity
-        self.blocked_seconds = 0.0
+    def __init__(self, stage: Stage) -> None:
+        self.stage = stage
         self._items: deque[T] = deque()
         self._closed = False
         self._changed = asyncio.Condition()
 
-    def __len__(self) -> int:
-        return len(self._items)
-
     async def put(self, item: T) -> None:
         """Raises Closed."""
         async with self._changed:
-            if len(self._items) >= self.capacity and not self._closed:
-                started = time.monotonic()
-                await self._changed.wait_for(lambda: len(self._items) < self.capacity or self._closed)
-                self.blocked_seconds += time.monotonic() - started
+            while self.stage.full and not self._closed:
+                self.stage.block()
+                await self._changed.wait()
             if self._closed:
                 raise Closed
             self._items.append(item)
+            self.stage.add(1)
             self._changed.notify_all()
 
     async def close(self) -> None:
@@ -58,5 +51,6 @@ class Channel(Generic[T]):
             if not self._items:
                 raise StopAsyncIteration
             item = self._items.popleft()
+            self.stage.add(-1)
             self._changed.notify_all()
             return item

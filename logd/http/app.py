@@ -13,6 +13,7 @@ from logd.config.schema import Config
 from logd.http.answers import error_answer, errors_as_json, json_answer
 from logd.http.ingest import Ingestion
 from logd.http.search import Searching
+from logd.http.stages import Stages
 from logd.seams import Index, Transport
 
 #: What a part of the process says of itself in /api/v1/status.
@@ -21,10 +22,15 @@ Ready = Callable[[], Coroutine[Any, Any, str]]
 
 
 def make_app(
-    config: Config, transport: Transport, index: Index, parts: Mapping[str, StatusOf], ready: Ready
+    config: Config,
+    transport: Transport,
+    index: Index,
+    parts: Mapping[str, StatusOf],
+    stages: Stages,
+    ingestion: Ingestion,
+    ready: Ready,
 ) -> web.Application:
     """`parts` are shown in /api/v1/status by their names; `ready` gives "" or why the process isn't."""
-    ingestion = Ingestion(config.ingest, transport)
     searching = Searching(config.search, index)
 
     async def healthz(_: web.Request) -> web.Response:
@@ -35,6 +41,7 @@ def make_app(
         return error_answer(503, "not_ready", reason) if reason else json_answer({"status": "ready"})
 
     async def metrics(_: web.Request) -> web.Response:
+        stages.publish()
         return web.Response(body=generate_latest(), headers={"Content-Type": CONTENT_TYPE_LATEST})
 
     async def status(_: web.Request) -> web.Response:
@@ -43,7 +50,7 @@ def make_app(
             "roles": config.server.roles,
             "transport": await transport.status(),
             "index": await index.status(),
-            "ingest": ingestion.status(),
+            "stages": stages.status(),
             **{name: dict(of()) for name, of in parts.items()},
         }
         return json_answer(body)

@@ -13,6 +13,7 @@ from logd.chunk import Chunk, Positions
 from logd.config.schema import Ingest
 from logd.errors import BadRequest, Conflict, Unavailable
 from logd.flow.clock import now_us
+from logd.flow.stage import Stage
 from logd.http.answers import json_answer
 from logd.http.bodies import Body, read_body, too_large
 from logd.seams import RAW_LOGS, Transport
@@ -33,12 +34,8 @@ class Ingestion:
     def __init__(self, limits: Ingest, transport: Transport) -> None:
         self._limits = limits
         self._transport = transport
-        self._held_bytes = 0
+        self.stage = Stage("api.bodies", limits.max_inflight_bytes, "bytes")
         self._readers = ThreadPoolExecutor(_READERS, "api.bodies")
-
-    def status(self) -> dict[str, object]:
-        """Bytes of bodies held now, and the limit."""
-        return {"held_bytes": self._held_bytes, "capacity_bytes": self._limits.max_inflight_bytes}
 
     async def handle(self, request: web.Request) -> web.Response:
         """202 {"accepted": n} once all n lines are durable; anything else means that none is stored."""
@@ -79,7 +76,7 @@ class Ingestion:
         )
 
         def done(read: asyncio.Future[Body]) -> None:
-            self._held_bytes -= held
+            self.stage.add(-held)
             if not read.cancelled():
                 read.exception()  # nobody may be left to ask for it
 
@@ -90,7 +87,7 @@ class Ingestion:
             del raw, reading  # an error's traceback leads here: it would keep itself and the body alive
 
     async def _read(self, request: web.Request) -> tuple[bytes, int]:
-        """The raw body, and what it counts in `held_bytes`. Raises BadRequest, or Unavailable when too much is held."""
+        """The raw body, and what it counts in the stage. Raises BadRequest, or Unavailable when too much is held."""
         limit = self._limits.max_body_bytes
         if request.content_length is not None and request.content_length > limit:
             raise too_large(limit)
@@ -98,16 +95,17 @@ class Ingestion:
         held = 0
         try:
             while part := await request.content.readany():
-                held += len(part)
-                self._held_bytes += len(part)
-                parts.append(part)
-                if held > limit:
+                if held + len(part) > limit:
                     raise too_large(limit)
-                if self._held_bytes > self._limits.max_inflight_bytes:
+                if self.stage.held + len(part) > self.stage.capacity:
+                    self.stage.block()
                     metrics.INGEST_REFUSED.labels("too_much_inflight").inc()
-                    raise Unavailable(f"{self._held_bytes} bytes of bodies are held (ingest.max_inflight_bytes)")
+                    raise Unavailable(f"{self.stage.held} bytes of bodies are held (ingest.max_inflight_bytes)")
+                held += len(part)
+                self.stage.add(len(part))
+                parts.append(part)
         except BaseException:
-            self._held_bytes -= held
+            self.stage.add(-held)
             raise
         return b"".join(parts), held
 

@@ -68,6 +68,14 @@ class Parser:
         self._metadata_query = PreparedQuery(self._sql, "metadata", json.metadata_query)
         self._text_query = PreparedQuery(self._sql, "text", lambda rows: text.query(rows, limits.max_ahead_seconds))
 
+    def usable(self) -> bool:
+        """Whether the instance answers at all: after an internal error it never does again."""
+        try:
+            self._sql.execute("SELECT 1").fetchall()
+        except duckdb.Error:
+            return False
+        return True
+
     def close(self) -> None:
         """Gives the instance's memory back."""
         self._sql.close()

@@ -7,6 +7,7 @@ import asyncio
 from logd.agent.agent import Agent
 from logd.agent.ship import TransportShipper
 from logd.config.schema import Config
+from logd.flow.stage import Stage
 from logd.seams import Transport
 
 
@@ -15,6 +16,11 @@ class AgentRole:
 
     def __init__(self, config: Config, transport: Transport) -> None:
         self._agent = Agent(config, TransportShipper(transport))
+
+    @property
+    def stages(self) -> tuple[Stage, ...]:
+        """See Agent.stages."""
+        return self._agent.stages
 
     def status(self) -> dict[str, object]:
         """See Agent.status."""

@@ -5,15 +5,18 @@ from __future__ import annotations
 import asyncio
 import errno
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from aiohttp import web
 
 from logd.config.address import parse_address
 from logd.config.schema import Config
 from logd.errors import ConfigError
+from logd.flow.stage import Stage
 from logd.http.answers import Handler
 from logd.http.app import Ready, StatusOf, make_app
+from logd.http.ingest import Ingestion
+from logd.http.stages import Stages
 from logd.seams import Index, Transport
 
 log = logging.getLogger("logd.api")
@@ -27,13 +30,23 @@ class Api:
     """`start` binds and serves; `run` waits for `stop`, then lets the requests under way finish."""
 
     def __init__(
-        self, config: Config, transport: Transport, index: Index, parts: Mapping[str, StatusOf], ready: Ready
+        self,
+        config: Config,
+        transport: Transport,
+        index: Index,
+        parts: Mapping[str, StatusOf],
+        stages: Sequence[Stage],
+        ready: Ready,
     ) -> None:
+        """`stages` are those of the other roles and of what they share."""
+        ingestion = Ingestion(config.ingest, transport)
+        #: The queue of HTTP bodies.
+        self.stages = (ingestion.stage,)
         self._config = config
         self._stopping = False
         self._under_way = 0
         self._answered = asyncio.Event()
-        app = make_app(config, transport, index, parts, ready)
+        app = make_app(config, transport, index, parts, Stages([*self.stages, *stages]), ingestion, ready)
 
         @web.middleware
         async def counted(request: web.Request, handler: Handler) -> web.StreamResponse:

@@ -17,17 +17,18 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import ParamSpec, TypeVar
 
-import msgspec
 from zstandard import ZstdError, frame_content_size
 
-from logd.chunk import Message, from_message, line_count
+from logd.chunk import Message, line_count
 from logd.config.schema import Config
 from logd.deadletters import dead_letter
 from logd.errors import Corrupt, Unavailable
 from logd.flow.channel import Channel
+from logd.flow.stage import Stage
 from logd.parse.columns import Parsed
 from logd.parse.plan import Parser
 from logd.parse.window import Limits
+from logd.roles.parsing import Parsing, Refused
 from logd.seams import DEAD_LETTERS, RAW_LOGS, Batch, Consumer, Index, StreamPositions, Transport
 from logd.telemetry import metrics
 
@@ -43,13 +44,6 @@ T = TypeVar("T")
 P = ParamSpec("P")
 
 
-class Refused(msgspec.Struct, frozen=True):
-    """A message that can't be parsed, and why."""
-
-    message: Message
-    reason: str
-
-
 class Processor:
     """One consumer of the stream, with its parser."""
 
@@ -58,7 +52,7 @@ class Processor:
         self._transport = transport
         self._index = index
         self._thread = ThreadPoolExecutor(1, "processor.parse")
-        self._channel: Channel[Sequence[Message]] = Channel(1)
+        self._channel: Channel[Sequence[Message]] = Channel(Stage("processor.parse", 1, "batches"))
         self._consumer: Consumer | None = None
         self._committed: StreamPositions = {}
 
@@ -66,16 +60,14 @@ class Processor:
         """Messages not fetched yet."""
         return self._consumer.lag() if self._consumer else 0
 
+    @property
+    def stages(self) -> tuple[Stage, ...]:
+        """The queue before the parser."""
+        return (self._channel.stage,)
+
     def status(self) -> dict[str, object]:
-        """Lag in messages, and the fill and blocked time of the queue before the parser."""
-        return {
-            "lag_messages": self.lag(),
-            "queue": {
-                "held": len(self._channel),
-                "capacity": self._channel.capacity,
-                "blocked_seconds": round(self._channel.blocked_seconds, 3),
-            },
-        }
+        """Lag in messages."""
+        return {"lag_messages": self.lag()}
 
     async def run(self, stop: asyncio.Event) -> None:
         """Runs until `stop`, then finishes what was fetched and flushes the index. Raises Corrupt after that when the
@@ -84,13 +76,13 @@ class Processor:
         self._consumer = consumer
         parse = self._config.parse
         limits = Limits(max_age_seconds(self._config), self._config.ingest.max_ahead_seconds)
-        parser = await self._in_thread(lambda: Parser(parse.timezone, limits, parse.memory_bytes))
+        parsing = await self._in_thread(Parsing, lambda: Parser(parse.timezone, limits, parse.memory_bytes))
         try:
             async with asyncio.TaskGroup() as tasks:
                 fetching = tasks.create_task(self._fetch(consumer, stop), name="processor.fetch")
-                tasks.create_task(self._write(parser, consumer), name="processor.write")
+                tasks.create_task(self._write(parsing, consumer), name="processor.write")
         finally:
-            await self._in_thread(parser.close)
+            await self._in_thread(parsing.close)
             await asyncio.to_thread(self._thread.shutdown)
         try:
             await self._index.flush()
@@ -126,10 +118,10 @@ class Processor:
             await self._channel.close()
         return None
 
-    async def _write(self, parser: Parser, consumer: Consumer) -> None:
+    async def _write(self, parsing: Parsing, consumer: Consumer) -> None:
         async for messages in self._channel:
             started = time.perf_counter()
-            parsed, refused = await self._in_thread(parse_messages, parser, messages)
+            parsed, refused = await self._in_thread(parsing.parse, messages)
             metrics.PARSE_SECONDS.inc(time.perf_counter() - started)
             await self._bury(refused)
             positions = {message.partition: message.position + 1 for message in messages}
@@ -165,25 +157,6 @@ def max_age_seconds(config: Config) -> int:
     """How old a line may be: what retention would delete at once isn't taken for what it says. 0 is any age."""
     ages = (config.ingest.max_age_seconds, config.archiver.retention_days * 86_400)
     return min(filter(None, ages), default=0)
-
-
-def parse_messages(parser: Parser, messages: Sequence[Message]) -> tuple[Parsed, Sequence[Refused]]:
-    """The records of the messages; those that can't be parsed are refused, one by one, and harm no other."""
-    try:
-        return _parse(parser, messages), ()
-    except Exception as error:
-        if len(messages) == 1:
-            if not isinstance(error, Corrupt):
-                log.exception("the parser failed on message %d", messages[0].position)
-            return _parse(parser, ()), (Refused(messages[0], str(error)),)
-    half = len(messages) // 2
-    left, left_refused = parse_messages(parser, messages[:half])
-    right, right_refused = parse_messages(parser, messages[half:])
-    return left.joined(right), (*left_refused, *right_refused)
-
-
-def _parse(parser: Parser, messages: Sequence[Message]) -> Parsed:
-    return parser.parse([from_message(message) for message in messages], [message.timestamp_us for message in messages])
 
 
 def _parts(messages: Sequence[Message]) -> Iterator[Sequence[Message]]:

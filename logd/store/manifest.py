@@ -187,6 +187,8 @@ def _set_up(db: sqlite3.Connection, path: Path) -> None:
         db.executescript(f"BEGIN IMMEDIATE; {_TABLES} PRAGMA user_version = {VERSION}; COMMIT;")
     elif version == 1:
         _from_1(db)
+    else:
+        db.execute(f"PRAGMA user_version = {VERSION}")  # what can't be written is known now, not at the first flush
 
 
 def _from_1(db: sqlite3.Connection) -> None:

@@ -24,6 +24,7 @@ PARSE_LINES = Counter("logd_parse_lines", "Lines parsed into records.")
 PARSE_UNPARSED = Counter("logd_parse_unparsed_lines", "Lines that no parser understood, kept as text.")
 PARSE_MENDED = Counter("logd_parse_mended_lines", "Lines with invalid UTF-8, kept with replacement characters.")
 PARSE_OUT_OF_WINDOW = Counter("logd_parse_out_of_window_lines", "Lines whose time was not accepted.", ["reason"])
+PARSE_RENEWED = Counter("logd_parse_renewed_engines", "Parsers made anew because their engine had broken.")
 PARSE_SECONDS = Counter("logd_parse_seconds", "Time spent parsing.", unit="seconds")
 DEAD_LETTERS = Counter("logd_deadletter_messages", "Messages sent to the topic dead-letters.", ["reason"])
 
@@ -40,6 +41,11 @@ INDEX_FLUSH_SECONDS = Histogram(
 )
 
 DISK_USED_RATIO = Gauge("logd_disk_used_ratio", "How full the disk with data_dir is, from 0 to 1.")
+STAGE_HELD = Gauge("logd_stage_held", "What a bounded queue holds, in its unit.", ["stage", "unit"])
+STAGE_CAPACITY = Gauge("logd_stage_capacity", "What a bounded queue may hold, in its unit.", ["stage", "unit"])
+STAGE_BLOCKED_SECONDS = Counter(
+    "logd_stage_blocked_seconds", "Time in which a queue was full and held up who feeds it.", ["stage"], unit="seconds"
+)
 
 PROCESSOR_LAG = Gauge("logd_processor_lag_messages", "Messages that the processor has not fetched yet.")
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from logd.backends.transport import sqlite_open
+from logd.backends.transport import sqlite, sqlite_open
 from logd.backends.transport.sqlite import SqliteTransport
 from logd.chunk import from_message
 from logd.errors import ConfigError, Corrupt, Unavailable
@@ -246,9 +246,19 @@ class TestRunning:
                             RAW_LOGS, [sent(A, 10, 20, "x" * 400_000), sent(A, 20, 30, "y" * 400_000)]
                         )
                 assert texts(await rest(consumer)) == ["before"]
+                assert "transport.db" in transport.trouble()
             assert await transport.append(RAW_LOGS, [sent(A, 10, 20, "after")]) == Appended(1, 0)
+            assert transport.trouble() == ""
             assert texts(await rest(consumer)) == ["after"]
             assert (await transport.status())[RAW_LOGS]["ledger"]["appended_messages"] == 2
+
+    async def test_trouble_is_forgotten(self, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Who asks before sending anything would otherwise never send anything again."""
+        monkeypatch.setattr(sqlite, "_TROUBLE_SECONDS", 0.0)
+        async with opened(path) as transport:
+            with full_disk(600_000), pytest.raises(Unavailable):
+                await transport.append(RAW_LOGS, plain(*["x" * 400_000] * 2))
+            assert transport.trouble() == ""
 
 
 class TestReplacedFile:

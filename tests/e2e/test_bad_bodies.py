@@ -129,7 +129,7 @@ def test_a_body_that_is_refused(server: Server, name: str) -> None:
     assert error["message"]
     assert error["where"]
     assert _stored(server) == before
-    assert server.get("/api/v1/status").json()["ingest"]["held_bytes"] == 0
+    assert server.stage("api.bodies")["held"] == 0
 
 
 def test_the_largest_bodies_are_accepted(server: Server) -> None:
@@ -173,10 +173,10 @@ def test_a_client_that_goes_away_in_the_middle(server: Server, length: str, rese
     chunk = b"%x\r\n%s\r\n" % (len(_GOOD), _GOOD) if "chunked" in length else _GOOD
     with _connect(server) as connection:
         connection.sendall(_head(length) + chunk)
-        until(lambda: server.get("/api/v1/status").json()["ingest"]["held_bytes"] > 0, "the body is being read")
+        until(lambda: server.stage("api.bodies")["held"] > 0, "the body is being read")
         if reset:
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\0\0\0\0\0\0\0")
-    until(lambda: server.get("/api/v1/status").json()["ingest"]["held_bytes"] == 0, "the body is let go")
+    until(lambda: server.stage("api.bodies")["held"] == 0, "the body is let go")
     assert server.records("cut-off") == []
     # The line that settles is the only one.
     assert _stored(server) == max(before, 1) + 1
@@ -210,7 +210,7 @@ def test_too_many_bodies_at_once(tmp_path_factory: pytest.TempPathFactory) -> No
     with Server(tmp_path_factory.mktemp("inflight"), settings=settings) as server:
         with _connect(server) as connection:
             connection.sendall(_head(f"Content-Length: {_MAX_BODY_BYTES}") + _LARGEST[:-1])
-            until(lambda: server.get("/api/v1/status").json()["ingest"]["held_bytes"] > 900_000, "the body is held")
+            until(lambda: server.stage("api.bodies")["held"] > 900_000, "the body is held")
             answer = server.post(_LARGEST, NDJSON, "second")
             assert answer.status == 429
             assert int(answer.headers["retry-after"]) >= 1

@@ -267,9 +267,23 @@ def test_status(server: Server) -> None:
     status = server.get("/api/v1/status").json()
     assert status["roles"] == ["agent", "processor", "api"]
     assert status["processor"]["lag_messages"] == 0
-    assert status["processor"]["queue"]["capacity"] >= status["processor"]["queue"]["held"] == 0
-    assert status["ingest"]["held_bytes"] == 0
-    assert status["ingest"]["capacity_bytes"] > 0
+    stages = status["stages"]
+    assert {name: (stage["capacity"], stage["unit"]) for name, stage in stages.items()} == {
+        "agent.round": (12_582_912, "bytes"),
+        "api.bodies": (134_217_728, "bytes"),
+        "transport.append": (67_108_864, "bytes"),
+        "processor.parse": (1, "batches"),
+        "index.recent": (131_072, "rows"),
+        "index.recent_bytes": (67_108_864, "bytes"),
+    }
+    assert {stage["blocked_seconds"] for stage in stages.values()} == {0}
+    assert stages["index.recent"]["held"] == status["index"]["recent_rows"]
+    assert stages["index.recent_bytes"]["held"] == status["index"]["recent_bytes"]
+    assert [stages[name]["held"] for name in ("agent.round", "api.bodies", "transport.append")] == [0, 0, 0]
+    metrics = server.get("/metrics").body.decode()
+    assert 'logd_stage_capacity{stage="api.bodies",unit="bytes"} 1.34217728e+08' in metrics
+    assert 'logd_stage_held{stage="processor.parse",unit="batches"} 0.0' in metrics
+    assert 'logd_stage_blocked_seconds_total{stage="index.recent"} 0.0' in metrics
     assert status["transport"]["raw-logs"]["groups"]["processor"]["lag"] >= 0
     assert status["index"]["rows"] >= 120 + _MANY
     assert status["index"]["recent_rows"] >= 60

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import re
 import signal
 import socket
 import subprocess
@@ -30,7 +31,7 @@ def _open_request(server: Server, body: bytes = b'{"message": "begun"}\n') -> It
     head = f"POST {INGEST} HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-ndjson\r\nX-Service-Id: held\r\n"
     with socket.create_connection(("127.0.0.1", server.port), timeout=60) as connection:
         connection.sendall(f"{head}Content-Length: {len(body) + 1}\r\n\r\n".encode() + body)
-        until(lambda: server.get("/api/v1/status").json()["ingest"]["held_bytes"] == len(body), "the request has begun")
+        until(lambda: server.stage("api.bodies")["held"] == len(body), "the request has begun")
         yield connection
 
 
@@ -40,10 +41,10 @@ def test_an_idle_process_stops_at_once(tmp_path: Path, number: signal.Signals) -
         server.signal(number)
         assert server.wait(20) == 0
         log = server.log()
-        assert f"{number.name}: draining" in log
+        assert f"{number.name}: draining; held: nothing\n" in log
         for role in ("agent", "processor", "api"):
             assert f"{role} has stopped" in log
-        assert "stopped after" in log
+        assert re.search(r"stopped after \d+\.\d s; still held: nothing\n", log)
 
 
 def test_idle_connections_hold_nothing_up(tmp_path: Path) -> None:
@@ -64,7 +65,10 @@ def test_what_was_accepted_is_in_segments(tmp_path: Path) -> None:
     with Server(tmp_path) as server:
         for n in range(20):
             server.ingest("stopped", _lines(n * 5_000, 5_000))
+        until(lambda: server.stage("index.recent")["held"], "rows are in memory")
         assert server.terminate() == 0
+        assert re.search(r"SIGTERM: draining; held: .*\d+ rows in index\.recent, \d+ bytes in index\.", server.log())
+        assert "still held: nothing\n" in server.log()
         server.restart()
         server.settle()
         assert server.search(service="stopped", limit=0, track_total_hits="true")["total_hits"] == 100_000
@@ -169,7 +173,8 @@ def test_a_second_signal_aborts(tmp_path: Path) -> None:
             until(lambda: "draining" in server.log(), "the signal has arrived")
             server.signal(signal.SIGTERM)
             assert server.wait(20) == _ABORTED
-        assert "aborted" in server.log()
+        assert "aborted; still held: " in server.log()
+        assert "21 bytes in api.bodies" in server.log()
         assert "Traceback" not in server.log()
         server.restart()
         assert len(server.records("accepted")) == 1_000

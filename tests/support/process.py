@@ -81,8 +81,10 @@ class Server:
         files: Sequence[Path] = (),
         settings: Mapping[str, object] | None = None,
         roles: str = "agent,processor,api,archiver",
+        under: Sequence[str] = (),
     ) -> None:
-        """`files` are given as FILE…, `settings` by --set."""
+        """`files` are given as FILE…, `settings` by --set. `under` is a command that becomes the one it is given, with
+        fewer rights."""
         self.data_dir = folder / "data"
         self.may_log_errors = False
         self.port = 0
@@ -90,6 +92,7 @@ class Server:
         self._files = files
         self._settings = {"api.listen": "127.0.0.1:0", "data_dir": self.data_dir, **(settings or {})}
         self._roles = roles
+        self._under = under
         self._child: subprocess.Popen[bytes] | None = None
         self._log_start = 0
 
@@ -124,7 +127,7 @@ class Server:
         command = [sys.executable, "-m", "logd", "server", "--roles", self._roles]
         for key, value in self._settings.items():
             command += ["--set", f"{key}={value}"]
-        watched = [sys.executable, "-I", "-S", "-c", _DIES_WITH_US, str(os.getpid())]
+        watched = [*self._under, sys.executable, "-I", "-S", "-c", _DIES_WITH_US, str(os.getpid())]
         with self._stdout.open("wb") as stdout, self._stderr.open("ab") as stderr:
             self._child = subprocess.Popen(
                 [*watched, *command, "--", *map(str, self._files)],
@@ -236,6 +239,11 @@ class Server:
         found = self.search(service=service, limit=10_000, **parameters)
         assert found["total_hits"] == len(found["logs"]), "more than a page"
         return sorted(found["logs"], key=lambda record: str(record["log_id"]))
+
+    def stage(self, name: str) -> dict[str, Any]:
+        """What /api/v1/status says of a bounded queue: held, capacity, unit, blocked_seconds."""
+        stage: dict[str, Any] = self.get("/api/v1/status").json()["stages"][name]
+        return stage
 
     def settle(self) -> None:
         """Returns when everything that was accepted before is searchable: the stream keeps its order."""

@@ -9,6 +9,12 @@ from collections.abc import AsyncIterator
 import pytest
 
 from logd.flow.channel import Channel, Closed
+from logd.flow.stage import Stage
+
+
+def channel_of(capacity: int) -> Channel[int]:
+    """A channel for so many."""
+    return Channel(Stage("test.channel", capacity, "items"))
 
 
 async def settle() -> None:
@@ -25,7 +31,7 @@ async def relay(source: AsyncIterator[int], target: Channel[int]) -> None:
 
 
 async def test_first_in_first_out() -> None:
-    channel: Channel[int] = Channel(100)
+    channel = channel_of(100)
     for item in range(100):
         await channel.put(item)
     await channel.close()
@@ -35,13 +41,13 @@ async def test_first_in_first_out() -> None:
 @pytest.mark.parametrize("capacity", [0, -1])
 def test_a_capacity_is_at_least_one(capacity: int) -> None:
     with pytest.raises(ValueError, match=str(capacity)):
-        Channel(capacity)
+        channel_of(capacity)
 
 
 class TestBackpressure:
     @pytest.mark.parametrize("capacities", [[1], [3], [1, 1], [2, 5], [1, 4, 2, 1]])
     async def test_a_stuck_pipeline_has_accepted_its_capacities_and_one_a_stage(self, capacities: list[int]) -> None:
-        channels: list[Channel[int]] = [Channel(capacity) for capacity in capacities]
+        channels = [channel_of(capacity) for capacity in capacities]
         accepted: list[int] = []
 
         async def produce() -> None:
@@ -55,7 +61,7 @@ class TestBackpressure:
             await settle()
             room = sum(capacities) + len(stages)
             assert len(accepted) == room
-            assert [len(channel) for channel in channels] == capacities
+            assert [channel.stage.held for channel in channels] == capacities
             for taken in range(10):
                 assert await anext(channels[-1]) == taken
                 await settle()
@@ -67,17 +73,17 @@ class TestBackpressure:
         assert all(stage.done() for stage in stages)
 
     async def test_waiting_is_measured_only_when_it_is_full(self) -> None:
-        channel: Channel[int] = Channel(1)
+        channel = channel_of(1)
         await channel.put(1)
-        assert channel.blocked_seconds == 0.0
+        assert channel.stage.blocked_seconds == 0.0
         put = asyncio.create_task(channel.put(2))
         await settle()
         assert await anext(channel) == 1
         await put
-        assert channel.blocked_seconds > 0.0
+        assert channel.stage.blocked_seconds > 0.0
 
     async def test_many_senders_and_receivers_lose_and_double_nothing(self) -> None:
-        channel: Channel[int] = Channel(3)
+        channel = channel_of(3)
         received: list[int] = []
 
         async def send(start: int) -> None:
@@ -99,7 +105,7 @@ class TestBackpressure:
         assert sorted(received) == list(range(250))
 
     async def test_a_cancelled_put_leaves_nothing(self) -> None:
-        channel: Channel[int] = Channel(1)
+        channel = channel_of(1)
         await channel.put(1)
         waiting = [asyncio.create_task(channel.put(item)) for item in (2, 3)]
         await settle()
@@ -111,7 +117,7 @@ class TestBackpressure:
         assert waiting[0].cancelled()
 
     async def test_a_cancelled_receiver_takes_nothing(self) -> None:
-        channel: Channel[int] = Channel(1)
+        channel = channel_of(1)
         receivers = [asyncio.ensure_future(anext(channel)) for _ in range(2)]
         await settle()
         receivers[0].cancel()
@@ -121,7 +127,7 @@ class TestBackpressure:
 
 class TestClose:
     async def test_what_is_held_is_still_received(self) -> None:
-        channel: Channel[int] = Channel(2)
+        channel = channel_of(2)
         await channel.put(1)
         await channel.put(2)
         await channel.close()
@@ -130,13 +136,13 @@ class TestClose:
         assert [item async for item in channel] == []
 
     async def test_nothing_can_be_put_any_more(self) -> None:
-        channel: Channel[int] = Channel(2)
+        channel = channel_of(2)
         await channel.close()
         with pytest.raises(Closed):
             await channel.put(1)
 
     async def test_a_waiting_sender_is_told(self) -> None:
-        channel: Channel[int] = Channel(1)
+        channel = channel_of(1)
         await channel.put(1)
         put = asyncio.create_task(channel.put(2))
         await settle()
@@ -146,7 +152,7 @@ class TestClose:
         assert [item async for item in channel] == [1]
 
     async def test_waiting_receivers_end(self) -> None:
-        channel: Channel[int] = Channel(1)
+        channel = channel_of(1)
 
         async def receive() -> list[int]:
             return [item async for item in channel]

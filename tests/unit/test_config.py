@@ -121,7 +121,10 @@ def test_values(tmp_path: Path, toml: str, env: Env, sets: list[str], key: str, 
         ("[server]\nroles = ['alerter']", "role 'alerter' does not exist yet in this version: "),
         ("[server]\nroles = ['apis']", 'server.roles[0] is "apis" in FILE, expected agent, processor, api or archiver'),
         ("[server]\nroles = ['api', 'api']", 'server.roles[1] is "api" in FILE, expected every role once'),
-        ("[server]\nroles = []", "server.roles is [] in FILE, expected at least one of agent, processor, api or archiver"),
+        (
+            "[server]\nroles = []",
+            "server.roles is [] in FILE, expected at least one of agent, processor, api or archiver",
+        ),
         ("[server]\nroles = ['agent']", "agent.files is [] by default, expected files to follow, as agent is the only"),
         (
             "[ingest]\nmax_body_bytes = 1024",

@@ -18,9 +18,9 @@ from logd.chunk import Chunk, Envelope, Message, Positions
 from logd.config.schema import Config, Parse, SearchLimits
 from logd.config.schema import Index as IndexLimits
 from logd.errors import Unavailable
-from logd.parse.plan import Parser
+from logd.flow.stage import Stage
 from logd.roles import processor
-from logd.roles.processor import GROUP, Processor, parse_messages
+from logd.roles.processor import GROUP, Processor
 from logd.seams import DEAD_LETTERS, RAW_LOGS, Batch, Found, Search, StreamPositions
 from tests.support.naive_parse import as_records
 from tests.support.rows import everything
@@ -91,6 +91,10 @@ class Watched:
     @property
     def rows(self) -> int:
         return sum(len(batch.table) for batch in self.batches)
+
+    @property
+    def stages(self) -> Sequence[Stage]:
+        return self._index.stages
 
     def durable(self) -> StreamPositions | None:
         return self._index.durable()
@@ -280,19 +284,6 @@ class TestDeadLetters:
                 while not world.index.batches:  # noqa: ASYNC110
                     await asyncio.sleep(0)
         assert (len(await world.letters()), (await world.group())["lag"]) == (1, 0)
-
-    @pytest.mark.parametrize("bad", [[], [0], [8], [0, 8], [3, 4], [1, 3, 5, 7], list(range(9))])
-    def test_each_is_found_among_its_neighbours(self, bad: Sequence[int]) -> None:
-        parser = Parser()
-        messages = []
-        for number in range(9):
-            one = unreadable(number) if number in bad else envelope(number, f"{number}", f"{number}+")
-            messages.append(Message(0, 100 + number, 1_700_000_000_000_000, one.key, one.headers, one.value))
-        parsed, refused = parse_messages(parser, messages)
-        parser.close()
-        assert [one.message.position - 100 for one in refused] == list(bad)
-        good = [number for number in range(9) if number not in bad]
-        assert parsed.table["message"].to_pylist() == [text for n in good for text in (f"{n}", f"{n}+")]
 
 
 class TestPositions:

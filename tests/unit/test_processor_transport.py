@@ -43,7 +43,11 @@ class FlakyTransport:
 
     def __init__(self, transport: Transport) -> None:
         self._transport = transport
+        self.stages = transport.stages
         self.consumers: list[Flaky] = []
+
+    def trouble(self) -> str:
+        return self._transport.trouble()
 
     async def append(self, topic: str, envelopes: Sequence[Envelope]) -> Appended:
         return await self._transport.append(topic, envelopes)

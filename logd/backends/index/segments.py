@@ -32,6 +32,7 @@ import pyarrow.compute as pc
 from logd.config.schema import Index as IndexLimits
 from logd.config.schema import SearchLimits
 from logd.errors import BadRequest, Unavailable
+from logd.flow.stage import Stage
 from logd.seams import Batch, Found, Search, StreamPositions
 from logd.store import duplicates, segments
 from logd.store.find import find
@@ -60,6 +61,9 @@ class SegmentsIndex:
         self._footers = Footers()
         self._recent: tuple[Recent, ...] = ()
         self._recent_rows = self._recent_bytes = 0
+        self._rows_held = Stage("index.recent", 2 * limits.flush_rows, "rows")
+        self._bytes_held = Stage("index.recent_bytes", 2 * limits.flush_bytes, "bytes")
+        self.stages = (self._rows_held, self._bytes_held)
         self._flush: asyncio.Task[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._failed = ""
@@ -110,6 +114,8 @@ class SegmentsIndex:
             self._recent = (*self._recent, recent)
             self._recent_rows += len(table)
             self._recent_bytes += table.nbytes
+            self._rows_held.add(len(table))
+            self._bytes_held.add(table.nbytes)
         self._written = {**self._written, **batch.positions}
         self._counts.update(lines_taken=batch.lines, rows_duplicate=dropped, lines_refused=batch.refused)
         metrics.INDEX_ROWS.inc(len(table))
@@ -217,6 +223,9 @@ class SegmentsIndex:
     async def _room(self) -> None:
         """Waits for the flush that makes room. Raises Unavailable when it fails."""
         while self._over(2):
+            for stage in self.stages:
+                if stage.full:
+                    stage.block()
             self._start_flush()
             assert self._flush is not None
             await asyncio.shield(self._flush)
@@ -255,8 +264,11 @@ class SegmentsIndex:
         else:
             self._failed = ""
             self._recent = self._recent[len(recent) :]
-            self._recent_rows -= sum(len(part.table) for part in recent)
-            self._recent_bytes -= sum(part.table.nbytes for part in recent)
+            rows, size = sum(len(part.table) for part in recent), sum(part.table.nbytes for part in recent)
+            self._recent_rows -= rows
+            self._recent_bytes -= size
+            self._rows_held.add(-rows)
+            self._bytes_held.add(-size)
             metrics.INDEX_RECENT_ROWS.set(self._recent_rows)
             metrics.INDEX_FLUSH_SECONDS.observe(time.perf_counter() - started)
         self._flush = None

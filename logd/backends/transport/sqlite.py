@@ -34,17 +34,26 @@ from logd.backends.transport.sqlite_writer import FORGET_SECONDS, Work, Writer
 from logd.chunk import Envelope
 from logd.config.schema import Transport as Limits
 from logd.errors import Unavailable
+from logd.flow.stage import Stage
 from logd.seams import Appended, Consumer, StreamPositions
 from logd.telemetry import metrics
 
+#: What may wait for the writer, in compressed values: some commits' worth, so that a slow disk costs no more memory.
+_PENDING_BYTES = 64 * 1024 * 1024
+#: What failed is taken to be failing for so long: without anything to write, nobody would see that it works again.
+_TROUBLE_SECONDS = 30.0
 T = TypeVar("T")
 
 
 class SqliteTransport:
     """seams.Transport over one SQLite file, with one partition, 0. Use `SqliteTransport.open`."""
 
-    def __init__(self, path: Path, topics: Topics) -> None:
+    def __init__(self, path: Path, topics: Topics, pending_bytes: int) -> None:
         self._path = path
+        self._pending = Stage("transport.append", pending_bytes, "bytes")
+        self.stages = (self._pending,)
+        self._trouble = ""
+        self._trouble_until = 0.0
         self._newest = topics.positions()
         self._consumers: list[SqliteConsumer] = []
         self._loop = asyncio.get_running_loop()
@@ -53,17 +62,31 @@ class SqliteTransport:
 
     @classmethod
     async def open(
-        cls, path: Path, limits: Limits | None = None, clock: Callable[[], float] = time.time
+        cls,
+        path: Path,
+        limits: Limits | None = None,
+        clock: Callable[[], float] = time.time,
+        pending_bytes: int = _PENDING_BYTES,
     ) -> SqliteTransport:
-        """Creates the file if need be. `clock` gives Unix seconds. Raises ConfigError when the file can't be used."""
+        """Creates the file if need be. `clock` gives Unix seconds. Appends of more than `pending_bytes` aren't kept
+        waiting, but refused. Raises ConfigError when the file can't be used."""
         topics = await asyncio.to_thread(_open_topics, path, limits or Limits(), clock)
-        return cls(path, topics)
+        return cls(path, topics, pending_bytes)
 
     async def append(self, topic: str, envelopes: Sequence[Envelope]) -> Appended:
         if not envelopes:
             return Appended(0, 0)
         size = sum(len(envelope.value) for envelope in envelopes)
-        appended = await self._ask(lambda topics: topics.append(topic, envelopes), size)
+        pending = self._pending
+        if pending.held and pending.held + size > pending.capacity:
+            pending.block()
+            raise Unavailable(f"{pending.held} bytes wait to be written to {self._path}")
+        try:
+            appended = await self._ask(lambda topics: topics.append(topic, envelopes), size)
+        except Unavailable as error:
+            self._trouble, self._trouble_until = str(error), time.monotonic() + _TROUBLE_SECONDS
+            raise
+        self._trouble = ""
         if appended.duplicates:
             metrics.TRANSPORT_DUPLICATES.inc(appended.duplicates)
         return appended
@@ -79,6 +102,9 @@ class SqliteTransport:
         consumer = SqliteConsumer(self._path, reader, topic, position, lambda: self._newest.get(topic, 1), commit)
         self._consumers.append(consumer)
         return consumer
+
+    def trouble(self) -> str:
+        return self._trouble if time.monotonic() < self._trouble_until else ""
 
     async def status(self) -> dict[str, Any]:
         return await asyncio.to_thread(sqlite_groups.status, self._path)
@@ -102,6 +128,7 @@ class SqliteTransport:
         future: asyncio.Future[T] = self._loop.create_future()
 
         def settle(result: Any) -> None:
+            self._pending.add(-size)
             if future.done():
                 return
             if isinstance(result, Exception):
@@ -113,6 +140,7 @@ class SqliteTransport:
             with contextlib.suppress(RuntimeError):  # the loop was closed under a call that nobody awaits any more
                 self._loop.call_soon_threadsafe(settle, result)
 
+        self._pending.add(size)  # until it is written: a caller that is cancelled takes nothing out of the queue
         self._writer.submit(Work(run, done, size))
         return await future
 
