@@ -44,8 +44,9 @@ async def _serve(config: Config) -> int:
     async with contextlib.AsyncExitStack() as stack:
         stack.enter_context(signals.caught())
         stack.enter_context(_locked(Path(config.data_dir)))
-        transport = await stack.enter_async_context(_closing(await wiring.open_transport(config)))
-        index = None
+        transport = index = None
+        if wiring.needs_transport(config):
+            transport = await stack.enter_async_context(_closing(await wiring.open_transport(config)))
         if {"processor", "api"} & set(config.server.roles):
             wiring.set_up_native_libraries()
             index = await stack.enter_async_context(_closing(await wiring.open_index(config)))
@@ -70,7 +71,7 @@ def _exit_code(failures: ExceptionGroup) -> int:
     return EXIT_FAILED
 
 
-async def _run_roles(config: Config, transport: Transport, index: Index | None, signals: _Signals) -> None:
+async def _run_roles(config: Config, transport: Transport | None, index: Index | None, signals: _Signals) -> None:
     stop = signals.stop
     parts: dict[str, Callable[[], dict[str, object]]] = {}
     async with asyncio.TaskGroup() as tasks:
@@ -79,7 +80,7 @@ async def _run_roles(config: Config, transport: Transport, index: Index | None, 
         def start(name: str, role: Awaitable[None]) -> None:
             roles.append(tasks.create_task(_named(name, role, stop), name=name))
 
-        if "processor" in config.server.roles and index is not None:
+        if "processor" in config.server.roles and transport is not None and index is not None:
             from logd.roles.processor import Processor
 
             processor = Processor(config, transport, index)
@@ -91,7 +92,7 @@ async def _run_roles(config: Config, transport: Transport, index: Index | None, 
             agent = AgentRole(config, transport)
             parts["agent"] = agent.status
             start("agent", agent.run(stop))
-        if "api" in config.server.roles and index is not None:
+        if "api" in config.server.roles and transport is not None and index is not None:
             from logd.roles.api import Api
 
             api = Api(config, transport, index, parts, lambda: _ready(stop, index))

@@ -16,10 +16,12 @@ import functools
 import logging
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any, TypeVar
 
 import msgspec
 
+from logd.agent.aside import Aside
 from logd.agent.batches import Cargo
 from logd.agent.clock import Clock, SystemClock
 from logd.agent.follow import Follower
@@ -45,7 +47,7 @@ class Agent:
     def __init__(self, config: Config, shipper: Shipper, clock: Clock | None = None) -> None:
         self._config = config
         self._clock = clock or SystemClock()
-        self._delivery = Delivery(shipper, self._clock)
+        self._delivery = Delivery(shipper, self._clock, Aside(Path(config.data_dir)).keep)
         self._follower: Follower | None = None
         self._pending: list[Cargo] = []
         self._published: dict[str, int] = {}
@@ -86,6 +88,7 @@ class Agent:
             "truncations": counts.truncations,
             "lost_bytes": counts.lost_bytes,
             "conflict_lines": sent.conflict_lines,
+            "refused_lines": sent.refused_lines,
             "target_error": self._delivery.error,
         }
 
@@ -161,4 +164,5 @@ _COUNTERS = {
     "bytes": metrics.AGENT_SENT_BYTES,
     "retries": metrics.AGENT_RETRIES,
     "conflict_lines": metrics.AGENT_CONFLICT_LINES,
+    "refused_lines": metrics.AGENT_REFUSED_LINES,
 }

@@ -21,6 +21,11 @@ def set_up_native_libraries() -> None:
     pa.set_memory_pool(pa.system_memory_pool())
 
 
+def needs_transport(config: Config) -> bool:
+    """Whether a role of this process reads or writes the queue: an agent that sends to another logd has none."""
+    return config.server.roles != ["agent"] or not config.agent.server
+
+
 async def open_transport(config: Config) -> Transport:
     """The configured transport. Raises ConfigError when it can't be opened."""
     match config.transport.type:

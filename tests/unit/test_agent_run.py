@@ -246,6 +246,7 @@ async def test_status_and_metrics(tmp_path: Path) -> None:
             "truncations": 0,
             "lost_bytes": 0,
             "conflict_lines": 0,
+            "refused_lines": 0,
             "target_error": None,
         }
         assert value("sent_lines_total") - before[0] == 3

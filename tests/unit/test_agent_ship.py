@@ -31,8 +31,12 @@ def chunk_of(first: int, last: int, source_id: str = "0" * 16) -> Chunk:
     )
 
 
+def _nothing_is_refused(item: Chunk) -> None:
+    raise AssertionError(item)
+
+
 async def deliver(target: Target, chunks: Sequence[Chunk]) -> Delivery:
-    delivery = Delivery(target, HeldClock())
+    delivery = Delivery(target, HeldClock(), _nothing_is_refused)
     assert await delivery.deliver(chunks, asyncio.Event()) == len(chunks)
     return delivery
 
@@ -49,7 +53,7 @@ async def test_groups_are_bounded_and_in_order() -> None:
             calls.append(len(chunks))
 
     chunks = [chunk_of(number, number + 1) for number in range(SEND_CHUNKS + 10)]
-    delivery = Delivery(Counting(), HeldClock())
+    delivery = Delivery(Counting(), HeldClock(), _nothing_is_refused)
     assert await delivery.deliver(chunks, asyncio.Event()) == len(chunks)
     assert calls == [SEND_CHUNKS, 10]
     assert (delivery.sent.chunks, delivery.sent.lines) == (266, 266)
@@ -96,7 +100,7 @@ async def test_a_line_that_contradicts_is_given_up_and_said(caplog: pytest.LogCa
 async def test_it_tries_until_it_succeeds(refuse: int, forget: int) -> None:
     target, clock, stop = Target(), HeldClock(), asyncio.Event()
     target.refuse, target.forget = refuse, forget
-    delivery = Delivery(target, clock)
+    delivery = Delivery(target, clock, _nothing_is_refused)
     sending = asyncio.create_task(delivery.deliver([chunk_of(0, 10)], stop))
     for _ in range(refuse + forget - 1):
         await clock.advance(60)
@@ -120,7 +124,7 @@ async def test_it_waits_longer_and_longer_but_not_for_ever() -> None:
 
     target = Target()
     target.refuse = 100
-    delivery = Delivery(target, Noting())
+    delivery = Delivery(target, Noting(), _nothing_is_refused)
     assert await delivery.deliver([chunk_of(0, 1)], asyncio.Event()) == 0
     assert target.refuse == 100 - 13
     assert waits[0] == 1.0  # what the target asked for
