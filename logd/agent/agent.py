@@ -89,6 +89,7 @@ class Agent:
             "lost_bytes": counts.lost_bytes,
             "conflict_lines": sent.conflict_lines,
             "refused_lines": sent.refused_lines,
+            "damaged_rows": counts.damaged_rows,
             "target_error": self._delivery.error,
         }
 
@@ -159,6 +160,7 @@ _COUNTERS = {
     "cut_bytes": metrics.AGENT_DROPPED_BYTES.labels("line_too_long"),
     "truncations": metrics.AGENT_TRUNCATIONS,
     "lost_bytes": metrics.AGENT_LOST_BYTES,
+    "damaged_rows": metrics.AGENT_DAMAGED_ROWS,
     "chunks": metrics.AGENT_SENT_CHUNKS,
     "lines": metrics.AGENT_SENT_LINES,
     "bytes": metrics.AGENT_SENT_BYTES,

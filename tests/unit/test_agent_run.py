@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
@@ -14,44 +13,10 @@ from prometheus_client import REGISTRY
 
 from logd.agent import agent as agent_module
 from logd.agent.agent import Agent
-from logd.agent.ship import Shipper
 from logd.agent.state import State
 from logd.chunk import Chunk
-from logd.config.schema import Config
 from logd.errors import ConfigError
-from tests.support.agent import HeldClock, Target, config_of
-
-
-class Running:
-    """An agent that runs, and what it takes to drive it."""
-
-    def __init__(self, config: Config, shipper: Shipper, clock: HeldClock) -> None:
-        self.clock, self.stop = clock, asyncio.Event()
-        self.target = shipper if isinstance(shipper, Target) else Target()
-        self.agent = Agent(config, shipper, clock)
-        self.task = asyncio.create_task(self.agent.run(self.stop))
-
-    async def settle(self) -> list[bytes]:
-        for _ in range(8):
-            await self.clock.advance(0.3)
-        return self.target.texts
-
-    async def end(self) -> None:
-        self.stop.set()
-        await self.task
-
-    async def kill(self) -> None:
-        self.task.cancel()
-        await asyncio.wait([self.task])
-
-
-@asynccontextmanager
-async def running(config: Config, target: Shipper | None = None) -> AsyncIterator[Running]:
-    found = Running(config, target or Target(), HeldClock())
-    try:
-        yield found
-    finally:
-        await found.kill()
+from tests.support.agent import HeldClock, Target, config_of, running
 
 
 def append(folder: Path, data: bytes, name: str = "app.log") -> None:
@@ -247,6 +212,7 @@ async def test_status_and_metrics(tmp_path: Path) -> None:
             "lost_bytes": 0,
             "conflict_lines": 0,
             "refused_lines": 0,
+            "damaged_rows": 0,
             "target_error": None,
         }
         assert value("sent_lines_total") - before[0] == 3
