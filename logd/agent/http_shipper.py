@@ -83,9 +83,10 @@ class HttpShipper:
         # Who doesn't want the whole body may answer before its end, and then close: the answer is there to be read.
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
             connection.request("POST", self._parsed.path + shipment.PATH, body, _HEADERS)
-        response = connection.getresponse()
-        answer = _Answer(response.status, response.headers.get("Retry-After", ""), response.read(_ANSWER_BYTES))
-        if response.will_close or not response.isclosed():
+        with connection.getresponse() as response:
+            answer = _Answer(response.status, response.headers.get("Retry-After", ""), response.read(_ANSWER_BYTES))
+            again = response.isclosed() and not response.will_close
+        if not again:
             self._disconnect()
         return answer
 

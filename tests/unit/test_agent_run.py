@@ -13,8 +13,9 @@ from prometheus_client import REGISTRY
 
 from logd.agent import agent as agent_module
 from logd.agent.agent import Agent
+from logd.agent.follow import ROUND_BYTES
 from logd.agent.state import State
-from logd.chunk import Chunk
+from logd.chunk import TARGET_BODY_BYTES, Chunk
 from logd.errors import ConfigError
 from tests.support.agent import HeldClock, Target, config_of, running
 
@@ -76,6 +77,24 @@ async def test_a_target_that_is_away_stops_the_reading(tmp_path: Path) -> None:
         assert await agent.settle() == [b"a", b"b"]
         assert agent.agent.status()["target_error"] is None
         await agent.end()
+
+
+async def test_one_round_is_held_while_the_target_is_away(tmp_path: Path) -> None:
+    target = Target()
+    target.refuse = 10**6
+    line_bytes = 8 * 1024
+    config = config_of(tmp_path, batch_seconds=0.0)
+    append(tmp_path, (b"x" * (line_bytes - 1) + b"\n") * (3 * ROUND_BYTES // line_bytes))
+    async with running(config, target) as agent:
+        await agent.clock.idle()
+        first = list(target.attempts)
+        assert sum(item.end - item.offset for item in first if item.end) == ROUND_BYTES
+        assert agent.agent.status()["pending_chunks"] == len(first) == ROUND_BYTES // TARGET_BODY_BYTES
+        append(tmp_path, b"one more\n")
+        for _ in range(5):
+            await agent.clock.advance(60)
+        assert target.attempts == first * 6
+        assert agent.agent.status()["behind_bytes"] == 3 * ROUND_BYTES
 
 
 async def test_stopping_while_the_target_is_away_keeps_what_wasnt_sent(tmp_path: Path) -> None:
