@@ -24,6 +24,7 @@ import msgspec
 import zstandard
 
 from logd.chunk import (
+    CHUNK_VERSION,
     MAX_BODY_BYTES,
     MAX_CHUNK_LINES,
     MAX_VALUE_BYTES,
@@ -116,12 +117,15 @@ def _checked_head(body: bytes) -> int:
 
 
 def _chunk(place: int, encoded: bytes, value: bytes) -> tuple[Chunk, dict[str, str]]:
-    """Raises Corrupt, ValueError or ZstdError with what is wrong."""
+    """Raises Corrupt, ValueError or ZstdError with what is wrong, BadRequest for a version that isn't known."""
     if len(encoded) > MAX_HEADERS_BYTES:
         raise ValueError(f"headers of {len(encoded)} bytes, at most {MAX_HEADERS_BYTES}")
     headers = _HEADERS.decode(encoded)
     if "logd-chunk" not in headers:
         raise ValueError("no header logd-chunk")
+    if headers["logd-chunk"] != CHUNK_VERSION:
+        # Nothing is wrong with the chunk: an agent has to wait for a newer logd here.
+        raise _bad_frame(f"has chunks of version {headers['logd-chunk']!r}, this logd knows {CHUNK_VERSION!r}")
     chunk = from_message(Message(0, place, 0, "", headers, value))
     if chunk.end is None or chunk.end <= chunk.offset:
         raise ValueError(f"end is {headers.get('end')}, expected more than the offset, {chunk.offset}")

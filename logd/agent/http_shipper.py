@@ -40,7 +40,7 @@ class HttpShipper:
 
     def __init__(self, url: str, timeout_seconds: float = _TIMEOUT_SECONDS) -> None:
         """`url` is `agent.server`; https verifies the server by the system's certificates. Raises ValueError."""
-        self._url = url
+        self.url = url
         self._parsed = parse_url(url)
         self._timeout_seconds = timeout_seconds
         self._connection: http.client.HTTPConnection | None = None
@@ -63,8 +63,8 @@ class HttpShipper:
             answer = self._post(shipment.encode(chunks))
         except (OSError, http.client.HTTPException) as error:
             self._disconnect()
-            raise Unavailable(f"no answer from {self._url}: {_said(error)}") from error
-        _check(answer, len(chunks), self._url)
+            raise Unavailable(f"no answer from {self.url}: {_said(error)}") from error
+        _check(answer, len(chunks), self.url)
 
     def _post(self, body: bytes) -> _Answer:
         """One request; another one on a new connection when that of the last request is found closed."""

@@ -115,8 +115,8 @@ class Delivery:
                 self._fail(str(error))
                 if last:
                     return False
-                # Not all agents of a target that comes back at the same moment.
-                wait = max(error.retry_after_seconds, delay * random.uniform(0.5, 1.0))
+                # Not all agents of a target that comes back at the same moment, and none before it asked for it.
+                wait = max(error.retry_after_seconds * random.uniform(1.0, 1.5), delay * random.uniform(0.5, 1.0))
                 await self._clock.wait(wait, stop)
                 delay = min(delay * 2, _LONGEST_DELAY_SECONDS)
 

@@ -146,6 +146,14 @@ async def test_a_server_that_is_not_there() -> None:
     await shipper.close()
 
 
+async def test_a_server_that_speaks_no_tls() -> None:
+    async with _served([]) as (_, plain):
+        shipper = HttpShipper(plain.url.replace("http:", "https:"))
+        with pytest.raises(Unavailable, match=r"^no answer from https://127\.0\.0\.1:"):
+            await shipper.send([_CHUNK])
+        await shipper.close()
+
+
 async def test_a_server_that_does_not_answer() -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         shipper = HttpShipper(f"http://127.0.0.1:{silent.getsockname()[1]}", timeout_seconds=0.05)

@@ -131,7 +131,7 @@ async def test_it_waits_longer_and_longer_but_not_for_ever() -> None:
     delivery = Delivery(target, Noting(), _nothing_is_refused)
     assert await delivery.deliver([chunk_of(0, 1)], asyncio.Event()) == 0
     assert target.refuse == 100 - 13
-    assert waits[0] == 1.0  # what the target asked for
+    assert 1.0 <= waits[0] <= 1.5  # the target asked for a second
     assert 15 <= waits[-1] <= 30
     assert len(set(waits[7:])) > 1
 

@@ -140,6 +140,7 @@ def test_every_cut_and_every_changed_byte_is_seen(data: st.DataObject) -> None:
         (_framed(_record(), behind=b"x"), "the body has 1 bytes behind its 1 chunks"),
         (_framed(_record())[:-1], "the body was changed or cut on its way: its checksum differs"),
         (_framed(behind=b"\xff" * 8, count=1), "the body ends within chunk 0 of 1"),
+        (_framed(_record({"logd-chunk": "2"})), "the body has chunks of version '2', this logd knows '1'"),
     ],
 )
 def test_what_is_wrong_with_the_frame(body: bytes, sentence: str) -> None:
@@ -158,7 +159,6 @@ _FRAME = zstandard.ZstdCompressor(write_content_size=False).compress(_BODY)
         ((b'{"a": "\xff"}', b""), "can't decode byte 0xff"),
         ((b'"' + b"x" * 131_072, b""), "headers of 131073 bytes, at most 131072"),
         (_record({"logd-chunk": None}), "no header logd-chunk"),
-        (_record({"logd-chunk": "2"}), "chunk version '2' at position 1 is newer than this logd"),
         (_record({"source-id": "0" * 15}), "source-id '000000000000000' is not 16 hex digits"),
         (_record({"source-id": "G" * 16}), "is not 16 hex digits"),
         (_record({"offset": "-1"}), "'-1' is not a number"),
