@@ -55,10 +55,11 @@ _RUN_LENGTH = 1
 
 
 class Shipment(msgspec.Struct, frozen=True):
-    """What a body holds: the chunks as transport records, and how many lines they have."""
+    """What a body holds: the chunks as transport records, and how many lines and compressed bytes they have."""
 
     envelopes: list[Envelope]
     lines: int
+    value_bytes: int
 
 
 def encode(chunks: Sequence[Chunk]) -> bytes:
@@ -76,7 +77,7 @@ def decode(body: bytes) -> Shipment:
     """The chunks in a body, every one of them checked. Raises BadRequest."""
     count = _checked_head(body)
     envelopes: list[Envelope] = []
-    lines = 0
+    lines = total_bytes = 0
     at = _HEAD.size
     for place in range(count):
         try:
@@ -93,10 +94,11 @@ def decode(body: bytes) -> Shipment:
             raise BadRequest(BAD_CHUNK, f"chunk {place} of {count}: {error}", f"chunks[{place}]") from error
         envelopes.append(Envelope(chunk.service, headers, chunk.value))
         lines += chunk.lines
+        total_bytes += value_bytes
         at = end
     if at != len(body):
         raise _bad_frame(f"has {len(body) - at} bytes behind its {count} chunks")
-    return Shipment(envelopes, lines)
+    return Shipment(envelopes, lines, total_bytes)
 
 
 def _checked_head(body: bytes) -> int:

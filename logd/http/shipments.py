@@ -37,7 +37,7 @@ class Shipments:
             raise
         metrics.SHIPMENT_CHUNKS.inc(accepted)
         metrics.SHIPMENT_LINES.inc(shipped.lines)
-        metrics.SHIPMENT_BYTES.inc(sum(len(envelope.value) for envelope in shipped.envelopes))
+        metrics.SHIPMENT_BYTES.inc(shipped.value_bytes)
         return json_answer({"accepted": accepted}, 202)
 
     async def _append(self, shipped: shipment.Shipment) -> None:

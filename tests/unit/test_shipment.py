@@ -88,6 +88,7 @@ def test_round_trip(chunks: list[Chunk]) -> None:
     shipped = shipment.decode(shipment.encode(chunks))
     assert shipped.envelopes == [chunk.to_envelope() for chunk in chunks]
     assert shipped.lines == sum(chunk.lines for chunk in chunks)
+    assert shipped.value_bytes == sum(len(chunk.value) for chunk in chunks)
 
 
 def test_the_layout_is_what_the_module_says() -> None:
