@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import http.client
+import io
 import socket
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -17,9 +18,11 @@ from logd.chunk import Chunk
 from logd.config.address import parse_url
 from logd.errors import BadRequest, Conflict, Unavailable
 
-#: For each step of a request, the wait for its answer among them. An answer comes after one commit; and a stop that
-#: falls into a request shouldn't take longer than `server.drain_seconds`.
-_TIMEOUT_SECONDS = 20.0
+#: For each step of a request, the wait for its answer among them, which comes after one commit. A stop waits for the
+#: request under way and tries once more: together less than `server.drain_seconds`.
+_TIMEOUT_SECONDS = 10.0
+#: A step of the sending: the least that a slow line has to carry within the timeout, whatever a body's size.
+_BLOCK_BYTES = 128 * 1024
 #: A server may ask for so long; more is taken for a slip of something in between.
 _LONGEST_RETRY_SECONDS = 300.0
 #: A logd's answers are far shorter; of another server's no more is read.
@@ -44,6 +47,7 @@ class HttpShipper:
         self._parsed = parse_url(url)
         self._timeout_seconds = timeout_seconds
         self._connection: http.client.HTTPConnection | None = None
+        self._closing = False
         self._thread = ThreadPoolExecutor(1, "agent.http")
 
     async def send(self, chunks: Sequence[Chunk]) -> None:
@@ -54,7 +58,11 @@ class HttpShipper:
 
     async def close(self) -> None:
         """Ends a request that is under way, and the connection."""
-        self._disconnect()
+        self._closing = True
+        if self._connection is not None and self._connection.sock is not None:
+            # Wakes the thread that waits for an answer. It is the thread that closes: the socket is its own.
+            with contextlib.suppress(OSError):
+                self._connection.sock.shutdown(socket.SHUT_RDWR)
         await asyncio.to_thread(self._thread.shutdown)
         self._disconnect()
 
@@ -73,8 +81,10 @@ class HttpShipper:
                 return self._exchange(self._connection, body)
             except _STALE:
                 self._disconnect()
+                if self._closing:
+                    raise
         kind = http.client.HTTPSConnection if self._parsed.https else http.client.HTTPConnection
-        connection = kind(self._parsed.host, self._parsed.port, timeout=self._timeout_seconds)
+        connection = kind(self._parsed.host, self._parsed.port, timeout=self._timeout_seconds, blocksize=_BLOCK_BYTES)
         self._connection = connection
         connection.connect()
         return self._exchange(connection, body)
@@ -82,7 +92,8 @@ class HttpShipper:
     def _exchange(self, connection: http.client.HTTPConnection, body: bytes) -> _Answer:
         # Who doesn't want the whole body may answer before its end, and then close: the answer is there to be read.
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
-            connection.request("POST", self._parsed.path + shipment.PATH, body, _HEADERS)
+            headers = {**_HEADERS, "Content-Length": str(len(body))}
+            connection.request("POST", self._parsed.path + shipment.PATH, io.BytesIO(body), headers)
         with connection.getresponse() as response:
             answer = _Answer(response.status, response.headers.get("Retry-After", ""), response.read(_ANSWER_BYTES))
             again = response.isclosed() and not response.will_close
@@ -92,12 +103,8 @@ class HttpShipper:
 
     def _disconnect(self) -> None:
         connection, self._connection = self._connection, None
-        if connection is None:
-            return
-        # Wakes the thread that waits for an answer; closing alone wouldn't.
-        with contextlib.suppress(OSError, AttributeError):
-            connection.sock.shutdown(socket.SHUT_RDWR)
-        connection.close()
+        if connection is not None:
+            connection.close()
 
 
 def _check(answer: _Answer, chunks: int, url: str) -> None:

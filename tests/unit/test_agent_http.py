@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import random
 import socket
 from collections.abc import AsyncIterator
 
@@ -94,6 +95,13 @@ async def test_a_connection_that_was_closed_meanwhile_is_made_anew() -> None:
         await shipper.send([_CHUNK])
         await server.ended()
         await shipper.send([_CHUNK])
+
+
+async def test_a_body_of_many_blocks_arrives_whole() -> None:
+    large = msgspec.structs.replace(_CHUNK, value=random.Random(1).randbytes(900_000))
+    async with _served([_answer(202, b'{"accepted":5}')]) as (server, shipper):
+        await shipper.send([large] * 5)
+    assert server.bodies == [shipment.encode([large] * 5)]
 
 
 @pytest.mark.parametrize(
