@@ -33,6 +33,7 @@ import zstandard
 
 from logd.errors import Corrupt
 
+CHUNK_VERSION = "1"
 MAX_CHUNK_LINES = 1_000
 #: Kafka refuses records over 1 MiB by default; headers and framing need the rest.
 MAX_VALUE_BYTES = 900_000
@@ -113,7 +114,7 @@ class Chunk(msgspec.Struct, frozen=True, kw_only=True):
     def to_envelope(self) -> Envelope:
         """The same chunk as a transport record, keyed by service."""
         headers = {
-            "logd-chunk": "1",
+            "logd-chunk": CHUNK_VERSION,
             "content-type": self.content_type,
             "content-encoding": "zstd",
             "service": self.service,
@@ -149,7 +150,7 @@ def from_message(message: Message) -> Chunk:
     headers = message.headers
     if headers.get("logd-chunk") is None:
         return _foreign(message)
-    if headers["logd-chunk"] != "1":
+    if headers["logd-chunk"] != CHUNK_VERSION:
         raise Corrupt(f"chunk version {headers['logd-chunk']!r} at position {message.position} is newer than this logd")
     try:
         return Chunk(

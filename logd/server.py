@@ -46,9 +46,10 @@ async def _serve(config: Config) -> int:
     async with contextlib.AsyncExitStack() as stack:
         stack.enter_context(signals.caught())
         stack.enter_context(_locked(Path(config.data_dir)))
-        transport = await stack.enter_async_context(_closing(await wiring.open_transport(config)))
-        index, upkeep = None, None
-        if {"processor", "api", "archiver"} & set(config.server.roles):
+        transport, index, upkeep = None, None, None
+        if wiring.needs_transport(config):
+            transport = await stack.enter_async_context(_closing(await wiring.open_transport(config)))
+        if transport is not None and {"processor", "api", "archiver"} & set(config.server.roles):
             wiring.set_up_native_libraries()
             index, upkeep = await wiring.open_index(config, transport)
             await stack.enter_async_context(_closing(index))
@@ -73,11 +74,11 @@ def _exit_code(failures: ExceptionGroup) -> int:
 
 
 async def _run_roles(
-    config: Config, transport: Transport, index: Index | None, upkeep: Upkeep | None, signals: _Signals
+    config: Config, transport: Transport | None, index: Index | None, upkeep: Upkeep | None, signals: _Signals
 ) -> None:
     started = time.monotonic()
     stop = signals.stop
-    stages = [*transport.stages, *(index.stages if index is not None else ())]
+    stages = [stage for part in (transport, index) if part is not None for stage in part.stages]
     parts: dict[str, Callable[[], dict[str, object]]] = {}
     async with asyncio.TaskGroup() as tasks:
         roles: list[asyncio.Task[None]] = []
@@ -85,7 +86,7 @@ async def _run_roles(
         def start(name: str, role: Awaitable[None]) -> None:
             roles.append(tasks.create_task(_named(name, role, stop), name=name))
 
-        if "processor" in config.server.roles and index is not None:
+        if "processor" in config.server.roles and transport is not None and index is not None:
             from logd.roles.processor import Processor
 
             processor = Processor(config, transport, index)
@@ -105,7 +106,7 @@ async def _run_roles(
             archiver = Archiver(config, upkeep)
             parts["archiver"] = archiver.status
             start("archiver", archiver.run(stop))
-        if "api" in config.server.roles and index is not None:
+        if "api" in config.server.roles and transport is not None and index is not None:
             from logd.roles.api import Api
 
             api = Api(config, transport, index, parts, tuple(stages), lambda: _ready(stop, transport, index))

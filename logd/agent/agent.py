@@ -5,7 +5,8 @@ and only then look again. So at most one round is held in memory, and a target t
 
 Every line arrives exactly once, however often the agent is stopped or killed, at a target that leaves out what a source
 has sent before. What can't be had: bytes that were truncated or deleted before anybody read them, or that were read,
-not acknowledged, and gone at the next start; those are logged and counted. A copy of a log file that the globs find
+not acknowledged, and gone at the next start; those are logged and counted. What the target refuses for good is logged,
+counted and kept in the data folder (see aside.py). A copy of a log file that the globs find
 (`copytruncate` with a glob such as `app.log*`) is another file with lines of its own.
 """
 
@@ -16,10 +17,12 @@ import functools
 import logging
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any, TypeVar
 
 import msgspec
 
+from logd.agent.aside import Aside
 from logd.agent.batches import Cargo
 from logd.agent.clock import Clock, SystemClock
 from logd.agent.follow import Follower
@@ -46,7 +49,7 @@ class Agent:
     def __init__(self, config: Config, shipper: Shipper, clock: Clock | None = None) -> None:
         self._config = config
         self._clock = clock or SystemClock()
-        self._delivery = Delivery(shipper, self._clock)
+        self._delivery = Delivery(shipper, self._clock, Aside(Path(config.data_dir)).keep)
         self._follower: Follower | None = None
         self._pending: list[Cargo] = []
         self._published: dict[str, int] = {}
@@ -92,6 +95,8 @@ class Agent:
             "truncations": counts.truncations,
             "lost_bytes": counts.lost_bytes,
             "conflict_lines": sent.conflict_lines,
+            "refused_lines": sent.refused_lines,
+            "damaged_rows": counts.damaged_rows,
             "target_error": self._delivery.error,
         }
 
@@ -165,9 +170,11 @@ _COUNTERS = {
     "cut_bytes": metrics.AGENT_DROPPED_BYTES.labels("line_too_long"),
     "truncations": metrics.AGENT_TRUNCATIONS,
     "lost_bytes": metrics.AGENT_LOST_BYTES,
+    "damaged_rows": metrics.AGENT_DAMAGED_ROWS,
     "chunks": metrics.AGENT_SENT_CHUNKS,
     "lines": metrics.AGENT_SENT_LINES,
     "bytes": metrics.AGENT_SENT_BYTES,
     "retries": metrics.AGENT_RETRIES,
     "conflict_lines": metrics.AGENT_CONFLICT_LINES,
+    "refused_lines": metrics.AGENT_REFUSED_LINES,
 }

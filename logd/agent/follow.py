@@ -70,6 +70,7 @@ class Follower:
         now, now_us = clock.monotonic(), clock.now_us()
         try:
             remembered = self._state.read(now_us)
+            self.counts.damaged_rows = remembered.damaged
             self._unsent = remembered.pending
             self._sources = Sources(self._state, remembered.sources, host)
             self._roster = Roster(config, host, self._sources, remembered.entries, self.counts)

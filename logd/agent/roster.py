@@ -16,8 +16,8 @@ from logd.agent.batches import Labels
 from logd.agent.discover import Discovery, default_service, is_compressed
 from logd.agent.handles import Handles, NoRoom
 from logd.agent.identity import FINGERPRINT_BYTES
+from logd.agent.rows import Source
 from logd.agent.sources import Sources
-from logd.agent.state import Source
 from logd.agent.tail import Counts, Tail
 from logd.config.schema import Config, Files
 
@@ -30,15 +30,16 @@ VACANT_SECONDS = 86_400.0
 class Roster:
     """See the module. `tails` is in the order in which files take their turns."""
 
-    def __init__(self, config: Config, host: str, sources: Sources, started: set[bytes], counts: Counts) -> None:
-        """`started` are the entries that were started before: for others, `read_from` applies to the first scan."""
+    def __init__(self, config: Config, host: str, sources: Sources, started: set[bytes] | None, counts: Counts) -> None:
+        """`started` are the entries that were started before: for others, `read_from` applies to the first scan. When
+        it isn't known (None) all were: rather twice than not at all."""
         self.tails: dict[tuple[int, int], Tail] = {}
         self.handles = Handles(config.agent.max_open_files)
         #: Paths that can't be read at the moment, and why.
         self.unreadable: dict[str, str] = {}
         #: Entries that the first scan has started: to be stored with what it found.
-        self.started = {_entry_key(entry) for entry in config.agent.files} - started
-        self._from_end = set(self.started)
+        self.started = {_entry_key(entry) for entry in config.agent.files} - (started or set())
+        self._from_end = set(self.started) if started is not None else set()
         self._host = host
         self._sources = sources
         self._counts = counts

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from typing import Protocol
 
 import msgspec
@@ -15,7 +15,7 @@ from logd.agent import lines
 from logd.agent.clock import Clock
 from logd.agent.follow import HELD_BYTES, ROUND_BYTES
 from logd.chunk import Chunk, Positions
-from logd.errors import Conflict, Unavailable
+from logd.errors import BadRequest, Conflict, Unavailable
 from logd.flow.stage import Stage
 from logd.seams import RAW_LOGS, Transport
 
@@ -23,6 +23,10 @@ logger = logging.getLogger("logd.agent")
 
 #: What one send takes, so that no target has to take in thousands of quiet files' chunks at once.
 SEND_CHUNKS = 256
+#: Of compressed bytes: two rounds' worth, and an eighth of the default `ingest.max_body_bytes` of a server.
+SEND_BYTES = 8 * 1024 * 1024
+#: The status of a BadRequest that less of the same wouldn't get.
+TOO_LARGE = 413
 _FIRST_DELAY_SECONDS = 0.5
 _LONGEST_DELAY_SECONDS = 30.0
 
@@ -34,7 +38,9 @@ class Shipper(Protocol):
         """Returns once all chunks are durable; leaves out what their sources have sent before.
 
         Raises Unavailable when they can't be taken now, and Conflict when one begins before, and ends after, what its
-        source has sent; either way none may have been taken, or all. Chunks of a source come in its order."""
+        source has sent; either way none may have been taken, or all. Raises BadRequest, and has taken none, when it
+        will never take them so: with status 413 they are too much at once, else one of them is wrong. Chunks of a
+        source come in its order."""
         ...
 
 
@@ -57,12 +63,14 @@ class Sent(msgspec.Struct):
     bytes: int = 0
     retries: int = 0
     conflict_lines: int = 0
+    refused_lines: int = 0
 
 
 class Delivery:
     """Sends chunks for as long as it takes. While it does, the agent reads nothing: that is its backpressure."""
 
-    def __init__(self, shipper: Shipper, clock: Clock) -> None:
+    def __init__(self, shipper: Shipper, clock: Clock, keep_refused: Callable[[Chunk], None]) -> None:
+        """`keep_refused` stores a chunk that will never be taken, or raises Unavailable; it is called in a thread."""
         self.sent = Sent()
         #: Why the last attempt failed, until one succeeds.
         self.error: str | None = None
@@ -70,56 +78,78 @@ class Delivery:
         self.stage = Stage("agent.round", ROUND_BYTES + HELD_BYTES, "bytes")
         self._shipper = shipper
         self._clock = clock
+        self._keep_refused = keep_refused
 
     async def deliver(self, chunks: Sequence[Chunk], stop: asyncio.Event) -> int:
         """How many of `chunks`, from the first, are done: all of them, unless the target is away while `stop` is set.
 
-        A chunk that contradicts what its source has sent is sent by halves. That happens when the agent's state was
-        restored from a copy and cuts batches where it didn't before; what has been sent is then left out, and the rest
-        arrives. A single line that contradicts is another line than the one that was sent from that place: it is
-        logged, counted and given up, because sending it again won't help."""
+        What can't be sent as it is, is sent by halves, so that one chunk that is wrong harms no other.
+
+        * A chunk that contradicts what its source has sent: that happens when the agent's state was restored from a
+          copy and cuts batches where it didn't before; what has been sent is then left out, and the rest arrives. A
+          single line that contradicts is another line than the one that was sent from that place: it is logged,
+          counted and given up, because sending it again won't help.
+        * A chunk that the target refuses for good, or a single line that is too much for it: it is logged, counted and
+          kept on this host."""
         self.stage.add(_text_bytes(chunks))
-        for start in range(0, len(chunks), SEND_CHUNKS):
-            part = chunks[start : start + SEND_CHUNKS]
-            if not await self._send(part, stop):
-                return start
-            self.stage.add(-_text_bytes(part))
-        return len(chunks)
+        done = 0
+        for group in _groups(chunks):
+            if not await self._send(group, stop):
+                break
+            self.stage.add(-_text_bytes(group))
+            done += len(group)
+        return done
 
     async def _send(self, chunks: Sequence[Chunk], stop: asyncio.Event) -> bool:
+        try:
+            if not await self._until_taken(lambda: self._shipper.send(chunks), stop):
+                return False
+        except (Conflict, BadRequest) as error:
+            return await self._send_parts(chunks, error, stop)
+        self._succeed(chunks)
+        return True
+
+    async def _until_taken(self, attempt: Callable[[], Awaitable[None]], stop: asyncio.Event) -> bool:
+        """Attempts until it isn't Unavailable; False when it still is while `stop` is set."""
         delay = _FIRST_DELAY_SECONDS
         while True:
             last = stop.is_set()
             try:
-                await self._shipper.send(chunks)
+                await attempt()
+                return True
             except Unavailable as error:
                 self._fail(str(error))
                 if last:
                     return False
-                # Not all agents of a target that comes back at the same moment.
-                wait = max(error.retry_after_seconds, delay * random.uniform(0.5, 1.0))
+                # Not all agents of a target that comes back at the same moment, and none before it asked for it.
+                wait = max(error.retry_after_seconds * random.uniform(1.0, 1.5), delay * random.uniform(0.5, 1.0))
                 await self._clock.wait(wait, stop)
                 delay = min(delay * 2, _LONGEST_DELAY_SECONDS)
-            except Conflict as error:
-                return await self._send_parts(chunks, str(error), stop)
-            else:
-                self._succeed(chunks)
-                return True
 
-    async def _send_parts(self, chunks: Sequence[Chunk], error: str, stop: asyncio.Event) -> bool:
-        """What to do about a conflict in `chunks`: find the chunk, and in it the lines."""
-        parts: Sequence[Chunk] = chunks if len(chunks) > 1 else halves(chunks[0])
-        if not parts:
-            given_up = chunks[0]
-            self.sent.conflict_lines += given_up.lines
-            logger.error(
-                "%s: %d line(s) at byte %d contradict what was sent before and are given up: %s",
-                given_up.source, given_up.lines, given_up.offset, error,
-            )  # fmt: skip
-            return True
+    async def _send_parts(self, chunks: Sequence[Chunk], error: Conflict | BadRequest, stop: asyncio.Event) -> bool:
+        """What to do about chunks that can't be taken together: find the chunk, and in it the lines."""
+        if len(chunks) > 1:
+            middle = len(chunks) // 2
+            parts = [chunks[:middle], chunks[middle:]]
+        else:
+            # Of a chunk that is wrong, no part would be right.
+            wrong = isinstance(error, BadRequest) and error.status != TOO_LARGE
+            parts = [] if wrong else [[half] for half in halves(chunks[0])]
         for part in parts:
-            if not await self._send([part], stop):
+            if not await self._send(part, stop):
                 return False
+        return bool(parts) or await self._give_up(chunks[0], error, stop)
+
+    async def _give_up(self, item: Chunk, error: Conflict | BadRequest, stop: asyncio.Event) -> bool:
+        what = f"{item.source}: {item.lines} line(s) at byte {item.offset}"
+        if isinstance(error, Conflict):
+            self.sent.conflict_lines += item.lines
+            logger.error("%s contradict what was sent before and are given up: %s", what, error)
+            return True
+        if not await self._until_taken(lambda: asyncio.to_thread(self._keep_refused, item), stop):
+            return False
+        self.sent.refused_lines += item.lines
+        logger.error("%s are refused, and kept on this host: %s", what, error)
         return True
 
     def _succeed(self, chunks: Sequence[Chunk]) -> None:
@@ -141,6 +171,18 @@ class Delivery:
 
 def _text_bytes(chunks: Sequence[Chunk]) -> int:
     return sum(item.end - item.offset for item in chunks if item.end is not None)
+
+
+def _groups(chunks: Sequence[Chunk]) -> Iterator[Sequence[Chunk]]:
+    """The chunks in order, as many at a time as one send takes; a chunk alone may have more bytes."""
+    start = size = 0
+    for place, item in enumerate(chunks):
+        if place > start and (place - start == SEND_CHUNKS or size + len(item.value) > SEND_BYTES):
+            yield chunks[start:place]
+            start, size = place, 0
+        size += len(item.value)
+    if start < len(chunks):
+        yield chunks[start:]
 
 
 def halves(whole: Chunk) -> list[Chunk]:

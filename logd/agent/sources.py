@@ -9,7 +9,8 @@ from collections.abc import Iterable, Sequence
 
 from logd.agent.batches import Batch
 from logd.agent.identity import fingerprint, source_id
-from logd.agent.state import Source, State
+from logd.agent.rows import Source
+from logd.agent.state import State
 
 
 class Sources:

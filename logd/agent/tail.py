@@ -22,7 +22,7 @@ from logd import chunk
 from logd.agent import lines
 from logd.agent.batches import Batch, Cargo, Labels, cut_line, load, read_exactly
 from logd.agent.identity import FINGERPRINT_BYTES, fingerprint
-from logd.agent.state import Source
+from logd.agent.rows import Source
 from logd.config.schema import Files
 
 #: A block that is read: as much as one chunk takes.
@@ -41,6 +41,7 @@ class Counts(msgspec.Struct):
     cut_bytes: int = 0
     truncations: int = 0
     lost_bytes: int = 0
+    damaged_rows: int = 0
 
 
 class Tail:

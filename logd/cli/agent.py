@@ -13,19 +13,21 @@ def add_to(commands: Any) -> None:
     parser = commands.add_parser(
         "agent",
         help="follow files on this host",
-        description="Follows files and ships their lines: `logd server --roles agent`.",
+        description="Follows files and ships their lines, to the logd at --server or into the queue in data_dir.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        epilog="example:\n  logd agent --config /etc/logd.toml /var/log/nginx/access.log",
+        epilog="example:\n  logd agent --server http://logs.example.org:8080 --config /etc/logd.toml /var/log",
         allow_abbrev=False,
     )
     settings.add_to(parser)
+    parser.add_argument("--server", metavar="URL", help="the same as --set agent.server=URL")
     settings.add_files_to(parser)
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
     """Runs the agent; its exit code."""
-    config = settings.load(args, ["server.roles=agent"])
+    server = [] if args.server is None else [f"agent.server={args.server}"]
+    config = settings.load(args, ["server.roles=agent", *server])
     from logd.server import run as run_server
 
     return run_server(config)

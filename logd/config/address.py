@@ -1,11 +1,14 @@
-"""`host:port` as settings write it."""
+"""`host:port` and URLs as settings write them."""
 
 from __future__ import annotations
 
 import ipaddress
 import re
+from typing import NamedTuple
+from urllib.parse import urlsplit
 
 _NAME = re.compile(r"(?!-)[A-Za-z0-9_-]{1,63}(\.(?!-)[A-Za-z0-9_-]{1,63})*\.?")
+_PATH = re.compile(r"(/[A-Za-z0-9._~%!$&'()*+,;=:@-]*)*")
 _NUMERIC = re.compile(r"[0-9.]+")
 
 
@@ -22,3 +25,26 @@ def parse_address(text: str) -> tuple[str, int]:
     if not _NAME.fullmatch(host):
         raise ValueError(f"no host in {text!r}")
     return host, int(port)
+
+
+class Url(NamedTuple):
+    """An address of HTTP: `path` is what comes before an endpoint's, without a slash at its end."""
+
+    https: bool
+    host: str
+    port: int
+    path: str
+
+
+def parse_url(text: str) -> Url:
+    """`http://host:8080`, `https://[::1]/behind/a/proxy`: the port is that of the scheme when it isn't given. Raises
+    ValueError for anything else, a query or a user's name among them."""
+    parts = urlsplit(text)
+    if parts.scheme not in ("http", "https") or parts.query or parts.fragment or not _PATH.fullmatch(parts.path):
+        raise ValueError(f"no http:// or https:// address in {text!r}")
+    default = "443" if parts.scheme == "https" else "80"
+    has_port = parts.netloc.rpartition("]")[2].count(":") == 1
+    host, port = parse_address(parts.netloc if has_port else f"{parts.netloc}:{default}")
+    if port == 0:
+        raise ValueError(f"port 0 in {text!r}")
+    return Url(parts.scheme == "https", host, port, parts.path.rstrip("/"))

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from logd.config.address import parse_address
+from logd.config.address import parse_address, parse_url
 from logd.config.keys import KeyPath
 from logd.config.schema import PLANNED_ROLES, ROLES, Config
 
@@ -30,6 +30,11 @@ def problems(config: Config) -> Iterator[Problem]:
         parse_address(config.api.listen)
     except ValueError:
         yield Problem(("api", "listen"), "host:port such as 127.0.0.1:8080 or [::1]:8080")
+    if config.agent.server:
+        try:
+            parse_url(config.agent.server)
+        except ValueError:
+            yield Problem(("agent", "server"), "a URL such as http://logs.example.org:8080, or nothing")
     yield from _timezone(config.parse.timezone)
 
 

@@ -41,9 +41,11 @@ class Files(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
 
 
 class Agent(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """`[agent]`: follows files on this host. An empty `host` means the machine's name."""
+    """`[agent]`: follows files on this host. An empty `host` means the machine's name, an empty `server` this
+    process's own transport."""
 
     host: str = ""
+    server: str = ""
     files: list[Files] = []
     poll_seconds: PositiveSeconds = 0.25
     rescan_seconds: PositiveSeconds = 1.0

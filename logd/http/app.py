@@ -8,11 +8,13 @@ from typing import Any
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
-from logd import __version__
+from logd import __version__, shipment
 from logd.config.schema import Config
 from logd.http.answers import error_answer, errors_as_json, json_answer
 from logd.http.ingest import Ingestion
+from logd.http.intake import Intake
 from logd.http.search import Searching
+from logd.http.shipments import Shipments
 from logd.http.stages import Stages
 from logd.seams import Index, Transport
 
@@ -27,10 +29,12 @@ def make_app(
     index: Index,
     parts: Mapping[str, StatusOf],
     stages: Stages,
-    ingestion: Ingestion,
+    intake: Intake,
     ready: Ready,
 ) -> web.Application:
     """`parts` are shown in /api/v1/status by their names; `ready` gives "" or why the process isn't."""
+    ingestion = Ingestion(config.ingest, transport, intake)
+    shipments = Shipments(transport, intake)
     searching = Searching(config.search, index)
 
     async def healthz(_: web.Request) -> web.Response:
@@ -56,13 +60,14 @@ def make_app(
         return json_answer(body)
 
     async def close(_: web.Application) -> None:
-        await ingestion.close()
+        await intake.close()
 
     app = web.Application(middlewares=[errors_as_json])
     app.on_cleanup.append(close)
     app.add_routes(
         [
             web.post("/api/v1/logs/ingest", ingestion.handle),
+            web.post(shipment.PATH, shipments.handle),
             web.get("/api/v1/logs/search", searching.handle),
             web.get("/api/v1/status", status),
             web.get("/healthz", healthz),

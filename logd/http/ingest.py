@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
+import functools
 import hashlib
 import uuid
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
 
 from aiohttp import web
 
 from logd.chunk import Chunk, Positions
 from logd.config.schema import Ingest
-from logd.errors import BadRequest, Conflict, Unavailable
+from logd.errors import BadRequest, Conflict
 from logd.flow.clock import now_us
-from logd.flow.stage import Stage
 from logd.http.answers import json_answer
-from logd.http.bodies import Body, read_body, too_large
+from logd.http.bodies import Body, read_body
+from logd.http.intake import Intake
 from logd.seams import RAW_LOGS, Transport
 from logd.telemetry import metrics
 
@@ -23,19 +23,15 @@ NDJSON = "application/x-ndjson"
 _NDJSON_TYPES = {NDJSON, "application/ndjson", "application/jsonl", "application/x-jsonlines", "application/jsonlines"}
 _TEXT = "text/plain"
 _MAX_NAME_BYTES = 256
-#: Bodies that are decompressed and cut at the same time: each may take several times `max_body_bytes`, however small it
-#: came, so they can't be as many as the threads.
-_READERS = 2
 
 
 class Ingestion:
-    """The handler with its bounds: at most `max_inflight_bytes` of bodies are held at once."""
+    """The handler; what it holds at once is bounded by `intake`."""
 
-    def __init__(self, limits: Ingest, transport: Transport) -> None:
+    def __init__(self, limits: Ingest, transport: Transport, intake: Intake) -> None:
         self._limits = limits
         self._transport = transport
-        self.stage = Stage("api.bodies", limits.max_inflight_bytes, "bytes")
-        self._readers = ThreadPoolExecutor(_READERS, "api.bodies")
+        self._intake = intake
 
     async def handle(self, request: web.Request) -> web.Response:
         """202 {"accepted": n} once all n lines are durable; anything else means that none is stored."""
@@ -43,7 +39,8 @@ class Ingestion:
         host = _name(request, "X-Host") or request.remote or ""
         key = _name(request, "Idempotency-Key")
         try:
-            body = await self._body(request)
+            async with self._intake.read(request, self._reader(request)) as body:
+                pass  # what is left of it is compressed, and waits for the transport
             chunks = self._chunks(body, request.content_type, service, host, key)
             try:
                 await self._transport.append(RAW_LOGS, [chunk.to_envelope() for chunk in chunks])
@@ -56,58 +53,15 @@ class Ingestion:
         metrics.INGEST_BYTES.inc(body.size_bytes)
         return json_answer({"accepted": body.lines}, 202)
 
-    async def close(self) -> None:
-        """Waits for the bodies that are still being read."""
-        await asyncio.to_thread(self._readers.shutdown)
-
-    async def _body(self, request: web.Request) -> Body:
-        """What the client sent, as pieces. It counts as held until it has been read, whether the client waits or not:
-        a thread doesn't stop when a connection does."""
-        raw, held = await self._read(request)
-        reading = asyncio.get_running_loop().run_in_executor(
-            self._readers,
+    def _reader(self, request: web.Request) -> Callable[[bytes], Body]:
+        return functools.partial(
             read_body,
-            raw,
-            request.headers.get("Content-Encoding", "").strip().lower(),
-            request.content_type in _NDJSON_TYPES or request.content_type == _TEXT,
-            self._limits.max_body_bytes,
-            self._limits.max_line_bytes,
-            bool(request.headers.get("Idempotency-Key", "").strip()),
+            encoding=request.headers.get("Content-Encoding", "").strip().lower(),
+            is_ndjson=request.content_type in _NDJSON_TYPES or request.content_type == _TEXT,
+            max_body_bytes=self._limits.max_body_bytes,
+            max_line_bytes=self._limits.max_line_bytes,
+            keyed=bool(request.headers.get("Idempotency-Key", "").strip()),
         )
-
-        def done(read: asyncio.Future[Body]) -> None:
-            self.stage.add(-held)
-            if not read.cancelled():
-                read.exception()  # nobody may be left to ask for it
-
-        reading.add_done_callback(done)
-        try:
-            return await asyncio.shield(reading)
-        finally:
-            del raw, reading  # an error's traceback leads here: it would keep itself and the body alive
-
-    async def _read(self, request: web.Request) -> tuple[bytes, int]:
-        """The raw body, and what it counts in the stage. Raises BadRequest, or Unavailable when too much is held."""
-        limit = self._limits.max_body_bytes
-        if request.content_length is not None and request.content_length > limit:
-            raise too_large(limit)
-        parts: list[bytes] = []
-        held = 0
-        try:
-            while part := await request.content.readany():
-                if held + len(part) > limit:
-                    raise too_large(limit)
-                if self.stage.held + len(part) > self.stage.capacity:
-                    self.stage.block()
-                    metrics.INGEST_REFUSED.labels("too_much_inflight").inc()
-                    raise Unavailable(f"{self.stage.held} bytes of bodies are held (ingest.max_inflight_bytes)")
-                held += len(part)
-                self.stage.add(len(part))
-                parts.append(part)
-        except BaseException:
-            self.stage.add(-held)
-            raise
-        return b"".join(parts), held
 
     def _chunks(self, body: Body, content_type: str, service: str, host: str, key: str) -> list[Chunk]:
         identity = f"key\0{service}\0{key}" if key else f"request\0{uuid.uuid4().hex}"

@@ -1,11 +1,12 @@
-"""The agent in this process: it ships straight to the transport."""
+"""The agent in this process: it ships to the transport of this process, or to another logd."""
 
 from __future__ import annotations
 
 import asyncio
 
 from logd.agent.agent import Agent
-from logd.agent.ship import TransportShipper
+from logd.agent.http_shipper import HttpShipper
+from logd.agent.ship import Shipper, TransportShipper
 from logd.config.schema import Config
 from logd.flow.stage import Stage
 from logd.seams import Transport
@@ -14,8 +15,16 @@ from logd.seams import Transport
 class AgentRole:
     """Follows the configured files until `stop`."""
 
-    def __init__(self, config: Config, transport: Transport) -> None:
-        self._agent = Agent(config, TransportShipper(transport))
+    def __init__(self, config: Config, transport: Transport | None) -> None:
+        """`transport` is None only where `agent.server` says where to send."""
+        self._remote = HttpShipper(config.agent.server) if config.agent.server else None
+        shipper: Shipper
+        if self._remote is not None:
+            shipper = self._remote
+        else:
+            assert transport is not None
+            shipper = TransportShipper(transport)
+        self._agent = Agent(config, shipper)
 
     @property
     def stages(self) -> tuple[Stage, ...]:
@@ -28,4 +37,8 @@ class AgentRole:
 
     async def run(self, stop: asyncio.Event) -> None:
         """See Agent.run."""
-        await self._agent.run(stop)
+        try:
+            await self._agent.run(stop)
+        finally:
+            if self._remote is not None:
+                await self._remote.close()

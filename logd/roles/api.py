@@ -15,7 +15,7 @@ from logd.errors import ConfigError
 from logd.flow.stage import Stage
 from logd.http.answers import Handler
 from logd.http.app import Ready, StatusOf, make_app
-from logd.http.ingest import Ingestion
+from logd.http.intake import Intake
 from logd.http.stages import Stages
 from logd.seams import Index, Transport
 
@@ -39,14 +39,14 @@ class Api:
         ready: Ready,
     ) -> None:
         """`stages` are those of the other roles and of what they share."""
-        ingestion = Ingestion(config.ingest, transport)
+        intake = Intake(config.ingest)
         #: The queue of HTTP bodies.
-        self.stages = (ingestion.stage,)
+        self.stages = (intake.stage,)
         self._config = config
         self._stopping = False
         self._under_way = 0
         self._answered = asyncio.Event()
-        app = make_app(config, transport, index, parts, Stages([*self.stages, *stages]), ingestion, ready)
+        app = make_app(config, transport, index, parts, Stages([*self.stages, *stages]), intake, ready)
 
         @web.middleware
         async def counted(request: web.Request, handler: Handler) -> web.StreamResponse:

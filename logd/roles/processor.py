@@ -107,8 +107,11 @@ class Processor:
                     await self._commit(consumer)  # what has become durable since the last batch
                     continue
                 deadline = time.monotonic() + self._config.parse.join_seconds
-                while (lines := _lines(messages)) < limit and (wait := deadline - time.monotonic()) > 0:
-                    messages.extend(await fetch(limit - lines, wait))
+                lines = _lines(messages)
+                while lines < limit and (wait := deadline - time.monotonic()) > 0:
+                    more = await fetch(limit - lines, wait)
+                    lines += _lines(more)
+                    messages.extend(more)
                 metrics.PROCESSOR_LAG.set(consumer.lag())
                 for part in _parts(messages):
                     await self._channel.put(part)

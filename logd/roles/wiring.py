@@ -29,6 +29,11 @@ def transport_file(config: Config) -> Path:
     return Path(config.data_dir) / "transport.db"
 
 
+def needs_transport(config: Config) -> bool:
+    """Whether a role of this process reads or writes the queue: an agent that sends to another logd has none."""
+    return config.server.roles != ["agent"] or not config.agent.server
+
+
 async def open_transport(config: Config) -> Transport:
     """The configured transport. Raises ConfigError when it can't be opened."""
     match config.transport.type:

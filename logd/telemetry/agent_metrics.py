@@ -17,6 +17,12 @@ AGENT_LOST_BYTES = Counter(
 AGENT_CONFLICT_LINES = Counter(
     "logd_agent_conflict_lines", "Lines given up because their source had sent other bytes from their place."
 )
+AGENT_REFUSED_LINES = Counter(
+    "logd_agent_refused_lines", "Lines that the target refused for good, kept in the agent's data folder."
+)
+AGENT_DAMAGED_ROWS = Counter(
+    "logd_agent_damaged_state_rows", "Rows of the agent's state that failed their checksum, and were mended or dropped."
+)
 AGENT_TRUNCATIONS = Counter("logd_agent_truncations", "Files that were truncated or replaced, and read anew.")
 AGENT_FILES = Gauge("logd_agent_followed_files", "Files that are followed.")
 AGENT_UNREADABLE = Gauge("logd_agent_unreadable_files", "Files that can't be read at the moment.")

@@ -8,6 +8,12 @@ INGEST_LINES = Counter("logd_ingest_lines", "Lines accepted over HTTP, after the
 INGEST_BYTES = Counter("logd_ingest_bytes", "Bytes of accepted HTTP bodies, decompressed.", unit="bytes")
 INGEST_REFUSED = Counter("logd_ingest_refused", "HTTP bodies refused.", ["reason"])
 INGEST_CUT = Counter("logd_ingest_cut_lines", "Lines cut at ingest.max_line_bytes.", ["reason"])
+SHIPMENT_CHUNKS = Counter("logd_shipment_chunks", "Chunks of remote agents that are durable, resent ones included.")
+SHIPMENT_LINES = Counter("logd_shipment_lines", "Lines of remote agents that are durable, resent ones included.")
+SHIPMENT_BYTES = Counter(
+    "logd_shipment_bytes", "Compressed bytes of chunks of remote agents that are durable.", unit="bytes"
+)
+SHIPMENT_REFUSED = Counter("logd_shipment_refused", "Bodies of remote agents refused.", ["reason"])
 
 TRANSPORT_COMMIT_SECONDS = Histogram(
     "logd_transport_commit_seconds",

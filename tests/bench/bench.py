@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.bench.corpus import Corpus
-from tests.bench.http_client import Client, send
+from tests.bench.http_client import Client, Load, send
 from tests.bench.logd_server import logd_server
 from tests.bench.system import System
 from tests.bench.victoria_logs import victoria_logs
@@ -86,11 +86,17 @@ def bench(corpus: Corpus, folder: Path, peer: Path | None, probes: int) -> Itera
         yield Bench(corpus, folder, peer, probes, stack)
 
 
-def load(system: System, corpus: Corpus) -> Loaded:
-    """Send the corpus and wait until a search sees every line; ServerFailed when it sees another number."""
+def load(system: System, corpus: Corpus, send_to: Load | None = None) -> Loaded:
+    """Send the corpus, by `send_to` or else as NDJSON, and wait until a search sees every line.
+
+    ServerFailed when it sees another number.
+    """
     process = system.process
     cpu_at_start, begin = process.cpu_seconds(), time.monotonic()
-    send(system.port, system.insert, corpus)
+    if send_to is None:
+        send(system.port, system.insert, corpus)
+    else:
+        send_to(system.port)
     with Client(system.port) as client:
         process.wait_until(
             lambda: system.count(client) >= corpus.lines,

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 
 from tests.bench.bench import Bench
+from tests.bench.case_chunks import small_chunks
 from tests.bench.case_ingest import bytes_a_line, cpu_until_quiet, ingest, ingest_rss
 from tests.bench.case_latency import latency
 from tests.bench.case_search import (
@@ -33,7 +34,9 @@ CASES: Mapping[str, Case] = {
     "newest100_all": newest100_all,
     "one_trace_id": trace_id,
     "latency": latency,
+    "small_chunks": small_chunks,
 }
 
-#: Run without being named. The others wait for compaction and the skip index, and for a minute of quiet.
+#: Run without being named. The others wait for compaction and the skip index, and for a minute of quiet;
+#: `small_chunks` is about two servers of its own.
 DEFAULT = ("ingest", "ingest_rss", "newest100_word", "newest100_word_total", "latency")

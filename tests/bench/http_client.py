@@ -4,7 +4,7 @@ import http.client
 import os
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from types import TracebackType
@@ -18,6 +18,9 @@ CONNECTIONS = 2
 _TIMEOUT_SECONDS = 120.0
 #: How long one body may be refused with 429 before the run fails.
 _REFUSED_SECONDS = 120.0
+
+#: Sends something to a port, and returns once all of it is accepted.
+Load = Callable[[int], None]
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,6 @@
 import os
 import queue
 import signal
-import socket
 import subprocess
 import threading
 import time
@@ -107,13 +106,6 @@ class ServerProcess:
             pass
         self._child.wait()
         self._reader.join()
-
-
-def free_port() -> int:
-    """A TCP port of 127.0.0.1 that was free a moment ago."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _succeeds(ready: Callable[[], bool]) -> bool:

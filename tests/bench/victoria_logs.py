@@ -16,8 +16,9 @@ from urllib.parse import urlencode
 import orjson
 
 from tests.bench.http_client import Client, Insert
-from tests.bench.process import ServerProcess, free_port
+from tests.bench.process import ServerProcess
 from tests.bench.queries import LIMIT, Query
+from tests.support.process import free_port
 
 BINARY_VARIABLE = "VICTORIA_LOGS"
 _QUERY = "/select/logsql/query"

@@ -265,7 +265,7 @@ def test_status(server: Server) -> None:
     server.ingest("seen", [{"message": "a"}])
     server.settle()
     status = server.get("/api/v1/status").json()
-    assert status["roles"] == ["agent", "processor", "api"]
+    assert status["roles"] == ["agent", "processor", "api", "archiver"]
     assert status["processor"]["lag_messages"] == 0
     stages = status["stages"]
     assert {name: (stage["capacity"], stage["unit"]) for name, stage in stages.items()} == {

@@ -2,7 +2,7 @@
 found exactly once.
 
 Three clients send over HTTP and remember what was accepted; what got no answer they send again. A fourth writer appends
-to a log file, which it rotates. Segments are flushed all the time, so that many a kill falls into a flush.
+to a log file, which it rotates.
 """
 
 from __future__ import annotations
@@ -15,42 +15,20 @@ import sqlite3
 import subprocess
 import threading
 import time
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import closing, contextmanager
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
 
 import orjson
 import pytest
 import zstandard
 
+from tests.support.load import PAUSE_SECONDS, SETTINGS, found_once, time_of, write_file, writers
 from tests.support.process import JSON, NDJSON, PATIENCE_SECONDS, Server, ndjson, until
 
-_SETTINGS: Mapping[str, object] = {
-    "index.flush_rows": 2_000,
-    "index.flush_seconds": 0.2,
-    "parse.join_seconds": 0.05,
-    "agent.poll_seconds": 0.02,
-    "agent.rescan_seconds": 0.05,
-    "agent.batch_seconds": 0.05,
-    "agent.partial_line_seconds": 3_600,
-}
-_START = datetime(2026, 11, 20, tzinfo=UTC)
 _MAX_REQUEST_LINES = 100
-#: Between two steps of a writer, at most: with it some 10,000 lines a second are on their way.
-_PAUSE_SECONDS = 0.01
 #: A process lives for so long at most, after it listens, or after it was launched.
 _LIFE_SECONDS = 1.0
-#: Lines have a time of their own, a millisecond apart, so that they can be asked for by pages of so many.
-_PAGE = 5_000
-_MAX_FILE_LINES = 20
-_ROTATE_LINES = 1_500
-
-
-def _time(day: int, n: int) -> str:
-    return (_START + timedelta(days=day, milliseconds=n)).isoformat(timespec="milliseconds")
 
 
 class _Load:
@@ -85,7 +63,7 @@ class _Load:
         accepted, and in another form."""
         service, chance = f"keys-{day}", random.Random(f"{self.seed} {day}")
         sent = requests = 0
-        while not self.stop.wait(chance.random() * _PAUSE_SECONDS):
+        while not self.stop.wait(chance.random() * PAUSE_SECONDS):
             count = chance.randint(1, _MAX_REQUEST_LINES)
             records = [_record(service, day, sent + n) for n in range(count)]
             for _ in range(2 if chance.random() < 0.2 else 1):
@@ -99,7 +77,7 @@ class _Load:
         """Lines with a log_id of their own, without a key."""
         service, chance = f"ids-{day}", random.Random(f"{self.seed} {day}")
         sent = 0
-        while not self.stop.wait(chance.random() * _PAUSE_SECONDS):
+        while not self.stop.wait(chance.random() * PAUSE_SECONDS):
             count = chance.randint(1, _MAX_REQUEST_LINES)
             records = [{"log_id": f"own-{sent + n}", **_record(service, day, sent + n)} for n in range(count)]
             for _ in range(2 if chance.random() < 0.2 else 1):
@@ -107,37 +85,14 @@ class _Load:
             sent += count
         return sent
 
-    def write_file(self, path: Path, day: int) -> int:
-        """Appends lines, in pieces that end anywhere, whether the server runs or not; gives how many."""
-        chance = random.Random(f"{self.seed} {path.name}")
-        written = rotations = 0
-        rest = b""
-        file = path.open("ab", buffering=0)
-        try:
-            while not self.stop.wait(chance.random() * _PAUSE_SECONDS):
-                count = chance.randint(1, _MAX_FILE_LINES)
-                rest += b"".join(
-                    b"%s INFO file %d\n" % (_time(day, written + n).encode(), written + n) for n in range(count)
-                )
-                cut = chance.randint(0, len(rest))
-                file.write(rest[:cut])
-                rest = rest[cut:]
-                written += count
-                if written > (rotations + 1) * _ROTATE_LINES:
-                    rotations += 1
-                    path.rename(path.with_name(f"{path.name}.{rotations}"))
-                    with file:
-                        file.write(rest)
-                    rest = b""
-                    file = path.open("ab", buffering=0)
-            file.write(rest)
-        finally:
-            file.close()
-        return written
+    def end(self) -> None:
+        """Tells the writers to end."""
+        self.stop.set()
+        self.up.set()
 
 
 def _record(service: str, day: int, n: int) -> dict[str, object]:
-    return {"timestamp": _time(day, n), "message": f"{service} {n}", "n": n}
+    return {"timestamp": time_of(day, n), "message": f"{service} {n}", "n": n}
 
 
 def _form(records: Sequence[Mapping[str, object]], chance: random.Random) -> tuple[bytes, dict[str, str]]:
@@ -151,17 +106,6 @@ def _form(records: Sequence[Mapping[str, object]], chance: random.Random) -> tup
         case 1:
             return zstandard.compress(body), {**headers, "Content-Encoding": "zstd"}
     return body, headers
-
-
-@contextmanager
-def _writers(load: _Load, jobs: Mapping[str, Callable[[], int]]) -> Iterator[Mapping[str, Future[int]]]:
-    """Runs the jobs in threads until the end of the block."""
-    with ThreadPoolExecutor(len(jobs)) as pool:
-        try:
-            yield {name: pool.submit(job) for name, job in jobs.items()}
-        finally:
-            load.stop.set()
-            load.up.set()
 
 
 def _orphans(data_dir: Path) -> int:
@@ -196,20 +140,6 @@ def _kill_at_random(load: _Load, kills: int) -> None:
     load.up.set()
 
 
-def _found_once(server: Server, service: str, day: int, prefix: str, count: int) -> None:
-    """The messages of a service are `prefix 0` to `prefix count-1`, each once."""
-    wrong: list[str] = []
-    for first in range(0, count, _PAGE):
-        answer = server.search(service=service, from_=_time(day, first), to=_time(day, first + _PAGE), limit=10_000)
-        messages = Counter(record["message"].rpartition(f"{prefix} ")[2] for record in answer["logs"])
-        expected = Counter(str(n) for n in range(first, min(first + _PAGE, count)))
-        wrong += [f"{prefix} {n} is missing" for n in (expected - messages)]
-        wrong += [f"{prefix} {n} is found {messages[n]} times" for n in (messages - expected)]
-    assert not wrong, f"{len(wrong)} of {count}: {', '.join(wrong[:20])}"
-    answer = server.search(service=service, limit=0, track_total_hits="true")
-    assert answer["total_hits"] == count
-
-
 @pytest.mark.timeout(3_600)
 def test_killed_at_random_moments_under_load(tmp_path: Path, long: bool) -> None:
     kills = 100 if long else 20
@@ -218,33 +148,33 @@ def test_killed_at_random_moments_under_load(tmp_path: Path, long: bool) -> None
     logs = tmp_path / "logs"
     logs.mkdir()
     files = [{"paths": [f"{logs}/app.log*"], "service": "file"}]
-    with Server(tmp_path / "server", settings={**_SETTINGS, "agent.files": json.dumps(files)}) as server:
+    with Server(tmp_path / "server", settings={**SETTINGS, "agent.files": json.dumps(files)}) as server:
         load = _Load(server, seed)
         jobs: dict[str, Callable[[], int]] = {
             "keys-0": lambda: load.send_with_keys(0),
             "keys-1": lambda: load.send_with_keys(1),
             "ids-0": lambda: load.send_with_ids(0),
-            "file": lambda: load.write_file(logs / "app.log", 2),
+            "file": lambda: write_file(logs / "app.log", "file", 2, random.Random(f"{seed} file"), load.stop),
         }
-        with _writers(load, jobs) as running:
+        with writers(jobs, load.end) as running:
             _kill_at_random(load, kills)
         counts = {name: job.result() for name, job in running.items()}
         print(f"{kills} kills, {load.in_flush} within a flush, {load.resent} requests sent again, lines {counts}")
         assert min(counts.values()) > 0
         assert load.resent > 0
 
-        def everything_is_found_once() -> None:
+        def everything_isfound_once() -> None:
             server.settle()
             for name, count in counts.items():
-                _found_once(server, name, 2 if name == "file" else int(name[-1]), name, count)
+                found_once(server, name, 2 if name == "file" else int(name[-1]), name, count)
 
         last = f"file {counts['file'] - 1}"
         until(lambda: server.search(service="file", q=f'"{last}"')["logs"], "the file's last line is found")
-        everything_is_found_once()
+        everything_isfound_once()
         assert "dead-letters" not in server.get("/api/v1/status").json()["transport"]
         assert server.terminate() == 0
         server.restart()
-        everything_is_found_once()
+        everything_isfound_once()
 
 
 def test_killed_right_after_the_answer(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.process import Server
+from tests.support.process import Server, until
 
 _WRONG = 2
 
@@ -38,6 +38,21 @@ def test_a_data_folder_that_is_in_use(tmp_path: Path) -> None:
         try:
             second.start()  # the lock went with its holder
             assert len(second.records("first")) == 1
+        finally:
+            second.kill()
+
+
+def test_an_agent_beside_another_in_its_data_folder(tmp_path: Path) -> None:
+    settings = {"agent.server": "http://127.0.0.1:9"}
+    log = tmp_path / "app.log"
+    log.write_text("a line\n")
+    with Server(tmp_path / "first", files=[log], settings=settings, roles="agent") as first:
+        until(lambda: "takes no chunks" in first.log(), "it runs")
+        second = Server(
+            tmp_path / "second", files=[log], settings={**settings, "data_dir": first.data_dir}, roles="agent"
+        )
+        try:
+            assert "in use by another logd process" in _refused(second)
         finally:
             second.kill()
 

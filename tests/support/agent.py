@@ -1,20 +1,25 @@
-"""A log folder, a target that behaves like the transport, and the agent's follower between them, driven by hand."""
+"""A log folder, a target that behaves like the transport, and between them the agent or only its follower, driven by
+hand."""
 
 from __future__ import annotations
 
 import asyncio
 import struct
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from logd import chunk
+from logd.agent.agent import Agent
 from logd.agent.batches import Cargo
 from logd.agent.follow import Follower
+from logd.agent.ship import Shipper
 from logd.chunk import Chunk
-from logd.config.schema import Agent, Config, Files, Ingest
+from logd.config.schema import Agent as AgentSettings
+from logd.config.schema import Config, Files, Ingest
 from logd.errors import Conflict, Unavailable
 
 
@@ -163,7 +168,7 @@ def config_of(folder: Path, paths: Sequence[str] = ("*.log",), max_line_bytes: i
     settings = {name: value for name, value in agent.items() if name not in names}
     return Config(
         data_dir=str(folder / "data"),
-        agent=Agent(host="testhost", files=[files], **settings),
+        agent=AgentSettings(host="testhost", files=[files], **settings),
         ingest=Ingest(max_line_bytes=max_line_bytes),
     )
 
@@ -211,3 +216,43 @@ class Driver:
             while self.round():
                 pass
         return self.target.texts
+
+
+class Running:
+    """An agent that runs as its task, and what it takes to drive it."""
+
+    def __init__(self, config: Config, shipper: Shipper, clock: HeldClock) -> None:
+        self.clock, self.stop = clock, asyncio.Event()
+        self.target = shipper if isinstance(shipper, Target) else Target()
+        self.agent = Agent(config, shipper, clock)
+        self.task = asyncio.create_task(self.agent.run(self.stop))
+
+    async def settle(self) -> list[bytes]:
+        """Rounds until every whole line has arrived, unless the target refuses; gives all lines that have."""
+        for _ in range(8):
+            step = asyncio.create_task(self.clock.advance(0.3))
+            await asyncio.wait({step, self.task}, return_when=asyncio.FIRST_COMPLETED)
+            if self.task.done():
+                step.cancel()
+                await self.task
+        return self.target.texts
+
+    async def end(self) -> None:
+        """Stops it."""
+        self.stop.set()
+        await self.task
+
+    async def kill(self) -> None:
+        """Nothing more is sent or stored."""
+        self.task.cancel()
+        await asyncio.wait([self.task])
+
+
+@asynccontextmanager
+async def running(config: Config, target: Shipper | None = None) -> AsyncIterator[Running]:
+    """Started, and killed at the end."""
+    found = Running(config, target or Target(), HeldClock())
+    try:
+        yield found
+    finally:
+        await found.kill()

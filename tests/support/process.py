@@ -8,6 +8,7 @@ from __future__ import annotations
 import http.client
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -68,6 +69,13 @@ def ndjson(records: Sequence[object]) -> bytes:
     return b"".join(orjson.dumps(record) + b"\n" for record in records)
 
 
+def free_port() -> int:
+    """A TCP port of 127.0.0.1 that was free a moment ago."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
 class Server:
     """A logd that can be ended and started again over the same `folder`/data.
 
@@ -84,7 +92,7 @@ class Server:
         under: Sequence[str] = (),
     ) -> None:
         """`files` are given as FILE…, `settings` by --set. `under` is a command that becomes the one it is given, with
-        fewer rights."""
+        fewer rights. The role agent alone is run as `logd agent`."""
         self.data_dir = folder / "data"
         self.may_log_errors = False
         self.port = 0
@@ -124,7 +132,8 @@ class Server:
         assert self._child is None or self._child.poll() is not None, "it is still running"
         self._folder.mkdir(parents=True, exist_ok=True)
         self._log_start = len(self.whole_log())
-        command = [sys.executable, "-m", "logd", "server", "--roles", self._roles]
+        role = ["agent"] if self._roles == "agent" else ["server", "--roles", self._roles]
+        command = [sys.executable, "-m", "logd", *role]
         for key, value in self._settings.items():
             command += ["--set", f"{key}={value}"]
         watched = [*self._under, sys.executable, "-I", "-S", "-c", _DIES_WITH_US, str(os.getpid())]
@@ -139,9 +148,10 @@ class Server:
             )
 
     def start(self) -> None:
-        """Returns once it listens."""
+        """Returns once it listens; an agent alone never does."""
         self.launch()
-        self.wait_listening()
+        if self._roles != "agent":
+            self.wait_listening()
 
     def wait_listening(self) -> None:
         """Reads the address that the process prints. AssertionError when it ends before."""
@@ -179,7 +189,7 @@ class Server:
         return self.wait()
 
     def restart(self) -> None:
-        """Starts again, over the same data. Returns once it listens."""
+        """Starts again, over the same data."""
         self.start()
 
     def log(self) -> str:

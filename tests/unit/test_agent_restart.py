@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from logd.agent.follow import Follower
-from logd.errors import Unavailable
+from logd.errors import ConfigError, Unavailable
 from tests.support.agent import Driver, HeldClock, config_of
 
 
@@ -193,5 +193,5 @@ def test_the_state_is_closed_when_a_start_fails(tmp_path: Path) -> None:
     config = config_of(tmp_path)
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "agent.db").mkdir()
-    with pytest.raises(Unavailable, match="can't be opened"):
+    with pytest.raises(ConfigError, match="can't be opened"):
         Follower(config, HeldClock())

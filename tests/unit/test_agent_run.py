@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
@@ -14,44 +13,11 @@ from prometheus_client import REGISTRY
 
 from logd.agent import agent as agent_module
 from logd.agent.agent import Agent
-from logd.agent.ship import Shipper
+from logd.agent.follow import ROUND_BYTES
 from logd.agent.state import State
-from logd.chunk import Chunk
-from logd.config.schema import Config
+from logd.chunk import TARGET_BODY_BYTES, Chunk
 from logd.errors import ConfigError
-from tests.support.agent import HeldClock, Target, config_of
-
-
-class Running:
-    """An agent that runs, and what it takes to drive it."""
-
-    def __init__(self, config: Config, shipper: Shipper, clock: HeldClock) -> None:
-        self.clock, self.stop = clock, asyncio.Event()
-        self.target = shipper if isinstance(shipper, Target) else Target()
-        self.agent = Agent(config, shipper, clock)
-        self.task = asyncio.create_task(self.agent.run(self.stop))
-
-    async def settle(self) -> list[bytes]:
-        for _ in range(8):
-            await self.clock.advance(0.3)
-        return self.target.texts
-
-    async def end(self) -> None:
-        self.stop.set()
-        await self.task
-
-    async def kill(self) -> None:
-        self.task.cancel()
-        await asyncio.wait([self.task])
-
-
-@asynccontextmanager
-async def running(config: Config, target: Shipper | None = None) -> AsyncIterator[Running]:
-    found = Running(config, target or Target(), HeldClock())
-    try:
-        yield found
-    finally:
-        await found.kill()
+from tests.support.agent import HeldClock, Target, config_of, running
 
 
 def append(folder: Path, data: bytes, name: str = "app.log") -> None:
@@ -111,6 +77,24 @@ async def test_a_target_that_is_away_stops_the_reading(tmp_path: Path) -> None:
         assert await agent.settle() == [b"a", b"b"]
         assert agent.agent.status()["target_error"] is None
         await agent.end()
+
+
+async def test_one_round_is_held_while_the_target_is_away(tmp_path: Path) -> None:
+    target = Target()
+    target.refuse = 10**6
+    line_bytes = 8 * 1024
+    config = config_of(tmp_path, batch_seconds=0.0)
+    append(tmp_path, (b"x" * (line_bytes - 1) + b"\n") * (3 * ROUND_BYTES // line_bytes))
+    async with running(config, target) as agent:
+        await agent.clock.idle()
+        first = list(target.attempts)
+        assert sum(item.end - item.offset for item in first if item.end) == ROUND_BYTES
+        assert agent.agent.status()["pending_chunks"] == len(first) == ROUND_BYTES // TARGET_BODY_BYTES
+        append(tmp_path, b"one more\n")
+        for _ in range(5):
+            await agent.clock.advance(60)
+        assert target.attempts == first * 6
+        assert agent.agent.status()["behind_bytes"] == 3 * ROUND_BYTES
 
 
 async def test_stopping_while_the_target_is_away_keeps_what_wasnt_sent(tmp_path: Path) -> None:
@@ -246,6 +230,8 @@ async def test_status_and_metrics(tmp_path: Path) -> None:
             "truncations": 0,
             "lost_bytes": 0,
             "conflict_lines": 0,
+            "refused_lines": 0,
+            "damaged_rows": 0,
             "target_error": None,
         }
         assert value("sent_lines_total") - before[0] == 3

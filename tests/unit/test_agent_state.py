@@ -9,7 +9,8 @@ import pytest
 
 from logd.agent.batches import Batch, Event, Labels
 from logd.agent.identity import fingerprint
-from logd.agent.state import Source, State
+from logd.agent.rows import Source
+from logd.agent.state import State
 from logd.chunk import REMEMBER_SECONDS
 from logd.errors import ConfigError, Unavailable
 
@@ -105,15 +106,15 @@ def test_a_locked_state_is_unavailable(tmp_path: Path) -> None:
 def test_a_newer_state_is_refused(tmp_path: Path) -> None:
     State(tmp_path / "agent.db").close()
     db = sqlite3.connect(tmp_path / "agent.db")
-    db.execute("PRAGMA user_version = 2")
+    db.execute("PRAGMA user_version = 3")
     db.close()
-    with pytest.raises(ConfigError, match=r"agent\.db has version 2, this logd knows 1"):
+    with pytest.raises(ConfigError, match=r"agent\.db has version 3, this logd knows 2: .* read again"):
         State(tmp_path / "agent.db")
 
 
 def test_another_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "agent.db").write_bytes(b"no database" * 500)
-    with pytest.raises(ConfigError, match="is not the agent's state"):
+    with pytest.raises(ConfigError, match="is damaged or is none: file is not a database; without this file"):
         State(tmp_path / "agent.db")
 
 

@@ -238,7 +238,7 @@ def test_a_reader_that_leaves_ends_it_quietly(url: str, monkeypatch: pytest.Monk
         (["search", "--help"], 0, "usage: logd search ", ""),
         (["config", "check", "--help"], 0, "usage: logd config check ", ""),
         (["search", "--from"], 2, "", "usage: logd search "),
-        (["config", "check"], 0, "ok: roles agent, processor, api, data in logd-data, api on 127.0.0.1:8080\n", ""),
+        (["config", "check"], 0, "ok: roles agent, processor, api, archiver, data in logd-data, api on 127.0.0.1:8080\n", ""),
         (["config", "check", "--set", "api.listen=x"], 2, "", 'logd: api.listen is "x" on the command line, expected '),
         (
             ["config", "check", "--config", "none.toml"],
@@ -254,6 +254,12 @@ def test_a_reader_that_leaves_ends_it_quietly(url: str, monkeypatch: pytest.Monk
             "logd: none.log is left out: no such file or directory\nlogd: no file to follow ",
         ),
         (["agent", "."], 2, "", "logd: no file to follow among .\nlogd: agent.files is [] by default, expected "),
+        (
+            ["agent", "--server", "logs:8080", "--set", "agent.files=[{paths = ['/a']}]"],
+            2,
+            "",
+            'logd: agent.server is "logs:8080" on the command line, expected a URL such as http://logs.example.org:8080',
+        ),
         (["agent"], 2, "", "logd: agent.files is [] by default, expected files to follow, as agent is the only role\n"),
     ],
 )

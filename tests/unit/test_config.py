@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from logd.config.address import parse_address
+from logd.config.address import parse_address, parse_url
 from logd.config.keys import every_key, value_at
 from logd.config.load import load
 from logd.config.schema import Config, Files
@@ -261,3 +261,50 @@ def refusal(
     sentence = str(caught.value)
     assert "\n" not in sentence
     return sentence
+
+
+@pytest.mark.parametrize(
+    ("text", "url"),
+    [
+        ("http://logs:8080", (False, "logs", 8080, "")),
+        ("http://logs", (False, "logs", 80, "")),
+        ("https://logs.example.org/", (True, "logs.example.org", 443, "")),
+        ("https://10.0.0.1:1/behind/a-proxy/", (True, "10.0.0.1", 1, "/behind/a-proxy")),
+        ("http://[::1]", (False, "::1", 80, "")),
+        ("HTTP://[::1]:8080/", (False, "::1", 8080, "")),
+        ("", None),
+        ("logs:8080", None),
+        ("//logs:8080", None),
+        ("ftp://logs", None),
+        ("http://", None),
+        ("http://:8080", None),
+        ("http://logs:", None),
+        ("http://logs:0", None),
+        ("http://logs:65536", None),
+        ("http://logs:x", None),
+        ("http://user@logs", None),
+        ("http://user:word@logs:80", None),
+        ("http://logs?a=b", None),
+        ("http://logs/#a", None),
+        ("http://logs/a b", None),
+        ("http://logs/\x80", None),
+        ("http://a:b:80", None),
+        ("http://[::1", None),
+        ("http://[x]:80", None),
+    ],
+)
+def test_urls(text: str, url: tuple[bool, str, int, str] | None) -> None:
+    if url is None:
+        with pytest.raises(ValueError, match=r"."):
+            parse_url(text)
+    else:
+        assert parse_url(text) == url
+
+
+def test_the_server_of_an_agent(tmp_path: Path) -> None:
+    path = written(tmp_path, "[agent]\nserver = 'https://logs'")
+    assert load(path, {}).agent.server == "https://logs"
+    assert load(path, {"LOGD_AGENT__SERVER": ""}).agent.server == ""
+    assert refusal(path, {"LOGD_AGENT__SERVER": "logs"}) == (
+        'agent.server is "logs" in LOGD_AGENT__SERVER, expected a URL such as http://logs.example.org:8080, or nothing'
+    )

@@ -19,6 +19,7 @@ for module in pkgutil.walk_packages(logd.agent.__path__, "logd.agent."):
     ("code", "unwanted"),
     [
         (EVERY_MODULE_OF_THE_AGENT, HEAVY),
+        ("import logd.server, logd.roles.agent", HEAVY),
         ("import logd.config.load", HEAVY),
         ("import logd.cli.main", HEAVY | {"msgspec", "asyncio", "urllib.request"}),
         ("import logd.cli.ask, logd.cli.hits, logd.cli.search", HEAVY | {"msgspec", "asyncio"}),
