@@ -196,7 +196,7 @@ class TestWhileRunning:
                 refused = len(clients.refused)
                 until(lambda: len(clients.refused) > refused + 300, "many more are refused")
             assert any("full" in reason for reason in clients.refused)
-            assert server.search(service="web", limit=1)["total_hits"] > 0
+            until(lambda: server.search(service="web", limit=1)["total_hits"], "lines are found meanwhile")
             assert server.peak_rss_bytes() < 500 * _MIB
             if end == "kill":
                 server.kill()

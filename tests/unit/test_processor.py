@@ -374,27 +374,7 @@ class TestStop:
         assert world.index.rows == 3
 
 
-class TestBackpressure:
-    async def test_an_index_that_takes_nothing_stops_the_fetch(self, tmp_path: Path) -> None:
-        async with World.open(tmp_path / "data", join_lines=1) as world:
-            world.index.gate.clear()
-            await world.append(*(envelope(number, f"{number}") for number in range(20)))
-            role = Processor(world.config, world.transport, world.index)
-            stop = asyncio.Event()
-            run = asyncio.create_task(role.run(stop))
-            await world.index.until(waiting=1)
-            async with asyncio.timeout(60):
-                while role.lag() > 17:  # noqa: ASYNC110
-                    await asyncio.sleep(0)
-            for _ in range(200):
-                await asyncio.sleep(0)
-            assert role.lag() == 17, "one before the index, one in the queue, one in the fetch's hand"
-            world.index.gate.set()
-            await world.index.until(rows=20)
-            stop.set()
-            await run
-            assert len(await world.messages()) == 20
-
+class TestUnavailable:
     async def test_an_index_that_cannot_write_is_asked_again(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
     ) -> None:
