@@ -62,8 +62,11 @@ class Topic(msgspec.Struct):
             self.counts.messages = self.counts.lines = self.counts.bytes = 0
         self.oldest = self.counts.next if oldest is None else oldest
         slowest = self.slowest()
-        query = f"SELECT taken, bytes_before FROM {table_of(self.name)} WHERE position >= ? ORDER BY position LIMIT 1"
-        row = db.execute(query, (slowest[1] if slowest else 0,)).fetchone()
+        row = db.execute(
+            f"""SELECT CAST(taken AS INTEGER), CAST(bytes_before AS INTEGER) FROM {table_of(self.name)}
+              WHERE position >= ? ORDER BY position LIMIT 1""",
+            (slowest[1] if slowest else 0,),
+        ).fetchone()
         self.backlog_since_us, self.bytes_before_backlog = row or (None, 0)
 
     def appended(self, messages: int, lines: int, size: int, taken_us: int) -> None:
@@ -120,9 +123,10 @@ def trim(db: sqlite3.Connection, topic: Topic, limits: Limits, now: float, messa
     slowest = topic.slowest()
     counts = topic.counts
     table = table_of(topic.name)
+    # A damaged row may hold something else than numbers, and must go all the same.
     rows = db.execute(
-        f"""SELECT position, CAST(taken AS INTEGER), CAST(lines AS INTEGER), coalesce(length(value), 0) FROM {table}
-          WHERE position < ? ORDER BY position LIMIT ?""",
+        f"""SELECT position, coalesce(CAST(taken AS INTEGER), 0), coalesce(CAST(lines AS INTEGER), 0),
+          coalesce(length(value), 0) FROM {table} WHERE position < ? ORDER BY position LIMIT ?""",
         (slowest[1] if slowest else counts.next, messages),
     ).fetchall()
     cutoff_us = (now - limits.max_age_seconds) * 1e6
