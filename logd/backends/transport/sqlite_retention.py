@@ -27,8 +27,9 @@ _RETRY_SECONDS = 10.0
 #: What one step of deletion takes at most, so that appends never wait long for it.
 STEP_MESSAGES = 512
 STEP_BYTES = 16 * 1024 * 1024
-#: Pages of 64 kB that one step gives back to the disk.
+#: Pages of 64 kB: what one step gives back to the disk, and what a queue keeps, which takes them again at once.
 _STEP_PAGES = 256
+_KEPT_PAGES = 1_024
 
 
 class Topic(msgspec.Struct):
@@ -152,7 +153,10 @@ def trim(db: sqlite3.Connection, topic: Topic, limits: Limits, now: float, messa
 
 
 def give_back(db: sqlite3.Connection) -> bool:
-    """Gives some unused pages back to the disk; true when there are more. For an empty queue: else messages would have
-    to be moved. Raises sqlite3.Error."""
-    db.execute(f"PRAGMA incremental_vacuum({_STEP_PAGES})").fetchall()
-    return bool(db.execute("PRAGMA freelist_count").fetchone()[0])
+    """Gives some unused pages back to the disk; true when there are more to give. For an empty queue: else messages
+    would have to be moved. Raises sqlite3.Error."""
+    spare = db.execute("PRAGMA freelist_count").fetchone()[0] - _KEPT_PAGES
+    if spare > 0:
+        # As a script: execute() would stop at the first page, which is a row without columns.
+        db.executescript(f"PRAGMA incremental_vacuum({min(spare, _STEP_PAGES)})")
+    return bool(spare > _STEP_PAGES)
