@@ -55,6 +55,7 @@ class Writer:
         self._shrinking = False
         self._failing = False
         self._group_messages = 0
+        self._positions = topics.positions()
         self._forget_at = topics.clock() + FORGET_SECONDS
         self._thread = threading.Thread(target=self._write, name="transport.writer")
         self._thread.start()
@@ -96,7 +97,6 @@ class Writer:
     def _write_group(self, group: Sequence[Work]) -> None:
         started = time.perf_counter()
         results: list[object] = []
-        before = self._topics.positions()
         try:
             self._topics.begin()
             for work in group:
@@ -119,8 +119,9 @@ class Writer:
         else:
             metrics.TRANSPORT_COMMIT_SECONDS.observe(time.perf_counter() - started)
             after = self._topics.positions()
-            self._group_messages = sum(after.values()) - sum(before.values())
-            if after != before:
+            self._group_messages = sum(after.values()) - sum(self._positions.values())
+            if after != self._positions:
+                self._positions = after
                 self._committed(after)
         for work, result in zip(group, results, strict=True):
             work.done(result)
