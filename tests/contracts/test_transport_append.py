@@ -13,7 +13,7 @@ import pytest
 from logd.chunk import Envelope
 from logd.errors import Unavailable
 from logd.seams import DEAD_LETTERS, RAW_LOGS, Appended, Transport
-from tests.support.transports import STORES, A, Store, held, plain, rest, sent
+from tests.support.transports import STORES, A, Store, held, plain, rest, sent, texts
 
 
 class TestAppend:
@@ -103,6 +103,12 @@ class TestAppend:
             await append
         await transport.append(RAW_LOGS, plain("c"))
         assert await held(transport) in (["c"], ["a", "b", "c"])
+
+    async def test_one_beside_it_that_cannot_be_stored_hides_it_from_no_reader(self, transport: Transport) -> None:
+        consumer = await transport.consume(RAW_LOGS, "g")
+        appends = [plain("a"), plain("x", service="\ud800")]
+        await asyncio.gather(*(transport.append(RAW_LOGS, one) for one in appends), return_exceptions=True)
+        assert texts(await consumer.fetch(100, 60)) == ["a"]
 
     async def test_one_that_cannot_be_stored_harms_no_other(self, transport: Transport) -> None:
         bad = [plain("x", service="\ud800"), [Envelope("s", {"end": "1"}, b"no source")], [sent(A, 0, 10**30)]]
