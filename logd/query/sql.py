@@ -6,6 +6,7 @@ match, so its negation does. All user text travels as parameters; what is in the
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TypeGuard, assert_never
 
 import msgspec
@@ -21,16 +22,37 @@ _MANY_WORDS = 4
 
 
 class Condition(msgspec.Struct, frozen=True):
-    """`sql` can stand wherever an operand of AND can; it has a `?` for each of the parameters, in order."""
+    """`sql` can stand wherever an operand of AND can; it has a `?` for each of the parameters, in order. It reads
+    `columns`."""
 
     sql: str
     parameters: list[str | float]
+    columns: frozenset[str]
 
 
 def compile_sql(node: Node) -> Condition:
     """The condition for a tree. Linear in the tree's size; never fails for a tree that `parse` made."""
     parameters: list[str | float] = []
-    return Condition(_sql(node, parameters), parameters)
+    return Condition(_sql(node, parameters), parameters, frozenset(_columns(node)))
+
+
+def _columns(node: Node) -> Iterator[str]:
+    match node:
+        case Everything():
+            return
+        case Words(field):
+            yield field
+        case Equals(field, value):
+            yield "metadata" if field.startswith(METADATA) else field
+            if field == "level" and level_of(value) is None:
+                yield "metadata"
+        case And(children) | Or(children):
+            for child in children:
+                yield from _columns(child)
+        case Not(child):
+            yield from _columns(child)
+        case _:
+            assert_never(node)
 
 
 def _sql(node: Node, parameters: list[str | float]) -> str:

@@ -24,8 +24,8 @@ class Footers:
         self._kept: OrderedDict[Path, pq.FileMetaData] = OrderedDict()
         self._row_groups = 0
 
-    def read(self, path: Path, groups: Sequence[int]) -> pa.Table:
-        """Whole rows of some row groups, with record.SCHEMA. Raises OSError and ArrowException."""
+    def read(self, path: Path, groups: Sequence[int], columns: Sequence[str] = SCHEMA.names) -> pa.Table:
+        """Columns of some row groups, as in record.SCHEMA. Raises OSError and ArrowException."""
         with self._lock:
             footer = self._kept.get(path)
             if footer is not None:
@@ -33,7 +33,7 @@ class Footers:
         with pq.ParquetFile(path, metadata=footer) as file:
             if footer is None:
                 self._keep(path, file.metadata)
-            return file.read_row_groups(groups).cast(SCHEMA)
+            return file.read_row_groups(groups, columns=list(columns))
 
     def _keep(self, path: Path, footer: pq.FileMetaData) -> None:
         with self._lock:

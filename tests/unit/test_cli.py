@@ -238,7 +238,12 @@ def test_a_reader_that_leaves_ends_it_quietly(url: str, monkeypatch: pytest.Monk
         (["search", "--help"], 0, "usage: logd search ", ""),
         (["config", "check", "--help"], 0, "usage: logd config check ", ""),
         (["search", "--from"], 2, "", "usage: logd search "),
-        (["config", "check"], 0, "ok: roles agent, processor, api, archiver, data in logd-data, api on 127.0.0.1:8080\n", ""),
+        (
+            ["config", "check"],
+            0,
+            "ok: roles agent, processor, api, archiver, data in logd-data, api on 127.0.0.1:8080\n",
+            "",
+        ),
         (["config", "check", "--set", "api.listen=x"], 2, "", 'logd: api.listen is "x" on the command line, expected '),
         (
             ["config", "check", "--config", "none.toml"],

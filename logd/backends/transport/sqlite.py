@@ -113,9 +113,9 @@ class SqliteTransport:
         if self._closed:
             return
         self._closed = True
-        await asyncio.to_thread(self._writer.close)
-        for consumer in self._consumers:
+        for consumer in self._consumers:  # the last connection to close tidies the file, which readers may not
             consumer.close()
+        await asyncio.to_thread(self._writer.close)
 
     async def _commit(self, topic: str, group: str, position: int) -> None:
         """See Consumer.commit."""

@@ -152,10 +152,10 @@ def trim(db: sqlite3.Connection, topic: Topic, limits: Limits, now: float, messa
     topic.look(db)
 
 
-def give_back(db: sqlite3.Connection) -> bool:
+def give_back(db: sqlite3.Connection, kept_pages: int = _KEPT_PAGES) -> bool:
     """Gives some unused pages back to the disk; true when there are more to give. For an empty queue: else messages
     would have to be moved. Raises sqlite3.Error."""
-    spare = db.execute("PRAGMA freelist_count").fetchone()[0] - _KEPT_PAGES
+    spare = db.execute("PRAGMA freelist_count").fetchone()[0] - kept_pages
     if spare > 0:
         # As a script: execute() would stop at the first page, which is a row without columns.
         db.executescript(f"PRAGMA incremental_vacuum({min(spare, _STEP_PAGES)})")

@@ -54,6 +54,7 @@ class Writer:
         self._closing = False
         self._shrinking = False
         self._failing = False
+        self._resting = False
         self._group_messages = 0
         self._positions = topics.positions()
         self._forget_at = topics.clock() + FORGET_SECONDS
@@ -75,7 +76,10 @@ class Writer:
             while not self._closing:
                 if group := self._take(0.0 if left else _TICK_SECONDS):
                     self._write_group(group)
+                    self._resting = False
                 left = self._tidy(sum(work.size for work in group))
+                if self._closing or not (group or left or self._resting or self._failing):
+                    self._rest()
 
     def _take(self, wait_seconds: float) -> list[Work]:
         """What waits, up to _GROUP_BYTES; nothing if nothing comes in time, or close() does."""
@@ -163,6 +167,16 @@ class Writer:
             with self._without_fsync():
                 self._shrinking = topics.empty() and retention.give_back(topics.db)
         return self._shrinking or bool(topics.deletable(now))
+
+    def _rest(self) -> None:
+        """Nothing came for a tick, or will come: an empty queue needs no room."""
+        self._resting = True
+        topics = self._topics
+        with contextlib.suppress(sqlite3.Error):  # somebody reads; it only saves room
+            while topics.empty() and self._work.empty() and retention.give_back(topics.db, kept_pages=0):
+                pass
+            if topics.empty():
+                topics.db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
     @contextlib.contextmanager
     def _without_fsync(self) -> Iterator[None]:
