@@ -85,7 +85,7 @@ def _corpus(groups: int) -> Iterator[pa.Table]:
                 row(
                     DAY,
                     f"{n // 1_000:016x}-{n:012x}",
-                    f"GET /api/v1/cart/{n}/items status=200 took {chance.random():.1f}ms request_id={chance.getrandbits(64):016x}",
+                    f"GET /api/v1/cart/{n}/items took {chance.random():.1f}ms request_id={chance.getrandbits(64):016x}",
                     trace_id=f"{chance.getrandbits(128):032x}",
                     metadata=f'{{"user_id":{chance.randint(1, 50_000)},"duration_ms":{chance.random() * 200:.2f}}}',
                 )
@@ -104,7 +104,6 @@ def _reported(folder: Path, groups: Sequence[pa.Table]) -> float:
     chance = random.Random(2)
     words = ["".join(chance.choices(_LETTERS, k=chance.randint(9, 15))).encode() for _ in range(2_000)]
     with prune.opened(folder / "1.skip") as having:
-        assert having(marks.of_word(b"absent")).sum() in (0, 1)
         return float(np.mean([having(marks.of_word(word)) for word in words]))
 
 
@@ -126,6 +125,7 @@ class TestDamage:
     def test_a_flipped_byte_is_found_or_harmless(self, whole: Path) -> None:
         """Whatever is damaged, what is in a row group isn't denied."""
         content = whole.read_bytes()
+        known = 0
         for place in range(len(content)):
             for flip in (1, 0x10, 0x80, 0xFF):
                 damaged = bytearray(content)
@@ -135,9 +135,11 @@ class TestDamage:
                     try:
                         answer = _ask(whole, mark)
                     except Corrupt:
+                        known += 1
                         continue
                     assert len(answer) == 3
                     assert answer[group], (place, flip, mark)
+        assert known > 2 * len(content)
 
     def test_no_file(self, tmp_path: Path) -> None:
         with pytest.raises(FileNotFoundError):
