@@ -6,7 +6,7 @@ texts may share a mark; a row that has what is asked for always has its marks:
 * a word counts as its stretches of ASCII letters, digits and underscores, lower-cased; what isn't ASCII separates them,
   and each of its code points has a mark of its own (which spelling a text has is asked for by `query`);
 * what JSON escapes in the metadata separates words too; of its numbers only integers have marks, and rows with a number
-  that is an integer in another spelling (`42.0`, `4.2e1`) get the mark ODD_NUMBER;
+  that is an integer in another spelling (`42.0`, `4.2e1`), or only as a double, get the mark ODD_NUMBER;
 * what is longer than MAX_BYTES has no mark;
 * where a text has more spellings than that (the signs that lower-case to ASCII, ASCII that JSON escapes), or is longer
   than a window, its rows get the mark ANYTHING, and nobody may conclude anything from the words that they lack.
@@ -60,6 +60,8 @@ _LOWER = np.array(
     [ord(chr(c).lower()) if c < 128 and (chr(c).isalnum() or c == 95) else 0 for c in range(256)], np.uint8
 )
 _POINT, _NINE = 0x2E, 0x39
+#: A decimal of so many digits isn't rounded to another one.
+_DOUBLE_DIGITS = 15
 #: Around a number in JSON.
 _NUMBER_ENDS = np.isin(np.arange(256), list(b",}] \t\r\n\0"))
 _NUMBER_GOES_ON = np.isin(np.arange(256), list(b":,[ \t\r\n-."))
@@ -126,18 +128,26 @@ def _of_metadata(column: pa.ChunkedArray) -> Iterator[Marks]:
         integer = (letters == 0) & ~point & (after != _POINT)
         kept = (letters > 0) | integer
         yield _hashes(starts[kept], ends[kept], sums)
-        zeros = (letters == 0) & point & _NUMBER_ENDS[after]
+        fractions = np.flatnonzero((letters == 0) & point & _NUMBER_ENDS[after])
         powers = (letters == 1) & (data[starts] <= _NINE) & _NUMBER_GOES_ON[before]
-        if _is_odd(data, starts[zeros], ends[zeros], b"0") or _is_odd(
-            data, starts[powers], ends[powers], b"0123456789eE"
-        ):
+        if _are_lost(data, starts, ends, fractions) or _made_of(b"0123456789eE", data, starts[powers], ends[powers]):
             yield _ODD_NUMBER_ONLY
 
 
-def _is_odd(data: Bytes, starts: Places, ends: Places, made_of: bytes) -> bool:
+def _are_lost(data: Bytes, starts: Places, ends: Places, fractions: Places) -> bool:
+    """Whether the number of one of the fractions, which are indices of stretches, is an integer, if only as a double:
+    the digits that count are 0, or all are 9 and more follow."""
+    begins, whole = starts[fractions], starts[np.maximum(fractions - 1, 0)]
+    counting = np.maximum(0, _DOUBLE_DIGITS - (begins - 1 - whole))
+    upto = np.minimum(ends[fractions], begins + counting)
+    more = upto < ends[fractions]
+    return _made_of(b"0", data, begins, upto) or _made_of(b"9", data, begins[more], upto[more])
+
+
+def _made_of(these: bytes, data: Bytes, starts: Places, ends: Places) -> bool:
     """Whether one of the stretches has no other bytes."""
     others = np.ones(256, np.bool_)
-    others[list(made_of)] = False
+    others[list(these)] = False
     return len(starts) > 0 and not _counts(others[data], starts, ends).all()
 
 
@@ -163,8 +173,8 @@ def _of_values(column: pa.ChunkedArray, name: str) -> Iterator[Marks]:
             like_ours = np.flatnonzero(ends - starts == _LOG_ID_BYTES)
             like_ours = like_ours[data[starts[like_ours] + _SOURCE_DIGITS] == _HYPHEN]
             ends[like_ours] = starts[like_ours] + _SOURCE_DIGITS
-        fits = (ends > starts) & (ends - starts <= MAX_BYTES)
-        yield _hashes(starts[fits], ends[fits], sums)
+        some = ends > starts
+        yield _hashes(starts[some], ends[some], sums)
 
 
 def _windows(column: pa.ChunkedArray) -> Iterator[tuple[Bytes, Places]]:
@@ -206,11 +216,7 @@ def _stretches(lowered: Bytes, rows: Places) -> tuple[Places, Places, Marks]:
     starts = np.flatnonzero(within > begins)
     goes_on = within
     goes_on[rows] = False
-    ends = np.flatnonzero(before > goes_on)
-    short = ends - starts <= MAX_BYTES
-    if not short.all():
-        starts, ends = starts[short], ends[short]
-    return starts, ends, _sums(lowered)
+    return starts, np.flatnonzero(before > goes_on), _sums(lowered)
 
 
 def _sums(data: Bytes) -> Marks:
@@ -220,6 +226,10 @@ def _sums(data: Bytes) -> Marks:
 
 
 def _hashes(starts: Places, ends: Places, sums: Marks) -> Marks:
+    """Of the stretches that aren't too long."""
+    short = ends - starts <= MAX_BYTES
+    if not short.all():
+        starts, ends = starts[short], ends[short]
     found: Marks = (sums[ends] - sums[starts]) * _INVERSES[starts]
     return found
 

@@ -78,11 +78,9 @@ def _in_metadata(value: str, having: Having) -> Groups | None:
     """Of a value the stretches with a letter stand in the JSON; an integer does, or another spelling of it."""
     if is_number(value):
         digits = value.removeprefix("-").encode()
-        return (
-            _or_anything([having(marks.of_word(digits)) | having(marks.ODD_NUMBER)], having)
-            if digits.isdigit()
-            else None
-        )
+        if not digits.isdigit() or len(digits) > marks.MAX_BYTES:
+            return None
+        return _or_anything([having(marks.of_word(digits)) | having(marks.ODD_NUMBER)], having)
     parts = [part for part in marks.words_of(value.encode("utf-8", "surrogatepass")) if part.strip(b"0123456789_")]
     return _or_anything([having(marks.of_word(part)) for part in parts], having)
 

@@ -1,6 +1,6 @@
 """A skip index: which of a segment's row groups can have a mark (marks.py). `ID.skip`, beside the segment.
 
-    panels      for each block of the panel, for each of its row groups: 32 bytes
+    panels      for each block of the panel: for each of its row groups 32 bytes | CRC-32 of these
     directory   for each panel: blocks (uint32)
     footer      row groups of each panel but the last | row groups | version (uint32 each) | magic "logdskip"
 
@@ -9,7 +9,7 @@ half, and by its lower half one bit in each of the block's eight 32-bit words. A
 size, and their blocks of the same number stand side by side, so that asking for a mark is one short read a panel.
 
 Invariants: written as .tmp, fsync, rename; immutable; a row group without the mark may be reported, one with it always
-is. All numbers are little endian.
+is, or the file is known to be damaged. All numbers are little endian.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from __future__ import annotations
 import contextlib
 import os
 import struct
+import zlib
 from pathlib import Path
 
 import msgspec
@@ -31,6 +32,7 @@ from logd.store.segments import checksum, sync
 VERSION = 1
 _MAGIC = b"logdskip"
 _FOOTER = struct.Struct("<3I8s")
+_CRC_BYTES = 4
 #: Two panels' marks are what is held while an index is made; a panel of a million rows is asked with one read of 4 kB.
 _PANEL_GROUPS = 128
 #: With 12, one in two hundred row groups without a word is read for it.
@@ -60,14 +62,19 @@ class SkipIndex(msgspec.Struct, frozen=True):
         found = []
         for number, blocks in enumerate(self.blocks):
             groups = min(self.panel_groups, self.groups - number * self.panel_groups)
-            row_bytes = groups * _BLOCK_BYTES
+            row_bytes = _row_bytes(groups)
             data = os.pread(file, row_bytes, place + (high * blocks >> 32) * row_bytes)
-            if len(data) != row_bytes:
-                raise Corrupt(f"{self.path} ends too early")
-            words = np.frombuffer(data, "<u4").reshape(groups, len(_LANES))
-            found.append(((words & bits) == bits).all(axis=1))
+            words, crc = data[:-_CRC_BYTES], data[-_CRC_BYTES:]
+            if len(data) != row_bytes or zlib.crc32(words) != int.from_bytes(crc, "little"):
+                raise Corrupt(f"{self.path} isn't what was written")
+            filters = np.frombuffer(words, "<u4").reshape(groups, len(_LANES))
+            found.append(((filters & bits) == bits).all(axis=1))
             place += blocks * row_bytes
         return np.concatenate(found)
+
+
+def _row_bytes(groups: int) -> int:
+    return groups * _BLOCK_BYTES + _CRC_BYTES
 
 
 def read(path: Path, file: int) -> SkipIndex:
@@ -80,10 +87,14 @@ def read(path: Path, file: int) -> SkipIndex:
     if version != VERSION:
         raise Corrupt(f"{path} has format {version}, this logd knows {VERSION}")
     panels = -(-groups // max(1, panel_groups))
-    directory = os.pread(file, 4 * panels, max(0, size - _FOOTER.size - 4 * panels))
-    if panel_groups < 1 or len(directory) != 4 * panels:
+    start = size - _FOOTER.size - 4 * panels
+    if panel_groups < 1 or groups < 1 or start < 0:
         raise Corrupt(f"{path} has no directory for {groups} row groups")
-    return SkipIndex(path, groups, panel_groups, struct.unpack(f"<{panels}I", directory))
+    blocks = struct.unpack(f"<{panels}I", os.pread(file, 4 * panels, start))
+    last = groups - (panels - 1) * panel_groups
+    if start != sum(blocks[:-1]) * _row_bytes(panel_groups) + blocks[-1] * _row_bytes(last):
+        raise Corrupt(f"{path} has another size than its directory says")
+    return SkipIndex(path, groups, panel_groups, blocks)
 
 
 class Writer:
@@ -131,7 +142,9 @@ class Writer:
     def _write_panel(self) -> None:
         filters = _panel(self._panel)
         self._blocks.append(len(filters))
-        self._file.write(filters.tobytes())
+        for row in filters:
+            self._file.write(row.tobytes())
+            self._file.write(zlib.crc32(row).to_bytes(_CRC_BYTES, "little"))
         self._panel = []
 
 

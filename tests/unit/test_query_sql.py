@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -16,9 +15,10 @@ from hypothesis import strategies as st
 from logd.query.parse import parse
 from logd.query.sql import compile_sql
 from logd.query.tokens import tokens
-from logd.query.tree import And, Equals, Everything, Node, Not, Or, Words
+from logd.query.tree import Equals, Node, Words
 from logd.record import SCHEMA
 from tests.support.naive_query import matches
+from tests.support.strategies import RECORDS, TREES, leaves
 
 _DUCKDB = duckdb.connect(config={"threads": 1})
 _WHEN = datetime(2026, 11, 22, tzinfo=UTC)
@@ -174,108 +174,17 @@ def test_the_largest_query_runs() -> None:
     assert _hits(parse("(w1 AND NOT (x OR " * 24 + "w1" + "))" * 24), rows) == ["0000"]
 
 
-_PIECES = st.sampled_from(
-    [
-        *"aAbBkK\u212aiIİıßẞsſσςΣéÉeωΩ\u2126_09²-. \n\x00'\"%\\/[]",
-        *(
-            "e\u0301",
-            "\u0301",
-            "日",
-            "本",
-            "か",
-            "\u3099",
-            "カ",
-            "ー",
-            "ｶﾞ",
-            "🚀",
-            "❤\ufe0f",
-            "\u200d",
-            "\u00ad",
-            "\ufeff",
-        ),
-        *("\u0378", "\U000e0001", "ا", "،", "ไทย", "한국", "timeout", "Foo_Bar"),
-    ]
-)
-_TEXTS = st.lists(_PIECES, max_size=8).map("".join)
-_WORDS = _TEXTS.map(lambda text: Words("message", text, tuple(tokens(text))))
-_KEYS = st.sampled_from(["a", "b", "a.b", "b.a", "0", "a.0", 'q"', "é", "x y", "/~", "b.é"])
-_SCALARS = st.one_of(
-    st.none(),
-    st.booleans(),
-    st.integers(-(2**63), 2**63),
-    st.integers(-3, 3),
-    st.floats(-1e15, 1e15),
-    st.sampled_from([0.0, -0.0, 1.0, 2.5, 1e-7, 2.0**53, "1", "1.0", "true", "null", "", "[1]", '{"a":1}']),
-    _TEXTS,
-)
-_JSON = st.recursive(
-    _SCALARS, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(_KEYS, inner, max_size=3), max_leaves=6
-)
-_LEVELS = st.sampled_from(["INFO", "WARN", "ERROR", None])
-_RECORDS = st.fixed_dictionaries(
-    {
-        "level": _LEVELS,
-        "service": st.sampled_from(["a", "A", "a b", "é'", None]),
-        "host": st.none() | _TEXTS,
-        "tags": st.none() | st.lists(st.sampled_from(["a", "b", "é'"]), max_size=2),
-        "trace_id": st.none() | _TEXTS,
-        "message": st.none() | _TEXTS,
-        "metadata": st.none() | st.dictionaries(_KEYS, _JSON, max_size=3),
-    }
-)
-_VALUES = st.one_of(
-    _TEXTS,
-    st.sampled_from(["1", "1.0", "-0", "1e0", "25e-1", "true", "false", "null", "1e400", "01", " 1", "2", "2.5", "0"]),
-    st.integers(-(2**63), 2**63).map(str),
-    st.floats(-1e15, 1e15).map(repr),
-)
-_PATHS = st.lists(_KEYS, min_size=1, max_size=3).map(lambda keys: ".".join(["metadata", *keys]))
-_LEAVES = st.one_of(
-    st.just(Everything()),
-    _WORDS,
-    _WORDS,
-    st.builds(Equals, st.sampled_from(["service", "host", "tags", "trace_id"]), st.sampled_from(["a", "é'"]) | _TEXTS),
-    st.builds(Equals, st.just("level"), st.sampled_from(["warning", "Info", "err", "loud", ""])),
-    st.builds(Equals, _PATHS, _VALUES),
-)
-
-
-def _several(nodes: st.SearchStrategy[Node]) -> st.SearchStrategy[Node]:
-    children = st.lists(nodes, min_size=0, max_size=6).map(tuple)
-    return st.one_of(children.map(And), children.map(Or), nodes.map(Not))
-
-
-_TREES: st.SearchStrategy[Node] = st.recursive(_LEAVES, _several, max_leaves=10)
-
-
-def _leaves(value: Any, path: str = "metadata") -> Iterator[tuple[str, str]]:
-    """Where the values of some metadata are, and how they may be written."""
-    match value:
-        case dict():
-            for key, inner in value.items():
-                yield from _leaves(inner, f"{path}.{key}")
-        case list():
-            for inner in value:
-                yield from _leaves(inner, path)
-        case str():
-            yield path, value
-        case _:
-            yield path, json.dumps(value)
-            if isinstance(value, int | float):
-                yield path, repr(float(value))
-
-
 @settings(max_examples=200, deadline=None)
-@given(st.data(), st.lists(_RECORDS, min_size=1, max_size=12))
+@given(st.data(), st.lists(RECORDS, min_size=1, max_size=12))
 def test_duckdb_finds_what_the_naive_evaluator_finds(data: st.DataObject, drawn: list[dict[str, Any]]) -> None:
     records = [{"log_id": f"{number:04}", **record} for number, record in enumerate(drawn)]
-    nodes = data.draw(st.lists(_TREES, min_size=1, max_size=4))
+    nodes = data.draw(st.lists(TREES, min_size=1, max_size=4))
     # Words and values that are there, besides those that may be.
     there = tokens(data.draw(st.sampled_from([record["message"] or "" for record in records])))
     start = data.draw(st.integers(0, len(there)))
     nodes.append(Words("message", "", tuple(there[start : start + data.draw(st.integers(1, 3))])))
-    if leaves := [leaf for record in records for leaf in _leaves(record["metadata"] or {})]:
-        nodes += [Equals(*leaf) for leaf in data.draw(st.lists(st.sampled_from(leaves), max_size=4))]
+    if found := [leaf for record in records for leaf in leaves(record["metadata"] or {})]:
+        nodes += [Equals(*leaf) for leaf in data.draw(st.lists(st.sampled_from(found), max_size=4))]
     rows = _table(records)
     for node in nodes:
         assert _hits(node, rows) == [record["log_id"] for record in records if matches(node, record)], node
