@@ -77,7 +77,8 @@ class Envelope(msgspec.Struct, frozen=True):
 
 
 class Message(msgspec.Struct, frozen=True):
-    """What a consumer gets: an envelope with its place in the stream. `timestamp_us` is when the transport took it."""
+    """What a consumer gets: an envelope with its place in the stream. `timestamp_us` is when the transport took it.
+    `damage`, unless empty, says why this is not what was appended; the rest is then what is left of it."""
 
     partition: int
     position: int
@@ -85,6 +86,7 @@ class Message(msgspec.Struct, frozen=True):
     key: str
     headers: dict[str, str]
     value: bytes
+    damage: str = ""
 
 
 class Chunk(msgspec.Struct, frozen=True, kw_only=True):
@@ -140,7 +142,10 @@ class Chunk(msgspec.Struct, frozen=True, kw_only=True):
 
 def from_message(message: Message) -> Chunk:
     """The chunk in a transport record. A record of another producer becomes a chunk of one line whose source is its
-    partition. Raises Corrupt when `logd-chunk` is there but the headers can't be read."""
+    partition. Raises Corrupt when the message is damaged, and when `logd-chunk` is there but the headers can't be
+    read."""
+    if message.damage:
+        raise Corrupt(message.damage)
     headers = message.headers
     if headers.get("logd-chunk") is None:
         return _foreign(message)

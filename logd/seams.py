@@ -35,7 +35,9 @@ class Consumer(Protocol):
 
     async def fetch(self, max_lines: int, wait_seconds: float) -> Sequence[Message]:
         """The next messages: at least one unless none came within `wait_seconds`, and no more after `max_lines` lines
-        are reached. Fetching moves this reader on, and commits nothing."""
+        are reached. Fetching moves this reader on, and commits nothing. One that isn't what was appended has `damage`.
+
+        Raises Unavailable when nothing can be read now, and Corrupt when it never can; the reader stays where it is."""
         ...
 
     async def commit(self, positions: StreamPositions) -> None:
@@ -55,16 +57,18 @@ class Transport(Protocol):
 
         An envelope whose `source-id` has already sent everything below its `end` is left out and counted duplicate.
         Raises Conflict when one begins before, and ends after, what its source has sent; Unavailable when nothing can
-        be stored now."""
+        be stored now, also because what the topic's slowest group has not taken is over the limit of bytes or of age.
+        A topic without groups is never full: it loses its oldest messages over a limit, and counts them."""
         ...
 
     async def consume(self, topic: str, group: str, start: StreamPositions | None = None) -> Consumer:
         """A reader of `topic` for `group`, which is registered by this; from `start`, else from what the group has
-        committed, else from the oldest message."""
+        committed, else from the oldest message. No message is appended below `start` any more."""
         ...
 
     async def status(self) -> dict[str, Any]:
-        """For people: messages and bytes held by topic, positions and lag by group."""
+        """By topic: messages, lines and bytes held, `groups` with position and lag, and the `ledger`, which counts
+        durably, with the messages: appended and expired, and left out as duplicates, in messages and lines."""
         ...
 
     async def close(self) -> None:

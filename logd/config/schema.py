@@ -64,9 +64,11 @@ class Ingest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
 
 
 class Transport(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """`[transport]`: the durable queue."""
+    """`[transport]`: the durable queue, and what each of its topics may hold unread."""
 
     type: Literal["sqlite"] = "sqlite"
+    max_bytes: PositiveInt = 10 * 1024 * 1024 * 1024
+    max_age_seconds: PositiveSeconds = 7 * 86_400.0
 
 
 class Parse(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

@@ -78,7 +78,8 @@ class Processor:
         }
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Runs until `stop`, then finishes what was fetched and flushes the index."""
+        """Runs until `stop`, then finishes what was fetched and flushes the index. Raises Corrupt after that when the
+        transport can't be read on."""
         consumer = await self._transport.consume(RAW_LOGS, GROUP, self._index.durable() or None)
         self._consumer = consumer
         parse = self._config.parse
@@ -86,7 +87,7 @@ class Processor:
         parser = await self._in_thread(lambda: Parser(parse.timezone, limits, parse.memory_bytes))
         try:
             async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(self._fetch(consumer, stop), name="processor.fetch")
+                fetching = tasks.create_task(self._fetch(consumer, stop), name="processor.fetch")
                 tasks.create_task(self._write(parser, consumer), name="processor.write")
         finally:
             await self._in_thread(parser.close)
@@ -96,24 +97,34 @@ class Processor:
             await self._commit(consumer)
         except Unavailable as error:
             log.error("not everything is in segments; the transport has it, and it will be read again: %s", error)
+        if damage := fetching.result():
+            raise damage
 
-    async def _fetch(self, consumer: Consumer, stop: asyncio.Event) -> None:
-        """Joins what comes within join_seconds, so that small chunks share one parse."""
+    async def _fetch(self, consumer: Consumer, stop: asyncio.Event) -> Corrupt | None:
+        """Joins what comes within join_seconds, so that small chunks share one parse. Ends when it should stop, or with
+        the reason why no more can be read."""
         limit = self._config.parse.join_lines
+
+        async def fetch(lines: int, wait_seconds: float) -> Sequence[Message]:
+            return await _until_available("the transport", consumer.fetch, lines, wait_seconds)
+
         try:
             while not stop.is_set():
-                messages = list(await consumer.fetch(limit, _IDLE_SECONDS))
+                messages = list(await fetch(limit, _IDLE_SECONDS))
                 if not messages:
                     await self._commit(consumer)  # what has become durable since the last batch
                     continue
                 deadline = time.monotonic() + self._config.parse.join_seconds
                 while (lines := _lines(messages)) < limit and (wait := deadline - time.monotonic()) > 0:
-                    messages.extend(await consumer.fetch(limit - lines, wait))
+                    messages.extend(await fetch(limit - lines, wait))
                 metrics.PROCESSOR_LAG.set(consumer.lag())
                 for part in _parts(messages):
                     await self._channel.put(part)
+        except Corrupt as damage:
+            return damage
         finally:
             await self._channel.close()
+        return None
 
     async def _write(self, parser: Parser, consumer: Consumer) -> None:
         async for messages in self._channel:

@@ -24,13 +24,18 @@ def set_up_native_libraries() -> None:
     pa.set_memory_pool(pa.system_memory_pool())
 
 
+def transport_file(config: Config) -> Path:
+    """Where the SQLite transport is."""
+    return Path(config.data_dir) / "transport.db"
+
+
 async def open_transport(config: Config) -> Transport:
     """The configured transport. Raises ConfigError when it can't be opened."""
     match config.transport.type:
         case "sqlite":
             from logd.backends.transport.sqlite import SqliteTransport
 
-            return await SqliteTransport.open(Path(config.data_dir) / "transport.db")
+            return await SqliteTransport.open(transport_file(config), config.transport)
         case unknown:
             assert_never(unknown)
 

@@ -14,6 +14,10 @@ TRANSPORT_COMMIT_SECONDS = Histogram(
     "Time of one durable commit of the SQLite transport.",
     buckets=(0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10),
 )
+TRANSPORT_HELD_BYTES = Gauge("logd_transport_held_bytes", "Compressed bytes of the messages held.", ["topic"])
+TRANSPORT_EXPIRED = Counter(
+    "logd_transport_expired_messages", "Messages of a topic without groups, deleted over a limit.", ["topic"]
+)
 TRANSPORT_DUPLICATES = Counter("logd_transport_duplicates", "Chunks whose source had sent them before.")
 
 PARSE_LINES = Counter("logd_parse_lines", "Lines parsed into records.")

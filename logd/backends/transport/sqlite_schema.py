@@ -1,190 +1,158 @@
-"""The SQL of the SQLite transport: the file's layout is described in sqlite.py. Every function runs in a thread."""
+"""The tables of the SQLite transport, their checksums, and how an older file becomes one of today.
+
+    log_TOPIC  position (rises, never reused), taken µs, lines, key, headers (JSON), bytes_before, checksum, value
+    topics     topic → next position, what is held, and what was ever appended, left out and expired
+    sources    topic, source → next position of that source, and until when it is remembered
+    groups     topic, group → position of the group's next message
+
+`bytes_before` are the bytes of all values that were appended to the topic before, so that one row tells how much lies
+behind a position. A row that came from format 1 has neither it nor a checksum, and is taken as it is.
+"""
 
 from __future__ import annotations
 
-import contextlib
+import logging
 import sqlite3
-import time
-from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import Any, NamedTuple
+from zlib import crc32
 
 import msgspec
 
-from logd.chunk import Envelope, line_count
 from logd.errors import ConfigError
 
-VERSION = 1
-#: Chunks are tens of kilobytes: in large pages they take few, and the WAL's checksums and page headers cost a third.
-_PAGE_BYTES = 65_536
-_WAL_BYTES = 16 * 1024 * 1024
-#: What one trim deletes at most, so that appends never wait long for it.
-_TRIM_MESSAGES = 512
+log = logging.getLogger("logd.transport")
+VERSION = 2
 _TOPIC_PREFIX = "log_"
 
 
-def open_writer(path: Path) -> tuple[sqlite3.Connection, dict[str, int]]:
-    """The only connection that writes, and the next position of every topic. Raises ConfigError."""
+class Counts(msgspec.Struct):
+    """A topic's row: the position of its next message, what it holds, and what ever went through; `bytes` of values."""
+
+    next: int = 1
+    messages: int = 0
+    lines: int = 0
+    bytes: int = 0
+    appended_messages: int = 0
+    appended_lines: int = 0
+    appended_bytes: int = 0
+    duplicate_messages: int = 0
+    duplicate_lines: int = 0
+    expired_messages: int = 0
+    expired_lines: int = 0
+
+
+_COUNTS = Counts.__struct_fields__
+_COUNT_COLUMNS = ", ".join(f"{name} INTEGER NOT NULL" for name in _COUNTS)
+_TOPICS = f"CREATE TABLE topics (topic TEXT PRIMARY KEY, {_COUNT_COLUMNS}, checksum INTEGER) WITHOUT ROWID"
+_SOURCES = """CREATE TABLE sources (topic TEXT, source TEXT, next INTEGER NOT NULL, expires REAL NOT NULL,
+  digest TEXT NOT NULL, checksum INTEGER, PRIMARY KEY (topic, source)) WITHOUT ROWID"""
+_GROUPS = """CREATE TABLE groups (topic TEXT, name TEXT, position INTEGER NOT NULL, checksum INTEGER,
+  PRIMARY KEY (topic, name)) WITHOUT ROWID"""
+
+
+def prepare(db: sqlite3.Connection, path: object) -> None:
+    """Makes a new file's tables, or an older file one of today, in one transaction. Raises ConfigError when it is of a
+    newer logd, and sqlite3.Error, which changes nothing."""
+    version = format_of(db)
+    if version > VERSION:
+        raise ConfigError(f"{path} has format {version}, this logd knows up to {VERSION}: use a newer logd")
+    if version == VERSION:
+        return
+    db.execute("BEGIN IMMEDIATE")
     try:
-        db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-        db.execute(f"PRAGMA page_size = {_PAGE_BYTES}")
-        db.execute("PRAGMA auto_vacuum = INCREMENTAL")
-        db.execute("PRAGMA journal_mode = WAL")
-        db.execute("PRAGMA synchronous = FULL")
-        db.execute(f"PRAGMA wal_autocheckpoint = {_WAL_BYTES // _PAGE_BYTES}")
-        db.execute("PRAGMA secure_delete = OFF")  # some builds overwrite what they delete, which is all that we write
-        db.execute(f"PRAGMA journal_size_limit = {_WAL_BYTES}")
-        db.execute("PRAGMA cache_size = -4096")
-        version = db.execute("PRAGMA user_version").fetchone()[0]
-        if version > VERSION:
-            raise ConfigError(f"{path} has format {version}, this logd knows up to {VERSION}: use a newer logd")
         if version == 0:
-            db.executescript(
-                f"""
-                BEGIN IMMEDIATE;
-                CREATE TABLE sources (topic TEXT, source TEXT, next INTEGER NOT NULL, expires REAL NOT NULL,
-                  digest TEXT NOT NULL,
-                  PRIMARY KEY (topic, source)) WITHOUT ROWID;
-                CREATE TABLE groups (topic TEXT, name TEXT, position INTEGER NOT NULL,
-                  PRIMARY KEY (topic, name)) WITHOUT ROWID;
-                PRAGMA user_version = {VERSION};
-                COMMIT;
-                """
-            )
-        newest = {topic: _newest(db, topic) for topic in _topics(db)}
-        keep_sources(db, time.time())
-    except sqlite3.Error as error:
-        raise ConfigError(f"the transport {path} can't be opened: {error}") from error
-    return db, newest
+            for table in (_TOPICS, _SOURCES, _GROUPS):
+                db.execute(table)
+        else:
+            _from_1(db)
+        db.execute(f"PRAGMA user_version = {VERSION}")
+        db.execute("COMMIT")
+    except BaseException:
+        if db.in_transaction:
+            db.execute("ROLLBACK")
+        raise
 
 
-def open_reader(path: Path) -> sqlite3.Connection:
-    """A connection that only reads; its calls may come from any one thread at a time."""
-    db = sqlite3.connect(f"file:{path}?mode=ro", uri=True, isolation_level=None, check_same_thread=False)
-    db.execute("PRAGMA cache_size = -2048")
-    return db
+def format_of(db: sqlite3.Connection) -> int:
+    """0 for a file that is still empty."""
+    version: int = db.execute("PRAGMA user_version").fetchone()[0]
+    return version
 
 
-def select_messages(topic: str) -> str:
-    """position, taken, lines, key, headers, value from a position on."""
-    return (
-        f"SELECT position, taken, lines, key, headers, value FROM {_table(topic)} WHERE position >= ? ORDER BY position"
-    )
-
-
-def ensure_topic(db: sqlite3.Connection, topic: str) -> None:
-    """AUTOINCREMENT, since a position must never name two messages, even after all were deleted."""
+def create_topic(db: sqlite3.Connection, topic: str) -> None:
+    """Its table. AUTOINCREMENT tells how far a topic got should its counts be damaged."""
     db.execute(
-        f"""CREATE TABLE IF NOT EXISTS {_table(topic)} (position INTEGER PRIMARY KEY AUTOINCREMENT,
+        f"""CREATE TABLE IF NOT EXISTS {table_of(topic)} (position INTEGER PRIMARY KEY AUTOINCREMENT,
           taken INTEGER NOT NULL, lines INTEGER NOT NULL, key TEXT NOT NULL, headers BLOB NOT NULL,
-          value BLOB NOT NULL)"""
+          bytes_before INTEGER, checksum INTEGER, value BLOB NOT NULL)"""
     )
 
 
-def insert_messages(db: sqlite3.Connection, topic: str, envelopes: Sequence[Envelope], taken_us: int) -> int:
-    """Gives the last one's position."""
-    insert = f"INSERT INTO {_table(topic)} (taken, lines, key, headers, value) VALUES (?, ?, ?, ?, ?)"
-    position = 0
-    for envelope in envelopes:
-        headers = msgspec.json.encode(envelope.headers)
-        lines = line_count(envelope.headers)
-        position = db.execute(insert, (taken_us, lines, envelope.key, headers, envelope.value)).lastrowid or 0
-    return position
-
-
-class Source(NamedTuple):
-    """Everything below `sent` has been sent by the source, 0 for one that is new or forgotten; with what `digest`."""
-
-    sent: int
-    expires: float
-    digest: str
-
-
-def known_source(db: sqlite3.Connection, topic: str, source: str, now: float) -> Source:
-    query = "SELECT next, expires, digest FROM sources WHERE topic = ? AND source = ? AND expires > ?"
-    row = db.execute(query, (topic, source, now)).fetchone()
-    return Source(*row) if row else Source(0, 0.0, "")
-
-
-def remember_sources(db: sqlite3.Connection, topic: str, sources: Mapping[str, Source]) -> None:
-    db.executemany(
-        "INSERT OR REPLACE INTO sources (topic, source, next, expires, digest) VALUES (?, ?, ?, ?, ?)",
-        [(topic, source, known.sent, known.expires, known.digest) for source, known in sources.items()],
-    )
-
-
-def keep_sources(db: sqlite3.Connection, now: float) -> None:
-    """A source whose time ran out while nobody served it gets an hour more, to send again what it had in flight."""
-    db.execute("UPDATE sources SET expires = ? WHERE expires <= ?", (now + 3600, now))
-
-
-def forget_sources(db: sqlite3.Connection, now: float) -> None:
-    db.execute("DELETE FROM sources WHERE expires <= ?", (now,))
-
-
-def group_position(path: Path, topic: str, group: str) -> int | None:
-    with contextlib.closing(open_reader(path)) as db:
-        query = "SELECT position FROM groups WHERE topic = ? AND name = ?"
-        row = db.execute(query, (topic, group)).fetchone()
-    return row[0] if row else None
-
-
-def set_group_position(db: sqlite3.Connection, topic: str, group: str, position: int) -> None:
-    """Registers the group if need be; never moves it backwards."""
-    ensure_topic(db, topic)
-    db.execute(
-        """INSERT INTO groups (topic, name, position) VALUES (?, ?, ?)
-          ON CONFLICT (topic, name) DO UPDATE SET position = max(position, excluded.position)""",
-        (topic, group, position),
-    )
-
-
-def trim(db: sqlite3.Connection) -> bool:
-    """Deletes some of the messages that every group of their topic is past. Their pages are used again; they are given
-    back to the disk once nothing is left, since before that others would have to be moved. True when there is more."""
-    left = more = False
-    for topic, position in db.execute("SELECT topic, min(position) FROM groups GROUP BY topic").fetchall():
-        oldest = db.execute(f"SELECT min(position) FROM {_table(topic)}").fetchone()[0]
-        if oldest is not None and oldest < position:
-            upto = min(position, oldest + _TRIM_MESSAGES)
-            db.execute(f"DELETE FROM {_table(topic)} WHERE position < ?", (upto,))
-            more = more or upto < position
-        left = left or db.execute(f"SELECT EXISTS (SELECT 1 FROM {_table(topic)})").fetchone()[0]
-    if not left:
-        db.execute("PRAGMA incremental_vacuum").fetchall()
-    return more
-
-
-def status(path: Path) -> dict[str, Any]:
-    """Messages and bytes by topic, lag by group."""
-    with contextlib.closing(open_reader(path)) as db:
-        topics = {}
-        for topic in _topics(db):
-            query = f"SELECT count(*), coalesce(sum(length(value)), 0), coalesce(sum(lines), 0) FROM {_table(topic)}"
-            messages, size, lines = db.execute(query).fetchone()
-            groups = db.execute("SELECT name, position FROM groups WHERE topic = ?", (topic,)).fetchall()
-            newest = _newest(db, topic)
-            topics[topic] = {
-                "messages": messages,
-                "lines": lines,
-                "bytes": size,
-                "next_position": newest,
-                "groups": {name: {"position": at, "lag": newest - max(at, 1)} for name, at in groups},
-            }
-    return topics
-
-
-def _topics(db: sqlite3.Connection) -> list[str]:
+def topics_of(db: sqlite3.Connection) -> list[str]:
     query = "SELECT name FROM sqlite_master WHERE type = 'table' AND name GLOB ?"
     return [row[0].removeprefix(_TOPIC_PREFIX).replace("_", "-") for row in db.execute(query, (f"{_TOPIC_PREFIX}*",))]
 
 
-def _newest(db: sqlite3.Connection, topic: str) -> int:
-    row = db.execute("SELECT seq FROM sqlite_sequence WHERE name = ?", (_table(topic).strip('"'),)).fetchone()
-    return (row[0] if row else 0) + 1
-
-
-def _table(topic: str) -> str:
+def table_of(topic: str) -> str:
+    """The table's name, quoted. Raises ValueError for a topic that has no plain name."""
     if not topic.replace("-", "").isalnum():
         raise ValueError(f"topic {topic!r} is not made of letters, digits and hyphens")
     return f'"{_TOPIC_PREFIX}{topic.replace("-", "_")}"'
+
+
+def message_checksum(taken_us: int, lines: int, key: bytes, headers: bytes, value: bytes) -> int:
+    """Of all that a message is but its position. Raises TypeError when damage made something else of a part."""
+    return crc32(value, crc32(headers, crc32(key, (taken_us ^ lines) & 0xFFFFFFFF)))
+
+
+def row_checksum(*parts: object) -> int:
+    """Of a row of the other tables."""
+    return crc32(repr(parts).encode())
+
+
+def counted(db: sqlite3.Connection, topic: str) -> Counts:
+    """A topic's counts as its messages tell: all that is held counts as appended, and what was is forgotten."""
+    table = table_of(topic)
+    query = f"SELECT count(*), coalesce(sum(lines), 0), coalesce(sum(length(value)), 0) FROM {table}"
+    held = db.execute(query).fetchone()
+    row = db.execute("SELECT seq FROM sqlite_sequence WHERE name = ?", (table.strip('"'),)).fetchone()
+    return Counts((row[0] if row else 0) + 1, *held, *held)
+
+
+def _from_1(db: sqlite3.Connection) -> None:
+    db.execute(_TOPICS)
+    db.execute("ALTER TABLE sources ADD COLUMN checksum INTEGER")
+    db.execute("ALTER TABLE groups ADD COLUMN checksum INTEGER")
+    for topic in topics_of(db):
+        db.execute(f"ALTER TABLE {table_of(topic)} ADD COLUMN bytes_before INTEGER")
+        db.execute(f"ALTER TABLE {table_of(topic)} ADD COLUMN checksum INTEGER")
+        save_counts(db, topic, counted(db, topic))
+
+
+def save_counts(db: sqlite3.Connection, topic: str, counts: Counts) -> None:
+    row = msgspec.structs.astuple(counts)
+    insert = f"INSERT OR REPLACE INTO topics (topic, {', '.join(_COUNTS)}, checksum)"
+    db.execute(f"{insert} VALUES ({', '.join('?' * (len(row) + 2))})", (topic, *row, row_checksum(topic, *row)))
+
+
+def load_counts(db: sqlite3.Connection, topic: str) -> Counts | None:
+    """None when there are none, or when they are damaged."""
+    row = db.execute(f"SELECT {', '.join(_COUNTS)}, checksum FROM topics WHERE topic = ?", (topic,)).fetchone()
+    if row is None or row[-1] != row_checksum(topic, *row[:-1]):
+        return None
+    return Counts(*row[:-1])
+
+
+def save_group(db: sqlite3.Connection, topic: str, group: str, position: int) -> None:
+    row = (topic, group, position, row_checksum(topic, group, position))
+    db.execute("INSERT OR REPLACE INTO groups (topic, name, position, checksum) VALUES (?, ?, ?, ?)", row)
+
+
+def load_groups(db: sqlite3.Connection, topic: str) -> dict[str, int]:
+    """Positions by group. One that is damaged is 0, as if nothing was taken: better twice than never."""
+    groups = {}
+    for name, position, checksum in db.execute("SELECT name, position, checksum FROM groups WHERE topic = ?", (topic,)):
+        intact = checksum is None or checksum == row_checksum(topic, name, position)
+        if not intact:
+            log.error("the position of group %s in topic %s is damaged: it begins again with the oldest", name, topic)
+        groups[name] = position if intact else 0
+    return groups

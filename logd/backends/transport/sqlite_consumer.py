@@ -1,0 +1,116 @@
+"""A reader of the SQLite transport, over a connection of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+import threading
+from collections.abc import Callable, Coroutine, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from logd.backends.transport import sqlite_schema as schema
+from logd.backends.transport.sqlite_open import failure
+from logd.chunk import Message
+from logd.seams import StreamPositions
+
+PARTITION = 0
+#: One fetch holds at most this of compressed values, however few lines they have.
+_FETCH_BYTES = 16 * 1024 * 1024
+_decode = msgspec.json.Decoder(dict[str, str]).decode
+
+
+class SqliteConsumer:
+    """seams.Consumer. `newest` gives the topic's next position, `commit` moves the group."""
+
+    def __init__(
+        self,
+        path: Path,
+        reader: sqlite3.Connection,
+        topic: str,
+        position: int,
+        newest: Callable[[], int],
+        commit: Callable[[int], Coroutine[Any, Any, None]],
+    ) -> None:
+        self._path = path
+        self._reader = reader
+        self._select = (
+            "SELECT position, taken, lines, CAST(key AS BLOB), headers, checksum, value "
+            f"FROM {schema.table_of(topic)} WHERE position >= ? ORDER BY position"
+        )
+        self._position = position
+        self._newest = newest
+        self._commit = commit
+        self._more = asyncio.Event()
+        self._reading = threading.Lock()
+        self._closed = False
+
+    async def fetch(self, max_lines: int, wait_seconds: float) -> Sequence[Message]:
+        try:
+            async with asyncio.timeout(wait_seconds):
+                while self.lag() <= 0:
+                    self._more.clear()
+                    await self._more.wait()
+        except TimeoutError:
+            return []
+        newest = self._newest()
+        messages = await asyncio.to_thread(self._read, max_lines)
+        self._position = messages[-1].position + 1 if messages else newest
+        return messages
+
+    async def commit(self, positions: StreamPositions) -> None:
+        await self._commit(positions[PARTITION])
+
+    def lag(self) -> int:
+        return self._newest() - max(self._position, 1)
+
+    def wake(self) -> None:
+        """Something was appended, perhaps to this topic."""
+        self._more.set()
+
+    def close(self) -> None:
+        """Gives the read connection back, after a read that a cancelled fetch left behind."""
+        with self._reading:
+            self._closed = True
+            self._reader.close()
+
+    def _read(self, max_lines: int) -> list[Message]:
+        with self._reading:
+            return [] if self._closed else self._read_rows(max_lines)
+
+    def _read_rows(self, max_lines: int) -> list[Message]:
+        """Raises Corrupt or Unavailable when not even one can be read; what comes before an error is given first."""
+        messages: list[Message] = []
+        lines = size = 0
+        try:
+            rows = self._reader.execute(self._select, (self._position,))
+            for row in rows:
+                message, count = _checked(*row)
+                messages.append(message)
+                lines += count
+                size += len(message.value)
+                if lines >= max_lines or size >= _FETCH_BYTES:
+                    break
+            rows.close()
+        except sqlite3.Error as error:
+            if not messages:
+                raise failure(self._path, "read", error) from error
+        return messages
+
+
+def _checked(
+    position: int, taken_us: int, lines: int, key: bytes, headers: bytes, checksum: int | None, value: bytes
+) -> tuple[Message, int]:
+    """The message in a row, and its lines. Where the row isn't what was appended, the message says so."""
+    try:
+        actual = schema.message_checksum(taken_us, lines, key, headers, value)
+        if checksum is not None and checksum != actual:
+            raise ValueError(f"its checksum is {actual:08x}, not {checksum:08x}")
+        return Message(PARTITION, position, taken_us, key.decode(), _decode(headers), value), lines
+    except (TypeError, ValueError, msgspec.MsgspecError) as error:
+        # The columns' types are what the file says, which may be damaged too.
+        kept = value if isinstance(value, bytes) else b""
+        damage = f"the message at position {position} is not what was appended: {error}"
+        return Message(PARTITION, position, 0, "", {}, kept, damage), 1

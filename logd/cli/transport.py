@@ -1,0 +1,74 @@
+"""`logd transport`: looks at the queue in the data folder and removes readers, whether a server runs or not."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Iterator
+from typing import Any
+
+from logd.cli import settings
+
+
+def add_to(commands: Any) -> None:
+    """Adds the command to the parser's subcommands."""
+    parser = commands.add_parser("transport", help="look at the queue, remove its readers", allow_abbrev=False)
+    actions = parser.add_subparsers(metavar="ACTION", required=True)
+    status = actions.add_parser(
+        "status",
+        help="say what is in the queue and who reads it",
+        description="Prints for each topic what it holds, its groups, and what ever went through.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog="example:\n  logd transport status --config logd.toml",
+        allow_abbrev=False,
+    )
+    settings.add_to(status)
+    status.set_defaults(run=run_status)
+    forget = actions.add_parser(
+        "forget",
+        help="remove a group that nobody needs any more",
+        description="Removes a group, so that messages needn't be kept for it. A running server notices.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog="example:\n  logd transport forget alerter --config logd.toml",
+        allow_abbrev=False,
+    )
+    settings.add_to(forget)
+    forget.add_argument("--topic", default="raw-logs", help="the topic that it reads (raw-logs)")
+    forget.add_argument("group", metavar="GROUP", help="its name, as `logd transport status` shows it")
+    forget.set_defaults(run=run_forget)
+
+
+def run_status(args: argparse.Namespace) -> int:
+    """Prints some lines for each topic."""
+    config = settings.load(args)
+    from logd.backends.transport.sqlite_groups import status_of_file
+    from logd.roles.wiring import transport_file
+
+    for topic, status in sorted(status_of_file(transport_file(config)).items()):
+        for line in _lines(topic, status, time.time()):
+            print(line)
+    return 0
+
+
+def run_forget(args: argparse.Namespace) -> int:
+    """Says what was done."""
+    config = settings.load(args)
+    from logd.backends.transport.sqlite_groups import forget
+    from logd.roles.wiring import transport_file
+
+    forget(transport_file(config), args.topic, args.group, config.server.roles)
+    print(f"group {args.group!r} of topic {args.topic} is forgotten")
+    return 0
+
+
+def _lines(topic: str, status: dict[str, Any], now: float) -> Iterator[str]:
+    since = status["oldest_us"]
+    age = f", the oldest for {max(0.0, now - since / 1e6):,.0f} s" if since is not None else ""
+    yield f"{topic}: holds {status['messages']:,} messages, {status['lines']:,} lines, {status['bytes']:,} bytes{age}"
+    for name, group in sorted(status["groups"].items()):
+        yield f"  group {name}: at position {group['position']}, {group['lag']:,} messages behind"
+    if not status["groups"]:
+        yield "  no group: the oldest are deleted over transport.max_bytes or transport.max_age_seconds"
+    for what in ("appended", "duplicate", "expired"):
+        messages, lines = status["ledger"][f"{what}_messages"], status["ledger"][f"{what}_lines"]
+        yield f"  {what}: {messages:,} messages, {lines:,} lines"

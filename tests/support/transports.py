@@ -1,0 +1,96 @@
+"""Every implementation of seams.Transport over a store that outlives it, and what tests send through them."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Protocol
+
+from logd.backends.transport.sqlite import SqliteTransport
+from logd.chunk import Envelope, Message
+from logd.config.schema import Transport as Limits
+from logd.seams import RAW_LOGS, Consumer, Transport
+
+A, B = "a" * 16, "b" * 16
+
+
+class Store(Protocol):
+    """Where a transport keeps what it has; `folder` is the test's own."""
+
+    def __init__(self, folder: Path) -> None: ...
+
+    async def open(self, limits: Limits | None = None, clock: Callable[[], float] = time.time) -> Transport:
+        """A transport over it, as a starting process opens it."""
+        ...
+
+    async def after_power_cut(self) -> Transport:
+        """A transport over what would be left if the machine stopped now. The other one lives on, and apart."""
+        ...
+
+
+class SqliteStore:
+    """One file; what counts after a power cut is that and its write-ahead log, not the shared memory."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.path = folder / "transport.db"
+
+    async def open(self, limits: Limits | None = None, clock: Callable[[], float] = time.time) -> Transport:
+        return await SqliteTransport.open(self.path, limits, clock)
+
+    async def after_power_cut(self) -> Transport:
+        copy = Path(tempfile.mkdtemp(dir=self.folder))
+        for suffix in ("", "-wal"):
+            shutil.copy(f"{self.path}{suffix}", f"{copy / self.path.name}{suffix}")
+        return await SqliteTransport.open(copy / self.path.name)
+
+
+STORES: dict[str, type[Store]] = {"sqlite": SqliteStore}
+
+
+def plain(*texts: str, **headers: str) -> list[Envelope]:
+    """Envelopes that nobody remembers: they have no `end`."""
+    return [Envelope("service", {"logd-chunk": "1", "lines": "1", **headers}, text.encode()) for text in texts]
+
+
+def sent(source: str, offset: int, end: int, text: str = "", **headers: str) -> Envelope:
+    """An envelope of a source that is remembered."""
+    place = {"source-id": source, "offset": str(offset), "end": str(end), "lines": "1", "remember": "3600"}
+    return Envelope("service", {"logd-chunk": "1", **place, **headers}, (text or f"{source[0]}{offset}-{end}").encode())
+
+
+async def rest(consumer: Consumer) -> list[Message]:
+    """All messages that there are, from the consumer's place on."""
+    messages: list[Message] = []
+    async with asyncio.timeout(30):
+        while consumer.lag() > 0:
+            messages += await consumer.fetch(10_000, 5)
+    return messages
+
+
+async def held(transport: Transport, topic: str = RAW_LOGS, group: str = "all") -> list[str]:
+    """The values of all messages, in order."""
+    return texts(await rest(await transport.consume(topic, group)))
+
+
+def texts(messages: Sequence[Message]) -> list[str]:
+    return [message.value.decode() for message in messages]
+
+
+def past(message: Message) -> dict[int, int]:
+    """The positions that say the message is done."""
+    return {message.partition: message.position + 1}
+
+
+class Clock:
+    """Unix seconds that a test sets."""
+
+    def __init__(self) -> None:
+        self.seconds = 1_700_000_000.0
+
+    def __call__(self) -> float:
+        return self.seconds

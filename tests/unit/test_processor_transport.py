@@ -1,0 +1,91 @@
+"""The processor when its transport can't be read: it waits, or it ends with one sentence after what could be read."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from logd.chunk import Envelope, Message
+from logd.errors import Corrupt, Unavailable
+from logd.roles import processor
+from logd.roles.processor import Processor
+from logd.seams import Appended, Consumer, StreamPositions, Transport
+from tests.unit.test_processor import World, envelope
+
+
+class Flaky:
+    """A consumer that every other time can't be read."""
+
+    def __init__(self, consumer: Consumer) -> None:
+        self._consumer = consumer
+        self.refused = 0
+        self._turn = False
+
+    async def fetch(self, max_lines: int, wait_seconds: float) -> Sequence[Message]:
+        self._turn = not self._turn
+        if self._turn:
+            self.refused += 1
+            raise Unavailable("the disk takes a break")
+        return await self._consumer.fetch(max_lines, wait_seconds)
+
+    async def commit(self, positions: StreamPositions) -> None:
+        await self._consumer.commit(positions)
+
+    def lag(self) -> int:
+        return self._consumer.lag()
+
+
+class FlakyTransport:
+    """A transport with such consumers."""
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+        self.consumers: list[Flaky] = []
+
+    async def append(self, topic: str, envelopes: Sequence[Envelope]) -> Appended:
+        return await self._transport.append(topic, envelopes)
+
+    async def consume(self, topic: str, group: str, start: StreamPositions | None = None) -> Consumer:
+        consumer = Flaky(await self._transport.consume(topic, group, start))
+        self.consumers.append(consumer)
+        return consumer
+
+    async def status(self) -> dict[str, object]:
+        return await self._transport.status()
+
+    async def close(self) -> None:
+        await self._transport.close()
+
+
+async def test_a_transport_that_is_unavailable_is_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(processor, "_RETRY_SECONDS", (0.001, 0.001))
+    async with World.open(tmp_path / "data") as world:
+        flaky = FlakyTransport(world.transport)
+        stop = asyncio.Event()
+        run = asyncio.create_task(Processor(world.config, flaky, world.index).run(stop), name="processor")
+        for number in range(5):
+            await world.append(envelope(number, f"line {number}"))
+        await world.index.until(rows=5)
+        stop.set()
+        async with asyncio.timeout(60):
+            await run
+        assert flaky.consumers[0].refused > 0
+
+
+async def test_a_damaged_file_ends_it_after_what_could_be_read(tmp_path: Path) -> None:
+    async with World.open(tmp_path / "data", join_lines=10) as world:
+        texts = ["x" * 20_000 + f"{number}" for number in range(200)]
+        for number, text in enumerate(texts):
+            good = envelope(number, text)
+            padding = {**good.headers, "unknown": "x" * 20_000}
+            await world.append(Envelope(good.key, padding, good.value))
+        with (world.folder / "transport.db").open("r+b") as file:
+            file.seek(40 * 65_536)
+            file.write(bytes(65_536))
+        with pytest.raises(Corrupt, match=r"transport\.db: it is damaged"):
+            await Processor(world.config, world.transport, world.index).run(asyncio.Event())
+        assert 0 < world.index.rows < 200
+        assert world.index.durable() == {0: world.index.rows + 1}
