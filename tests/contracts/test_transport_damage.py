@@ -109,6 +109,19 @@ class TestOneMessage:
             assert await transport.append(RAW_LOGS, plain("d")) == Appended(1, 0)
             assert texts(await rest(consumer)) == ["d"]
 
+    async def test_it_is_deleted_like_any_other(self, path: Path) -> None:
+        await fill(path, "a", "b", "c")
+        async with opened(path) as transport:
+            await transport.consume(RAW_LOGS, "g")
+        with sql(path) as db:
+            db.execute("UPDATE log_raw_logs SET taken = 'x', lines = 'x', value = 'text', bytes_before = 'x'")
+        async with opened(path) as transport:
+            consumer = await transport.consume(RAW_LOGS, "g")
+            await consumer.commit({0: (await rest(consumer))[-1].position + 1})
+            async with asyncio.timeout(60):
+                while (await transport.status())[RAW_LOGS]["messages"]:
+                    await transport.append("elsewhere", plain("x"))
+
     async def test_a_flipped_byte_anywhere_in_the_value(self, path: Path) -> None:
         await fill(path, "before", "needle" * 30_000, "after")
         overwrite(path, last_place(path, b"needle" * 10), b"\0")

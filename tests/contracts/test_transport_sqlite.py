@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from prometheus_client import REGISTRY
 
-from logd.seams import RAW_LOGS, Appended
+from logd.seams import DEAD_LETTERS, RAW_LOGS, Appended
 from tests.support.transports import A, Clock, SqliteStore, held, past, plain, rest, sent
 
 
@@ -36,7 +36,7 @@ class TestSqlite:
         assert len(await held(transport)) == 301
         await transport.close()
 
-    async def test_space_is_given_back(self, file: SqliteStore) -> None:
+    async def test_space_is_used_again(self, file: SqliteStore) -> None:
         transport = await file.open()
         consumer = await transport.consume(RAW_LOGS, "g")
         for _ in range(6):
@@ -44,6 +44,18 @@ class TestSqlite:
             await consumer.commit(past((await rest(consumer))[-1]))
         await transport.close()
         assert file.path.stat().st_size < 2 * 100 * 50_000, "30 MB went through, in rounds of 5"
+
+    async def test_space_is_given_back(self, file: SqliteStore) -> None:
+        transport = await file.open()
+        consumer = await transport.consume(RAW_LOGS, "g")
+        for _ in range(4):
+            await transport.append(RAW_LOGS, plain(*["x" * 100_000] * 400))
+        assert _file_bytes(file) > 150_000_000
+        await consumer.commit(past((await rest(consumer))[-1]))
+        async with asyncio.timeout(60):
+            while _file_bytes(file) > 80_000_000:
+                await transport.append(DEAD_LETTERS, plain("x"))
+        await transport.close()
 
     async def test_positions_go_on_after_everything_was_trimmed(self, file: SqliteStore) -> None:
         seen = []
@@ -91,3 +103,10 @@ def _sources(file: SqliteStore) -> int:
     with contextlib.closing(sqlite3.connect(file.path)) as db:
         (count,) = db.execute("SELECT count(*) FROM sources").fetchone()
     return int(count)
+
+
+def _file_bytes(file: SqliteStore) -> int:
+    """As large as the database is, whether a checkpoint has written it or not."""
+    with contextlib.closing(sqlite3.connect(file.path)) as db:
+        (size,) = db.execute("SELECT page_size * page_count FROM pragma_page_size, pragma_page_count").fetchone()
+    return int(size)

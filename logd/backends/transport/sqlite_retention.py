@@ -27,8 +27,9 @@ _RETRY_SECONDS = 10.0
 #: What one step of deletion takes at most, so that appends never wait long for it.
 STEP_MESSAGES = 512
 STEP_BYTES = 16 * 1024 * 1024
-#: Pages of 64 kB that one step gives back to the disk.
+#: Pages of 64 kB: what one step gives back to the disk, and what a queue keeps, which takes them again at once.
 _STEP_PAGES = 256
+_KEPT_PAGES = 1_024
 
 
 class Topic(msgspec.Struct):
@@ -62,8 +63,11 @@ class Topic(msgspec.Struct):
             self.counts.messages = self.counts.lines = self.counts.bytes = 0
         self.oldest = self.counts.next if oldest is None else oldest
         slowest = self.slowest()
-        query = f"SELECT taken, bytes_before FROM {table_of(self.name)} WHERE position >= ? ORDER BY position LIMIT 1"
-        row = db.execute(query, (slowest[1] if slowest else 0,)).fetchone()
+        row = db.execute(
+            f"""SELECT CAST(taken AS INTEGER), CAST(bytes_before AS INTEGER) FROM {table_of(self.name)}
+              WHERE position >= ? ORDER BY position LIMIT 1""",
+            (slowest[1] if slowest else 0,),
+        ).fetchone()
         self.backlog_since_us, self.bytes_before_backlog = row or (None, 0)
 
     def appended(self, messages: int, lines: int, size: int, taken_us: int) -> None:
@@ -120,9 +124,10 @@ def trim(db: sqlite3.Connection, topic: Topic, limits: Limits, now: float, messa
     slowest = topic.slowest()
     counts = topic.counts
     table = table_of(topic.name)
+    # A damaged row may hold something else than numbers, and must go all the same.
     rows = db.execute(
-        f"""SELECT position, CAST(taken AS INTEGER), CAST(lines AS INTEGER), coalesce(length(value), 0) FROM {table}
-          WHERE position < ? ORDER BY position LIMIT ?""",
+        f"""SELECT position, coalesce(CAST(taken AS INTEGER), 0), coalesce(CAST(lines AS INTEGER), 0),
+          coalesce(length(value), 0) FROM {table} WHERE position < ? ORDER BY position LIMIT ?""",
         (slowest[1] if slowest else counts.next, messages),
     ).fetchall()
     cutoff_us = (now - limits.max_age_seconds) * 1e6
@@ -148,7 +153,10 @@ def trim(db: sqlite3.Connection, topic: Topic, limits: Limits, now: float, messa
 
 
 def give_back(db: sqlite3.Connection) -> bool:
-    """Gives some unused pages back to the disk; true when there are more. For an empty queue: else messages would have
-    to be moved. Raises sqlite3.Error."""
-    db.execute(f"PRAGMA incremental_vacuum({_STEP_PAGES})").fetchall()
-    return bool(db.execute("PRAGMA freelist_count").fetchone()[0])
+    """Gives some unused pages back to the disk; true when there are more to give. For an empty queue: else messages
+    would have to be moved. Raises sqlite3.Error."""
+    spare = db.execute("PRAGMA freelist_count").fetchone()[0] - _KEPT_PAGES
+    if spare > 0:
+        # As a script: execute() would stop at the first page, which is a row without columns.
+        db.executescript(f"PRAGMA incremental_vacuum({min(spare, _STEP_PAGES)})")
+    return bool(spare > _STEP_PAGES)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 import msgspec
@@ -47,8 +47,13 @@ class Topics:
         #: Where each topic ended when this process began; see `_continue_at`.
         self._began = {name: topic.counts.next for name, topic in self._topics.items()}
 
-    def __iter__(self) -> Iterator[Topic]:
-        return iter(self._topics.values())
+    def deletable(self, now: float) -> list[Topic]:
+        """The topics that have something to delete."""
+        return [topic for topic in self._topics.values() if topic.deletable(self.limits, now)]
+
+    def empty(self) -> bool:
+        """Whether all is deleted that a group was to take."""
+        return not any(topic.groups and topic.counts.messages for topic in self._topics.values())
 
     def positions(self) -> dict[str, int]:
         """The next position of each topic."""

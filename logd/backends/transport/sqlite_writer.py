@@ -13,7 +13,7 @@ import queue
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import msgspec
@@ -108,8 +108,8 @@ class Writer:
         except Exception as error:
             self._topics.roll_back()
             if isinstance(error, sqlite3.Error):
-                reason = Unavailable(str(failure(self._path, "write", error)))
-                results = [reason] * len(group)
+                reason = str(failure(self._path, "write", error))
+                results = [Unavailable(reason) for _ in group]
             elif len(group) == 1:
                 results = [error]
             else:  # one of them can't be stored at all, the others can
@@ -129,11 +129,7 @@ class Writer:
         """One step of what can wait; true when there is more. What fails is tried again after the next commit, and said
         once: it may well fail as often as there are commits."""
         try:
-            self._topics.db.execute("PRAGMA synchronous = NORMAL")
-            try:
-                left = self._step(group_bytes)
-            finally:
-                self._topics.db.execute("PRAGMA synchronous = FULL")
+            left = self._step(group_bytes)
         except Exception as error:  # appends must go on, whatever it is
             self._topics.roll_back()
             if not self._failing:
@@ -148,22 +144,30 @@ class Writer:
         topics = self._topics
         topics.refresh()
         now = topics.clock()
-        due = [topic for topic in topics if topic.deletable(topics.limits, now)]
         forget = now >= self._forget_at
-        if due or forget:
-            topics.begin()
-            for topic in due:
-                messages = max(retention.STEP_MESSAGES, 2 * self._group_messages)
-                size = max(retention.STEP_BYTES, 2 * group_bytes)
-                retention.trim(topics.db, topic, topics.limits, now, messages, size)
-                topics.change(topic)
-            if forget:
-                topics.forget_sources()
-                self._forget_at = now + FORGET_SECONDS
-            topics.commit()
-        empty = not any(topic.groups and topic.counts.messages for topic in topics)
-        if due:
-            self._shrinking = empty
+        if forget or topics.deletable(now):
+            with self._without_fsync():
+                topics.begin()
+                for topic in topics.deletable(now):
+                    messages = max(retention.STEP_MESSAGES, 2 * self._group_messages)
+                    size = max(retention.STEP_BYTES, 2 * group_bytes)
+                    retention.trim(topics.db, topic, topics.limits, now, messages, size)
+                    topics.change(topic)
+                if forget:
+                    topics.forget_sources()
+                    self._forget_at = now + FORGET_SECONDS
+                topics.commit()
+            self._shrinking = topics.empty()
         elif self._shrinking:
-            self._shrinking = empty and retention.give_back(topics.db)
-        return self._shrinking or any(topic.deletable(topics.limits, now) for topic in topics)
+            with self._without_fsync():
+                self._shrinking = topics.empty() and retention.give_back(topics.db)
+        return self._shrinking or bool(topics.deletable(now))
+
+    @contextlib.contextmanager
+    def _without_fsync(self) -> Iterator[None]:
+        """What is committed in here survives a kill, and a power cut once something after it was made durable."""
+        self._topics.db.execute("PRAGMA synchronous = NORMAL")
+        try:
+            yield
+        finally:
+            self._topics.db.execute("PRAGMA synchronous = FULL")
