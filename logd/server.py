@@ -8,22 +8,23 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import fcntl
 import gc
 import logging
 import os
 import signal
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
 import uvloop
 
 from logd.config.schema import Config
+from logd.datadir import locked
 from logd.errors import ConfigError, LogdError
 from logd.flow.stage import Stage, held
-from logd.roles import wiring
+from logd.roles import control, wiring
 from logd.seams import Index, Transport, Upkeep
 from logd.telemetry import systemd
 from logd.telemetry.logging import set_up_logging
@@ -45,15 +46,20 @@ async def _serve(config: Config) -> int:
     signals = _Signals()
     async with contextlib.AsyncExitStack() as stack:
         stack.enter_context(signals.caught())
-        stack.enter_context(_locked(Path(config.data_dir)))
-        transport, index, upkeep = None, None, None
+        data_dir = Path(config.data_dir)
+        stack.enter_context(locked(data_dir))
+        queue, transport, store, index, upkeep = None, None, None, None, None
         if wiring.needs_transport(config):
-            transport = await stack.enter_async_context(_closing(await wiring.open_transport(config)))
+            queue = await wiring.open_transport(config)
+            transport = await stack.enter_async_context(_closing(queue.transport))
         if transport is not None and {"processor", "api", "archiver"} & set(config.server.roles):
             wiring.set_up_native_libraries()
-            index, upkeep = await wiring.open_index(config, transport)
-            await stack.enter_async_context(_closing(index))
-            await stack.enter_async_context(_closing(upkeep))
+            store = await wiring.open_index(config, transport)
+            index = await stack.enter_async_context(_closing(store.searched))
+            upkeep = await stack.enter_async_context(_closing(store.upkeep))
+        if queue is not None:
+            backup = partial(wiring.backup, data_dir, queue=queue, store=store)
+            await stack.enter_async_context(control.serving(data_dir / control.SOCKET, backup))
         try:
             await _run_roles(config, transport, index, upkeep, signals)
         except ExceptionGroup as failures:
@@ -199,21 +205,3 @@ async def _closing(resource: T) -> AsyncIterator[T]:
         yield resource
     finally:
         await resource.close()
-
-
-@contextlib.contextmanager
-def _locked(data_dir: Path) -> Iterator[None]:
-    """Holds the data folder for this process. Raises ConfigError when it can't be used or another process has it."""
-    try:
-        data_dir.mkdir(parents=True, exist_ok=True)
-        handle = os.open(data_dir / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-    except OSError as error:
-        raise ConfigError(f"data_dir {str(data_dir)!r} can't be used: {str(error.strerror).lower()}") from error
-    try:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise ConfigError(f"data_dir {str(data_dir)!r} is in use by another logd process") from None
-        yield
-    finally:
-        os.close(handle)

@@ -1,6 +1,6 @@
 """Named places at which a test has the process killed, to see that what is on disk then is whole.
 
-$CRASH_LOGD_AT is a name of POINTS, or `name:n` for the nth time that it is passed. Without it, passing costs nothing.
+$CRASH_LOGD_AT is a name of those below, or `name:n` for the nth time that it is passed. Without it, passing costs nothing.
 """
 
 from __future__ import annotations
@@ -30,6 +30,10 @@ POINTS = (
     "retired.unlinked",
     "retired.forgotten",
 )
+#: The same for a backup, and for what is made of one.
+BACKUP_POINTS = ("backup.segment", "backup.copied", "restore.copied", "restore.moved")
+#: And for a manifest that is made anew.
+REPAIR_POINTS = ("repair.written", "repair.kept")
 _at, _, _times = os.environ.get(VARIABLE, "").partition(":")
 _left = int(_times or 1)
 

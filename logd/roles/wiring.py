@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, assert_never
 
@@ -10,6 +12,7 @@ from logd.config.schema import Config
 from logd.seams import RAW_LOGS, Index, Transport, Upkeep
 
 if TYPE_CHECKING:
+    from logd.backup.about import Backup
     from logd.store.folder import Stream
 
 
@@ -24,6 +27,11 @@ def set_up_native_libraries() -> None:
     pa.set_memory_pool(pa.system_memory_pool())
 
 
+def index_folder(config: Config) -> Path:
+    """Where the embedded index is."""
+    return Path(config.data_dir) / "index"
+
+
 def transport_file(config: Config) -> Path:
     """Where the SQLite transport is."""
     return Path(config.data_dir) / "transport.db"
@@ -34,22 +42,32 @@ def needs_transport(config: Config) -> bool:
     return config.server.roles != ["agent"] or not config.agent.server
 
 
-async def open_transport(config: Config) -> Transport:
+class OpenTransport(NamedTuple):
+    """A transport, and a pause for a backup: within it nothing is stored."""
+
+    transport: Transport
+    paused: Callable[[], AbstractAsyncContextManager[None]]
+
+
+async def open_transport(config: Config) -> OpenTransport:
     """The configured transport. Raises ConfigError when it can't be opened."""
     match config.transport.type:
         case "sqlite":
             from logd.backends.transport.sqlite import SqliteTransport
 
-            return await SqliteTransport.open(transport_file(config), config.transport)
+            transport = await SqliteTransport.open(transport_file(config), config.transport)
+            return OpenTransport(transport, transport.paused)
         case unknown:
             assert_never(unknown)
 
 
 class OpenIndex(NamedTuple):
-    """An index, and what it needs done in the background."""
+    """An index, what it needs done in the background, and its part of a backup (see backup.live.Live)."""
 
     searched: Index
     upkeep: Upkeep
+    lease: Callable[[], AbstractContextManager[None]]
+    put_aside: Callable[[Mapping[int, str]], Awaitable[None]]
 
 
 async def open_index(config: Config, transport: Transport) -> OpenIndex:
@@ -59,15 +77,31 @@ async def open_index(config: Config, transport: Transport) -> OpenIndex:
             from logd.backends.index.segments import SegmentsIndex
             from logd.store.upkeep import SegmentsUpkeep
 
-            root = Path(config.data_dir) / "index"
-            stream = await _stream(transport)
-            index = await SegmentsIndex.open(root, config.index, config.search, stream)
-            return OpenIndex(index, SegmentsUpkeep(index.inventory, config.archiver.retention_days))
+            stream = await stream_of(transport)
+            index = await SegmentsIndex.open(index_folder(config), config.index, config.search, stream)
+            inventory = index.inventory
+            upkeep = SegmentsUpkeep(inventory, config.archiver.retention_days)
+            return OpenIndex(index, upkeep, inventory.lease, inventory.put_aside)
         case unknown:
             assert_never(unknown)
 
 
-async def _stream(transport: Transport) -> Stream:
+async def backup(
+    data_dir: Path, directory: Path, queue: OpenTransport | None = None, store: OpenIndex | None = None
+) -> Backup:
+    """See backup.make; of a data folder that this process has locked, and with what it has opened there."""
+    from logd.backup.live import AT_REST
+    from logd.backup.make import make
+
+    live = AT_REST
+    if queue is not None:
+        live = live._replace(paused=queue.paused)
+    if store is not None:
+        live = live._replace(lease=store.lease, put_aside=store.put_aside)
+    return await make(data_dir, directory, live)
+
+
+async def stream_of(transport: Transport) -> Stream:
     """How far the stream goes, and how much of it the index said to have."""
     from logd.roles.processor import GROUP
     from logd.store.folder import Stream

@@ -87,6 +87,25 @@ class Manifest:
             raise damaged(path, str(error)) from error
         return cls(db, path)
 
+    @classmethod
+    def open_to_read(cls, path: Path) -> Manifest:
+        """For a look beside a running server. Raises ConfigError when there is none, or as `open`, also for format 1:
+        that needs a server's start."""
+        if not path.exists():
+            raise damaged(path, "it is missing")
+        try:
+            db = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None)
+            try:
+                if (version := _format(db, path)) != VERSION:
+                    raise ConfigError(f"{path} has format {version}, this logd reads {VERSION}: start its server once")
+                _check(db, path)
+            except BaseException:
+                db.close()
+                raise
+        except sqlite3.Error as error:
+            raise damaged(path, str(error)) from error
+        return cls(db, path)
+
     def segments(self) -> list[Segment]:
         """Raises ConfigError when a row isn't what was written."""
         found = []
@@ -119,6 +138,14 @@ class Manifest:
         """An id above every one that was ever committed."""
         rows = self._read("SELECT seq FROM sqlite_sequence WHERE name = 'segments'")
         return (rows[0][0] if rows else 0) + 1
+
+    def begin_ids_at(self, number: int) -> None:
+        """`next_id` gives at least this from now on. Raises sqlite3.Error."""
+        if number > self.next_id():
+            self._db.execute("BEGIN IMMEDIATE")
+            self._db.execute("DELETE FROM sqlite_sequence WHERE name = 'segments'")
+            self._db.execute("INSERT INTO sqlite_sequence VALUES ('segments', ?)", (number - 1,))
+            self._db.execute("COMMIT")
 
     def commit(self, change: Change, what: str) -> None:
         """Durably and together. Raises sqlite3.Error and changes nothing. `what` names the crash points."""
@@ -178,17 +205,29 @@ def damaged(path: Path, reason: str) -> ConfigError:
 def _set_up(db: sqlite3.Connection, path: Path) -> None:
     db.execute("PRAGMA journal_mode = WAL")
     db.execute("PRAGMA synchronous = FULL")
-    version = db.execute("PRAGMA user_version").fetchone()[0]
-    if version > VERSION:
-        raise ConfigError(f"{path} has format {version}, this logd knows up to {VERSION}: use a newer logd")
-    if version and (found := db.execute("PRAGMA quick_check(1)").fetchone()[0]) != "ok":
-        raise damaged(path, found)
+    version = _format(db, path)
+    if version:
+        _check(db, path)
     if version == 0:
         db.executescript(f"BEGIN IMMEDIATE; {_TABLES} PRAGMA user_version = {VERSION}; COMMIT;")
     elif version == 1:
         _from_1(db)
     else:
         db.execute(f"PRAGMA user_version = {VERSION}")  # what can't be written is known now, not at the first flush
+
+
+def _format(db: sqlite3.Connection, path: Path) -> int:
+    """0 for a file that is still empty. Raises ConfigError when it is of a newer logd."""
+    version: int = db.execute("PRAGMA user_version").fetchone()[0]
+    if version > VERSION:
+        raise ConfigError(f"{path} has format {version}, this logd knows up to {VERSION}: use a newer logd")
+    return version
+
+
+def _check(db: sqlite3.Connection, path: Path) -> None:
+    """Raises ConfigError when the file's structure is damaged."""
+    if (found := db.execute("PRAGMA quick_check(1)").fetchone()[0]) != "ok":
+        raise damaged(path, found)
 
 
 def _from_1(db: sqlite3.Connection) -> None:

@@ -21,7 +21,7 @@ import pyarrow.parquet as pq
 from logd.flow import crash
 from logd.record import SCHEMA
 from logd.store import marks, skip_index
-from logd.store.segments import ROW_GROUP_ROWS, About, Segment, Writer, in_order, micros_of, unified
+from logd.store.segments import ROW_GROUP_ROWS, About, Segment, Writer, about, in_order, micros_of, unified
 
 #: So many of a size become one of the next size, so a line is written again once for each such factor between its
 #: flush and its day.
@@ -75,9 +75,15 @@ def merge(root: Path, segments: Sequence[Segment], segment_id: int, check: Calla
     """The segments as one, with its skip index, durable. The caller commits it to the manifest in their place. Calls
     `check` all the time, which may raise. Raises OSError, ArrowException or duckdb.Error; leaves nothing behind."""
     first = segments[0]
-    about = About(id=segment_id, policy=first.policy, day=first.day, merged=tuple(segment.id for segment in segments))
+    told = About(
+        id=segment_id,
+        policy=first.policy,
+        day=first.day,
+        merged=tuple(segment.id for segment in segments),
+        flushed=_furthest(root, segments),
+    )
     with contextlib.ExitStack() as stack:
-        rows = Writer(root, about)
+        rows = Writer(root, told)
         undo = stack.enter_context(contextlib.ExitStack())
         undo.callback(rows.abort)
         skips = skip_index.Writer(rows.path.with_suffix(".skip"))
@@ -108,6 +114,15 @@ def with_skip_index(root: Path, segment: Segment, check: Callable[[], None]) -> 
         skips.abort()
         raise
     return segment.with_skip_index(*skips.finish())
+
+
+def _furthest(root: Path, segments: Sequence[Segment]) -> dict[int, int]:
+    """For each partition how far in the stream the segments reach."""
+    furthest: dict[int, int] = {}
+    for segment in segments:
+        for partition, upto in about(root / segment.file).flushed.items():
+            furthest[partition] = max(upto, furthest.get(partition, 0))
+    return furthest
 
 
 def _row_groups(tables: Iterator[pa.Table]) -> Iterator[pa.Table]:

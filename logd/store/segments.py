@@ -24,9 +24,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from logd.errors import ConfigError
 from logd.flow import crash
 from logd.record import SCHEMA
 
+#: Who raises it raises the manifest's too: a file that the manifest names isn't asked for its format.
 VERSION = 1
 #: What one line costs to read: half of what 16,384 do, for half a byte and 0.1 µs more a line.
 ROW_GROUP_ROWS = 8_192
@@ -44,8 +46,8 @@ Pieces = np.ndarray[tuple[int, int], np.dtype[np.int64]]
 
 
 class About(msgspec.Struct, frozen=True, kw_only=True):
-    """Where a segment's rows come from: for each partition the stretch of the stream, up to which (exclusive) it was
-    flushed; or the segments that were merged into it."""
+    """Where a segment's rows come from: for each partition how far (exclusive) the stream was flushed with it, of a
+    merged one the furthest of what was merged; and the segments that were merged into it."""
 
     id: int
     policy: str
@@ -182,14 +184,15 @@ def write(table: pa.Table, root: Path, about: About) -> Segment:
 
 
 def about(path: Path) -> About:
-    """What a segment file tells of itself. Raises OSError, or ValueError when it is no segment of this version."""
+    """What a segment file tells of itself. Raises OSError, ValueError when it is no segment, ConfigError when it is one
+    of a newer logd."""
     try:
         metadata = pq.read_schema(path).metadata or {}
         told = msgspec.json.decode(metadata.get(_ABOUT, b""), type=About)
     except (pa.ArrowException, msgspec.MsgspecError) as error:
         raise ValueError(f"{path} is no segment: {error}") from error
     if told.version > VERSION:
-        raise ValueError(f"{path} has format {told.version}, this logd knows up to {VERSION}")
+        raise ConfigError(f"{path} has format {told.version}, this logd knows up to {VERSION}: use a newer logd")
     return told
 
 

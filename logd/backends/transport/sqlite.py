@@ -20,8 +20,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import sqlite3
+import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
@@ -42,6 +43,8 @@ from logd.telemetry import metrics
 _PENDING_BYTES = 64 * 1024 * 1024
 #: What failed is taken to be failing for so long: without anything to write, nobody would see that it works again.
 _TROUBLE_SECONDS = 30.0
+#: A pause takes milliseconds. Should its owner hang, senders must not.
+_PAUSE_SECONDS = 10.0
 T = TypeVar("T")
 
 
@@ -108,6 +111,28 @@ class SqliteTransport:
 
     async def status(self) -> dict[str, Any]:
         return await asyncio.to_thread(sqlite_groups.status, self._path)
+
+    @contextlib.asynccontextmanager
+    async def paused(self) -> AsyncIterator[None]:
+        """Within it nothing is stored, deleted or acknowledged; appends wait. Raises Unavailable at the end when that
+        took too long, and they didn't."""
+        begun: asyncio.Future[None] = self._loop.create_future()
+        ended = threading.Event()
+
+        def hold(topics: Topics) -> None:
+            self._loop.call_soon_threadsafe(lambda: begun.done() or begun.set_result(None))
+            if not ended.wait(_PAUSE_SECONDS):
+                raise Unavailable(f"the transport can't be held for more than {_PAUSE_SECONDS:g} s")
+
+        holding = asyncio.ensure_future(self._ask(hold))
+        try:
+            await asyncio.wait([begun, holding], return_when=asyncio.FIRST_COMPLETED)
+            if begun.done():
+                yield
+        finally:
+            ended.set()
+            await asyncio.wait([holding])
+        holding.result()
 
     async def close(self) -> None:
         if self._closed:

@@ -1,0 +1,51 @@
+"""The data folder belongs to one process at a time: `DATA_DIR/lock`, held by flock for as long as the process lives.
+
+While `DATA_DIR/restoring` is there, what else is in the folder is half of a backup: nobody gets the lock.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from logd.errors import ConfigError
+
+LOCK = "lock"
+RESTORING = "restoring"
+
+
+@contextlib.contextmanager
+def locked(data_dir: Path) -> Iterator[None]:
+    """Holds the data folder, which is made if need be. Raises ConfigError when it can't be used or another process
+    has it."""
+    with lock_if_free(data_dir) as held:
+        if not held:
+            raise ConfigError(f"data_dir {str(data_dir)!r} is in use by another logd process")
+        yield
+
+
+@contextlib.contextmanager
+def lock_if_free(data_dir: Path) -> Iterator[bool]:
+    """As `locked`, but gives False when another process has it."""
+    try:
+        data_dir.mkdir(parents=True, exist_ok=True)
+        handle = os.open(data_dir / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    except OSError as error:
+        raise ConfigError(f"data_dir {str(data_dir)!r} can't be used: {error.strerror}") from error
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+            return
+        if (data_dir / RESTORING).exists():
+            raise ConfigError(
+                f"data_dir {str(data_dir)!r} holds a restore that was not finished: remove what is in it and restore "
+                "again"
+            )
+        yield True
+    finally:
+        os.close(handle)
