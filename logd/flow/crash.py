@@ -1,6 +1,6 @@
 """Named places at which a test has the process killed, to see that what is on disk then is whole.
 
-$CRASH_LOGD_AT is a name of those below, or `name:n` for the nth time that it is passed. Without it, passing costs nothing.
+$CRASH_LOGD_AT is a name of those below, or `name:n` for the nth time that it is passed. Without it, it costs nothing.
 """
 
 from __future__ import annotations

@@ -80,7 +80,9 @@ async def open_index(config: Config, transport: Transport) -> OpenIndex:
             stream = await stream_of(transport)
             index = await SegmentsIndex.open(index_folder(config), config.index, config.search, stream)
             inventory = index.inventory
-            upkeep = SegmentsUpkeep(inventory, config.archiver.retention_days)
+            # Half of the time between flushes: what comes slowly is merged between them, not after the last one.
+            quiet_seconds = config.index.flush_seconds / 2
+            upkeep = SegmentsUpkeep(inventory, config.archiver.retention_days, quiet_seconds)
             return OpenIndex(index, upkeep, inventory.lease, inventory.put_aside)
         case unknown:
             assert_never(unknown)

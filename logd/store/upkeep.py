@@ -25,8 +25,6 @@ from logd.telemetry import metrics
 log = logging.getLogger("logd.archiver")
 T = TypeVar("T")
 P = ParamSpec("P")
-#: A day is quiet after so long without new rows: half of index.flush_seconds.
-QUIET_SECONDS = 30.0
 #: A day that is over gets late lines, but after so long without any it is merged for good.
 _OVER_SECONDS = 3_600.0
 #: Files are checked at this pace, once after each start: a disk has other things to do.
@@ -39,11 +37,13 @@ class _Halted(Exception):
 
 
 class SegmentsUpkeep:
-    """seams.Upkeep over an inventory. `keep_days` 0 keeps everything."""
+    """seams.Upkeep over an inventory. `keep_days` 0 keeps everything; a day is quiet after `quiet_seconds` without new
+    rows."""
 
-    def __init__(self, inventory: Inventory, keep_days: int) -> None:
+    def __init__(self, inventory: Inventory, keep_days: int, quiet_seconds: float) -> None:
         self._inventory = inventory
         self._keep_days = keep_days
+        self._quiet_seconds = quiet_seconds
         self._thread = ThreadPoolExecutor(1, "index.upkeep")
         self._halted = threading.Event()
         #: Ids of segments that another process wrote.
@@ -104,7 +104,7 @@ class SegmentsUpkeep:
 
     async def _index(self) -> bool:
         for segment in self._inventory.segments:
-            quiet = self._inventory.quiet_seconds(segment.policy, segment.day) >= QUIET_SECONDS
+            quiet = self._inventory.quiet_seconds(segment.policy, segment.day) >= self._quiet_seconds
             if not segment.skip_bytes and quiet:
                 await self._index_one(segment)
                 return True
@@ -147,7 +147,7 @@ class SegmentsUpkeep:
         days = []
         for (day, policy), segments in sorted(found.items(), reverse=True):
             quiet = self._inventory.quiet_seconds(policy, day)
-            days.append(merge.Day(segments, quiet >= QUIET_SECONDS, day < today and quiet >= _OVER_SECONDS))
+            days.append(merge.Day(segments, quiet >= self._quiet_seconds, day < today and quiet >= _OVER_SECONDS))
         return days
 
     def _check_halted(self) -> None:

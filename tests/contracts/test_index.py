@@ -17,7 +17,7 @@ from logd.config.schema import SearchLimits
 from logd.query.tree import And, Equals, Everything, Node, Not, Or, Words
 from logd.record import SCHEMA
 from logd.seams import Index, Search
-from logd.store import find, merge, segments, skip_index, upkeep, walk
+from logd.store import find, merge, segments, skip_index, walk
 from tests.support.indexes import STORES, Store, ids, many
 from tests.support.rows import DAY, DAY_US, NaiveIndex, Row, batch, everything, row
 
@@ -283,7 +283,6 @@ def test_as_a_naive_list_would(steps: list[Any]) -> None:
             (merge, "FAN_IN", 2),
             (merge, "_HELD_ROWS", 9),
             (skip_index, "_PANEL_GROUPS", 2),
-            (upkeep, "QUIET_SECONDS", 0),
         ]:
             assert hasattr(module, name)
             patch.setattr(module, name, size)

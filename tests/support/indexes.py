@@ -53,9 +53,9 @@ class SegmentsStore:
         self._opened = await SegmentsIndex.open(self.root, limits, search, self.stream)
         return self._opened
 
-    async def upkeep(self, keep_days: int = 0) -> None:
+    async def upkeep(self, keep_days: int = 0, quiet_seconds: float = 0) -> None:
         assert self._opened is not None
-        upkeep = SegmentsUpkeep(self._opened.inventory, keep_days)
+        upkeep = SegmentsUpkeep(self._opened.inventory, keep_days, quiet_seconds)
         while await upkeep.step():
             pass
         await upkeep.close()

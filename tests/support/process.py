@@ -90,15 +90,18 @@ class Server:
         settings: Mapping[str, object] | None = None,
         roles: str = "agent,processor,api,archiver",
         under: Sequence[str] = (),
+        environment: Mapping[str, str] | None = None,
     ) -> None:
         """`files` are given as FILE…, `settings` by --set. `under` is a command that becomes the one it is given, with
-        fewer rights. The role agent alone is run as `logd agent`."""
+        fewer rights; `environment` comes on top of ours. The role agent alone is run as `logd agent`. `settings` and
+        `environment` may be changed between two starts."""
+        self.settings = {"api.listen": "127.0.0.1:0", "data_dir": folder / "data", **(settings or {})}
+        self.environment = dict(environment or {})
         self.data_dir = folder / "data"
         self.may_log_errors = False
         self.port = 0
         self._folder = folder
         self._files = files
-        self._settings = {"api.listen": "127.0.0.1:0", "data_dir": self.data_dir, **(settings or {})}
         self._roles = roles
         self._under = under
         self._child: subprocess.Popen[bytes] | None = None
@@ -134,7 +137,7 @@ class Server:
         self._log_start = len(self.whole_log())
         role = ["agent"] if self._roles == "agent" else ["server", "--roles", self._roles]
         command = [sys.executable, "-m", "logd", *role]
-        for key, value in self._settings.items():
+        for key, value in self.settings.items():
             command += ["--set", f"{key}={value}"]
         watched = [*self._under, sys.executable, "-I", "-S", "-c", _DIES_WITH_US, str(os.getpid())]
         with self._stdout.open("wb") as stdout, self._stderr.open("ab") as stderr:
@@ -144,7 +147,7 @@ class Server:
                 stdout=stdout,
                 stderr=stderr,
                 cwd=self._folder,
-                env=_environment(),
+                env={**_environment(), **self.environment},
             )
 
     def start(self) -> None:

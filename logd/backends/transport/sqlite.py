@@ -119,8 +119,12 @@ class SqliteTransport:
         begun: asyncio.Future[None] = self._loop.create_future()
         ended = threading.Event()
 
+        def begin() -> None:
+            if not begun.done():
+                begun.set_result(None)
+
         def hold(topics: Topics) -> None:
-            self._loop.call_soon_threadsafe(lambda: begun.done() or begun.set_result(None))
+            self._loop.call_soon_threadsafe(begin)
             if not ended.wait(_PAUSE_SECONDS):
                 raise Unavailable(f"the transport can't be held for more than {_PAUSE_SECONDS:g} s")
 
