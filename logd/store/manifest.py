@@ -127,6 +127,15 @@ class Manifest:
     def ledger(self) -> dict[str, int]:
         return dict(self._read("SELECT name, count FROM ledger"))
 
+    def account(self) -> tuple[dict[str, int], int, dict[int, int]]:
+        """The ledger, the rows of all segments, and the positions, of one moment. Raises as `segments`."""
+        self._db.execute("BEGIN")
+        try:
+            positions = self.positions()
+            return self.ledger(), sum(segment.rows for segment in self.segments()), positions
+        finally:
+            self._db.execute("ROLLBACK")
+
     def retired(self) -> list[str]:
         return [file for (file,) in self._read("SELECT file FROM retired")]
 
@@ -245,7 +254,7 @@ def _from_1(db: sqlite3.Connection) -> None:
         db.execute(_PUT_SEGMENT, _row(Segment(number, file, policy, day, rows, size, NO_CRC, table)))
     db.executemany("INSERT INTO positions VALUES (?, ?, ?)", [(*place, _sum(place)) for place in positions])
     stored = sum(segment[4] for segment in segments)
-    db.execute("INSERT INTO ledger VALUES ('lines_taken', ?), ('rows_stored', ?)", (stored, stored))
+    db.execute("INSERT INTO ledger VALUES ('rows_stored', ?), ('lines_unknown', ?)", (stored, -stored))
     if last:
         db.execute("DELETE FROM sqlite_sequence WHERE name = 'segments'")
         db.execute("INSERT INTO sqlite_sequence VALUES ('segments', ?)", last)

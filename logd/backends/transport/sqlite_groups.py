@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,42 @@ def status_of_file(path: Path) -> dict[str, Any]:
     try:
         with contextlib.closing(open_existing(path)) as db:
             return read_status(db)
+    except sqlite3.Error as error:
+        raise failure(path, "read", error) from error
+
+
+class Reading:
+    """The file at one moment."""
+
+    def __init__(self, db: sqlite3.Connection) -> None:
+        self._db = db
+        db.execute("BEGIN")
+        self._topics = frozenset(schema.topics_of(db))  # the transaction begins with its first read
+
+    def counts(self, topic: str) -> schema.Counts:
+        """Of a topic, 0 each when there is none of that name."""
+        if topic not in self._topics:
+            return schema.Counts()
+        return schema.load_counts(self._db, topic) or schema.counted(self._db, topic)
+
+    def next_position(self, topic: str) -> int:
+        """The position that the next message will have."""
+        return self.counts(topic).next
+
+    def lines_from(self, topic: str, position: int) -> int:
+        """Lines held in messages from that position on; reads them."""
+        if topic not in self._topics:
+            return 0
+        query = f"SELECT coalesce(sum(lines), 0) FROM {schema.table_of(topic)} WHERE position >= ?"
+        return int(self._db.execute(query, (position,)).fetchone()[0])
+
+
+@contextlib.contextmanager
+def reading(path: Path) -> Iterator[Reading]:
+    """For a command. Raises ConfigError when there is no such file or it can't be used, Unavailable or Corrupt."""
+    try:
+        with contextlib.closing(open_existing(path)) as db:
+            yield Reading(db)
     except sqlite3.Error as error:
         raise failure(path, "read", error) from error
 
