@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import os
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
@@ -15,6 +17,9 @@ if TYPE_CHECKING:
     from logd.backup.about import Backup
     from logd.store.folder import Stream
 
+#: mallopt(3).
+_M_ARENA_MAX, _ARENAS = -8, 2
+
 
 def set_up_native_libraries() -> None:
     """Before the first of them is imported. numpy's BLAS would keep threads that spin, for algebra that nobody does.
@@ -22,9 +27,17 @@ def set_up_native_libraries() -> None:
     Arrow's own allocator gives memory back and takes it anew for every batch: a fifth of all CPU was the kernel
     clearing pages. With the C library's, which the rest of the process uses, they are used again."""
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    _share_arenas()
     import pyarrow as pa
 
     pa.set_memory_pool(pa.system_memory_pool())
+
+
+def _share_arenas() -> None:
+    """glibc would give most threads an arena of their own, each of which keeps what its thread has once needed: 40 MB
+    less with two. Elsewhere nothing happens."""
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).mallopt(_M_ARENA_MAX, _ARENAS)
 
 
 def index_folder(config: Config) -> Path:
