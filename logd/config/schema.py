@@ -77,7 +77,7 @@ class Parse(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     """`[parse]`: how lines become records. `timezone` is an IANA name, used for times that carry no zone."""
 
     timezone: str = "UTC"
-    join_lines: PositiveInt = 32_000
+    join_lines: PositiveInt = 24_000
     join_seconds: Seconds = 0.2
     memory_bytes: Memory = 512 * 1024 * 1024
 
@@ -86,7 +86,7 @@ class Index(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     """`[index]`: where lines are searched. Recent rows stay in memory until one of the three limits is reached."""
 
     type: Literal["segments"] = "segments"
-    flush_rows: PositiveInt = 65_536
+    flush_rows: PositiveInt = 48_000
     flush_bytes: PositiveInt = 32 * 1024 * 1024
     flush_seconds: PositiveSeconds = 60.0
 

@@ -28,7 +28,7 @@ from logd.store.segments import ROW_GROUP_ROWS, About, Segment, Writer, about, i
 FAN_IN = 16
 #: So many, when nothing new comes and they are under SMALL_ROWS: the rest of a burst.
 FEW = 4
-SMALL_ROWS = 1_000_000
+SMALL_ROWS = 500_000
 #: Larger ones gain nothing, and take minutes to write again.
 MAX_ROWS = 16_000_000
 #: Rows that are read, but can't be written yet. Some 40 MB.

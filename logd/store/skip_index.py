@@ -33,7 +33,7 @@ VERSION = 1
 _MAGIC = b"logdskip"
 _FOOTER = struct.Struct("<3I8s")
 _CRC_BYTES = 4
-#: Two panels' marks are what is held while an index is made; a panel of half a million rows is asked with one read of 2 kB.
+#: A panel's marks are held while an index is made; one of half a million rows is asked with one read of 2 kB.
 _PANEL_GROUPS = 64
 #: With 12, one in two hundred row groups without a word is read for it.
 _BITS_A_MARK = 12

@@ -25,6 +25,10 @@ from logd.store.segments import Segment
 #: The first slice: a row group. Each further one is larger by GROWTH, so that a rare word costs few queries.
 FIRST_SLICE_ROWS = 8_192
 GROWTH = 8
+#: Where one row group in so many may have a hit, many of those have none: a slice takes several at once,
+#: but not so many that their columns would take more than some 50 MB.
+_SPARSE = 8
+_SPARSE_ROWS = (4 * FIRST_SLICE_ROWS, 32 * FIRST_SLICE_ROWS)
 #: Hits don't come evenly: one slice that is a little too large costs less than two.
 _MARGIN = 2
 
@@ -70,6 +74,8 @@ class Stretch(NamedTuple):
     segment: Segment | None
     group: int
     recent: Recent | None
+    #: It is one of few of its segment: most of the others were ruled out.
+    sparse: bool = False
 
 
 class Slice(NamedTuple):
@@ -78,6 +84,11 @@ class Slice(NamedTuple):
     times: Times
     stretches: Sequence[Stretch]
     rows: int
+
+    @property
+    def sparse(self) -> bool:
+        """Its row groups are few among many."""
+        return any(stretch.sparse for stretch in self.stretches)
 
 
 def times_of(snapshot: Snapshot, from_us: int | None, to_us: int | None) -> Times | None:
@@ -119,10 +130,12 @@ def newest_first(snapshot: Snapshot, query: Node, times: Times) -> Iterator[Stre
     while heap or waiting:
         while waiting and (not heap or waiting[-1].max_us >= -heap[0][0]):
             segment = waiting.pop()
-            for group in groups_to_read(snapshot.root, segment, query, times).tolist():
+            groups = groups_to_read(snapshot.root, segment, query, times).tolist()
+            sparse = len(groups) * _SPARSE < len(segment.pieces)
+            for group in groups:
                 low, high, rows = segment.pieces[group].tolist()
                 pushed += 1
-                heapq.heappush(heap, (-high, pushed, Stretch(low, high, rows, segment, group, None)))
+                heapq.heappush(heap, (-high, pushed, Stretch(low, high, rows, segment, group, None, sparse)))
         if heap:
             yield heapq.heappop(heap)[2]
 
@@ -149,7 +162,8 @@ class Slices:
             start = self._times.from_us
             if self._following is not None:
                 start = max(start, self._following.max_us + 1)
-            if start < self._end and (taken >= rows or self._following is None):
+            enough = min(max(rows, _SPARSE_ROWS[0]), _SPARSE_ROWS[1]) if self._open[-1].sparse else rows
+            if start < self._end and (taken >= enough or self._following is None):
                 part = Slice(Times(start, self._end), self._open, taken)
                 self._open = [stretch for stretch in self._open if stretch.min_us < start]
                 self._end = start
