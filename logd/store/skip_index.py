@@ -33,8 +33,8 @@ VERSION = 1
 _MAGIC = b"logdskip"
 _FOOTER = struct.Struct("<3I8s")
 _CRC_BYTES = 4
-#: A panel's marks are held while an index is made; one of half a million rows is asked with one read of 2 kB.
-_PANEL_GROUPS = 64
+#: A panel's marks are held while an index is made; one of a quarter million rows is asked with one read of 1 kB.
+_PANEL_GROUPS = 32
 #: With 12, one in two hundred row groups without a word is read for it.
 _BITS_A_MARK = 12
 _BLOCK_BYTES = 32

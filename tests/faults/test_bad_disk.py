@@ -247,7 +247,7 @@ class TestWhileRunning:
                 accepted = len(clients.accepted)
                 until(lambda: len(clients.accepted) > accepted + 20, "bodies are accepted")
             recent = server.stage("index.recent")
-            assert recent["held"] <= recent["capacity"] + 32_000
+            assert recent["held"] <= recent["capacity"] + 24_000
             assert "segments can't be written" in _not_ready(server)
             assert server.peak_rss_bytes() < 500 * _MIB
             disk.make_room()

@@ -32,6 +32,7 @@ def test_killed_at(tmp_path: Path, point: str) -> None:
     with Server(tmp_path, settings=_SETTINGS, roles="processor,api,archiver", environment=environment) as server:
         unanswered = [number for number in range(batches) if not _flushed(server, number)]
         assert server.wait(_LIFE_SECONDS) == -signal.SIGKILL
+        server.check_ledger()
         server.environment.clear()
         server.start()
         for number in unanswered:
@@ -53,6 +54,7 @@ def test_killed_when_lines_expire(tmp_path: Path, point: str) -> None:
         server.environment[crash.VARIABLE] = point
         server.launch()
         assert server.wait(_LIFE_SECONDS) == -signal.SIGKILL
+        server.check_ledger()
         server.environment.clear()
         server.start()
         until(lambda: server.search(service=_SERVICE)["total_hits"] == _LINES, "the old lines have expired")

@@ -134,6 +134,8 @@ def _kill_at_random(load: _Load, kills: int) -> None:
             load.up.clear()
             server.kill()
             load.in_flush += _orphans(server.data_dir) > 0
+            if server.port:  # else it may not have had the time to make its files
+                server.check_ledger()
         else:
             raise AssertionError(f"it ended by itself, with code {ended}")
     server.start()

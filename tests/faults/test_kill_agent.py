@@ -44,6 +44,8 @@ def _kill_at_random(server: Server, agent: Server, rounds: int, chance: random.R
         victims = {"agent": [agent], "server": [server], "both": [server, agent]}[who]
         for victim in victims:
             victim.kill()
+        if server in victims and server.port:
+            server.check_ledger()
         for victim in victims:
             victim.launch()
         if chance.random() < 0.8:

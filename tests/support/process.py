@@ -21,6 +21,9 @@ from urllib.parse import urlencode, urlsplit
 
 import orjson
 
+from logd.config.schema import Config
+from logd.roles.audit import audit
+
 _CHECKOUT = Path(__file__).parents[2]
 _LISTENS = "logd listens on "
 #: For a busy machine; nothing takes so long.
@@ -257,6 +260,12 @@ class Server:
         """What /api/v1/status says of a bounded queue: held, capacity, unit, blocked_seconds."""
         stage: dict[str, Any] = self.get("/api/v1/status").json()["stages"][name]
         return stage
+
+    def check_ledger(self) -> None:
+        """Every line that was ever accepted is accounted for, by the files alone: whether the process runs, or was just
+        killed."""
+        wrong = [entry for entry in audit(Config(data_dir=str(self.data_dir))) if entry.difference]
+        assert not wrong, wrong
 
     def settle(self) -> None:
         """Returns when everything that was accepted before is searchable: the stream keeps its order."""
