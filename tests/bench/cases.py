@@ -37,6 +37,6 @@ CASES: Mapping[str, Case] = {
     "small_chunks": small_chunks,
 }
 
-#: Run without being named. The others wait for compaction and the skip index, and for a minute of quiet;
-#: `small_chunks` is about two servers of its own.
+#: Run without being named. The others wait a minute and a half until all is merged and indexed; `small_chunks` is about
+#: two servers of its own.
 DEFAULT = ("ingest", "ingest_rss", "newest100_word", "newest100_word_total", "latency")
