@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import duckdb
@@ -105,7 +106,8 @@ def _newest_of_few(
     wanted = {"timestamp", *condition.columns}
     deciding = [name for name in SCHEMA.names if name in wanted]
     others = [name for name in SCHEMA.names if name not in wanted]
-    tables = [_read(snapshot, stretch, deciding) for stretch in part.stretches]
+    read_all = snapshot.footers.read_all
+    tables = read_all([partial(_read, snapshot, stretch, deciding) for stretch in part.stretches])
     ends = np.cumsum([len(table) for table in tables])
     rows = pa.concat_tables(tables)
     sql.register("rows", rows.append_column("place", pa.array(np.arange(len(rows)))))
@@ -115,10 +117,12 @@ def _newest_of_few(
     )
     places = np.sort(sql.sql(query, params=condition.parameters).to_arrow_table()["place"].to_numpy())
     stretch_of = np.searchsorted(ends, places, "right")
+    with_hits = np.unique(stretch_of).tolist()
+    rest = read_all([partial(_read, snapshot, part.stretches[number], others) for number in with_hits])
     found = [SCHEMA.empty_table()]
-    for number in np.unique(stretch_of).tolist():
+    for number, other in zip(with_hits, rest, strict=True):
         inner = pa.array(places[stretch_of == number] - (ends[number] - len(tables[number])))
-        left, right = tables[number].take(inner), _read(snapshot, part.stretches[number], others).take(inner)
+        left, right = tables[number].take(inner), other.take(inner)
         found.append(pa.table([(left if name in wanted else right)[name] for name in SCHEMA.names], SCHEMA))
     hits = pa.concat_tables(found)
     order = [("timestamp", "descending"), ("log_id", "descending")]

@@ -25,12 +25,12 @@ from logd.store.segments import Segment
 #: The first slice: a row group. Each further one is larger by GROWTH, so that a rare word costs few queries.
 FIRST_SLICE_ROWS = 8_192
 GROWTH = 8
-#: Where one row group in so many may have a hit, many of those have none: a slice takes several at once,
+#: Where at most one row group in so many may have a hit, many of those have none: a slice takes several at once,
 #: but not so many that their columns would take more than some 50 MB.
-_SPARSE = 8
+_SPARSE = 4
 _SPARSE_ROWS = (4 * FIRST_SLICE_ROWS, 32 * FIRST_SLICE_ROWS)
 #: Hits don't come evenly: one slice that is a little too large costs less than two.
-_MARGIN = 2
+_MARGIN = 1.5
 
 
 class Recent(msgspec.Struct, frozen=True, eq=False):
@@ -176,5 +176,5 @@ class Slices:
         probably take; but for want of hits, GROWTH times what was read."""
         rows = GROWTH * self._rows or first_rows
         if hits:
-            rows = min(rows, _MARGIN * self._rows * (wanted - hits) // hits)
+            rows = min(rows, int(_MARGIN * self._rows * (wanted - hits) / hits))
         return self.next(max(rows, first_rows))

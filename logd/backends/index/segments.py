@@ -218,6 +218,7 @@ class SegmentsIndex:
             await asyncio.to_thread(self._searches.shutdown)
             await asyncio.to_thread(self._flusher.shutdown)
             self._sql.close()
+            await asyncio.to_thread(self._footers.close)
             await self.inventory.close()
 
     async def _room(self) -> None:
