@@ -122,6 +122,7 @@ def _copy(
         with contextlib.closing(sqlite3.connect(directory / name, isolation_level=None)) as copy:
             # Without a pause between the steps: it is no lock that others wait for.
             db.backup(copy, pages=_PAGES, progress=lambda *_: check(), sleep=0)
+        db.close()  # or its WAL would grow for as long as segments are copied
     copied: dict[str, tuple[int, int]] = {}
     segments: list[Segment] = []
     damaged: dict[int, str] = {}
@@ -224,7 +225,7 @@ def _leave_out(manifest: Manifest, damaged: Mapping[int, str], copied: Mapping[s
 
 def _remove(directory: Path) -> None:
     """What was copied; the directory itself stays."""
-    for name in ("index", *(str(name) for name in DATABASES), about.NAME):
+    for name in (about.NAME, "index", *(str(name) for name in DATABASES)):  # without its own file it is no backup
         for path in directory.glob(f"{name}*"):
             if path.is_dir():
                 shutil.rmtree(path, ignore_errors=True)

@@ -26,8 +26,8 @@ def refuse_if_used(data_dir: Path) -> None:
 
 def restore(directory: Path, data_dir: Path) -> Backup:
     """For a caller that has the lock. Raises ConfigError when the directory is no whole backup or the data folder is
-    used, Corrupt when a file isn't what was backed up, Unavailable when it can't be written; the folder is empty
-    then."""
+    used, Corrupt when a file isn't what was backed up, Unavailable when it can't be written; then the folder is empty,
+    or refuses to be used."""
     backup = about.read(directory)
     refuse_if_used(data_dir)
     restoring = data_dir / RESTORING

@@ -98,7 +98,7 @@ class _Control:
                 self.idle.set()
         except LogdError as error:
             status = {Conflict: 409, BadRequest: 400}.get(type(error), 503)
-            log.error("no backup: %s", error)
+            log.warning("no backup: %s", error)
             return web.json_response({"error": {"code": type(error).__name__, "message": str(error)}}, status=status)
         except Exception as error:
             log.exception("no backup")

@@ -21,7 +21,7 @@ from logd.query.sql import Condition, compile_sql
 from logd.query.tree import Everything, Node
 from logd.record import SCHEMA
 from logd.seams import Found, Search
-from logd.store.segments import Segment
+from logd.store.segments import Segment, micros_of
 from logd.store.walk import (
     FIRST_SLICE_ROWS,
     Recent,
@@ -111,11 +111,11 @@ def _newest_of_few(
     ends = np.cumsum([len(table) for table in tables])
     rows = pa.concat_tables(tables)
     sql.register("rows", rows.append_column("place", pa.array(np.arange(len(rows)))))
-    query = (
-        f"SELECT place FROM rows WHERE {_within(part.times)} AND {condition.sql}"
-        f" QUALIFY rank() OVER (ORDER BY timestamp DESC) <= {limit}"
-    )
+    query = f"SELECT place FROM rows WHERE {_within(part.times)} AND {condition.sql}"
     places = np.sort(sql.sql(query, params=condition.parameters).to_arrow_table()["place"].to_numpy())
+    if len(places) > limit:
+        micros = micros_of(rows)[places]
+        places = places[micros >= np.partition(micros, -limit)[-limit]]
     stretch_of = np.searchsorted(ends, places, "right")
     with_hits = np.unique(stretch_of).tolist()
     rest = read_all([partial(_read, snapshot, part.stretches[number], others) for number in with_hits])

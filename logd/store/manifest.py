@@ -206,7 +206,7 @@ class Manifest:
 def damaged(path: Path, reason: str) -> ConfigError:
     """The sentence about a manifest that can't be used."""
     return ConfigError(
-        f"the manifest {path} can't be used ({reason}): restore it from a backup,"
+        f"the manifest {path} can't be used ({' '.join(reason.split())}): restore it from a backup,"
         " or have it made anew from the segments with `logd store repair`"
     )
 

@@ -130,6 +130,9 @@ def _of_metadata(column: pa.ChunkedArray) -> Iterator[Marks]:
         yield _hashes(starts[kept], ends[kept], sums)
         fractions = np.flatnonzero((letters == 0) & point & _NUMBER_ENDS[after])
         powers = (letters == 1) & (data[starts] <= _NINE) & _NUMBER_GOES_ON[before]
+        plain = fractions[_only(b"0", data, starts[fractions], ends[fractions])]  # `42.0` is asked for as 42
+        yield _hashes(starts[plain - 1], ends[plain - 1], sums)
+        fractions = np.setdiff1d(fractions, plain)
         if _are_lost(data, starts, ends, fractions) or _made_of(b"0123456789eE", data, starts[powers], ends[powers]):
             yield _ODD_NUMBER_ONLY
 
@@ -146,9 +149,17 @@ def _are_lost(data: Bytes, starts: Places, ends: Places, fractions: Places) -> b
 
 def _made_of(these: bytes, data: Bytes, starts: Places, ends: Places) -> bool:
     """Whether one of the stretches has no other bytes."""
+    return bool(_only(these, data, starts, ends).any())
+
+
+def _only(these: bytes, data: Bytes, starts: Places, ends: Places) -> Bools:
+    """For each stretch whether it has no other bytes."""
+    if not len(starts):
+        return np.zeros(0, np.bool_)
     others = np.ones(256, np.bool_)
     others[list(these)] = False
-    return len(starts) > 0 and not _counts(others[data], starts, ends).all()
+    only: Bools = _counts(others[data], starts, ends) == 0
+    return only
 
 
 def _counts(marked: Bools, starts: Places, ends: Places) -> npt.NDArray[np.int32]:

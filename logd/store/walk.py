@@ -30,7 +30,7 @@ GROWTH = 8
 _SPARSE = 4
 _SPARSE_ROWS = (4 * FIRST_SLICE_ROWS, 32 * FIRST_SLICE_ROWS)
 #: Hits don't come evenly: one slice that is a little too large costs less than two.
-_MARGIN = 1.5
+_MARGIN = 2
 
 
 class Recent(msgspec.Struct, frozen=True, eq=False):

@@ -52,6 +52,17 @@ class Reading:
         """The position that the next message will have."""
         return self.counts(topic).next
 
+    def group_position(self, topic: str, group: str) -> int:
+        """Up to where the group says that it is done; 0 when there is no such group."""
+        return schema.load_groups(self._db, topic).get(group, 0)
+
+    def oldest_position(self, topic: str) -> int:
+        """The position of the oldest message held, or of the next one."""
+        if topic not in self._topics:
+            return 0
+        oldest = self._db.execute(f"SELECT min(position) FROM {schema.table_of(topic)}").fetchone()[0]
+        return self.next_position(topic) if oldest is None else int(oldest)
+
     def lines_from(self, topic: str, position: int) -> int:
         """Lines held in messages from that position on; reads them."""
         if topic not in self._topics:
