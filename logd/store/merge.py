@@ -31,8 +31,11 @@ FEW = 4
 SMALL_ROWS = 500_000
 #: Larger ones gain nothing, and take minutes to write again.
 MAX_ROWS = 16_000_000
-#: Rows that are read, but can't be written yet. Some 40 MB.
+#: Rows that are read, but can't be written yet; one counts as many when it is long. Some 40 MB.
 _HELD_ROWS = 131_072
+_ROW_BYTES = 300
+#: A row group ends here, however few rows it has: lines may have a megabyte each.
+_GROUP_BYTES = 16 * 1024 * 1024
 _SORT_MEMORY = "128MB"
 #: Below the index folder: what DuckDB puts on disk while it sorts.
 SPILL = "spill"
@@ -89,7 +92,7 @@ def merge(root: Path, segments: Sequence[Segment], segment_id: int, check: Calla
         skips = skip_index.Writer(rows.path.with_suffix(".skip"))
         undo.callback(skips.abort)
         crash.point("merge.begun")
-        tables = _sorted_by_duckdb(root, segments) if _overlap_too_much(segments) else _swept(root, segments)
+        tables = _sorted_by_duckdb(root, segments) if _overlap_too_much(root, segments) else _swept(root, segments)
         for group in _row_groups(stack.enter_context(contextlib.closing(tables))):
             check()
             skips.add(marks.of_rows(group))
@@ -126,20 +129,20 @@ def _furthest(root: Path, segments: Sequence[Segment]) -> dict[int, int]:
 
 
 def _row_groups(tables: Iterator[pa.Table]) -> Iterator[pa.Table]:
-    """The rows in tables of ROW_GROUP_ROWS, but for the last."""
+    """The rows in tables of ROW_GROUP_ROWS, but for the last, and those that have _GROUP_BYTES already."""
     waiting: list[pa.Table] = []
     rows = 0
     for table in tables:
         waiting.append(table)
         rows += len(table)
-        if rows < ROW_GROUP_ROWS:
-            continue
-        whole = unified(waiting)
-        ready = rows // ROW_GROUP_ROWS * ROW_GROUP_ROWS
-        for start in range(0, ready, ROW_GROUP_ROWS):
-            yield whole.slice(start, ROW_GROUP_ROWS)
-        waiting = [whole.slice(ready)] if ready < rows else []
-        rows -= ready
+        while rows >= ROW_GROUP_ROWS:
+            whole = unified(waiting)
+            yield whole.slice(0, ROW_GROUP_ROWS)
+            rows -= ROW_GROUP_ROWS
+            waiting = [whole.slice(ROW_GROUP_ROWS)] if rows else []
+        if sum(part.nbytes for part in waiting) >= _GROUP_BYTES:
+            yield unified(waiting)
+            waiting, rows = [], 0
     if waiting:
         yield unified(waiting)
 
@@ -155,10 +158,14 @@ def _pieces(segments: Sequence[Segment]) -> list[tuple[int, int, int, Segment, i
     return found
 
 
-def _overlap_too_much(segments: Sequence[Segment]) -> bool:
-    """Whether sweeping over them would ever hold too many rows."""
-    changes = [change for first, last, rows, *_ in _pieces(segments) for change in ((first, rows), (last + 1, -rows))]
-    held = np.cumsum([rows for _, rows in sorted(changes)])
+def _overlap_too_much(root: Path, segments: Sequence[Segment]) -> bool:
+    """Whether sweeping over them would ever hold too much."""
+    footers = {segment.id: pq.read_metadata(root / segment.file) for segment in segments}
+    changes = []
+    for first, last, rows, segment, group in _pieces(segments):
+        weight = max(rows, footers[segment.id].row_group(group).total_byte_size // _ROW_BYTES)
+        changes += [(first, weight), (last + 1, -weight)]
+    held = np.cumsum([weight for _, weight in sorted(changes)])
     return bool(held.max(initial=0) > _HELD_ROWS)
 
 
@@ -173,7 +180,7 @@ def _swept(root: Path, segments: Sequence[Segment]) -> Generator[pa.Table]:
                 yield in_order(unified(held))
                 return
             following = pieces[number + 1][0]
-            if sum(map(len, held)) < ROW_GROUP_ROWS:
+            if sum(map(len, held)) < ROW_GROUP_ROWS and sum(part.nbytes for part in held) < _GROUP_BYTES:
                 continue
             table = in_order(unified(held))
             ready = int(np.searchsorted(micros_of(table), following))
@@ -195,10 +202,9 @@ def _sorted_by_duckdb(root: Path, segments: Sequence[Segment]) -> Generator[pa.T
     }
     with duckdb.connect(config=limits) as sql:
         sql.execute("SET GLOBAL TimeZone = 'UTC'")
-        rows = sql.execute(
+        rows = sql.sql(
             "SELECT * FROM read_parquet(?, hive_partitioning = false) ORDER BY timestamp, log_id",
-            [[str(root / segment.file) for segment in segments]],
+            params=[[str(root / segment.file) for segment in segments]],
         ).to_arrow_reader(ROW_GROUP_ROWS)
-        assert rows is not None
         for batch in rows:
             yield pa.Table.from_batches([batch]).select(SCHEMA.names).cast(SCHEMA)

@@ -1,6 +1,6 @@
 """A segment: one Parquet file of record.SCHEMA, immutable, of one retention policy and one day (UTC).
 
-    INDEX/policy=POLICY/date=YYYY-MM-DD/ID.parquet      rows by (timestamp, log_id), in row groups of ROW_GROUP_ROWS
+    INDEX/policy=POLICY/date=YYYY-MM-DD/ID.parquet      by (timestamp, log_id), ROW_GROUP_ROWS a row group
     INDEX/policy=POLICY/date=YYYY-MM-DD/ID.skip         its skip index, which may be missing (skip_index.py)
 
 The file tells of itself in the Parquet metadata `logd`, so that the manifest can be made anew: About, as JSON.
@@ -112,8 +112,6 @@ class Writer:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         crash.point("segment.begun")
         self._temporary = self.path.with_suffix(".tmp")
-        self._waiting: list[pa.Table] = []
-        self._waiting_rows = 0
         self._pieces: list[tuple[int, int, int]] = []
         self._parquet = pq.ParquetWriter(
             self._temporary,
@@ -127,21 +125,16 @@ class Writer:
         )
 
     def add(self, table: pa.Table) -> None:
-        """Rows by (timestamp, log_id), that come after those of the tables before."""
-        self._waiting.append(table)
-        self._waiting_rows += len(table)
-        if self._waiting_rows >= ROW_GROUP_ROWS:
-            whole = unified(self._waiting)
-            ready = len(whole) // ROW_GROUP_ROWS * ROW_GROUP_ROWS
-            self._write(whole.slice(0, ready))
-            self._waiting = [whole.slice(ready)] if ready < len(whole) else []
-            self._waiting_rows = len(whole) - ready
+        """Rows by (timestamp, log_id), that come after those of the tables before; in row groups of their own."""
+        self._parquet.write_table(table, row_group_size=ROW_GROUP_ROWS)
+        micros = micros_of(table)
+        for start in range(0, len(table), ROW_GROUP_ROWS):
+            part = micros[start : start + ROW_GROUP_ROWS]
+            self._pieces.append((int(part[0]), int(part[-1]), len(part)))
 
     def finish(self) -> Segment:
         """The segment, durable. The caller commits it to the manifest."""
         try:
-            if self._waiting:
-                self._write(unified(self._waiting))
             self._parquet.close()
             crash.point("segment.written")
             sync(self._temporary)
@@ -163,13 +156,6 @@ class Writer:
         with contextlib.suppress(OSError, pa.ArrowException):
             self._parquet.close()
         self._temporary.unlink(missing_ok=True)
-
-    def _write(self, table: pa.Table) -> None:
-        self._parquet.write_table(table, row_group_size=ROW_GROUP_ROWS)
-        micros = micros_of(table)
-        for start in range(0, len(table), ROW_GROUP_ROWS):
-            part = micros[start : start + ROW_GROUP_ROWS]
-            self._pieces.append((int(part[0]), int(part[-1]), len(part)))
 
 
 def write(table: pa.Table, root: Path, about: About) -> Segment:
