@@ -41,6 +41,8 @@ class Inventory:
         self._manifest = manifest
         self._ids = itertools.count(manifest.next_id())
         self._leases = Leases()
+        #: Who decides by what is there holds it until that is committed.
+        self._deciding = asyncio.Lock()
         self._opened = time.monotonic()
         self._last_rows: dict[tuple[str, int], float] = {}
         self._thread = ThreadPoolExecutor(1, "index.manifest")
@@ -82,21 +84,23 @@ class Inventory:
 
     async def replace(self, old: Sequence[Segment], new: Segment, what: str) -> bool:
         """`new` in the place of `old`. False, and nothing is changed, when one of them isn't there any more."""
-        if not {segment.id for segment in old} <= {segment.id for segment in self.segments}:
-            return False
-        removed = [segment for segment in old if segment.id != new.id]
-        change = Change(put=[new], removed=[segment.id for segment in removed], retired=_files(removed))
-        await self.commit(change, what)
+        async with self._deciding:
+            if not {segment.id for segment in old} <= {segment.id for segment in self.segments}:
+                return False
+            removed = [segment for segment in old if segment.id != new.id]
+            change = Change(put=[new], removed=[segment.id for segment in removed], retired=_files(removed))
+            await self.commit(change, what)
         return True
 
     async def expire(self, before_day: int) -> int:
         """Removes the segments of earlier days; how many."""
-        gone = [segment for segment in self.segments if segment.day < before_day]
-        if gone:
-            rows = sum(segment.rows for segment in gone)
-            change = Change(removed=[s.id for s in gone], retired=_files(gone), counts={"rows_expired": rows})
-            await self.commit(change, "expire")
-            log.info("%d segments with %d rows have expired", len(gone), rows)
+        async with self._deciding:
+            gone = [segment for segment in self.segments if segment.day < before_day]
+            if gone:
+                rows = sum(segment.rows for segment in gone)
+                change = Change(removed=[s.id for s in gone], retired=_files(gone), counts={"rows_expired": rows})
+                await self.commit(change, "expire")
+                log.info("%d segments with %d rows have expired", len(gone), rows)
         return len(gone)
 
     async def unlink_retired(self) -> int:
@@ -109,13 +113,14 @@ class Inventory:
     async def put_aside(self, damaged: Mapping[int, str]) -> None:
         """Takes segments that are damaged, by id with the reason, out of the index; their files go to the folder
         quarantine."""
-        found = [segment for segment in self.segments if segment.id in damaged]
-        if not found:
-            return
-        notes = [quarantined_now(segment, damaged[segment.id]) for segment in found]
-        counts = {"rows_quarantined": sum(segment.rows for segment in found)}
-        change = Change(removed=[segment.id for segment in found], quarantined=notes, counts=counts)
-        await self.commit(change, "quarantine")
+        async with self._deciding:
+            found = [segment for segment in self.segments if segment.id in damaged]
+            if not found:
+                return
+            notes = [quarantined_now(segment, damaged[segment.id]) for segment in found]
+            counts = {"rows_quarantined": sum(segment.rows for segment in found)}
+            change = Change(removed=[segment.id for segment in found], quarantined=notes, counts=counts)
+            await self.commit(change, "quarantine")
         for segment, note in zip(found, notes, strict=True):
             log.error("%s with %d rows is put aside: %s", segment.file, segment.rows, note.reason)
             await self._in_thread(folder.put_aside, self.root, segment.file)
@@ -123,13 +128,6 @@ class Inventory:
     async def damage_among(self, segments: Sequence[Segment]) -> dict[int, str]:
         """The damaged of the segments, by id, with the reason; reads them whole."""
         return await asyncio.to_thread(lambda: {s.id: why for s in segments if (why := folder.damage(self.root, s))})
-
-    async def copy_manifest(self, path: Path) -> tuple[Segment, ...]:
-        """A consistent copy of the manifest, and the segments that it names."""
-        copied = self._in_thread(self._manifest.copy_to, path)
-        segments = self.segments
-        await copied
-        return segments
 
     async def close(self) -> None:
         await asyncio.to_thread(self._thread.shutdown)

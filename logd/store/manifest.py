@@ -187,12 +187,6 @@ class Manifest:
         """The files are unlinked. Raises sqlite3.Error."""
         self._db.executemany("DELETE FROM retired WHERE file = ?", [(file,) for file in files])
 
-    def copy_to(self, path: Path) -> None:
-        """A consistent copy as a file of its own. Raises sqlite3.Error."""
-        with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as copy:
-            self._db.backup(copy)
-            copy.execute("PRAGMA journal_mode = DELETE")
-
     def close(self) -> None:
         self._db.close()
 
