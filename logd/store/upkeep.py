@@ -155,17 +155,15 @@ class SegmentsUpkeep:
             raise _Halted
 
     async def _work(self, name: str, segments: Sequence[Segment], work: Callable[[], Segment]) -> Segment | None:
-        """Runs the work in the thread. When it fails because a segment is damaged, that is put aside; then None."""
+        """Runs the work in the thread, unless a segment is damaged: that is put aside; then None. Damage must not be
+        copied into another file, where its checksum would be right."""
         started = time.perf_counter()
         try:
             with self._inventory.lease():
+                if damaged := await self._inventory.damage_among(segments):
+                    await self._inventory.put_aside(damaged)
+                    return None
                 return await self._in_thread(work)
-        except (OSError, duckdb.Error, pa.ArrowException, ValueError):
-            damaged = await self._inventory.damage_among(segments)
-            if not damaged:
-                raise
-            await self._inventory.put_aside(damaged)
-            return None
         finally:
             metrics.INDEX_UPKEEP_SECONDS.labels(name).inc(time.perf_counter() - started)
 
