@@ -34,7 +34,7 @@ def lock_if_free(data_dir: Path) -> Iterator[bool]:
         data_dir.mkdir(parents=True, exist_ok=True)
         handle = os.open(data_dir / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     except OSError as error:
-        raise ConfigError(f"data_dir {str(data_dir)!r} can't be used: {error.strerror}") from error
+        raise ConfigError(f"data_dir {str(data_dir)!r} can't be used: {str(error.strerror).lower()}") from error
     try:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -89,8 +89,8 @@ async def _run_roles(
     async with asyncio.TaskGroup() as tasks:
         roles: list[asyncio.Task[None]] = []
 
-        def start(name: str, role: Awaitable[None]) -> None:
-            roles.append(tasks.create_task(_named(name, role, stop), name=name))
+        def start(name: str, run: Callable[[asyncio.Event], Awaitable[None]]) -> None:
+            roles.append(tasks.create_task(_named(name, run, stop), name=name))
 
         if "processor" in config.server.roles and transport is not None and index is not None:
             from logd.roles.processor import Processor
@@ -98,27 +98,27 @@ async def _run_roles(
             processor = Processor(config, transport, index)
             parts["processor"] = processor.status
             stages += processor.stages
-            start("processor", processor.run(stop))
+            start("processor", processor.run)
         if "agent" in config.server.roles:
             from logd.roles.agent import AgentRole
 
             agent = AgentRole(config, transport)
             parts["agent"] = agent.status
             stages += agent.stages
-            start("agent", agent.run(stop))
+            start("agent", agent.run)
         if "archiver" in config.server.roles and upkeep is not None:
             from logd.roles.archiver import Archiver
 
             archiver = Archiver(config, upkeep)
             parts["archiver"] = archiver.status
-            start("archiver", archiver.run(stop))
+            start("archiver", archiver.run)
         if "api" in config.server.roles and transport is not None and index is not None:
             from logd.roles.api import Api
 
             api = Api(config, transport, index, parts, tuple(stages), lambda: _ready(stop, transport, index))
             stages += api.stages
             address = await api.start()
-            start("api", api.run(stop))
+            start("api", api.run)
             print(f"logd listens on {address}", flush=True)
             print(f"  try: curl '{address}/api/v1/logs/search?limit=5'", flush=True)
         watch = tasks.create_task(signals.watch(config.server.drain_seconds, stages), name="server.signals")
@@ -128,10 +128,10 @@ async def _run_roles(
     log.info("stopped after %.1f s; still held: %s", time.monotonic() - started, held(stages))
 
 
-async def _named(name: str, role: Awaitable[None], stop: asyncio.Event) -> None:
+async def _named(name: str, run: Callable[[asyncio.Event], Awaitable[None]], stop: asyncio.Event) -> None:
     """A role that ends before the stop ends the others too."""
     try:
-        await role
+        await run(stop)
         if stop.is_set():
             log.info("%s has stopped", name)
     except ConfigError:

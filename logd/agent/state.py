@@ -101,7 +101,7 @@ class State:
         self.db.execute("PRAGMA journal_mode = WAL")
         self.db.execute("PRAGMA synchronous = FULL")
         self._check()
-        self.db.execute("BEGIN IMMEDIATE")  # also says whether it can be written
+        self.db.execute("BEGIN IMMEDIATE")
         if version < VERSION:
             kept = {name: self._of_version_1(name) if version else [] for name in _TABLES}
             for name, create in _TABLES.items():
@@ -109,7 +109,7 @@ class State:
                 for row in kept[name]:
                     self.db.execute(f"INSERT INTO {name} VALUES ({','.join('?' * len(row))})", row)
             self.db.execute(_INDEX)
-            self.db.execute(f"PRAGMA user_version = {VERSION}")
+        self.db.execute(f"PRAGMA user_version = {VERSION}")  # whether it can be written is known now, not at a batch
         self.db.execute("COMMIT")
         stored = self.db.execute("SELECT CAST(sql AS BLOB) FROM sqlite_master").fetchall()
         if {b" ".join(sql.split()) for (sql,) in stored} != _SCHEMA:

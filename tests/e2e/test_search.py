@@ -273,7 +273,7 @@ def test_status(server: Server) -> None:
         "api.bodies": (134_217_728, "bytes"),
         "transport.append": (67_108_864, "bytes"),
         "processor.parse": (1, "batches"),
-        "index.recent": (131_072, "rows"),
+        "index.recent": (96_000, "rows"),
         "index.recent_bytes": (67_108_864, "bytes"),
     }
     assert {stage["blocked_seconds"] for stage in stages.values()} == {0}
