@@ -168,9 +168,13 @@ def _settle(
                 log.info("%s is left over from a merge that wasn't finished, and unlinked", file)
             return
         positions = manifest.positions()
-        if told.flushed and all(
-            positions.get(partition, 0) < upto <= stream.next.get(partition, 0)
-            for partition, upto in told.flushed.items()
+        if (
+            not merged
+            and told.flushed
+            and all(
+                positions.get(partition, 0) < upto <= stream.next.get(partition, 0)
+                for partition, upto in told.flushed.items()
+            )
         ):
             (root / file).unlink()
             log.info("%s wasn't committed: its rows come again from the stream", file)
