@@ -133,6 +133,16 @@ def test_a_merge_stands_in_for_what_is_gone(root: Path) -> None:
         assert _ids(manifest) == [3]
 
 
+def test_a_merge_of_unknown_segments_is_kept_aside(root: Path) -> None:
+    """Its rows don't come again, though it says how far they reached."""
+    merged = _merged(root)
+    with contextlib.closing(Manifest.open(root / "manifest.db")) as manifest:
+        manifest.commit(Change(removed=[1, 2], positions={0: 1}), "test")
+    with _opened(root, Stream({0: 1}, {0: 9})) as manifest:
+        assert merged.file in [aside.file for aside in manifest.quarantined()]
+    assert any(merged.file.replace("/", "__") == path.name for path in root.glob("quarantine/*"))
+
+
 def test_retired_files_go(root: Path) -> None:
     with contextlib.closing(Manifest.open(root / "manifest.db")) as manifest:
         first = manifest.segments()[0]
