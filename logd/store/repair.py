@@ -40,21 +40,22 @@ class Repaired(msgspec.Struct, frozen=True):
     damaged: Sequence[Quarantined]
     old: Sequence[str]
     positions: Mapping[int, int]
+    #: Of the lines that the stream had up to there, those that are no rows: refused, expired, lost. Negative: too many.
     lines_unknown: int
 
 
 def repair(
     root: Path, stream: Stream, oldest: Mapping[int, int], lines_below: Callable[[Mapping[int, int]], int]
 ) -> Repaired:
-    """For a caller that has the lock. `oldest` as for salvage.choose; `lines_below` gives how many lines were ever
-    appended to the stream below some positions, as far as that is known. Raises OSError, sqlite3.Error, ConfigError."""
+    """For a caller that has the lock. `oldest` as for salvage.choose; `lines_below` gives how many lines the
+    transport ever stored below some positions. Raises OSError, sqlite3.Error, ConfigError."""
     if not root.is_dir():
         raise ConfigError(f"{root} does not exist: there is nothing to repair")
     found, damaged = _whole_files(root)
     choice = choose([told for told, _ in found.values()], stream, oldest)
     kept = [segment for told, segment in found.values() if told.id in choice.kept]
     rows = sum(segment.rows for segment in kept)
-    lines = max(rows, lines_below(choice.positions))
+    lines = lines_below(choice.positions)
     change = Change(
         put=kept,
         retired=[file for file, (told, _) in found.items() if told.id not in choice.kept],

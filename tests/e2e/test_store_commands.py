@@ -216,6 +216,7 @@ def test_a_queue_that_is_gone_is_no_loss_of_what_is_indexed(tmp_path: Path) -> N
         _done(server.data_dir, "repair")
         server.start()
         assert _messages(server, "keys") == _sent(12)
+        server.check_ledger()
 
 
 def test_verify(tmp_path: Path) -> None:
