@@ -67,6 +67,8 @@ async def make(data_dir: Path, directory: Path, live: Live) -> Backup:
         if isinstance(error, OSError | sqlite3.Error):
             reason = getattr(error, "strerror", None) or str(error)
             raise Unavailable(f"no backup was made in {directory}: {reason}") from error
+        if isinstance(error, ConfigError):  # it speaks of the copy
+            raise ConfigError(str(error).replace(str(directory), str(data_dir))) from error
         raise
     if damaged:
         await live.put_aside(damaged)
@@ -129,7 +131,7 @@ def _copy(
     positions: Mapping[int, int] = {}
     damage: list[Damaged] = []
     if _MANIFEST in moment:
-        with contextlib.closing(_copied_manifest(data_dir, directory)) as manifest:
+        with contextlib.closing(Manifest.open(directory / _MANIFEST)) as manifest:
             copied, damaged = _copy_segments(manifest.segments(), data_dir, directory, check)
             damage = _leave_out(manifest, damaged, copied)
             segments, positions = manifest.segments(), manifest.positions()
@@ -151,13 +153,6 @@ def _copy(
     about.write(directory, backup)
     files.sync_folders(directory)
     return backup, damaged
-
-
-def _copied_manifest(data_dir: Path, directory: Path) -> Manifest:
-    try:
-        return Manifest.open(directory / _MANIFEST)
-    except ConfigError as error:  # which speaks of the copy
-        raise ConfigError(str(error).replace(str(directory), str(data_dir))) from error
 
 
 def _copy_segments(

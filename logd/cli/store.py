@@ -61,8 +61,8 @@ def add_to(commands: Any) -> None:
     )
     add(
         "verify",
-        "read every segment and look for damage",
-        "Reads every segment and skip index, whether a server runs or not. Ends with 1 if any is damaged.",
+        "read all data and look for damage",
+        "Reads every segment, skip index and database, whether a server runs or not. Ends with 1 if any is damaged.",
         run_verify,
         "verify --config logd.toml",
     )
@@ -85,11 +85,15 @@ def run_backup(args: argparse.Namespace) -> int:
 def run_restore(args: argparse.Namespace) -> int:
     """Says what was restored."""
     config = settings.load(args)
-    from logd.backup.restore import restore
+    from logd.backup import about
+    from logd.backup.restore import refuse_if_used, restore
     from logd.datadir import locked
 
-    with locked(Path(config.data_dir)):
-        made = restore(Path(args.directory), Path(config.data_dir))
+    directory, data_dir = Path(args.directory), Path(config.data_dir)
+    about.read(directory)  # locking makes a folder, which a wrong argument shouldn't
+    refuse_if_used(data_dir)
+    with locked(data_dir):
+        made = restore(directory, data_dir)
     print(f"{made.rows} rows in {made.segments} segments as of {made.at}: {config.data_dir}")
     return 0
 
@@ -116,12 +120,11 @@ def run_repair(args: argparse.Namespace) -> int:
 def run_verify(args: argparse.Namespace) -> int:
     """Prints a line for each damaged file and one for all; 1 if any is damaged."""
     config = settings.load(args)
-    from logd.roles.wiring import index_folder
-    from logd.store.verify import verify
+    from logd.roles.verify import verify
 
     _data_dir(config)
     files = size = damaged = 0
-    for checked in verify(index_folder(config)):
+    for checked in verify(config):
         files += 1
         size += checked.bytes
         if checked.reason:
@@ -144,6 +147,7 @@ def _backup_here(data_dir: Path, directory: Path) -> dict[str, Any]:
     from logd.roles import wiring
     from logd.roles.control import summary
 
+    wiring.set_up_native_libraries()
     return summary(asyncio.run(wiring.backup(data_dir, directory)))
 
 

@@ -15,7 +15,7 @@ import os
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from logd.errors import BadRequest, Conflict, LogdError
 
@@ -106,11 +106,11 @@ class _Control:
         return web.json_response(summary(made))
 
 
-def summary(backup: Backup) -> dict[str, object]:
+def summary(backup: Backup) -> dict[str, Any]:
     """The backup for people: without the list of its files."""
     import msgspec
 
-    found: dict[str, object] = msgspec.to_builtins(backup, str_keys=True)
+    found: dict[str, Any] = msgspec.to_builtins(backup, str_keys=True)
     del found["files"], found["checksum"]
     return found
 

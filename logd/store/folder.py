@@ -12,6 +12,7 @@ Putting aside moves a file to INDEX/quarantine/; it is named and counted in the 
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import time
@@ -27,6 +28,8 @@ from logd.store.segments import About, Segment, about, checksum, pieces_of, sync
 log = logging.getLogger("logd.store")
 MANIFEST = "manifest.db"
 QUARANTINE = "quarantine"
+#: The file is missing, or the disk can't read it.
+_OF_DAMAGE = (errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.EIO)
 
 
 class Stream(NamedTuple):
@@ -58,7 +61,8 @@ def open_manifest(root: Path, stream: Stream) -> Manifest:
 
 
 def damage(root: Path, segment: Segment) -> str:
-    """What is wrong with a segment's file; empty when nothing is. Reads it whole."""
+    """What is wrong with a segment's file; empty when nothing is. Reads it whole. Raises OSError when that can't be
+    told now, as with too many open files."""
     path = root / segment.file
     if wrong := _wrong_size(path, segment.size_bytes):
         return wrong
@@ -67,8 +71,10 @@ def damage(root: Path, segment: Segment) -> str:
         if segment.crc not in (crc, NO_CRC):
             return f"its checksum is {crc:08x}, it was written with {segment.crc:08x}"
         pieces_of(path)
-    except (OSError, ValueError) as error:
+    except ValueError as error:
         return str(error)
+    except OSError as error:
+        return _damage_in(error)
     return ""
 
 
@@ -127,11 +133,12 @@ def _bring_together(root: Path, manifest: Manifest, stream: Stream) -> None:
             (root / file).unlink(missing_ok=True)
     for path in (root / SPILL).glob("*"):
         path.unlink(missing_ok=True)
+    segments = {segment.id: segment for segment in manifest.segments()}
     retired = manifest.retired()
-    for file in retired:
+    # Names in that table have no checksum.
+    for file in set(retired) - {file for s in segments.values() for file in (s.file, s.skip_file)}:
         (root / file).unlink(missing_ok=True)
     manifest.forget_retired(retired)
-    segments = {segment.id: segment for segment in manifest.segments()}
     missing = {number: why for number, s in segments.items() if (why := _wrong_size(root / s.file, s.size_bytes))}
     for file in _not_named(root, segments.values(), ".parquet"):
         _settle(root, manifest, file, segments, missing, stream)
@@ -205,5 +212,12 @@ def _wrong_size(path: Path, size_bytes: int) -> str:
     try:
         size = path.stat().st_size
     except OSError as error:
-        return (error.strerror or str(error)).lower()
+        return _damage_in(error)
     return "" if size == size_bytes else f"it has {size} bytes, it was written with {size_bytes}"
+
+
+def _damage_in(error: OSError) -> str:
+    """What an error says of a file's damage. Raises it when it may be gone later, and the file as good as it was."""
+    if error.errno not in _OF_DAMAGE:
+        raise error
+    return (error.strerror or str(error)).lower()

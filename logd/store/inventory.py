@@ -112,7 +112,19 @@ class Inventory:
 
     async def put_aside(self, damaged: Mapping[int, str]) -> None:
         """Takes segments that are damaged, by id with the reason, out of the index; their files go to the folder
-        quarantine."""
+        quarantine. Goes on when the caller is cancelled: a search that nobody waits for has still found the damage."""
+        await asyncio.shield(asyncio.create_task(self._put_aside(damaged), name="index.put_aside"))
+
+    async def damage_among(self, segments: Sequence[Segment]) -> dict[int, str]:
+        """The damaged of the segments, by id, with the reason; reads them whole."""
+        return await asyncio.to_thread(lambda: {s.id: why for s in segments if (why := folder.damage(self.root, s))})
+
+    async def close(self) -> None:
+        async with self._deciding:
+            await asyncio.to_thread(self._thread.shutdown)
+            self._manifest.close()
+
+    async def _put_aside(self, damaged: Mapping[int, str]) -> None:
         async with self._deciding:
             found = [segment for segment in self.segments if segment.id in damaged]
             if not found:
@@ -121,17 +133,9 @@ class Inventory:
             counts = {"rows_quarantined": sum(segment.rows for segment in found)}
             change = Change(removed=[segment.id for segment in found], quarantined=notes, counts=counts)
             await self.commit(change, "quarantine")
-        for segment, note in zip(found, notes, strict=True):
-            log.error("%s with %d rows is put aside: %s", segment.file, segment.rows, note.reason)
-            await self._in_thread(folder.put_aside, self.root, segment.file)
-
-    async def damage_among(self, segments: Sequence[Segment]) -> dict[int, str]:
-        """The damaged of the segments, by id, with the reason; reads them whole."""
-        return await asyncio.to_thread(lambda: {s.id: why for s in segments if (why := folder.damage(self.root, s))})
-
-    async def close(self) -> None:
-        await asyncio.to_thread(self._thread.shutdown)
-        self._manifest.close()
+            for segment, note in zip(found, notes, strict=True):
+                log.error("%s with %d rows is put aside: %s", segment.file, segment.rows, note.reason)
+                await self._in_thread(folder.put_aside, self.root, segment.file)
 
     def _unlink(self, files: Sequence[str]) -> None:
         for file in files:

@@ -17,7 +17,7 @@ import contextlib
 import sqlite3
 import time
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -29,6 +29,8 @@ from logd.seams import StreamPositions
 from logd.store.segments import Segment
 
 VERSION = 2
+#: Python reads SQLite's messages as UTF-8, and they quote what is damaged.
+_DAMAGED = (sqlite3.Error, UnicodeDecodeError)
 #: A segment of format 1 has no checksum: it isn't known.
 NO_CRC = -1
 _TABLES = """
@@ -76,16 +78,7 @@ class Manifest:
     def open(cls, path: Path) -> Manifest:
         """Creates the file if need be; brings one of format 1 up to date. Raises ConfigError when it can't be opened,
         is damaged, or is of a newer logd."""
-        try:
-            db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-            try:
-                _set_up(db, path)
-            except BaseException:
-                db.close()
-                raise
-        except sqlite3.Error as error:
-            raise damaged(path, str(error)) from error
-        return cls(db, path)
+        return cls._over(path, "rwc", _set_up)
 
     @classmethod
     def open_to_read(cls, path: Path) -> Manifest:
@@ -93,16 +86,19 @@ class Manifest:
         that needs a server's start."""
         if not path.exists():
             raise damaged(path, "it is missing")
+        return cls._over(path, "ro", _look)
+
+    @classmethod
+    def _over(cls, path: Path, mode: str, prepare: Callable[[sqlite3.Connection, Path], None]) -> Manifest:
         try:
-            db = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None)
+            uri = f"{path.absolute().as_uri()}?mode={mode}"
+            db = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False)
             try:
-                if (version := _format(db, path)) != VERSION:
-                    raise ConfigError(f"{path} has format {version}, this logd reads {VERSION}: start its server once")
-                _check(db, path)
+                prepare(db, path)
             except BaseException:
                 db.close()
                 raise
-        except sqlite3.Error as error:
+        except _DAMAGED as error:
             raise damaged(path, str(error)) from error
         return cls(db, path)
 
@@ -145,8 +141,9 @@ class Manifest:
 
     def next_id(self) -> int:
         """An id above every one that was ever committed."""
-        rows = self._read("SELECT seq FROM sqlite_sequence WHERE name = 'segments'")
-        return (rows[0][0] if rows else 0) + 1
+        # The counter has no checksum, and an id that is given again would take a segment's place.
+        counters = "SELECT seq FROM sqlite_sequence WHERE name = 'segments' UNION SELECT id FROM segments"
+        return int(self._read(f"SELECT coalesce(max(seq), 0) FROM ({counters})")[0][0]) + 1
 
     def begin_ids_at(self, number: int) -> None:
         """`next_id` gives at least this from now on. Raises sqlite3.Error."""
@@ -193,7 +190,7 @@ class Manifest:
     def _read(self, query: str) -> list[tuple]:  # type: ignore[type-arg]
         try:
             return self._db.execute(query).fetchall()
-        except sqlite3.Error as error:
+        except _DAMAGED as error:
             raise damaged(self._path, str(error)) from error
 
 
@@ -203,6 +200,12 @@ def damaged(path: Path, reason: str) -> ConfigError:
         f"the manifest {path} can't be used ({' '.join(reason.split())}): restore it from a backup,"
         " or have it made anew from the segments with `logd store repair`"
     )
+
+
+def _look(db: sqlite3.Connection, path: Path) -> None:
+    if (version := _format(db, path)) != VERSION:
+        raise ConfigError(f"{path} has format {version}, this logd reads {VERSION}: start its server once")
+    _check(db, path)
 
 
 def _set_up(db: sqlite3.Connection, path: Path) -> None:

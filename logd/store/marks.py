@@ -37,6 +37,8 @@ _MASK = 0xFFFFFFFF
 _WORD, _CODE_POINT = 0, 0x85EBCA6B
 ANYTHING = 0xC2B2AE35
 ODD_NUMBER = 0x27D4EB2F
+#: What says something of many row groups.
+FREQUENT = (ANYTHING, ODD_NUMBER)
 _ANYTHING, _ODD_NUMBER_ONLY = np.array([ANYTHING], np.uint32), np.array([ODD_NUMBER], np.uint32)
 #: The columns whose values have marks, each its own.
 _COLUMNS = {

@@ -12,6 +12,7 @@ import contextlib
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
@@ -112,7 +113,7 @@ def _read_whole(path: Path) -> None:
 
 def _replace_manifest(root: Path) -> list[str]:
     """Gives the old manifest another name and the new one its name. SQLite would take an old -wal for the new one's."""
-    stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
+    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%fZ")
     old = []
     for part in _PARTS[:2]:
         file = root / f"{folder.MANIFEST}{part}"

@@ -16,6 +16,9 @@ from typing import NamedTuple
 from logd.store.folder import Stream
 from logd.store.segments import About
 
+#: The position of a stream's first message: when it is the oldest, nothing was deleted.
+_FIRST = 1
+
 
 class Choice(NamedTuple):
     """Ids of the files to keep; those whose rows are in other files; those whose rows come again from the stream; and
@@ -38,7 +41,7 @@ def choose(found: Sequence[About], stream: Stream, oldest: Mapping[int, int]) ->
         ends = [flushed[partition] for flushed in flushes if partition in flushed]
         merged = [about.flushed.get(partition, 0) for about in found if about.merged]
         told = stream.told.get(partition, 0)
-        if (gone := oldest.get(partition, 0)) > told:
+        if (gone := oldest.get(partition, 0)) > max(told, _FIRST):
             # It had told more than the transport remembers: all up to the end of the flush that what is gone was in.
             told = min((end for end in ends if end >= gone), default=gone)
         if max(ends, default=0) > stream.next.get(partition, 0):

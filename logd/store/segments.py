@@ -175,8 +175,8 @@ def about(path: Path) -> About:
     try:
         metadata = pq.read_schema(path).metadata or {}
         told = msgspec.json.decode(metadata.get(_ABOUT, b""), type=About)
-    except (pa.ArrowException, msgspec.MsgspecError) as error:
-        raise ValueError(f"{path} is no segment: {error}") from error
+    except (pa.ArrowException, msgspec.MsgspecError, OSError) as error:
+        raise _no_segment(path, error) from error
     if told.version > VERSION:
         raise ConfigError(f"{path} has format {told.version}, this logd knows up to {VERSION}: use a newer logd")
     return told
@@ -192,9 +192,16 @@ def pieces_of(path: Path) -> Pieces:
             group = metadata.row_group(number)
             times = group.column(column).statistics
             found.append((_us(times.min), _us(times.max), group.num_rows))
-    except pa.ArrowException as error:
-        raise ValueError(f"{path} is no segment: {error}") from error
+    except (pa.ArrowException, OSError) as error:
+        raise _no_segment(path, error) from error
     return np.array(found, np.int64).reshape(-1, 3)
+
+
+def _no_segment(path: Path, error: Exception) -> Exception:
+    """The ValueError for what Arrow says of a damaged file: some of that is an OSError, but of no system call."""
+    if isinstance(error, OSError) and error.errno is not None:
+        return error
+    return ValueError(f"{path} is no segment: {error}")
 
 
 def by_day(table: pa.Table) -> Iterator[tuple[int, pa.Table]]:

@@ -1,8 +1,9 @@
 """A skip index: which of a segment's row groups can have a mark (marks.py). `ID.skip`, beside the segment.
 
     panels      for each block of the panel: for each of its row groups 128 bytes | CRC-32 of these
-    directory   for each panel: blocks (uint32)
-    footer      row groups of each panel but the last | row groups | version (uint32 each) | magic "logdskip"
+    directory   for each panel: blocks (uint32) | for each row group: which of marks.FREQUENT it has, a bit each (uint8)
+    footer      row groups of each panel but the last | row groups | CRC-32 of the directory | version (uint32 each)
+                | magic "logdskip"
 
 Each row group has a split-block Bloom filter, as Parquet has it but with larger blocks: a mark chooses a block of 1,024
 bits by its upper half, and by its lower half one bit in each of the block's eight lanes of 128. A panel's row groups
@@ -27,12 +28,12 @@ import numpy.typing as npt
 
 from logd.errors import Corrupt
 from logd.flow import crash
-from logd.store.marks import Marks
+from logd.store.marks import FREQUENT, Marks
 from logd.store.segments import checksum, sync
 
 VERSION = 1
 _MAGIC = b"logdskip"
-_FOOTER = struct.Struct("<3I8s")
+_FOOTER = struct.Struct("<4I8s")
 _CRC_BYTES = 4
 #: A panel's marks are held while an index is made; one of a quarter million rows is asked with one read of 4 kB.
 _PANEL_GROUPS = 32
@@ -56,9 +57,13 @@ class SkipIndex(msgspec.Struct, frozen=True):
     groups: int
     panel_groups: int
     blocks: tuple[int, ...]
+    frequent: bytes
 
     def groups_with(self, file: int, mark: int) -> Groups:
         """For each row group of the segment whether it can have the mark. `file` is the open file. Raises Corrupt."""
+        if mark in FREQUENT:
+            # Asked for with every word, so that a filter's mistakes about it would add to all others.
+            return (np.frombuffer(self.frequent, np.uint8) >> FREQUENT.index(mark) & 1).astype(np.bool_)
         spread = mark * _SPREAD & 0xFFFFFFFFFFFFFFFF
         high, low = spread >> 32, np.uint32(spread & 0xFFFFFFFF)
         bits = _places(low)
@@ -96,18 +101,21 @@ def read(path: Path, file: int) -> SkipIndex:
     footer = os.pread(file, _FOOTER.size, max(0, size - _FOOTER.size))
     if len(footer) < _FOOTER.size or not footer.endswith(_MAGIC):
         raise Corrupt(f"{path} is no skip index")
-    panel_groups, groups, version, _ = _FOOTER.unpack(footer)
+    panel_groups, groups, crc, version, _ = _FOOTER.unpack(footer)
     if version != VERSION:
         raise Corrupt(f"{path} has format {version}, this logd knows {VERSION}")
     panels = -(-groups // max(1, panel_groups))
-    start = size - _FOOTER.size - 4 * panels
+    start = size - _FOOTER.size - 4 * panels - groups
     if panel_groups < 1 or groups < 1 or start < 0:
         raise Corrupt(f"{path} has no directory for {groups} row groups")
-    blocks = struct.unpack(f"<{panels}I", os.pread(file, 4 * panels, start))
+    directory = os.pread(file, 4 * panels + groups, start)
+    if zlib.crc32(directory) != crc:
+        raise Corrupt(f"{path} has a directory that isn't what was written")
+    blocks = struct.unpack_from(f"<{panels}I", directory)
     last = groups - (panels - 1) * panel_groups
     if start != sum(blocks[:-1]) * _row_bytes(panel_groups) + blocks[-1] * _row_bytes(last):
         raise Corrupt(f"{path} has another size than its directory says")
-    return SkipIndex(path, groups, panel_groups, blocks)
+    return SkipIndex(path, groups, panel_groups, blocks, directory[4 * panels :])
 
 
 class Writer:
@@ -119,12 +127,12 @@ class Writer:
         self._file = self._temporary.open("wb")
         self._panel: list[Marks] = []
         self._blocks: list[int] = []
-        self._groups = 0
+        self._frequent = bytearray()
 
     def add(self, marks: Marks) -> None:
         """Of the next row group."""
         self._panel.append(marks)
-        self._groups += 1
+        self._frequent.append(sum(1 << bit for bit, mark in enumerate(FREQUENT) if mark in marks))
         if len(self._panel) == _PANEL_GROUPS:
             self._write_panel()
 
@@ -133,8 +141,10 @@ class Writer:
         try:
             if self._panel:
                 self._write_panel()
-            self._file.write(struct.pack(f"<{len(self._blocks)}I", *self._blocks))
-            self._file.write(_FOOTER.pack(_PANEL_GROUPS, self._groups, VERSION, _MAGIC))
+            directory = struct.pack(f"<{len(self._blocks)}I", *self._blocks) + self._frequent
+            self._file.write(directory)
+            groups = len(self._frequent)
+            self._file.write(_FOOTER.pack(_PANEL_GROUPS, groups, zlib.crc32(directory), VERSION, _MAGIC))
             self._file.close()
             sync(self._temporary)
             crash.point("skip.written")

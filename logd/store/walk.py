@@ -28,7 +28,7 @@ GROWTH = 8
 #: Where at most one row group in so many may have a hit, many of those have none: a slice takes several at once,
 #: but not so many that their columns would take more than some 50 MB.
 _SPARSE = 4
-_SPARSE_ROWS = (4 * FIRST_SLICE_ROWS, 32 * FIRST_SLICE_ROWS)
+_SPARSE_ROWS = (8 * FIRST_SLICE_ROWS, 32 * FIRST_SLICE_ROWS)
 #: Hits don't come evenly: one slice that is a little too large costs less than two.
 _MARGIN = 2
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import sqlite3
-import subprocess
-import sys
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -14,15 +12,15 @@ from typing import Any
 import pytest
 
 from logd.ledger import Entry, Topic, entries
+from tests.support.commands import logd
 from tests.support.process import NDJSON, Server, until
 
 _SETTINGS = {"index.flush_rows": 50, "index.flush_seconds": 0.2, "parse.join_seconds": 0.01}
 
 
 def _audit(data_dir: Path, *options: str) -> tuple[int, str]:
-    command = [sys.executable, "-m", "logd", "audit", "--set", f"data_dir={data_dir}", *options]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=Path(__file__).parents[2], check=False)
-    return done.returncode, done.stdout + done.stderr
+    done = logd("audit", *options, data_dir=data_dir)
+    return done.code, done.out + done.error
 
 
 def _stages(data_dir: Path) -> dict[str, dict[str, Any]]:

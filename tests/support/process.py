@@ -150,7 +150,7 @@ class Server:
                 stdout=stdout,
                 stderr=stderr,
                 cwd=self._folder,
-                env={**_environment(), **self.environment},
+                env={**environment_of_a_process(), **self.environment},
             )
 
     def start(self) -> None:
@@ -282,7 +282,7 @@ class Server:
         return self._folder / "stderr"
 
 
-def _environment() -> dict[str, str]:
+def environment_of_a_process() -> dict[str, str]:
     """Ours without settings of logd, and with this checkout's code."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("LOGD_")}
     path = os.pathsep.join(filter(None, [str(_CHECKOUT), kept.get("PYTHONPATH")]))

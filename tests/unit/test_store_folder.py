@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
@@ -12,9 +12,8 @@ import pytest
 
 from logd.errors import ConfigError
 from logd.store import folder, merge, segments
-from logd.store.folder import NO_STREAM, Stream
+from logd.store.folder import Stream
 from logd.store.manifest import NO_CRC, VERSION, Change, Manifest
-from logd.store.salvage import choose
 from logd.store.segments import About, Segment
 from logd.store.walk import FIRST_SLICE_ROWS, Slices, Stretch, Times
 from tests.support.rows import DAY, batch, row
@@ -214,34 +213,6 @@ def test_a_flipped_byte_of_the_manifest_is_never_believed(root: Path) -> None:
             refused.append(str(error))
     assert refused
     assert not any("\n" in sentence for sentence in refused)
-
-
-def _about(number: int, flushed: int, merged: Sequence[int] = ()) -> About:
-    return About(id=number, policy="P", day=_DAY, flushed={0: flushed}, merged=tuple(merged))
-
-
-@pytest.mark.parametrize(
-    ("found", "stream", "oldest", "kept", "dropped", "again", "position"),
-    [
-        ([_about(1, 5), _about(2, 9)], Stream({0: 9}, {0: 9}), 9, {1, 2}, set(), set(), 9),
-        ([_about(1, 5), _about(2, 9)], Stream({0: 5}, {0: 9}), 5, {1}, set(), {2}, 5),
-        ([_about(1, 5), _about(2, 9), _about(3, 9, [1, 2])], Stream({0: 9}, {0: 9}), 9, {3}, {1, 2}, set(), 9),
-        ([_about(3, 9, [1, 2])], Stream({0: 5}, {0: 12}), 5, {3}, set(), set(), 9),
-        ([_about(1, 5), _about(2, 9)], Stream({0: 2}, {0: 4}), 2, {1, 2}, set(), set(), 9),
-        ([_about(1, 5), _about(2, 9)], Stream({0: 0}, {0: 20}), 6, {1, 2}, set(), set(), 9),
-    ],
-)
-def test_what_a_repair_keeps(
-    found: list[About], stream: Stream, oldest: int, kept: set[int], dropped: set[int], again: set[int], position: int
-) -> None:
-    choice = choose(found, stream, {0: oldest})
-    assert (set(choice.kept), set(choice.dropped), set(choice.again)) == (kept, dropped, again)
-    assert choice.positions == {0: position}
-
-
-def test_without_a_transport_the_files_are_all_there_is() -> None:
-    choice = choose([_about(1, 5), _about(2, 9)], NO_STREAM, {})
-    assert (set(choice.kept), dict(choice.positions)) == ({1, 2}, {0: 9})
 
 
 def test_slices_cover_all_newest_first() -> None:

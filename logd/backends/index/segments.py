@@ -156,7 +156,10 @@ class SegmentsIndex:
                 raise
             except (duckdb.Error, pa.ArrowException, OSError) as error:
                 named = [segment for segment in snapshot.segments if segment.file in str(error)]
-                damaged = await self.inventory.damage_among(named or snapshot.segments)
+                try:
+                    damaged = await self.inventory.damage_among(named or snapshot.segments)
+                except OSError:
+                    raise error from None  # it can't be told now
                 if not damaged:
                     raise
                 await self.inventory.put_aside(damaged)

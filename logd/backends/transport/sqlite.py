@@ -29,7 +29,7 @@ from typing import Any, TypeVar
 
 from logd.backends.transport import sqlite_groups
 from logd.backends.transport.sqlite_consumer import PARTITION, SqliteConsumer
-from logd.backends.transport.sqlite_open import failure, open_reader, open_writer, refusal
+from logd.backends.transport.sqlite_open import AT_START, failure, open_reader, open_writer, refusal
 from logd.backends.transport.sqlite_topics import Topics
 from logd.backends.transport.sqlite_writer import FORGET_SECONDS, Work, Writer
 from logd.chunk import Envelope
@@ -189,7 +189,7 @@ def _open_topics(path: Path, limits: Limits, clock: Callable[[], float]) -> Topi
     try:
         topics = Topics(db, limits, clock)
         topics.keep_sources(FORGET_SECONDS)
-    except sqlite3.Error as error:
+    except AT_START as error:
         db.close()
         raise refusal(path, error) from error
     return topics

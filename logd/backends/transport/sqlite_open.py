@@ -20,6 +20,8 @@ _WAL_BYTES = 16 * 1024 * 1024
 BUSY_SECONDS = 5.0
 #: The check at start reads the whole file, some GB a second once it is cached: most queues fit, and a start is quick.
 _CHECK_SECONDS = 10.0
+#: Python reads SQLite's messages as UTF-8, and they quote what is damaged.
+AT_START = (sqlite3.Error, UnicodeDecodeError)
 _DAMAGE_CODES = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 _HOLDS = "it holds what was accepted and not yet indexed"
 
@@ -44,7 +46,7 @@ def open_writer(path: Path) -> sqlite3.Connection:
             _check_pages(db, path)
             schema.prepare(db, path)
             undo.pop_all()
-    except sqlite3.Error as error:
+    except AT_START as error:
         raise refusal(path, error) from error
     return db
 
@@ -71,7 +73,7 @@ def open_existing(path: Path) -> sqlite3.Connection:
                 instead = "start its server once" if version < schema.VERSION else "use a newer logd"
                 raise ConfigError(f"{path} has format {version}, this logd works on {schema.VERSION}: {instead}")
             undo.pop_all()
-    except sqlite3.Error as error:
+    except AT_START as error:
         raise refusal(path, error) from error
     return db
 
@@ -117,7 +119,7 @@ def _check_pages(db: sqlite3.Connection, path: Path) -> None:
         raise ConfigError(f"the transport {path} is damaged ({' '.join(found.split())[:200]}); {_repair(path)}")
 
 
-def refusal(path: Path, error: sqlite3.Error) -> ConfigError:
+def refusal(path: Path, error: sqlite3.Error | UnicodeDecodeError) -> ConfigError:
     """The sentence for an error at start."""
     match _code(error):
         case sqlite3.SQLITE_NOTADB:
@@ -143,7 +145,9 @@ def _repair(path: Path) -> str:
     )
 
 
-def _code(error: sqlite3.Error) -> int:
+def _code(error: sqlite3.Error | UnicodeDecodeError) -> int:
     """SQLite's primary result code; 0 for an error of Python's module."""
+    if isinstance(error, UnicodeDecodeError):
+        return sqlite3.SQLITE_CORRUPT
     code: int = getattr(error, "sqlite_errorcode", 0)
     return code & 0xFF
