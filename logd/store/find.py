@@ -21,8 +21,8 @@ from logd.query.sql import Condition, compile_sql
 from logd.query.tree import And, Everything, Node
 from logd.record import SCHEMA
 from logd.seams import Found, Search
-from logd.store.glance import Glance, glance
 from logd.store.segments import Segment, micros_of
+from logd.store.sieve import Places, Sieve, sieve
 from logd.store.walk import (
     FIRST_SLICE_ROWS,
     Recent,
@@ -90,7 +90,7 @@ def _newest(
 ) -> pa.Table:
     """The newest hits of a slice. In a large one their times first, which takes only the columns of the condition."""
     if part.rows <= WHOLE_ROWS or part.sparse:
-        return _newest_of_few(sql, snapshot, part, glance(wanted) if part.sparse else None, condition, limit)
+        return _newest_of_few(sql, snapshot, part, sieve(wanted), condition, limit)
     query = f"SELECT timestamp FROM rows WHERE {condition.sql} ORDER BY timestamp DESC LIMIT {limit}"
     found = _run(sql, snapshot.root, part.times, part.stretches, query, condition)["timestamp"].cast(pa.int64())
     if len(found) == 0:
@@ -107,29 +107,23 @@ def _newest_of_few(
     sql: duckdb.DuckDBPyConnection,
     snapshot: Snapshot,
     part: Slice,
-    look: Glance | None,
+    first: Sieve | None,
     condition: Condition,
     limit: int,
 ) -> pa.Table:
     """First the columns that decide, then, of the row groups with hits, the others. Of those that only the skip index
-    took for hits, ids aren't read: of equal times all are taken, and put in order at the end. Many of these a glance
-    leaves out before DuckDB sees them."""
+    took for hits, ids aren't read: of equal times all are taken, and put in order at the end."""
     wanted = {"timestamp", *condition.columns}
     deciding = [name for name in SCHEMA.names if name in wanted]
     others = [name for name in SCHEMA.names if name not in wanted]
     read_all = snapshot.footers.read_all
     stretches = part.stretches
     tables = read_all([partial(_read, snapshot, stretch, deciding) for stretch in stretches])
-    if look is not None:
-        kept = [number for number, table in enumerate(tables) if look.finds(table[look.column])]
-        if not kept:
-            return SCHEMA.empty_table()
-        stretches, tables = [stretches[number] for number in kept], [tables[number] for number in kept]
     ends = np.cumsum([len(table) for table in tables])
     rows = pa.concat_tables(tables)
-    sql.register("rows", rows.append_column("place", pa.array(np.arange(len(rows)))))
-    query = f"SELECT place FROM rows WHERE {_within(part.times)} AND {condition.sql}"
-    places = np.sort(sql.sql(query, params=condition.parameters).to_arrow_table()["place"].to_numpy())
+    places = _hits(sql, rows, part.times, first, condition)
+    if not len(places):
+        return SCHEMA.empty_table()
     if len(places) > limit:
         micros = micros_of(rows)[places]
         places = places[micros >= np.partition(micros, -limit)[-limit]]
@@ -144,6 +138,24 @@ def _newest_of_few(
     hits = pa.concat_tables(found)
     order = [("timestamp", "descending"), ("log_id", "descending")]
     return hits.take(pc.sort_indices(hits.select(["timestamp", "log_id"]), order)[:limit])
+
+
+def _hits(
+    sql: duckdb.DuckDBPyConnection, rows: pa.Table, times: Times, first: Sieve | None, condition: Condition
+) -> Places:
+    """Where the hits are in the rows, rising. What doesn't pass the sieve, DuckDB doesn't see."""
+    micros = micros_of(rows)
+    places = np.flatnonzero((micros >= times.from_us) & (micros < times.to_us))
+    if first is not None:
+        places = places[first.places(rows if len(places) == len(rows) else rows.take(places))]
+        if first.whole or not len(places):
+            return places
+    left = rows if len(places) == len(rows) else rows.take(places)
+    sql.register("rows", left.append_column("place", pa.array(places)))
+    query = f"SELECT place FROM rows WHERE {condition.sql}"
+    found = sql.sql(query, params=condition.parameters).to_arrow_table()["place"].to_numpy()
+    hits: Places = np.sort(found)
+    return hits
 
 
 def _read(snapshot: Snapshot, stretch: Stretch, columns: Sequence[str]) -> pa.Table:

@@ -37,8 +37,8 @@ _FOOTER = struct.Struct("<4I8s")
 _CRC_BYTES = 4
 #: A panel's marks are held while an index is made; one of a quarter million rows is asked with one read of 4 kB.
 _PANEL_GROUPS = 32
-#: With 12, one in 300 row groups without a word is read for it; Parquet's blocks of 256 bits would make that 150.
-_BITS_A_MARK = 12
+#: One in 900 row groups without a word is read for it; with 12 it would be 300.
+_BITS_A_MARK = 15
 _BLOCK_BYTES = 128
 _LANE_BITS = 128
 #: A 32-bit hash gives the first 7 bits.

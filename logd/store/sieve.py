@@ -1,0 +1,72 @@
+"""Simple conditions evaluated by Arrow: of few rows DuckDB takes longer to plan a query than to run it.
+
+Simple is a phrase or a word of the message, the value of a keyword column, and several of these that must all hold,
+which is most of what people ask. What passes is exactly what the compiled SQL of these parts of the tree finds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from logd.levels import level_of
+from logd.query.fields import KEYWORDS, TEXT
+from logd.query.tree import And, Equals, Node, Words
+from logd.query.words import Filter, first_filter, pattern
+
+Places = npt.NDArray[np.intp]
+
+
+class Sieve(msgspec.Struct, frozen=True):
+    """All of `values` (column, value) hold, and the message has all of `patterns`, each with its cheap filter. `whole`:
+    there is no more to the query, so what passes is a hit."""
+
+    values: Sequence[tuple[str, str]]
+    patterns: Sequence[tuple[Filter | None, str]]
+    whole: bool
+
+    def places(self, rows: pa.Table) -> Places:
+        """Where the rows that pass are, rising. `rows` has the columns of the condition."""
+        found: pa.ChunkedArray | None = None
+        for column, value in self.values:
+            same = pc.equal(rows[column], value)
+            found = same if found is None else pc.and_(found, same)
+        places = np.arange(len(rows)) if found is None else _true(found)
+        for cheap, exact in self.patterns:
+            texts = rows[TEXT] if len(places) == len(rows) else rows[TEXT].take(places)
+            if cheap is not None:
+                kept = _true(pc.match_substring(texts, cheap.text, ignore_case=cheap.any_case))
+                if cheap.text == exact:
+                    places = places[kept]
+                    continue
+                places, texts = places[kept], texts.take(kept)
+            places = places[_true(pc.match_substring_regex(texts, exact))]
+        return places
+
+
+def sieve(query: Node) -> Sieve | None:
+    """What of the tree is simple, and must hold; None when nothing is."""
+    values: list[tuple[str, str]] = []
+    patterns: list[tuple[Filter | None, str]] = []
+    whole = True
+    for part in query.children if isinstance(query, And) else (query,):
+        match part:
+            case Words(field, _, words) if field == TEXT and words:
+                patterns.append((first_filter(words), pattern(words)))
+            case Equals("level", value) if (level := level_of(value)) is not None:
+                values.append(("level", level))
+            case Equals(field, value) if field in KEYWORDS and field not in ("level", "tags"):
+                values.append((field, value))
+            case _:
+                whole = False
+    return Sieve(values, patterns, whole) if values or patterns else None
+
+
+def _true(mask: pa.ChunkedArray) -> Places:
+    """Nulls are no hits."""
+    return np.flatnonzero(pc.fill_null(mask, False).to_numpy())
