@@ -4,31 +4,35 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterable
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
 
 import orjson
 import pyarrow as pa
 from aiohttp import web
+from msgspec import Meta
 from multidict import MultiMapping
 
 from logd.config.schema import SearchLimits
 from logd.errors import BadRequest, Unavailable
 from logd.flow.clock import now_us
 from logd.http.answers import json_answer
+from logd.http.parameters import FILTERS, Parameter, check, read_filters, whole_number
 from logd.parse.mend import mend
-from logd.query.parse import parse
-from logd.query.time import parse_time
-from logd.query.tree import And, Equals, Everything, Node, Or
 from logd.seams import Found, Index, Search
 from logd.telemetry import metrics
 
 #: Deep pages belong to a cursor: every engine pays for each row before the page.
 MAX_WINDOW = 10_000
 COUNT_LIMIT = 10_000
-_FILTERS = ("service", "level", "host")
-_PARAMETERS = {"q", *_FILTERS, "from", "to", "limit", "offset", "track_total_hits"}
+PARAMETERS = (
+    *FILTERS,
+    Parameter("limit", "Hits on a page.", Annotated[int, Meta(ge=0, le=MAX_WINDOW)]),
+    Parameter(
+        "offset", "Hits before the page; with `limit` at most 10,000.", Annotated[int, Meta(ge=0, le=MAX_WINDOW)]
+    ),
+    Parameter("track_total_hits", "Count all hits, none, or (when absent) exactly to 10,000.", bool),
+)
 
 
 class Searching:
@@ -56,47 +60,20 @@ class Searching:
 
 def read_search(query: MultiMapping[str], now: int) -> Search:
     """The parameters as a Search. Raises BadRequest that names the parameter."""
-    for name in query:
-        if name not in _PARAMETERS:
-            expected = ", ".join(sorted(_PARAMETERS))
-            raise BadRequest("unknown_parameter", f"parameter {name!r} is unknown, expected one of {expected}", name)
-    limit = _number(query, "limit", 50, MAX_WINDOW)
-    offset = _number(query, "offset", 0, MAX_WINDOW)
+    check(query, PARAMETERS)
+    limit = whole_number(query, "limit", 50, 0, MAX_WINDOW)
+    offset = whole_number(query, "offset", 0, 0, MAX_WINDOW)
     if limit + offset > MAX_WINDOW:
         raise BadRequest("window_too_deep", f"offset + limit is {offset + limit}, at most {MAX_WINDOW}", "offset")
-    from_us = parse_time(query["from"], now, "from") if query.get("from") else None
-    to_us = parse_time(query["to"], now, "to") if query.get("to") else None
-    if from_us is not None and to_us is not None and from_us > to_us:
-        raise BadRequest("bad_range", f"from {query['from']!r} is after to {query['to']!r}", "from")
-    parts = [parse(query.get("q", "")), *_filters(query)]
-    wanted = tuple(part for part in parts if not isinstance(part, Everything))
-    node: Node = Everything() if not wanted else wanted[0] if len(wanted) == 1 else And(wanted)
+    wanted = read_filters(query, now)
     return Search(
-        query=node,
-        from_us=from_us,
-        to_us=to_us,
+        query=wanted.query,
+        from_us=wanted.from_us,
+        to_us=wanted.to_us,
         limit=limit,
         offset=offset,
         count_limit=_count_limit(query.get("track_total_hits", "")),
     )
-
-
-def _filters(query: MultiMapping[str]) -> Iterable[Node]:
-    """A filter's values, repeated or with commas, are alternatives."""
-    for field in _FILTERS:
-        texts = [value.strip() for text in query.getall(field, ()) for value in text.split(",")]
-        values = tuple(Equals(field, value) for value in dict.fromkeys(texts) if value)
-        if values:
-            yield values[0] if len(values) == 1 else Or(values)
-
-
-def _number(query: MultiMapping[str], name: str, default: int, most: int) -> int:
-    text = query.get(name, "")
-    if not text:
-        return default
-    if not (text.isascii() and text.isdigit() and len(text) < 10 and int(text) <= most):
-        raise BadRequest("bad_number", f"{name} is {text!r}, expected a whole number from 0 to {most}", name)
-    return int(text)
 
 
 def _count_limit(text: str) -> int | None:
