@@ -6,7 +6,7 @@ Each Protocol is defined by one contract suite in tests/contracts, which runs ov
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import msgspec
 
@@ -22,6 +22,9 @@ StreamPositions = Mapping[int, int]
 
 RAW_LOGS = "raw-logs"
 DEAD_LETTERS = "dead-letters"
+
+#: Of a histogram: more than a screen has columns, and half a megabyte of JSON.
+MAX_BUCKETS = 5_000
 
 
 class Appended(msgspec.Struct, frozen=True):
@@ -98,29 +101,81 @@ class Batch(msgspec.Struct, frozen=True):
     refused: int = 0
 
 
+class Place(NamedTuple):
+    """Where a record stands in the order of time: no two have the same."""
+
+    timestamp_us: int
+    log_id: str
+
+
 class Search(msgspec.Struct, frozen=True, kw_only=True):
-    """A search. Times are Unix µs, `from_us` inclusive, `to_us` exclusive.
-    `count_limit`: count hits exactly up to this many; None counts all, 0 doesn't count."""
+    """A search. Times are Unix µs, `from_us` inclusive, `to_us` exclusive. `after`: only what comes after this place in
+    the order asked for; `offset` and `limit` begin there. `count_limit`: count hits exactly up to this many, wherever
+    `after` is; None counts all, 0 doesn't count."""
 
     query: Node = Everything()
     from_us: int | None = None
     to_us: int | None = None
+    newest_first: bool = True
+    after: Place | None = None
     limit: int = 50
     offset: int = 0
     count_limit: int | None = 10_000
 
 
 class Found(msgspec.Struct, frozen=True):
-    """Hits, newest first and by log_id within a microsecond, as a table of record.SCHEMA; `total` is None when nobody
-    asked, and a lower bound when `exact` is false."""
+    """Hits by time, and by log_id within a microsecond, as a table of record.SCHEMA. `total` is None when nobody asked,
+    and a lower bound when `exact` is false. `more`: there may be hits after these."""
 
     table: pa.Table
     total: int | None
     exact: bool
+    more: bool
+
+
+class Histogram(msgspec.Struct, frozen=True, kw_only=True):
+    """Counts by time, asked for. Intervals are aligned to the epoch; None chooses one that gives some 100 at most.
+    `by`: a record column or `metadata.` and a path, whose `top` most frequent values are counted apart. `fill`: also
+    the intervals with no hits, from `from_us` to `to_us`, or from the first hit to the last."""
+
+    query: Node = Everything()
+    from_us: int | None = None
+    to_us: int | None = None
+    interval_us: int | None = None
+    by: str | None = None
+    top: int = 10
+    fill: bool = False
+
+
+class Buckets(msgspec.Struct, frozen=True):
+    """Counts by time. `starts` are Unix µs, ascending; `counts` are the hits of each interval. `values` are the most
+    frequent of the field first (then by value), None for records without it; `by_value` has a row for each of
+    `values`, and `other` is what the values that aren't there add up to, each as long as `starts`. Hits with several
+    tags count for each of them, but once in `counts`."""
+
+    interval_us: int
+    starts: Sequence[int]
+    counts: Sequence[int]
+    values: Sequence[str | None] = ()
+    by_value: Sequence[Sequence[int]] = ()
+    other: Sequence[int] = ()
+
+
+class Searches(Protocol):
+    """Asking an index. Every answer is about all rows written before the call. Cancelling stops the work in the engine,
+    whatever step it is at. Raises BadRequest when an answer takes more than there is for it."""
+
+    async def search(self, search: Search) -> Found:
+        """A page of hits, and how many there are."""
+        ...
+
+    async def histogram(self, histogram: Histogram) -> Buckets:
+        """Exact counts. Raises BadRequest also when there would be more than MAX_BUCKETS."""
+        ...
 
 
 class Index(Protocol):
-    """Where lines are searched. A log_id that the index has in that day is never stored twice."""
+    """Where lines are stored to be searched. A log_id that the index has in that day is never stored twice."""
 
     @property
     def stages(self) -> Sequence[Stage]:
@@ -137,10 +192,6 @@ class Index(Protocol):
 
     async def flush(self) -> None:
         """Everything written so far survives a crash when this returns."""
-        ...
-
-    async def search(self, search: Search) -> Found:
-        """The hits among all rows written before the call. Cancelling stops the work in the engine."""
         ...
 
     async def status(self) -> dict[str, Any]:

@@ -25,7 +25,7 @@ from logd.datadir import locked
 from logd.errors import ConfigError, LogdError
 from logd.flow.stage import Stage, held
 from logd.roles import control, wiring
-from logd.seams import Index, Transport, Upkeep
+from logd.seams import Index, Searches, Transport, Upkeep
 from logd.telemetry import systemd
 from logd.telemetry.logging import set_up_logging
 
@@ -48,20 +48,21 @@ async def _serve(config: Config) -> int:
         stack.enter_context(signals.caught())
         data_dir = Path(config.data_dir)
         stack.enter_context(locked(data_dir))
-        queue, transport, store, index, upkeep = None, None, None, None, None
+        queue, transport, store, index, searches, upkeep = None, None, None, None, None, None
         if wiring.needs_transport(config):
             queue = await wiring.open_transport(config)
             transport = await stack.enter_async_context(_closing(queue.transport))
         if transport is not None and {"processor", "api", "archiver"} & set(config.server.roles):
             wiring.set_up_native_libraries()
             store = await wiring.open_index(config, transport)
-            index = await stack.enter_async_context(_closing(store.searched))
+            index = await stack.enter_async_context(_closing(store.stored))
+            searches = store.searches
             upkeep = await stack.enter_async_context(_closing(store.upkeep))
         if queue is not None:
             backup = partial(wiring.backup, data_dir, queue=queue, store=store)
             await stack.enter_async_context(control.serving(data_dir / control.SOCKET, backup))
         try:
-            await _run_roles(config, transport, index, upkeep, signals)
+            await _run_roles(config, transport, index, searches, upkeep, signals)
         except ExceptionGroup as failures:
             return _exit_code(failures)
     return EXIT_OK
@@ -80,7 +81,12 @@ def _exit_code(failures: ExceptionGroup) -> int:
 
 
 async def _run_roles(
-    config: Config, transport: Transport | None, index: Index | None, upkeep: Upkeep | None, signals: _Signals
+    config: Config,
+    transport: Transport | None,
+    index: Index | None,
+    searches: Searches | None,
+    upkeep: Upkeep | None,
+    signals: _Signals,
 ) -> None:
     started = time.monotonic()
     stop = signals.stop
@@ -112,10 +118,11 @@ async def _run_roles(
             archiver = Archiver(config, upkeep)
             parts["archiver"] = archiver.status
             start("archiver", archiver.run)
-        if "api" in config.server.roles and transport is not None and index is not None:
+        if "api" in config.server.roles and transport and index and searches:
             from logd.roles.api import Api
 
-            api = Api(config, transport, index, parts, tuple(stages), lambda: _ready(stop, transport, index))
+            ready = partial(_ready, stop, transport, index)
+            api = Api(config, transport, index, searches, parts, tuple(stages), ready)
             stages += api.stages
             address = await api.start()
             start("api", api.run)

@@ -16,7 +16,7 @@ from logd.http.intake import Intake
 from logd.http.search import Searching
 from logd.http.shipments import Shipments
 from logd.http.stages import Stages
-from logd.seams import Index, Transport
+from logd.seams import Index, Searches, Transport
 
 #: What a part of the process says of itself in /api/v1/status.
 StatusOf = Callable[[], Mapping[str, Any]]
@@ -27,6 +27,7 @@ def make_app(
     config: Config,
     transport: Transport,
     index: Index,
+    searches: Searches,
     parts: Mapping[str, StatusOf],
     stages: Stages,
     intake: Intake,
@@ -35,7 +36,7 @@ def make_app(
     """`parts` are shown in /api/v1/status by their names; `ready` gives "" or why the process isn't."""
     ingestion = Ingestion(config.ingest, transport, intake)
     shipments = Shipments(transport, intake)
-    searching = Searching(config.search, index)
+    searching = Searching(config.search, searches)
 
     async def healthz(_: web.Request) -> web.Response:
         return json_answer({"status": "ok"})

@@ -19,7 +19,7 @@ from logd.flow.clock import now_us
 from logd.http.answers import json_answer
 from logd.http.parameters import FILTERS, Parameter, check, read_filters, whole_number
 from logd.parse.mend import mend
-from logd.seams import Found, Index, Search
+from logd.seams import Found, Search, Searches
 from logd.telemetry import metrics
 
 #: Deep pages belong to a cursor: every engine pays for each row before the page.
@@ -38,9 +38,9 @@ PARAMETERS = (
 class Searching:
     """The handler with its bounds."""
 
-    def __init__(self, limits: SearchLimits, index: Index) -> None:
+    def __init__(self, limits: SearchLimits, searches: Searches) -> None:
         self._limits = limits
-        self._index = index
+        self._searches = searches
         self._places = asyncio.Semaphore(limits.concurrent)
 
     async def handle(self, request: web.Request) -> web.Response:
@@ -49,7 +49,7 @@ class Searching:
         try:
             search = read_search(request.query, now_us())
             async with asyncio.timeout(self._limits.deadline_seconds), self._places:
-                found = await self._index.search(search)
+                found = await self._searches.search(search)
         except (BadRequest, Unavailable, TimeoutError) as error:
             metrics.SEARCH_FAILED.labels(type(error).__name__).inc()
             raise

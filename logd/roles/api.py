@@ -17,7 +17,7 @@ from logd.http.answers import Handler
 from logd.http.app import Ready, StatusOf, make_app
 from logd.http.intake import Intake
 from logd.http.stages import Stages
-from logd.seams import Index, Transport
+from logd.seams import Index, Searches, Transport
 
 log = logging.getLogger("logd.api")
 #: Of each connection: with aiohttp's 64 KiB, a body of megabytes wakes its handler for every one of them.
@@ -34,6 +34,7 @@ class Api:
         config: Config,
         transport: Transport,
         index: Index,
+        searches: Searches,
         parts: Mapping[str, StatusOf],
         stages: Sequence[Stage],
         ready: Ready,
@@ -46,7 +47,7 @@ class Api:
         self._stopping = False
         self._under_way = 0
         self._answered = asyncio.Event()
-        app = make_app(config, transport, index, parts, Stages([*self.stages, *stages]), intake, ready)
+        app = make_app(config, transport, index, searches, parts, Stages([*self.stages, *stages]), intake, ready)
 
         @web.middleware
         async def counted(request: web.Request, handler: Handler) -> web.StreamResponse:

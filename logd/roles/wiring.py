@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, assert_never
 
 from logd.config.schema import Config
-from logd.seams import RAW_LOGS, Index, Transport, Upkeep
+from logd.seams import RAW_LOGS, Index, Searches, Transport, Upkeep
 
 if TYPE_CHECKING:
     from logd.backup.about import Backup
@@ -78,9 +78,10 @@ async def open_transport(config: Config) -> OpenTransport:
 
 
 class OpenIndex(NamedTuple):
-    """An index, what it needs done in the background, and its part of a backup (see backup.live.Live)."""
+    """An index, how it is asked, what it needs done in the background, and its part of a backup (backup.live.Live)."""
 
-    searched: Index
+    stored: Index
+    searches: Searches
     upkeep: Upkeep
     lease: Callable[[], AbstractContextManager[None]]
     put_aside: Callable[[Mapping[int, str]], Awaitable[None]]
@@ -99,7 +100,7 @@ async def open_index(config: Config, transport: Transport) -> OpenIndex:
             # Half of the time between flushes: what comes slowly is merged between them, not after the last one.
             quiet_seconds = config.index.flush_seconds / 2
             upkeep = SegmentsUpkeep(inventory, config.archiver.retention_days, quiet_seconds)
-            return OpenIndex(index, upkeep, inventory.lease, inventory.put_aside)
+            return OpenIndex(index, index, upkeep, inventory.lease, inventory.put_aside)
         case unknown:
             assert_never(unknown)
 

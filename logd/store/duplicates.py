@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-import duckdb
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from logd.errors import Corrupt
 from logd.store import marks, prune
+from logd.store.connection import Connection
 from logd.store.segments import DAY_US, Segment, micros_of
 from logd.store.walk import Snapshot
 
@@ -19,9 +19,9 @@ from logd.store.walk import Snapshot
 _FEW_IDS = 64
 
 
-def without_known(sql: duckdb.DuckDBPyConnection, snapshot: Snapshot, table: pa.Table, own_ids: pa.Array) -> pa.Table:
+def without_known(connection: Connection, snapshot: Snapshot, table: pa.Table, own_ids: pa.Array) -> pa.Table:
     """The table without rows marked in `own_ids` whose log_id the snapshot, or an earlier row, has on the same day.
-    Closes `sql`. Raises duckdb.Error when a segment can't be read."""
+    Raises duckdb.Error when a segment can't be read."""
     day = pa.array(np.floor_divide(micros_of(table), DAY_US))
     candidates = pa.table({"i": pa.array(np.arange(len(table))), "day": day, "log_id": table["log_id"]}).filter(own_ids)
     days = set(pc.unique(candidates["day"]).to_pylist())
@@ -32,20 +32,17 @@ def without_known(sql: duckdb.DuckDBPyConnection, snapshot: Snapshot, table: pa.
             read = f"read_parquet('{path}', hive_partitioning = false, file_row_number = true)"
             known.append(f"SELECT log_id, {segment.day} AS day FROM {read} WHERE {rows}")
     recent = [part.table for part in snapshot.recent if days & set(_days(part.min_us, part.max_us))]
-    try:
-        sql.register("candidates", candidates)
-        if recent:
-            sql.register("recent_ids", pa.concat_tables([part.select(["log_id", "timestamp"]) for part in recent]))
-            known.append(f"SELECT log_id, epoch_us(timestamp) // {DAY_US} AS day FROM recent_ids")
-        # The day's ids run past the few that are asked for: the other way round they would all be held in memory.
-        query = f"""
-          WITH first AS (SELECT min(i) AS i, day, log_id FROM candidates GROUP BY day, log_id),
-          known AS (SELECT DISTINCT day, log_id FROM ({" UNION ALL ".join(known)})
-            SEMI JOIN candidates USING (day, log_id))
-          SELECT i FROM first ANTI JOIN known USING (day, log_id)"""
-        kept = sql.sql(query).to_arrow_table()["i"].to_numpy()
-    finally:
-        sql.close()
+    tables = {"candidates": candidates}
+    if recent:
+        tables["recent_ids"] = pa.concat_tables([part.select(["log_id", "timestamp"]) for part in recent])
+        known.append(f"SELECT log_id, epoch_us(timestamp) // {DAY_US} AS day FROM recent_ids")
+    # The day's ids run past the few that are asked for: the other way round they would all be held in memory.
+    query = f"""
+      WITH first AS (SELECT min(i) AS i, day, log_id FROM candidates GROUP BY day, log_id),
+      known AS (SELECT DISTINCT day, log_id FROM ({" UNION ALL ".join(known)})
+        SEMI JOIN candidates USING (day, log_id))
+      SELECT i FROM first ANTI JOIN known USING (day, log_id)"""
+    kept = connection.ask(query, (), tables)["i"].to_numpy()
     keep = ~np.asarray(own_ids.to_numpy(zero_copy_only=False))
     keep[kept] = True
     return table if keep.all() else table.filter(pa.array(keep))

@@ -1,4 +1,4 @@
-"""What of a snapshot has to be read for a query: stretches of rows, newest first, cut into slices of time.
+"""What of a snapshot has to be read for a query: stretches of rows, newest or oldest first, cut into slices of time.
 
 A slice reads every stretch that overlaps its time and that the skip indexes don't rule out. Only segments that the walk
 reaches are looked at: a search that finds its hits in the last minute doesn't ask the indexes of a year.
@@ -118,37 +118,43 @@ def groups_to_read(root: Path, segment: Segment, query: Node, times: Times) -> n
     return np.flatnonzero(wanted)
 
 
-def newest_first(snapshot: Snapshot, query: Node, times: Times) -> Iterator[Stretch]:
-    """The stretches that may have hits, by their last time."""
-    waiting = sorted((s for s in snapshot.segments if times.overlaps(s.min_us, s.max_us)), key=lambda s: s.max_us)
+def in_order(snapshot: Snapshot, query: Node, times: Times, newest_first: bool) -> Iterator[Stretch]:
+    """The stretches that may have hits: by their last time, the latest first, or by their first, the earliest first."""
+
+    def key(part: Segment | Recent | Stretch) -> int:
+        return -part.max_us if newest_first else part.min_us
+
+    # The next one stands at the end.
+    waiting = sorted((s for s in snapshot.segments if times.overlaps(s.min_us, s.max_us)), key=lambda s: -key(s))
     heap: list[tuple[int, int, Stretch]] = []
     for recent in snapshot.recent:
         if times.overlaps(recent.min_us, recent.max_us):
             stretch = Stretch(recent.min_us, recent.max_us, len(recent.table), None, 0, recent)
-            heapq.heappush(heap, (-recent.max_us, len(heap), stretch))
+            heapq.heappush(heap, (key(stretch), len(heap), stretch))
     pushed = len(heap)
     while heap or waiting:
-        while waiting and (not heap or waiting[-1].max_us >= -heap[0][0]):
+        while waiting and (not heap or key(waiting[-1]) <= heap[0][0]):
             segment = waiting.pop()
             groups = groups_to_read(snapshot.root, segment, query, times).tolist()
             sparse = len(groups) * _SPARSE < len(segment.pieces)
             for group in groups:
                 low, high, rows = segment.pieces[group].tolist()
                 pushed += 1
-                heapq.heappush(heap, (-high, pushed, Stretch(low, high, rows, segment, group, None, sparse)))
+                stretch = Stretch(low, high, rows, segment, group, None, sparse)
+                heapq.heappush(heap, (key(stretch), pushed, stretch))
         if heap:
             yield heapq.heappop(heap)[2]
 
 
 class Slices:
-    """Disjoint slices of `times`, newest first, that cover the stretches. Above the last time of the stretches not yet
-    taken, all rows are in those taken: there a slice can end."""
+    """Disjoint slices of `times`, in the order of the stretches, that cover them. Up to the time at which the stretches
+    not yet taken begin, all rows are in those taken: there a slice can end."""
 
-    def __init__(self, stretches: Iterator[Stretch], times: Times) -> None:
+    def __init__(self, stretches: Iterator[Stretch], times: Times, newest_first: bool) -> None:
         self._stretches = stretches
         self._following = next(stretches, None)
-        self._times = times
-        self._end = times.to_us
+        self._newest_first = newest_first
+        self._left = times
         self._open: list[Stretch] = []
         self._rows = 0
 
@@ -159,17 +165,24 @@ class Slices:
             self._open.append(self._following)
             taken += self._following.rows
             self._following = next(self._stretches, None)
-            start = self._times.from_us
-            if self._following is not None:
-                start = max(start, self._following.max_us + 1)
+            times, left = self._parted()
             enough = min(max(rows, _SPARSE_ROWS[0]), _SPARSE_ROWS[1]) if self._open[-1].sparse else rows
-            if start < self._end and (taken >= enough or self._following is None):
-                part = Slice(Times(start, self._end), self._open, taken)
-                self._open = [stretch for stretch in self._open if stretch.min_us < start]
-                self._end = start
+            if times.from_us < times.to_us and (taken >= enough or self._following is None):
+                part = Slice(times, self._open, taken)
+                self._open = [stretch for stretch in self._open if left.overlaps(stretch.min_us, stretch.max_us)]
+                self._left = left
                 self._rows += taken
                 return part
         return None
+
+    def _parted(self) -> tuple[Times, Times]:
+        """What the stretches taken cover of the time that is left, and the rest of it."""
+        start, end = self._left
+        if self._newest_first:
+            cut = start if self._following is None else min(end, max(start, self._following.max_us + 1))
+            return Times(cut, end), Times(start, cut)
+        cut = end if self._following is None else max(start, min(end, self._following.min_us))
+        return Times(start, cut), Times(cut, end)
 
     def for_hits(self, first_rows: int, hits: int, wanted: int) -> Slice | None:
         """The next slice for someone who has found `hits` in those before and wants `wanted`: as large as it will

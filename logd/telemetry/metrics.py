@@ -59,3 +59,4 @@ SEARCH_SECONDS = Histogram(
     "logd_search_seconds", "Time of a search.", buckets=(0.003, 0.01, 0.03, 0.1, 0.3, 1, 2, 5, 10, 30)
 )
 SEARCH_FAILED = Counter("logd_search_failed", "Searches that gave an error.", ["reason"])
+SEARCH_RUNNING = Gauge("logd_search_running", "Searches and look-ups of ids that the engine works on now.")

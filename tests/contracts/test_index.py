@@ -1,4 +1,5 @@
-"""What every index guarantees (seams.Index): one suite, run over each implementation in STORES."""
+"""What every index guarantees (seams.Index, seams.Searches): one suite, run over each implementation in STORES.
+test_searches.py has the rest of it."""
 
 from __future__ import annotations
 
@@ -16,9 +17,9 @@ from hypothesis import strategies as st
 from logd.config.schema import SearchLimits
 from logd.query.tree import And, Equals, Everything, Node, Not, Or, Words
 from logd.record import SCHEMA
-from logd.seams import Index, Search
-from logd.store import find, merge, segments, skip_index, walk
-from tests.support.indexes import STORES, Store, ids, many
+from logd.seams import Histogram, Place, Search
+from logd.store import count, find, merge, segments, skip_index, walk
+from tests.support.indexes import STORES, SearchedIndex, Store, ids, many
 from tests.support.rows import DAY, DAY_US, NaiveIndex, Row, batch, everything, row
 
 EXAMPLES = 600 if os.environ.get("LOGD_TEST_LONG") else 60
@@ -30,20 +31,20 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
 
 
 @pytest.fixture
-async def index(store: Store) -> AsyncIterator[Index]:
+async def index(store: Store) -> AsyncIterator[SearchedIndex]:
     opened = await store.open()
     yield opened
     await opened.close()
 
 
 class TestSearch:
-    async def test_an_empty_index(self, index: Index) -> None:
+    async def test_an_empty_index(self, index: SearchedIndex) -> None:
         found = await index.search(everything())
         assert (len(found.table), found.total, found.exact) == (0, 0, True)
         assert found.table.schema == SCHEMA
 
     @pytest.mark.parametrize("flushed", [False, True])
-    async def test_rows_come_back_whole(self, index: Index, flushed: bool) -> None:
+    async def test_rows_come_back_whole(self, index: SearchedIndex, flushed: bool) -> None:
         rows = [
             row(DAY + 1, "b", "käse 日本 \x00 \n", tags=["a", "ü"], metadata='{"a":[1,{"b":null}]}', trace_id="t"),
             row(DAY, "a", "", level=None, service="", host="h", source=None, tags=[]),
@@ -54,7 +55,7 @@ class TestSearch:
         assert (await index.search(everything())).table.to_pylist() == rows
 
     @pytest.mark.parametrize("flushed", [False, True])
-    async def test_newest_first_then_by_id(self, index: Index, flushed: bool) -> None:
+    async def test_newest_first_then_by_id(self, index: SearchedIndex, flushed: bool) -> None:
         for upto, rows in enumerate(
             [[(5, "b"), (1, "z"), (5, "c")], [(5, "a"), (9, "a"), (5, "d")], [(5, "ä"), (5, "B")]]
         ):
@@ -63,7 +64,7 @@ class TestSearch:
                 await index.flush()
         assert await ids(index) == ["a", "ä", "d", "c", "b", "a", "B", "z"]
 
-    async def test_rows_are_found_at_once(self, index: Index) -> None:
+    async def test_rows_are_found_at_once(self, index: SearchedIndex) -> None:
         for number in range(5):
             await index.write(batch([row(DAY + number, f"{number}")], number))
             assert await ids(index) == [f"{n}" for n in range(number, -1, -1)]
@@ -84,7 +85,7 @@ class TestSearch:
         ],
     )
     async def test_time_ranges(
-        self, index: Index, flushed: bool, from_us: int | None, to_us: int | None, found: str
+        self, index: SearchedIndex, flushed: bool, from_us: int | None, to_us: int | None, found: str
     ) -> None:
         await index.write(batch([row(DAY + number, log_id) for number, log_id in enumerate("abcde")], 1))
         if flushed:
@@ -93,7 +94,7 @@ class TestSearch:
         assert answer.table["log_id"].to_pylist() == list(found)
         assert (answer.total, answer.exact) == (len(found), True)
 
-    async def test_limits_and_offsets(self, index: Index) -> None:
+    async def test_limits_and_offsets(self, index: SearchedIndex) -> None:
         await index.write(batch([row(DAY + number, f"{number}") for number in range(10)], 1))
         assert await ids(index, limit=3) == ["9", "8", "7"]
         assert await ids(index, limit=3, offset=2) == ["7", "6", "5"]
@@ -106,13 +107,15 @@ class TestSearch:
         ("count_limit", "total", "exact"),
         [(None, 10, True), (10, 10, True), (11, 10, True), (9, 9, False), (1, 1, False)],
     )
-    async def test_counts(self, index: Index, query: Node, count_limit: int | None, total: int, exact: bool) -> None:
+    async def test_counts(
+        self, index: SearchedIndex, query: Node, count_limit: int | None, total: int, exact: bool
+    ) -> None:
         await index.write(batch([row(DAY + number, f"{number}") for number in range(10)], 1))
         for limit in (0, 5):
             found = await index.search(Search(query=query, limit=limit, count_limit=count_limit))
             assert (found.total, found.exact) == (total, exact)
 
-    async def test_not_counted_when_nobody_asks(self, index: Index) -> None:
+    async def test_not_counted_when_nobody_asks(self, index: SearchedIndex) -> None:
         await index.write(batch([row(DAY, "a")], 1))
         assert (await index.search(Search(count_limit=0))).total is None
 
@@ -131,7 +134,7 @@ class TestSearch:
         assert (await index.search(slow)).total == 200_000
         await index.close()
 
-    async def test_searches_at_the_same_time(self, index: Index) -> None:
+    async def test_searches_at_the_same_time(self, index: SearchedIndex) -> None:
         await index.write(many(20_000))
         searches = [everything(from_us=DAY + low, to_us=DAY + low + 1_000, limit=3) for low in range(0, 20_000, 1_000)]
         answers = await asyncio.gather(*(index.search(search) for search in searches))
@@ -139,7 +142,7 @@ class TestSearch:
 
 
 class TestDurability:
-    async def test_what_was_flushed_survives(self, store: Store, index: Index) -> None:
+    async def test_what_was_flushed_survives(self, store: Store, index: SearchedIndex) -> None:
         for number in range(3):
             await index.write(batch([row(DAY + number, f"{number}")], number + 1))
             await index.flush()
@@ -170,7 +173,7 @@ class TestDurability:
         assert again.durable() in ({0: 5}, None)
         await again.close()
 
-    async def test_a_flush_of_nothing(self, index: Index) -> None:
+    async def test_a_flush_of_nothing(self, index: SearchedIndex) -> None:
         await index.flush()
         await index.flush()
         assert await ids(index) == []
@@ -180,7 +183,7 @@ class TestOwnIds:
     """An id that a client chose is kept once within its day."""
 
     @pytest.mark.parametrize("flushed", [False, True])
-    async def test_the_first_one_is_kept(self, index: Index, flushed: bool) -> None:
+    async def test_the_first_one_is_kept(self, index: SearchedIndex, flushed: bool) -> None:
         assert await index.write(batch([row(DAY, "a", "first")], 1, own=[0])) == 0
         if flushed:
             await index.flush()
@@ -196,14 +199,14 @@ class TestOwnIds:
             assert await ids(index) == ["a"]
             await index.close()
 
-    async def test_within_a_batch(self, index: Index) -> None:
+    async def test_within_a_batch(self, index: SearchedIndex) -> None:
         rows = [row(DAY, "a", "first"), row(DAY, "b"), row(DAY + 1, "a", "second"), row(DAY + DAY_US, "a", "next day")]
         assert await index.write(batch(rows, 1, own=[0, 2, 3])) == 1
         found = (await index.search(everything())).table
         assert found["message"].to_pylist() == ["next day", "hello", "first"]
 
     @pytest.mark.parametrize("flushed", [False, True])
-    async def test_days_are_apart(self, index: Index, flushed: bool) -> None:
+    async def test_days_are_apart(self, index: SearchedIndex, flushed: bool) -> None:
         last_moment = DAY + DAY_US - 1
         for upto, time in enumerate([last_moment, last_moment + 1, last_moment - 1, last_moment + 2, DAY, DAY - 1]):
             dropped = await index.write(batch([row(time, "a")], upto, own=[0]))
@@ -212,16 +215,16 @@ class TestOwnIds:
                 await index.flush()
         assert (await index.search(everything())).total == 3
 
-    async def test_the_index_own_ids_count_too(self, index: Index) -> None:
+    async def test_the_index_own_ids_count_too(self, index: SearchedIndex) -> None:
         await index.write(batch([row(DAY, "a")], 1))
         assert await index.write(batch([row(DAY, "a")], 2, own=[0])) == 1
 
-    async def test_writes_at_the_same_time(self, index: Index) -> None:
+    async def test_writes_at_the_same_time(self, index: SearchedIndex) -> None:
         writes = [batch([row(DAY + n, "a"), row(DAY + n, f"b{n % 3}")], n, own=[0, 1]) for n in range(20)]
         assert sum(await asyncio.gather(*(index.write(one) for one in writes))) == 40 - 4
         assert sorted(await ids(index)) == ["a", "b0", "b1", "b2"]
 
-    async def test_a_cancelled_write_is_whole_or_nothing(self, index: Index) -> None:
+    async def test_a_cancelled_write_is_whole_or_nothing(self, index: SearchedIndex) -> None:
         await index.write(many(1_000))
         for turns in range(6):
             write = asyncio.create_task(
@@ -260,11 +263,25 @@ SEARCHES = st.builds(
     query=st.sampled_from(QUERIES),
     from_us=st.none() | TIMES.map(lambda time: DAY + time),
     to_us=st.none() | TIMES.map(lambda time: DAY + time),
+    newest_first=st.booleans(),
+    after=st.none()
+    | st.builds(Place, TIMES.map(lambda time: DAY + time), st.sampled_from(["", "0001-1", "own-2", "~"])),
     limit=st.integers(0, 12) | st.just(100),
     offset=st.integers(0, 4),
     count_limit=st.sampled_from([None, 0, 2, 5, 10_000]),
 )
-STEPS = st.lists(ROWS | st.sampled_from(["flush", "flush", "reopen", "upkeep"]) | SEARCHES | SEARCHES, max_size=12)
+HISTOGRAMS = st.builds(
+    Histogram,
+    query=st.sampled_from(QUERIES),
+    from_us=st.none() | TIMES.map(lambda time: DAY + time),
+    to_us=st.none() | TIMES.map(lambda time: DAY + time),
+    interval_us=st.none() | st.sampled_from([1, 3, 5, DAY_US // 2, DAY_US, 3 * DAY_US + 7]),
+    by=st.sampled_from([None, None, "service", "host", "level", "tags", "metadata.x", "metadata.a.b"]),
+    top=st.integers(1, 3),
+    fill=st.booleans(),
+)
+CHANGES = ROWS | st.sampled_from(["flush", "flush", "reopen", "upkeep"])
+STEPS = st.lists(CHANGES | SEARCHES | SEARCHES | HISTOGRAMS, max_size=12)
 
 
 @settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -274,7 +291,7 @@ def test_as_a_naive_list_would(steps: list[Any]) -> None:
         # So small that a few rows need slices, row groups and both ways to read a slice.
         for module, name, size in [
             (find, "FIRST_SLICE_ROWS", 3),
-            (find, "_COUNT_ROWS", 3),
+            (count, "_COUNT_ROWS", 3),
             (walk, "GROWTH", 2),
             (find, "WHOLE_ROWS", 5),
             (find, "MAX_TIMES", 2),
@@ -304,6 +321,8 @@ async def _same_as_naive(store: Store, steps: Sequence[Any]) -> None:
                 await store.upkeep()
             case Search():
                 naive.check(step, await index.search(step))
+            case Histogram():
+                await naive.check_histogram(step, index.histogram(step))
             case rows:
                 made = [_row(number, place, *one) for place, one in enumerate(rows)]
                 own = [place for place, one in enumerate(rows) if one[1]]
@@ -316,5 +335,7 @@ def _row(number: int, place: int, time: int, own: bool, name: int, message: str,
     """Ids of clients come again and again, others never do."""
     columns: dict[str, Any] = {"service": "ab"[kind % 2], "host": "h" if kind > 1 else None}
     if kind == 3:
-        columns |= {"tags": ["t", "u"], "trace_id": "t", "metadata": '{"x":1}'}
+        columns |= {"tags": ["t", "u", "t"], "trace_id": "t", "metadata": '{"x":1,"a":{"b":"c"}}'}
+    if kind == 2:
+        columns |= {"tags": ["u"], "level": None, "metadata": '{"x":"1","a.b":null}'}
     return row(DAY + time, f"own-{name}" if own else f"{number:04}-{place}", message, **columns)

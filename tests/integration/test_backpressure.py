@@ -25,7 +25,19 @@ from logd.http.bodies import read_body
 from logd.roles import processor
 from logd.roles.api import Api
 from logd.roles.processor import Processor
-from logd.seams import RAW_LOGS, Appended, Batch, Consumer, Found, Index, Search, StreamPositions, Transport
+from logd.seams import (
+    RAW_LOGS,
+    Appended,
+    Batch,
+    Buckets,
+    Consumer,
+    Found,
+    Histogram,
+    Index,
+    Search,
+    StreamPositions,
+    Transport,
+)
 
 #: One in the hand of the processor's fetch, one before the parser, one that the index hasn't taken.
 _FETCHING = _QUEUED = _WRITING = 1
@@ -128,6 +140,9 @@ class _Sink:
         pass
 
     async def search(self, search: Search) -> Found:
+        raise NotImplementedError
+
+    async def histogram(self, histogram: Histogram) -> Buckets:
         raise NotImplementedError
 
     async def status(self) -> dict[str, Any]:
@@ -264,7 +279,8 @@ async def _serving(transport: Transport, **ingest: int) -> AsyncIterator[tuple[s
         return ""
 
     config = Config(api=ApiSettings(listen="127.0.0.1:0"), ingest=Ingest(**ingest))
-    api = Api(config, transport, _Sink(), {}, (), ready)
+    sink = _Sink()
+    api = Api(config, transport, sink, sink, {}, (), ready)
     address = await api.start()
     stop = asyncio.Event()
     run = asyncio.create_task(api.run(stop), name="api")

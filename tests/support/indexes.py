@@ -13,7 +13,7 @@ from logd.backends.index.segments import SegmentsIndex
 from logd.config.schema import Index as IndexLimits
 from logd.config.schema import SearchLimits
 from logd.record import SCHEMA
-from logd.seams import Batch, Index
+from logd.seams import Batch, Index, Searches
 from logd.store.folder import NO_STREAM
 from logd.store.upkeep import SegmentsUpkeep
 from tests.support.rows import DAY, everything, row
@@ -22,16 +22,20 @@ from tests.support.rows import DAY, everything, row
 LIMITS = IndexLimits(flush_rows=1_000_000, flush_bytes=2**40, flush_seconds=1_000_000)
 
 
+class SearchedIndex(Index, Searches, Protocol):
+    """Both seams by one object."""
+
+
 class Store(Protocol):
     """Where an index keeps what it has; `folder` is the test's own."""
 
     def __init__(self, folder: Path) -> None: ...
 
-    async def open(self, limits: IndexLimits = LIMITS, search: SearchLimits = ...) -> Index:
+    async def open(self, limits: IndexLimits = LIMITS, search: SearchLimits = ...) -> SearchedIndex:
         """An index over it, as a starting process opens it."""
         ...
 
-    async def after_crash(self) -> Index:
+    async def after_crash(self) -> SearchedIndex:
         """An index over what would be left if the process died now. The other one lives on, and apart."""
         ...
 
@@ -84,7 +88,7 @@ def many(count: int) -> Batch:
     return Batch(rows, {0: 1})
 
 
-async def ids(index: Index, **search: Any) -> list[str]:
-    """The log_ids of the hits, newest first."""
+async def ids(index: Searches, **search: Any) -> list[str]:
+    """The log_ids of the hits, newest first unless told."""
     found = (await index.search(everything(**search))).table["log_id"].to_pylist()
     return [str(log_id) for log_id in found]

@@ -220,7 +220,7 @@ def test_slices_cover_all_newest_first() -> None:
         Stretch(low, high, FIRST_SLICE_ROWS, None, 0, None) for low, high in [(0, 9), (10, 30), (20, 40), (35, 60)]
     ]
     times = Times(5, 55)
-    walk = Slices(iter(sorted(stretches, key=lambda stretch: -stretch.max_us)), times)
+    walk = Slices(iter(sorted(stretches, key=lambda stretch: -stretch.max_us)), times, newest_first=True)
     end, seen = times.to_us, 0
     while part := walk.next(1):
         assert part.times.to_us == end

@@ -11,33 +11,30 @@ named and counted, and the search is answered from the others.
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import functools
 import logging
-import os
 import sqlite3
-import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
-from concurrent.futures import Executor, ThreadPoolExecutor
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import duckdb
 import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from logd.backends.index.reader import Reader
 from logd.config.schema import Index as IndexLimits
 from logd.config.schema import SearchLimits
-from logd.errors import BadRequest, Unavailable
+from logd.errors import Unavailable
 from logd.flow.stage import Stage
-from logd.seams import Batch, Found, Search, StreamPositions
+from logd.seams import Batch, Buckets, Found, Histogram, Search, StreamPositions
 from logd.store import duplicates, segments
 from logd.store.find import find
 from logd.store.folder import NO_STREAM, Stream
-from logd.store.footers import Footers
+from logd.store.histogram import count_by_time
 from logd.store.inventory import Inventory
 from logd.store.walk import Recent, Snapshot
 from logd.telemetry import metrics
@@ -46,11 +43,10 @@ log = logging.getLogger("logd.index")
 #: After a failed flush, how long until the next try.
 _RETRY_SECONDS = 5.0
 _POLICY = "DEFAULT"
-T = TypeVar("T")
 
 
 class SegmentsIndex:
-    """seams.Index over a folder. Use `SegmentsIndex.open`."""
+    """seams.Index and seams.Searches over a folder. Use `SegmentsIndex.open`."""
 
     def __init__(self, inventory: Inventory, limits: IndexLimits, search: SearchLimits) -> None:
         self.inventory = inventory
@@ -58,7 +54,6 @@ class SegmentsIndex:
         self._written: StreamPositions = dict(inventory.positions)
         #: For the ledger, of what isn't durable yet.
         self._counts: Counter[str] = Counter()
-        self._footers = Footers()
         self._recent: tuple[Recent, ...] = ()
         self._recent_rows = self._recent_bytes = 0
         self._rows_held = Stage("index.recent", 2 * limits.flush_rows, "rows")
@@ -68,16 +63,7 @@ class SegmentsIndex:
         self._timer: asyncio.TimerHandle | None = None
         self._failed = ""
         self._writing = asyncio.Lock()
-        threads = search.threads or os.cpu_count() or 1
-        config: dict[str, str | bool | int | float | list[str]] = {
-            "threads": threads,
-            "memory_limit": f"{search.memory_bytes}B",
-        }
-        self._sql = duckdb.connect(config=config)
-        self._sql.execute("SET GLOBAL TimeZone = 'UTC'")
-        self._sql.execute("SET enable_external_file_cache = false")  # the kernel has the pages already
-        self._sql.execute("SET parquet_metadata_cache = true")  # segments never change
-        self._searches = ThreadPoolExecutor(search.concurrent, "index.search")
+        self._reader = Reader(inventory, search)
         self._flusher = ThreadPoolExecutor(1, "index.flush")
 
     @classmethod
@@ -100,8 +86,10 @@ class SegmentsIndex:
         if batch.own_ids is not None:
             own_ids = batch.own_ids
             try:
-                table = await self._read(
-                    None, lambda sql, now: duplicates.without_known(sql, now, batch.table, own_ids)
+                table = await self._reader.read(
+                    None,
+                    self._snapshot,
+                    lambda connection, now: duplicates.without_known(connection, now, batch.table, own_ids),
                 )
             except duckdb.Error as error:
                 raise Unavailable(
@@ -137,65 +125,15 @@ class SegmentsIndex:
                 raise Unavailable(self._failed, _RETRY_SECONDS)
 
     async def search(self, search: Search) -> Found:
-        try:
-            return await self._read(self._searches, lambda sql, now: find(sql, now, search))
-        except duckdb.OutOfMemoryException as error:
-            raise BadRequest(
-                "too_much_memory", "the search needs more than search.memory_bytes: ask for less"
-            ) from error
+        return await self._reader.search(self._snapshot, lambda connection, now: find(connection, now, search))
 
-    async def _read(self, threads: Executor | None, read: Callable[[duckdb.DuckDBPyConnection, Snapshot], T]) -> T:
-        """Reads a snapshot of now on a connection of its own. What fails because of a damaged segment is done again
-        without it."""
-        while True:
-            cursor = self._sql.cursor()
-            snapshot = Snapshot(self.inventory.root, self._footers, self.inventory.segments, self._recent)
-            try:
-                return await self._interruptible(threads, cursor, functools.partial(read, cursor, snapshot))
-            except (duckdb.InterruptException, duckdb.OutOfMemoryException):
-                raise
-            except (duckdb.Error, pa.ArrowException, OSError) as error:
-                named = [segment for segment in snapshot.segments if segment.file in str(error)]
-                try:
-                    damaged = await self.inventory.damage_among(named or snapshot.segments)
-                except OSError:
-                    raise error from None  # it can't be told now
-                if not damaged:
-                    raise
-                await self.inventory.put_aside(damaged)
+    async def histogram(self, histogram: Histogram) -> Buckets:
+        return await self._reader.search(
+            self._snapshot, lambda connection, now: count_by_time(connection, now, histogram)
+        )
 
-    async def _interruptible(
-        self, threads: Executor | None, cursor: duckdb.DuckDBPyConnection, read: Callable[[], T]
-    ) -> T:
-        """Runs in a thread, with a lease on the files until it has ended there, also when the caller goes."""
-        cancelled = threading.Event()
-
-        def run() -> T:
-            try:
-                if cancelled.is_set():
-                    raise duckdb.InterruptException("cancelled before it began")
-                return read()
-            finally:
-                cursor.close()
-
-        with contextlib.ExitStack() as stack:
-            stack.enter_context(self.inventory.lease())
-            future = asyncio.get_running_loop().run_in_executor(threads, run)
-            try:
-                return await asyncio.shield(future)
-            except asyncio.CancelledError:
-                cancelled.set()
-                until_then = stack.pop_all()
-
-                def ended(done: asyncio.Future[T]) -> None:
-                    until_then.close()
-                    if not done.cancelled():
-                        done.exception()  # nobody is left to ask for it
-
-                future.add_done_callback(ended)
-                with contextlib.suppress(duckdb.ConnectionException):  # it has ended just now
-                    cursor.interrupt()
-                raise
+    def _snapshot(self) -> Snapshot:
+        return Snapshot(self.inventory.root, self._reader.footers, self.inventory.segments, self._recent)
 
     async def status(self) -> dict[str, Any]:
         found = self.inventory.segments
@@ -218,10 +156,8 @@ class SegmentsIndex:
         finally:
             if self._timer is not None:
                 self._timer.cancel()
-            await asyncio.to_thread(self._searches.shutdown)
             await asyncio.to_thread(self._flusher.shutdown)
-            self._sql.close()
-            await asyncio.to_thread(self._footers.close)
+            await self._reader.close()
             await self.inventory.close()
 
     async def _room(self) -> None:

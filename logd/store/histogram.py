@@ -1,0 +1,242 @@
+"""Counts by time, and by the values of a field: one pass of DuckDB's over the columns that it takes.
+
+What is in a row group that has no more than one interval is known without reading, where nothing else is asked.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from logd.errors import BadRequest
+from logd.query.fields import METADATA, path_of
+from logd.query.sql import Condition, compile_sql
+from logd.query.tree import Everything
+from logd.seams import MAX_BUCKETS, Buckets, Histogram
+from logd.store.connection import Connection
+from logd.store.read import run, stretches
+from logd.store.walk import Snapshot, Stretch, Times, times_of
+
+#: So many intervals may be counted to find out that too many have hits.
+_MOST_COUNTED = 4 * MAX_BUCKETS
+#: What "auto" aims at.
+_FEW_BUCKETS = 100
+_SECOND_US, _DAY_US = 1_000_000, 86_400_000_000
+#: What people read as round.
+_ROUND_US: tuple[int, ...] = (
+    *(milliseconds * 1_000 for milliseconds in (1, 2, 5, 10, 20, 50, 100, 200, 500)),
+    *(seconds * _SECOND_US for seconds in (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1_800)),
+    *(hours * 3_600 * _SECOND_US for hours in (1, 2, 3, 6, 12)),
+    *(days * 10**power * _DAY_US for power in range(6) for days in (1, 2, 5)),
+)
+Numbers = npt.NDArray[np.int64]
+
+
+class _Axis(msgspec.Struct, frozen=True):
+    """Intervals by number, from that of the first moment that is looked at."""
+
+    times: Times
+    interval_us: int
+
+    @property
+    def origin_us(self) -> int:
+        return self.times.from_us - self.times.from_us % self.interval_us
+
+    def number(self, time_us: int) -> int:
+        """Of the interval that has this moment."""
+        return (time_us - self.origin_us) // self.interval_us
+
+    @property
+    def sql(self) -> str:
+        """No time is before the origin, so that the division rounds down."""
+        return f"(epoch_us(timestamp) - {self.origin_us}) // {self.interval_us}"
+
+
+def count_by_time(connection: Connection, snapshot: Snapshot, asked: Histogram) -> Buckets:
+    """Answers it over the snapshot. Raises BadRequest when there are too many intervals, duckdb.Error when a segment
+    can't be read, and duckdb.InterruptException when the connection is stopped."""
+    times = times_of(snapshot, asked.from_us, asked.to_us)
+    interval_us = asked.interval_us or _round_interval(asked, times)
+    if asked.fill and asked.from_us is not None and asked.to_us is not None:
+        _check_filled(asked.from_us, asked.to_us, interval_us)
+    if times is None:
+        return _filled(Buckets(interval_us, (), ()), asked)
+    axis = _Axis(times, interval_us)
+    among = [one for one in stretches(snapshot, asked.query, times) if times.overlaps(one.min_us, one.max_us)]
+    _check_countable(axis, among)
+    condition = compile_sql(asked.query)
+    if asked.by is None:
+        found = _counts(connection, snapshot, axis, among, asked, condition)
+    else:
+        found = _counts_by_value(connection, snapshot, axis, among, asked.by, asked.top, condition)
+    if len(found.starts) > MAX_BUCKETS:
+        raise _too_many(str(len(found.starts)), interval_us)
+    return _filled(found, asked)
+
+
+def _counts(
+    connection: Connection,
+    snapshot: Snapshot,
+    axis: _Axis,
+    among: Sequence[Stretch],
+    asked: Histogram,
+    condition: Condition,
+) -> Buckets:
+    counts: Counter[int] = Counter()
+    unknown = []
+    for stretch in among:
+        number = axis.number(stretch.min_us)
+        inside = axis.times.holds(stretch.min_us, stretch.max_us) and axis.number(stretch.max_us) == number
+        if inside and isinstance(asked.query, Everything):
+            counts[number] += stretch.rows
+        else:
+            unknown.append(stretch)
+    if unknown:
+        query = f"SELECT {axis.sql} AS bucket, count(*) AS n FROM rows WHERE {condition.sql} GROUP BY bucket"
+        read = run(connection, snapshot, axis.times, unknown, query, condition)
+        counts.update(dict(zip(read["bucket"].to_pylist(), read["n"].to_pylist(), strict=True)))
+    numbers = sorted(counts)
+    starts = [axis.origin_us + number * axis.interval_us for number in numbers]
+    return Buckets(axis.interval_us, starts, [counts[number] for number in numbers])
+
+
+def _counts_by_value(
+    connection: Connection,
+    snapshot: Snapshot,
+    axis: _Axis,
+    among: Sequence[Stretch],
+    by: str,
+    top: int,
+    condition: Condition,
+) -> Buckets:
+    """What isn't among the most frequent values is added up in the engine, however many there are."""
+    source, value, parameters = _value(by, condition)
+    query = f"""WITH cells AS MATERIALIZED (
+        SELECT {axis.sql} AS bucket, {value} AS value, count(*) AS n FROM {source} GROUP BY ALL),
+      ranked AS (
+        SELECT value, row_number() OVER (ORDER BY n DESC, value NULLS LAST) - 1 AS rank
+        FROM (SELECT value, sum(n) AS n FROM cells GROUP BY value) QUALIFY rank < {top})
+      SELECT bucket, rank, any_value(ranked.value) AS value, sum(n)::BIGINT AS n
+      FROM cells LEFT JOIN ranked ON cells.value IS NOT DISTINCT FROM ranked.value
+      GROUP BY bucket, rank"""
+    asked = Condition(condition.sql, parameters, condition.columns)
+    found = run(connection, snapshot, axis.times, among, query, asked)
+    buckets = found["bucket"].to_numpy()
+    ranks = found["rank"].fill_null(top).to_numpy()
+    n = found["n"].to_numpy()
+    values: dict[int, str | None] = dict(zip(ranks.tolist(), found["value"].to_pylist(), strict=True))
+    numbers, places = np.unique(buckets, return_inverse=True)
+    cells = np.zeros((top + 1, len(numbers)), np.int64)
+    cells[ranks, places] = n
+    counts = cells.sum(axis=0)
+    if by == "tags":  # which a record has several of
+        counts = _once(connection, snapshot, axis, among, condition, numbers)
+    known = sorted(rank for rank in values if rank < top)
+    return Buckets(
+        axis.interval_us,
+        (numbers * axis.interval_us + axis.origin_us).tolist(),
+        counts.tolist(),
+        [values[rank] for rank in known],
+        cells[known].tolist(),
+        cells[top].tolist(),
+    )
+
+
+def _once(
+    connection: Connection,
+    snapshot: Snapshot,
+    axis: _Axis,
+    among: Sequence[Stretch],
+    condition: Condition,
+    numbers: Numbers,
+) -> Numbers:
+    query = (
+        f"SELECT {axis.sql} AS bucket, count(*) AS n FROM rows WHERE {condition.sql} GROUP BY bucket ORDER BY bucket"
+    )
+    found = run(connection, snapshot, axis.times, among, query, condition)
+    assert found["bucket"].to_pylist() == numbers.tolist()
+    counts: Numbers = found["n"].to_numpy()
+    return counts
+
+
+def _value(by: str, condition: Condition) -> tuple[str, str, list[str | float]]:
+    """Of the hits: what to select from, the value as an expression on it, and the parameters of both, as they come."""
+    where = f"rows WHERE {condition.sql}"
+    if by == "tags":
+        tags = "CASE WHEN len(tags) > 0 THEN list_distinct(tags) ELSE [NULL] END"
+        return f"(SELECT timestamp, unnest({tags}) AS tag FROM {where})", "tag", condition.parameters
+    if not by.startswith(METADATA):
+        return where, by, condition.parameters
+    pointers = list(_pointers(path_of(by)))
+    values = ", ".join("try(json_extract_string(metadata, ?))" for _ in pointers)
+    return where, f"coalesce({values}, NULL)", [*pointers, *condition.parameters]
+
+
+def _pointers(path: Sequence[str]) -> Iterator[str]:
+    """Every way to nest or join the parts, as JSON pointers (RFC 6901): the most nested first."""
+    for joints in itertools.product("/.", repeat=len(path) - 1):
+        parts = [part.replace("~", "~0").replace("/", "~1") for part in path]
+        yield "/" + parts[0] + "".join(joint + part for joint, part in zip(joints, parts[1:], strict=True))
+
+
+def _check_countable(axis: _Axis, among: Iterable[Stretch]) -> None:
+    """Raises BadRequest when more intervals than may be counted can have rows: neither more than the stretches reach
+    over, together, nor more than there are rows."""
+    spans = sorted((one.min_us, one.max_us, one.rows) for one in among)
+    covered, rows, upto = 0, 0, -1
+    for first_us, last_us, count in spans:
+        first = max(axis.number(max(first_us, axis.times.from_us)), upto + 1)
+        last = axis.number(min(last_us, axis.times.to_us - 1))
+        covered += max(0, last + 1 - first)
+        rows += count
+        upto = max(upto, last)
+    if min(covered, rows) > _MOST_COUNTED:
+        raise _too_many(f"up to {min(covered, rows)}", axis.interval_us)
+
+
+def _round_interval(asked: Histogram, times: Times | None) -> int:
+    """The smallest round one of which the range that is asked for, and where it is open the rows there are, has few."""
+    low = asked.from_us if asked.from_us is not None else times.from_us if times else None
+    high = asked.to_us if asked.to_us is not None else times.to_us if times else None
+    span = 0 if low is None or high is None else high - low
+    return next((interval for interval in _ROUND_US if span <= _FEW_BUCKETS * interval), _ROUND_US[-1])
+
+
+def _filled(found: Buckets, asked: Histogram) -> Buckets:
+    """With the empty intervals, if they are asked for. Raises BadRequest when they are too many."""
+    interval = found.interval_us
+    low = asked.from_us if asked.from_us is not None else min(found.starts, default=None)
+    high = asked.to_us if asked.to_us is not None else max(found.starts, default=None)
+    if not asked.fill or low is None or high is None:
+        return found
+    if asked.to_us is None:
+        high += 1
+    _check_filled(low, high, interval)
+    starts = np.arange(low - low % interval, high, interval, dtype=np.int64)
+    places = np.searchsorted(starts, np.array(found.starts, np.int64))
+
+    def spread(counts: Sequence[int]) -> list[int]:
+        whole = np.zeros(len(starts), np.int64)
+        whole[places] = counts
+        return whole.tolist()
+
+    by_value = [spread(counts) for counts in found.by_value]
+    other = spread(found.other) if found.values else ()
+    return Buckets(interval, starts.tolist(), spread(found.counts), found.values, by_value, other)
+
+
+def _check_filled(from_us: int, to_us: int, interval_us: int) -> None:
+    count = -(-(to_us - (from_us - from_us % interval_us)) // interval_us)
+    if count > MAX_BUCKETS:
+        raise _too_many(str(count), interval_us)
+
+
+def _too_many(count: str, interval_us: int) -> BadRequest:
+    seconds = interval_us / _SECOND_US
+    message = f"there would be {count} intervals of {seconds:g} s, at most {MAX_BUCKETS}: a longer one, or less time"
+    return BadRequest("too_many_buckets", message, "interval")

@@ -1,0 +1,110 @@
+"""Reading rows of a snapshot: SQL over stretches, wherever they lie, and single row groups by Arrow."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime, timedelta
+
+import pyarrow as pa
+
+from logd.query.sql import Condition
+from logd.query.tree import Node
+from logd.record import SCHEMA
+from logd.store.connection import Connection
+from logd.store.segments import Segment
+from logd.store.walk import Recent, Snapshot, Stretch, Times, groups_to_read
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+COLUMNS = ", ".join(f'"{name}"' for name in SCHEMA.names)
+
+
+def run(
+    connection: Connection,
+    snapshot: Snapshot,
+    times: Times,
+    stretches: Iterable[Stretch],
+    query: str,
+    condition: Condition,
+) -> pa.Table:
+    """Runs a query over `rows`: the rows of `times` that are in the stretches. It may begin with further CTEs. Of
+    segments only the columns are read that it names."""
+    whole: list[str] = []
+    parts: list[str] = []
+    groups: dict[int, list[int]] = {}
+    segments: dict[int, Segment] = {}
+    recent: list[pa.Table] = []
+    for stretch in stretches:
+        if not times.overlaps(stretch.min_us, stretch.max_us):
+            continue
+        if stretch.recent is not None:
+            recent.append(stretch.recent.table)
+        elif stretch.segment is not None:
+            segments[stretch.segment.id] = stretch.segment
+            groups.setdefault(stretch.segment.id, []).append(stretch.group)
+    inside = within(times)
+    for number, segment in segments.items():
+        file = _quoted(str(snapshot.root / segment.file))
+        overlapping = (segment.pieces[:, 1] >= times.from_us) & (segment.pieces[:, 0] < times.to_us)
+        if len(groups[number]) == overlapping.sum():
+            whole.append(file)
+        else:
+            parts.append(
+                f"SELECT {COLUMNS} FROM read_parquet({file}, hive_partitioning = false, file_row_number = true)"
+                f" WHERE ({segment.row_numbers(groups[number])}) AND {inside}"
+            )
+    if whole:
+        files = ", ".join(whole)
+        parts.append(f"SELECT {COLUMNS} FROM read_parquet([{files}], hive_partitioning = false) WHERE {inside}")
+    tables = {}
+    if recent or not parts:
+        tables["recent"] = pa.concat_tables(recent) if recent else SCHEMA.empty_table()
+        parts.append(f"SELECT {COLUMNS} FROM recent WHERE {inside}")
+    rows = " UNION ALL ".join(f"({part})" for part in parts)
+    further = f", {query.removeprefix('WITH ')}" if query.startswith("WITH ") else f" {query}"
+    query = f"WITH rows AS ({rows}){further}"
+    return connection.ask(query, condition.parameters, tables)
+
+
+def read(connection: Connection, snapshot: Snapshot, stretch: Stretch, columns: Sequence[str]) -> pa.Table:
+    """The whole stretch, by Arrow; in any thread. Raises OSError and ArrowException, and as Connection.go_on."""
+    connection.go_on()
+    if stretch.segment is None:
+        assert stretch.recent is not None
+        return stretch.recent.table.select(columns)
+    return snapshot.footers.read(snapshot.root / stretch.segment.file, [stretch.group], columns)
+
+
+def stretches(snapshot: Snapshot, query: Node, times: Times) -> Iterable[Stretch]:
+    """All that may have hits, in no order."""
+    for segment in snapshot.segments:
+        if times.overlaps(segment.min_us, segment.max_us):
+            yield from of_segment(segment, groups_to_read(snapshot.root, segment, query, times).tolist())
+    yield from map(in_memory, snapshot.recent)
+
+
+def of_segment(segment: Segment, groups: Sequence[int]) -> list[Stretch]:
+    """Row groups as stretches."""
+    found = []
+    for group in groups:
+        first, last, rows = segment.pieces[group].tolist()
+        found.append(Stretch(first, last, rows, segment, group, None))
+    return found
+
+
+def in_memory(recent: Recent) -> Stretch:
+    """A table in memory as a stretch."""
+    return Stretch(recent.min_us, recent.max_us, len(recent.table), None, 0, recent)
+
+
+def within(times: Times) -> str:
+    """The condition for the rows of `times`."""
+    return f"timestamp >= {literal(times.from_us)} AND timestamp < {literal(times.to_us)}"
+
+
+def literal(micros: int) -> str:
+    """A moment in SQL."""
+    return f"TIMESTAMPTZ '{(_EPOCH + timedelta(microseconds=micros)).strftime('%Y-%m-%d %H:%M:%S.%f')}+00'"
+
+
+def _quoted(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
