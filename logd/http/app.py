@@ -8,19 +8,30 @@ from typing import Any
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
-from logd import __version__, shipment
+from logd import __version__
 from logd.config.schema import Config
+from logd.http import histogram, ingest, record, schemas, search, shipments
 from logd.http.answers import error_answer, errors_as_json, json_answer
-from logd.http.ingest import Ingestion
 from logd.http.intake import Intake
-from logd.http.search import Searching
-from logd.http.shipments import Shipments
+from logd.http.openapi import Answer, Operation, Route, add_routes
 from logd.http.stages import Stages
+from logd.http.turns import Turns
 from logd.seams import Index, Searches, Transport
 
 #: What a part of the process says of itself in /api/v1/status.
 StatusOf = Callable[[], Mapping[str, Any]]
 Ready = Callable[[], Coroutine[Any, Any, str]]
+
+_STATUS = Operation("GET", "/api/v1/status", "What the process does", (), {200: Answer("Now.", schemas.Status)})
+_HEALTH = Operation("GET", "/healthz", "Whether the process is up", (), {200: Answer("It is.", schemas.Health)})
+_READY = Operation(
+    "GET",
+    "/readyz",
+    "Whether lines are taken and searches answered; else 503 with the reason",
+    (),
+    {200: Answer("They are.", schemas.Health)},
+)
+_METRICS = Operation("GET", "/metrics", "Metrics for Prometheus", (), {200: Answer("Text.", str, "text/plain")})
 
 
 def make_app(
@@ -34,9 +45,12 @@ def make_app(
     ready: Ready,
 ) -> web.Application:
     """`parts` are shown in /api/v1/status by their names; `ready` gives "" or why the process isn't."""
-    ingestion = Ingestion(config.ingest, transport, intake)
-    shipments = Shipments(transport, intake)
-    searching = Searching(config.search, searches)
+    turns = Turns(config.search)
+    ingestion = ingest.Ingestion(config.ingest, transport, intake)
+    shipped = shipments.Shipments(transport, intake)
+    searching = search.Searching(turns, searches)
+    histograms = histogram.Histograms(turns, searches)
+    one_record = record.OneRecord(turns, searches)
 
     async def healthz(_: web.Request) -> web.Response:
         return json_answer({"status": "ok"})
@@ -65,15 +79,17 @@ def make_app(
 
     app = web.Application(middlewares=[errors_as_json])
     app.on_cleanup.append(close)
-    app.add_routes(
-        [
-            web.post("/api/v1/logs/ingest", ingestion.handle),
-            web.post(shipment.PATH, shipments.handle),
-            web.get("/api/v1/logs/search", searching.handle),
-            web.get("/api/v1/status", status),
-            web.get("/healthz", healthz),
-            web.get("/readyz", readyz),
-            web.get("/metrics", metrics),
-        ]
-    )
+    routes: list[Route] = [
+        (ingest.OPERATION, ingestion.handle),
+        (shipments.OPERATION, shipped.handle),
+        (search.GET, searching.get),
+        (search.POST, searching.post),
+        (histogram.OPERATION, histograms.get),
+        (record.OPERATION, one_record.get),
+        (_STATUS, status),
+        (_HEALTH, healthz),
+        (_READY, readyz),
+        (_METRICS, metrics),
+    ]
+    add_routes(app, routes)
     return app

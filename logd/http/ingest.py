@@ -6,6 +6,7 @@ import functools
 import hashlib
 import uuid
 from collections.abc import Callable
+from typing import Any, Literal
 
 from aiohttp import web
 
@@ -13,9 +14,12 @@ from logd.chunk import Chunk, Positions
 from logd.config.schema import Ingest
 from logd.errors import BadRequest, Conflict
 from logd.flow.clock import now_us
+from logd.http import schemas
 from logd.http.answers import json_answer
 from logd.http.bodies import Body, read_body
 from logd.http.intake import Intake
+from logd.http.openapi import Answer, Content, Operation
+from logd.http.parameters import Parameter
 from logd.seams import RAW_LOGS, Transport
 from logd.telemetry import metrics
 
@@ -23,6 +27,22 @@ NDJSON = "application/x-ndjson"
 _NDJSON_TYPES = {NDJSON, "application/ndjson", "application/jsonl", "application/x-jsonlines", "application/jsonlines"}
 _TEXT = "text/plain"
 _MAX_NAME_BYTES = 256
+OPERATION = Operation(
+    "POST",
+    "/api/v1/logs/ingest",
+    "Take in log lines; answered once they are durable",
+    (
+        Parameter("X-Service-Id", "The service of records that don't say; unknown unless told.", place="header"),
+        Parameter("X-Host", "The host of records that don't say; the client's address unless told.", place="header"),
+        Parameter("Idempotency-Key", "A request with the same key and service stores nothing twice.", place="header"),
+        Parameter("Content-Encoding", "How the body is compressed.", Literal["gzip", "zstd"], place="header"),
+    ),
+    {202: Answer("All are durable.", schemas.Accepted)},
+    body=Content(
+        'Records, as a JSON object, an array, or {"logs": [...]}; or a line each, as JSON or text.',
+        {"application/json": dict[str, Any] | list[Any], NDJSON: str, _TEXT: str},
+    ),
+)
 
 
 class Ingestion:

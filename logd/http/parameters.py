@@ -9,17 +9,20 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Annotated, Any, Literal, NamedTuple
+from urllib.parse import parse_qsl
 
 import msgspec
+from aiohttp import web
 from msgspec import Meta
 from multidict import MultiDict, MultiMapping
 
 from logd.errors import BadRequest
+from logd.http.schemas import DURATION
 from logd.query.parse import parse
 from logd.query.time import parse_time
 from logd.query.tree import And, Equals, Everything, Node, Or
 
-_DURATION = re.compile(r"([0-9]{1,15})(ms|s|m|h|d|w)", re.ASCII)
+_DURATION = re.compile(DURATION, re.ASCII)
 _UNITS_US = {
     "ms": 1_000,
     "s": 1_000_000,
@@ -43,6 +46,7 @@ class Parameter(msgspec.Struct, frozen=True):
     of: Any = str
     repeats: bool = False
     required: bool = False
+    place: Literal["query", "path", "header"] = "query"
 
 
 Q = Parameter("q", "The query: words, phrases, fields, AND, OR, NOT and groups; empty means everything.")
@@ -57,7 +61,7 @@ FILTERS = (Q, SERVICE, LEVEL, HOST, FROM, TO, DEFAULT_OPERATOR)
 TIMEOUT = Parameter(
     "timeout",
     "How long it may take, such as 5s; at most search.deadline_seconds, which is the default.",
-    Annotated[str, Meta(pattern=f"^{_DURATION.pattern}$")],
+    Annotated[str, Meta(pattern=DURATION)],
 )
 
 
@@ -145,9 +149,30 @@ def duration_us(text: str, where: str) -> int:
     return micros
 
 
-def from_object(values: object) -> MultiDict[str]:
-    """The members of a JSON object as parameters: strings, numbers, booleans, and lists of those. A null is absent.
-    Raises BadRequest."""
+async def in_body(request: web.Request) -> MultiDict[str]:
+    """The parameters in the URL and in the body, a JSON object or a form. Raises BadRequest."""
+    if request.headers.get("Content-Encoding", "identity") != "identity":
+        raise BadRequest("bad_encoding", "the body is compressed", "content-encoding", 415)
+    body = await request.read()  # within aiohttp's limit of 1 MiB
+    found = MultiDict(request.query)
+    if not body:
+        return found
+    try:
+        match request.content_type:
+            case "application/json":
+                found.extend(_of_object(msgspec.json.decode(body)))
+            case "application/x-www-form-urlencoded":
+                found.extend(parse_qsl(body.decode("ascii"), keep_blank_values=True, errors="strict"))
+            case other:
+                expected = "expected application/json or application/x-www-form-urlencoded"
+                raise BadRequest("bad_content_type", f"the body is {shortened(other)}, {expected}", "content-type", 415)
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+        raise BadRequest("bad_body", f"the body is no {request.content_type}: {error}", "body") from error
+    return found
+
+
+def _of_object(values: object) -> MultiDict[str]:
+    """The members: strings, numbers, booleans, and lists of those. A null is absent. Raises BadRequest."""
     if not isinstance(values, dict):
         raise BadRequest("bad_body", "the body is no JSON object of parameters", "body")
     found: MultiDict[str] = MultiDict()

@@ -1,141 +1,138 @@
-"""GET /api/v1/logs/search: parameters into a Search, hits into JSON."""
+"""GET and POST /api/v1/logs/search: parameters into a Search, hits into JSON."""
 
 from __future__ import annotations
 
 import asyncio
-import time
-from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal, NamedTuple
 
-import orjson
 import pyarrow as pa
 from aiohttp import web
 from msgspec import Meta
 from multidict import MultiMapping
 
-from logd.config.schema import SearchLimits
-from logd.errors import BadRequest, Unavailable
+from logd.errors import BadRequest
 from logd.flow.clock import now_us
+from logd.http import cursor, schemas
 from logd.http.answers import json_answer
-from logd.http.parameters import FILTERS, Parameter, check, read_filters, whole_number
-from logd.parse.mend import mend
-from logd.seams import Found, Search, Searches
-from logd.telemetry import metrics
+from logd.http.openapi import Answer, Operation
+from logd.http.parameters import FILTERS, TIMEOUT, Parameter, check, choice, in_body, read_filters, whole_number
+from logd.http.records import records
+from logd.http.turns import Turns
+from logd.seams import Found, Place, Search, Searches
 
 #: Deep pages belong to a cursor: every engine pays for each row before the page.
 MAX_WINDOW = 10_000
 COUNT_LIMIT = 10_000
+_SORTS = {"newest": "newest", "oldest": "oldest", "desc": "newest", "asc": "oldest"}
+_Number = Annotated[int, Meta(ge=0, le=MAX_WINDOW)]
 PARAMETERS = (
     *FILTERS,
-    Parameter("limit", "Hits on a page.", Annotated[int, Meta(ge=0, le=MAX_WINDOW)]),
+    Parameter("sort", "Which come first; newest unless told.", Literal["newest", "oldest", "desc", "asc"]),
+    Parameter("limit", "Hits on a page; 50 unless told.", _Number),
+    Parameter("offset", "Hits before the page; with `limit` at most 10,000, and not with a cursor.", _Number),
+    Parameter("cursor", "`next_cursor` of the page before, beside the same query, filters, times and sort."),
     Parameter(
-        "offset", "Hits before the page; with `limit` at most 10,000.", Annotated[int, Meta(ge=0, le=MAX_WINDOW)]
+        "track_total_hits",
+        "Count all hits (true), none (false), or exactly up to this many; 10,000 unless told, with a cursor none.",
+        bool | Annotated[int, Meta(ge=0)],
     ),
-    Parameter("track_total_hits", "Count all hits, none, or (when absent) exactly to 10,000.", bool),
+    TIMEOUT,
 )
+_ANSWERS = {200: Answer("A page of hits.", schemas.SearchAnswer)}
+GET = Operation("GET", "/api/v1/logs/search", "Search", PARAMETERS, _ANSWERS)
+POST = Operation("POST", "/api/v1/logs/search", "Search, with parameters too long for a URL", (), _ANSWERS, PARAMETERS)
+
+
+class Asked(NamedTuple):
+    """A search, and what its cursors have to belong to."""
+
+    search: Search
+    belongs_to: bytes
 
 
 class Searching:
-    """The handler with its bounds."""
+    """The handlers."""
 
-    def __init__(self, limits: SearchLimits, searches: Searches) -> None:
-        self._limits = limits
+    def __init__(self, turns: Turns, searches: Searches) -> None:
+        self._turns = turns
         self._searches = searches
-        self._places = asyncio.Semaphore(limits.concurrent)
 
-    async def handle(self, request: web.Request) -> web.Response:
-        """200 {"total_hits", "total_relation", "logs", "took_ms"}; total_hits is left out when nobody counts."""
-        started = time.perf_counter()
-        try:
-            search = read_search(request.query, now_us())
-            async with asyncio.timeout(self._limits.deadline_seconds), self._places:
-                found = await self._searches.search(search)
-        except (BadRequest, Unavailable, TimeoutError) as error:
-            metrics.SEARCH_FAILED.labels(type(error).__name__).inc()
-            raise
-        took = time.perf_counter() - started
-        metrics.SEARCH_SECONDS.observe(took)
-        return await asyncio.to_thread(lambda: json_answer(answer(found, took)))  # thousands of rows take a while
+    async def get(self, request: web.Request) -> web.Response:
+        """200 with schemas.SearchAnswer."""
+        return await self._answer(request.query)
+
+    async def post(self, request: web.Request) -> web.Response:
+        """The same."""
+        return await self._answer(await in_body(request))
+
+    async def _answer(self, query: MultiMapping[str]) -> web.Response:
+        with self._turns.counted() as took_ms:
+            asked = read_search(query, now_us())
+            async with self._turns.turn(query):
+                found = await self._searches.search(asked.search)
+            took = took_ms()
+        # Thousands of rows take a while.
+        return await asyncio.to_thread(lambda: json_answer(answer(asked, found, took)))
 
 
-def read_search(query: MultiMapping[str], now: int) -> Search:
+def read_search(query: MultiMapping[str], now: int) -> Asked:
     """The parameters as a Search. Raises BadRequest that names the parameter."""
     check(query, PARAMETERS)
     limit = whole_number(query, "limit", 50, 0, MAX_WINDOW)
     offset = whole_number(query, "offset", 0, 0, MAX_WINDOW)
     if limit + offset > MAX_WINDOW:
-        raise BadRequest("window_too_deep", f"offset + limit is {offset + limit}, at most {MAX_WINDOW}", "offset")
+        message = f"offset + limit is {offset + limit}, at most {MAX_WINDOW}: go on with next_cursor as the cursor"
+        raise BadRequest("window_too_deep", message, "offset")
     wanted = read_filters(query, now)
-    return Search(
+    sort = choice(query, "sort", "newest", _SORTS)
+    belongs_to = cursor.digest(wanted.query, (query.get("from", ""), query.get("to", "")), sort)
+    count_limit: int | None = COUNT_LIMIT
+    from_us, to_us, after = wanted.from_us, wanted.to_us, None
+    if text := query.get("cursor"):
+        if query.get("offset"):
+            raise BadRequest("offset_with_cursor", "the cursor says where the page begins, offset can't", "offset")
+        before = cursor.read(text, belongs_to)
+        from_us, to_us, after = before.from_us, before.to_us, before.place
+        count_limit = 0
+    search = Search(
         query=wanted.query,
-        from_us=wanted.from_us,
-        to_us=wanted.to_us,
+        from_us=from_us,
+        to_us=to_us,
+        newest_first=sort == "newest",
+        after=after,
         limit=limit,
         offset=offset,
-        count_limit=_count_limit(query.get("track_total_hits", "")),
+        count_limit=_count_limit(query, count_limit),
     )
+    return Asked(search, belongs_to)
 
 
-def _count_limit(text: str) -> int | None:
-    match text:
+def _count_limit(query: MultiMapping[str], default: int | None) -> int | None:
+    text = query.get("track_total_hits", "")
+    match text.lower():
         case "":
-            return COUNT_LIMIT
+            return default
         case "true":
             return None
         case "false":
             return 0
-    raise BadRequest("bad_boolean", f"track_total_hits is {text!r}, expected true or false", "track_total_hits")
+    if text.isascii() and text.isdigit() and len(text) < 19:
+        return int(text)
+    message = f"track_total_hits is {text[:100]!r}, expected true, false or a whole number"
+    raise BadRequest("bad_choice", message, "track_total_hits")
 
 
-def answer(found: Found, took_seconds: float) -> dict[str, Any]:
+def answer(asked: Asked, found: Found, took_ms: int) -> dict[str, Any]:
     """The body of a search's answer."""
     body: dict[str, Any] = {}
     if found.total is not None:
         body["total_hits"] = found.total
         body["total_relation"] = "eq" if found.exact else "gte"
     body["logs"] = records(found.table)
-    body["took_ms"] = round(took_seconds * 1000)
+    body["next_cursor"] = None
+    if found.more and len(found.table):
+        last = found.table.slice(len(found.table) - 1)
+        place = Place(last["timestamp"].cast(pa.int64())[0].as_py(), last["log_id"][0].as_py())
+        body["next_cursor"] = cursor.write(place, asked.search.from_us, asked.search.to_us, asked.belongs_to)
+    body["took_ms"] = took_ms
     return body
-
-
-def records(table: pa.Table) -> list[dict[str, Any]]:
-    """Rows as they appear in answers: `metadata` a JSON object with the trace id back in it."""
-    return [_record(row) for row in table.to_pylist()]
-
-
-def _record(row: dict[str, Any]) -> dict[str, Any]:
-    return {
-        "log_id": row["log_id"],
-        "timestamp": time_text(row["timestamp"]),
-        "level": row["level"],
-        "service": row["service"],
-        "host": row["host"],
-        "source": row["source"],
-        "message": row["message"],
-        "metadata": orjson.Fragment(_metadata(row["metadata"], row["trace_id"])),
-        "tags": row["tags"] or [],
-        "trace_id": row["trace_id"],
-        "ingested_at": time_text(row["ingested_at"]),
-    }
-
-
-def _metadata(text: str | None, trace_id: str | None) -> str:
-    """JSON that every client can read: a number that no double holds would spoil the whole answer for some."""
-    try:
-        fields = orjson.loads(text or "{}")
-    except orjson.JSONDecodeError:
-        text = mend(text or "") or "{}"
-        fields = orjson.loads(text)
-    if trace_id is None or "trace_id" in fields:
-        return text or "{}"
-    member = f'"trace_id":{orjson.dumps(trace_id).decode()}'
-    return f"{{{member},{text[1:]}" if text else f"{{{member}}}"
-
-
-def time_text(time: datetime) -> str:
-    """RFC 3339 in UTC, with milliseconds, or microseconds where there are any."""
-    text = time.strftime("%Y-%m-%dT%H:%M:%S")
-    if time.year < 1000:  # strftime doesn't pad years
-        text = text.rjust(19, "0")
-    fraction = f"{time.microsecond:06d}"
-    return f"{text}.{fraction[:3] if fraction.endswith('000') else fraction}Z"

@@ -6,10 +6,21 @@ from aiohttp import web
 
 from logd import shipment
 from logd.errors import BadRequest, Conflict, Unavailable
+from logd.http import schemas
 from logd.http.answers import json_answer
 from logd.http.intake import Intake
+from logd.http.openapi import Answer, Content, Operation
 from logd.seams import RAW_LOGS, Transport
 from logd.telemetry import metrics
+
+OPERATION = Operation(
+    "POST",
+    shipment.PATH,
+    "Take in chunks of lines from agents; answered once they are durable",
+    (),
+    {202: Answer("All are durable.", schemas.Accepted)},
+    body=Content("Chunks, as logd/shipment.py describes them.", {shipment.CONTENT_TYPE: bytes}),
+)
 
 
 class Shipments:

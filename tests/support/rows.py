@@ -132,7 +132,7 @@ class NaiveIndex:
         placed = [(_micros(one) // width * width, one) for one in hits]
         assert list(found.counts) == [sum(start == at for at, _ in placed) for start in found.starts], asked
         if asked.by is None:
-            assert not (found.values or found.by_value or found.other)
+            assert not any((found.values, found.by_value, found.other))
             return
         cells = Counter((at, value) for at, one in placed for value in _values(asked.by, one))
         totals: Counter[str | None] = Counter()

@@ -1,0 +1,124 @@
+"""GET /api/v1/logs/histogram: how many records there are by time, and by the values of a field."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from itertools import zip_longest
+from typing import Annotated, Any, Literal
+
+from aiohttp import web
+from msgspec import Meta
+from multidict import MultiMapping
+
+from logd.errors import BadRequest
+from logd.flow.clock import now_us
+from logd.http import schemas
+from logd.http.answers import json_answer
+from logd.http.openapi import Answer, Operation
+from logd.http.parameters import (
+    FILTERS,
+    TIMEOUT,
+    Parameter,
+    boolean,
+    duration_us,
+    read_filters,
+    shortened,
+    whole_number,
+)
+from logd.http.records import time_text
+from logd.http.turns import Turns
+from logd.query.fields import MAX_PATH_PARTS, METADATA, column_of, path_of
+from logd.seams import MAX_BUCKETS, Buckets, Histogram, Searches
+
+_FIELDS = ("level", "service", "host", "source", "tags")
+_MOST_VALUES = 100
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+PARAMETERS = (
+    *FILTERS,
+    Parameter(
+        "interval",
+        f"Such as 500ms, 10s, 1m or 1d, aligned to the epoch, of which at most {MAX_BUCKETS} may have hits;"
+        " auto, which is the default, takes a round one that gives some 100 at most.",
+        Literal["auto"] | Annotated[str, Meta(pattern=schemas.DURATION)],
+    ),
+    Parameter(
+        "by",
+        f"Count the most frequent values of a field apart: {', '.join(_FIELDS)}, or metadata. and a path.",
+    ),
+    Parameter("top", "How many values; 10 unless told.", Annotated[int, Meta(ge=1, le=_MOST_VALUES)]),
+    Parameter("fill", "Also intervals without hits: between `from` and `to`, or the first hit and the last.", bool),
+    TIMEOUT,
+)
+OPERATION = Operation(
+    "GET",
+    "/api/v1/logs/histogram",
+    "Count records by time, and by the values of a field",
+    PARAMETERS,
+    {200: Answer("The counts.", schemas.HistogramAnswer)},
+)
+
+
+class Histograms:
+    """The handler."""
+
+    def __init__(self, turns: Turns, searches: Searches) -> None:
+        self._turns = turns
+        self._searches = searches
+
+    async def get(self, request: web.Request) -> web.Response:
+        """200 with schemas.HistogramAnswer."""
+        with self._turns.counted() as took_ms:
+            asked = read_histogram(request.query, now_us())
+            async with self._turns.turn(request.query):
+                found = await self._searches.histogram(asked)
+            took = took_ms()
+        return json_answer(answer(asked, found, took))
+
+
+def read_histogram(query: MultiMapping[str], now: int) -> Histogram:
+    """The parameters as a Histogram. Raises BadRequest that names the parameter."""
+    wanted = read_filters(query, now)
+    interval = query.get("interval", "").lower()
+    return Histogram(
+        query=wanted.query,
+        from_us=wanted.from_us,
+        to_us=wanted.to_us,
+        interval_us=None if interval in ("", "auto") else duration_us(interval, "interval"),
+        by=_field(query["by"]) if query.get("by") else None,
+        top=whole_number(query, "top", 10, 1, _MOST_VALUES),
+        fill=boolean(query, "fill", False),
+    )
+
+
+def _field(name: str) -> str:
+    column = column_of(name)
+    if column in _FIELDS:
+        return column
+    path = path_of(name)
+    if column is None and name.startswith(METADATA) and "" not in path and len(path) <= MAX_PATH_PARTS:
+        return name
+    expected = f"expected {', '.join(_FIELDS)}, or metadata. and up to {MAX_PATH_PARTS} names"
+    raise BadRequest("bad_field", f"by is {shortened(name)}, {expected}", "by")
+
+
+def answer(asked: Histogram, found: Buckets, took_ms: int) -> dict[str, Any]:
+    """The body of a histogram's answer."""
+    total = sum(found.counts)
+    body: dict[str, Any] = {"total_hits": total, "interval_ms": found.interval_us // 1_000}
+    starts = [time_text(_EPOCH + timedelta(microseconds=start)) for start in found.starts]
+    if asked.by is None:
+        counts = zip(starts, found.counts, strict=True)
+        body["buckets"] = [{"start": start, "count": count} for start, count in counts]
+    else:
+        body["by"] = asked.by
+        sums = zip(found.values, map(sum, found.by_value), strict=True)
+        body["values"] = [{"value": value, "count": count} for value, count in sums]
+        body["other"] = sum(found.other)
+        other = found.other or [0] * len(starts)
+        by_start = zip_longest(starts, found.counts, zip(*found.by_value, strict=True), other, fillvalue=())
+        body["buckets"] = [
+            {"start": start, "count": count, "counts": list(counts), "other": rest}
+            for start, count, counts, rest in by_start
+        ]
+    body["took_ms"] = took_ms
+    return body
