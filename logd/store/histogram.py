@@ -22,8 +22,10 @@ from logd.store.connection import Connection
 from logd.store.read import run, stretches
 from logd.store.walk import Snapshot, Stretch, Times, times_of
 
-#: So many intervals may be counted to find out that too many have hits.
-_MOST_COUNTED = 4 * MAX_BUCKETS
+#: So many intervals may be counted, which takes some 100 MB, to find out that too many have hits.
+_MOST_COUNTED = 1_000_000
+#: With so many, the answer is that they are too many, whichever they are.
+_ENOUGH = MAX_BUCKETS + 1
 #: What "auto" aims at.
 _FEW_BUCKETS = 100
 _SECOND_US, _DAY_US = 1_000_000, 86_400_000_000
@@ -75,7 +77,7 @@ def count_by_time(connection: Connection, snapshot: Snapshot, asked: Histogram) 
     else:
         found = _counts_by_value(connection, snapshot, axis, among, asked.by, asked.top, condition)
     if len(found.starts) > MAX_BUCKETS:
-        raise _too_many(str(len(found.starts)), interval_us)
+        raise _too_many("more", interval_us)
     return _filled(found, asked)
 
 
@@ -97,7 +99,8 @@ def _counts(
         else:
             unknown.append(stretch)
     if unknown:
-        query = f"SELECT {axis.sql} AS bucket, count(*) AS n FROM rows WHERE {condition.sql} GROUP BY bucket"
+        counted = f"SELECT {axis.sql} AS bucket, count(*) AS n FROM rows WHERE {condition.sql}"
+        query = f"{counted} GROUP BY bucket LIMIT {_ENOUGH}"
         read = run(connection, snapshot, axis.times, unknown, query, condition)
         counts.update(dict(zip(read["bucket"].to_pylist(), read["n"].to_pylist(), strict=True)))
     numbers = sorted(counts)
@@ -123,7 +126,7 @@ def _counts_by_value(
         FROM (SELECT value, sum(n) AS n FROM cells GROUP BY value) QUALIFY rank < {top})
       SELECT bucket, rank, any_value(ranked.value) AS value, sum(n)::BIGINT AS n
       FROM cells LEFT JOIN ranked ON cells.value IS NOT DISTINCT FROM ranked.value
-      GROUP BY bucket, rank"""
+      GROUP BY bucket, rank LIMIT {_ENOUGH * (top + 1)}"""
     asked = Condition(condition.sql, parameters, condition.columns)
     found = run(connection, snapshot, axis.times, among, query, asked)
     buckets = found["bucket"].to_numpy()
@@ -134,7 +137,7 @@ def _counts_by_value(
     cells = np.zeros((top + 1, len(numbers)), np.int64)
     cells[ranks, places] = n
     counts = cells.sum(axis=0)
-    if by == "tags":  # which a record has several of
+    if by == "tags" and len(numbers) < _ENOUGH:  # which a record has several of
         counts = _once(connection, snapshot, axis, among, condition, numbers)
     known = sorted(rank for rank in values if rank < top)
     return Buckets(

@@ -23,6 +23,7 @@ import orjson
 
 from logd.config.schema import Config
 from logd.roles.audit import audit
+from tests.support.openapi import check_answer
 
 _CHECKOUT = Path(__file__).parents[2]
 _LISTENS = "logd listens on "
@@ -216,14 +217,19 @@ class Server:
     def request(
         self, method: str, path: str, body: bytes | None = None, headers: Mapping[str, str] | None = None
     ) -> Answer:
-        """One request on a connection of its own. Raises OSError or http.client.HTTPException when nobody answers."""
+        """One request on a connection of its own; its answer is held to the OpenAPI document. Raises OSError or
+        http.client.HTTPException when nobody answers."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE_SECONDS)
         try:
             connection.request(method, path, body, dict(headers or {}))
             answer = connection.getresponse()
-            return Answer(answer.status, {name.lower(): text for name, text in answer.getheaders()}, answer.read())
+            named = {name.lower(): text for name, text in answer.getheaders()}
+            found = Answer(answer.status, named, answer.read())
         finally:
             connection.close()
+        if method != "HEAD":
+            check_answer(method, path, found.status, found.headers.get("content-type", ""), found.body)
+        return found
 
     def get(self, path: str, **parameters: object) -> Answer:
         """GET; a list is a parameter that repeats. `from_` is the parameter `from`."""
