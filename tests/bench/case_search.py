@@ -1,4 +1,4 @@
-"""How long the newest 100 take: ms from the request to the last byte of the answer, median of 5 warm, on one
+"""How long 100 records, or counts, take: ms from the request to the last byte of the answer, median of 5 warm, on one
 connection. The systems take turns, so that a noisy minute hits both; the peer counts with the faster of its forms.
 A wrong answer fails the case."""
 
@@ -11,13 +11,19 @@ from tests.bench.bench import Bench, Loaded
 from tests.bench.corpus import Corpus
 from tests.bench.http_client import Client
 from tests.bench.queries import (
-    Query,
+    Counts,
+    Question,
     absent_word,
+    count_10s_level,
+    deep_page,
+    histogram_level,
     newest_all,
     newest_level,
     newest_phrase,
     newest_word,
     newest_word_service,
+    oldest_all,
+    oldest_word,
     one_trace_id,
 )
 from tests.bench.report import GOAL_LINES, REFERENCE_MS, Line, compared
@@ -67,18 +73,43 @@ def trace_id(bench: Bench) -> Line:
     return _searched(bench, "one_trace_id", one_trace_id, goal=goal)
 
 
+def page_5000(bench: Bench) -> Line:
+    """100 of all, 5,000 down."""
+    return _searched(bench, "page_5000", deep_page, goal_ratio=1.0)
+
+
+def oldest100_all(bench: Bench) -> Line:
+    """The oldest 100 of all."""
+    return _searched(bench, "oldest100_all", oldest_all, goal_ratio=1.0)
+
+
+def oldest100_word(bench: Bench) -> Line:
+    """The oldest 100 with a word."""
+    return _searched(bench, "oldest100_word", oldest_word, goal_ratio=1.0)
+
+
+def counts_10s_level(bench: Bench) -> Line:
+    """Counts by 10 s and level, over all."""
+    return _searched(bench, "count_10s_level", count_10s_level, goal_ratio=1.0)
+
+
+def counts_1s_level(bench: Bench) -> Line:
+    """A chart of all: counts by 1 s and level."""
+    return _searched(bench, "histogram_level", histogram_level, goal_ratio=1.0)
+
+
 def _searched(
     bench: Bench,
     case: str,
-    ask: Callable[[Corpus], Query],
+    ask: Callable[[Corpus], Question],
     *,
     form: str = "no_total",
     goal_ratio: float | None = None,
     goal: float | None = None,
 ) -> Line:
-    query = ask(bench.corpus)
+    question = ask(bench.corpus)
     logd, peer = bench.logd(), bench.peer()
-    medians = _medians_ms([logd] if peer is None else [logd, peer], query, bench.corpus)
+    medians = _medians_ms([logd] if peer is None else [logd, peer], question, bench.corpus)
     peer_ms = {} if peer is None else medians[peer.system.name]
     best = min(peer_ms, key=lambda name: peer_ms[name], default=None)
     return compared(
@@ -94,18 +125,18 @@ def _searched(
     )
 
 
-def _medians_ms(servers: list[Loaded], query: Query, corpus: Corpus) -> dict[str, dict[str, float]]:
+def _medians_ms(servers: list[Loaded], question: Question, corpus: Corpus) -> dict[str, dict[str, float]]:
     """By system and form."""
-    truth = query.truth(corpus)
+    truth = question.truth(corpus)
     took: dict[tuple[str, str], list[float]] = {}
     with ExitStack() as stack:
         asked = []
         for server in servers:
             server.wait_until_quiet()
             client = stack.enter_context(Client(server.system.port))
-            for form, target in server.system.forms(query).items():
+            for form, target in server.system.forms(question).items():
                 body = client.get(target)
-                if sorted(server.system.times(body), reverse=True) != truth:
+                if _answer(server, question, body) != truth:
                     raise server.system.process.failure(f"wrong answer to {target}: {body[:500]!r}")
                 took[server.system.name, form] = []
                 asked.append((client, target, took[server.system.name, form]))
@@ -118,3 +149,10 @@ def _medians_ms(servers: list[Loaded], query: Query, corpus: Corpus) -> dict[str
     for (name, form), times in took.items():
         medians.setdefault(name, {})[form] = statistics.median(times[_WARM_UP:])
     return medians
+
+
+def _answer(server: Loaded, question: Question, body: bytes) -> object:
+    """As Question.truth has it."""
+    if isinstance(question, Counts):
+        return server.system.counts(body)
+    return sorted(server.system.times(body), reverse=True)

@@ -7,6 +7,8 @@ from tests.bench.case_chunks import small_chunks
 from tests.bench.case_ingest import bytes_a_line, cpu_until_quiet, ingest, ingest_rss
 from tests.bench.case_latency import latency
 from tests.bench.case_search import (
+    counts_1s_level,
+    counts_10s_level,
     newest100_absent,
     newest100_all,
     newest100_level,
@@ -14,6 +16,9 @@ from tests.bench.case_search import (
     newest100_word,
     newest100_word_service,
     newest100_word_total,
+    oldest100_all,
+    oldest100_word,
+    page_5000,
     trace_id,
 )
 from tests.bench.report import Line
@@ -32,6 +37,11 @@ CASES: Mapping[str, Case] = {
     "newest100_level": newest100_level,
     "newest100_absent": newest100_absent,
     "newest100_all": newest100_all,
+    "page_5000": page_5000,
+    "oldest100_all": oldest100_all,
+    "oldest100_word": oldest100_word,
+    "count_10s_level": counts_10s_level,
+    "histogram_level": counts_1s_level,
     "one_trace_id": trace_id,
     "latency": latency,
     "small_chunks": small_chunks,

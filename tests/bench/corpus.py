@@ -63,6 +63,11 @@ class Corpus:
                 start += length
         return spans
 
+    def lines_oldest_first(self) -> Iterator[bytes]:
+        """Every line with its newline."""
+        with self.path.open("rb") as file:
+            yield from file
+
     def lines_newest_first(self) -> Iterator[bytes]:
         """Every line without its newline, last (so newest) first, in bounded memory."""
         tail = b""

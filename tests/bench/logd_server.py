@@ -13,7 +13,7 @@ import orjson
 
 from tests.bench.http_client import Client, Insert
 from tests.bench.process import ServerProcess
-from tests.bench.queries import LIMIT, Query
+from tests.bench.queries import LIMIT, Counts, Question
 
 _CHECKOUT = Path(__file__).parents[2]
 _SEARCH = "/api/v1/logs/search"
@@ -39,9 +39,12 @@ class LogdServer:
         answer = orjson.loads(client.get(f"{_SEARCH}?limit=0&track_total_hits=true"))
         return int(answer["total_hits"])
 
-    def forms(self, query: Query) -> dict[str, str]:
+    def forms(self, question: Question) -> dict[str, str]:
         """Without and with the default total (exact to 10,000)."""
-        asked = {**query.logd, "limit": str(LIMIT)}
+        if isinstance(question, Counts):
+            asked = {"interval": f"{question.seconds}s", "by": "level"}
+            return {"no_total": f"/api/v1/logs/histogram?{urlencode(asked)}"}
+        asked = {**question.logd, "limit": str(LIMIT)}
         return {
             "no_total": f"{_SEARCH}?{urlencode({**asked, 'track_total_hits': 'false'})}",
             "default_total": f"{_SEARCH}?{urlencode(asked)}",
@@ -50,6 +53,17 @@ class LogdServer:
     def times(self, body: bytes) -> list[datetime]:
         """Of `logs`."""
         return [datetime.fromisoformat(record["timestamp"]) for record in orjson.loads(body)["logs"]]
+
+    def counts(self, body: bytes) -> dict[tuple[int, str], int]:
+        """Of `buckets`."""
+        answer = orjson.loads(body)
+        levels = [one["value"] for one in answer["values"]]
+        cells = {
+            (int(datetime.fromisoformat(bucket["start"]).timestamp()), level): count
+            for bucket in answer["buckets"]
+            for level, count in zip(levels, bucket["counts"], strict=True)
+        }
+        return {cell: count for cell, count in cells.items() if count}
 
 
 @contextmanager

@@ -1,5 +1,6 @@
 """The searches that are timed: the same question in logd's and in VictoriaLogs' language, with its true answer."""
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,7 +15,7 @@ LIMIT = 100
 
 @dataclass(frozen=True)
 class Query:
-    """Newest LIMIT records of a filter.
+    """Newest LIMIT records of a filter, after `offset` others; or the oldest.
 
     `needle` stands in the bytes of every line that may match and `matches` decides on the parsed line: from them,
     `truth` tells what a right answer holds.
@@ -24,16 +25,37 @@ class Query:
     logsql: str
     needle: bytes
     matches: Callable[[Mapping[str, Any]], bool]
+    offset: int = 0
+    oldest: bool = False
 
     def truth(self, corpus: Corpus) -> list[datetime]:
-        """Times of the newest LIMIT matching lines, newest first."""
+        """Times of the matching lines, newest first."""
         times: list[datetime] = []
-        for line in corpus.lines_newest_first():
+        for line in corpus.lines_oldest_first() if self.oldest else corpus.lines_newest_first():
             if self.needle in line and self.matches(record := orjson.loads(line)):
                 times.append(datetime.fromisoformat(record["timestamp"]))
-                if len(times) == LIMIT:
+                if len(times) == self.offset + LIMIT:
                     break
-        return times
+        return sorted(times[self.offset :], reverse=True)
+
+
+@dataclass(frozen=True)
+class Counts:
+    """How many records there are by `seconds` and level."""
+
+    seconds: int
+
+    def truth(self, corpus: Corpus) -> dict[tuple[int, str], int]:
+        """By the start of the interval, in Unix s, and level."""
+        counts: Counter[tuple[int, str]] = Counter()
+        for line in corpus.lines_oldest_first():
+            record = orjson.loads(line)
+            second = int(datetime.fromisoformat(record["timestamp"]).timestamp())
+            counts[second - second % self.seconds, record["level"]] += 1
+        return dict(counts)
+
+
+Question = Query | Counts
 
 
 def newest_word(corpus: Corpus) -> Query:
@@ -69,6 +91,31 @@ def absent_word(corpus: Corpus) -> Query:
 def newest_all(corpus: Corpus) -> Query:
     """No filter at all."""
     return Query({}, "*", b"", lambda record: True)
+
+
+def deep_page(corpus: Corpus) -> Query:
+    """No filter, 5,000 records down."""
+    return Query({"offset": "5000"}, "*", b"", lambda record: True, offset=5_000)
+
+
+def oldest_all(corpus: Corpus) -> Query:
+    """No filter, from the other end."""
+    return Query({"sort": "oldest"}, "*", b"", lambda record: True, oldest=True)
+
+
+def oldest_word(corpus: Corpus) -> Query:
+    """A word in 2.5 % of the lines, from the other end."""
+    return Query({"q": "timeout", "sort": "oldest"}, "timeout", b"timeout", lambda record: True, oldest=True)
+
+
+def count_10s_level(corpus: Corpus) -> Counts:
+    """Some twenty intervals for each million lines."""
+    return Counts(10)
+
+
+def histogram_level(corpus: Corpus) -> Counts:
+    """As a chart over all would have it: two hundred intervals for each million lines."""
+    return Counts(1)
 
 
 def one_trace_id(corpus: Corpus) -> Query:

@@ -5,7 +5,7 @@ from typing import Protocol
 
 from tests.bench.http_client import Client, Insert
 from tests.bench.process import ServerProcess
-from tests.bench.queries import Query
+from tests.bench.queries import Question
 
 
 class System(Protocol):
@@ -34,8 +34,11 @@ class System(Protocol):
     def count(self, client: Client) -> int:
         """How many lines a search sees now."""
 
-    def forms(self, query: Query) -> dict[str, str]:
-        """Request targets that each give the answer to `query`, by the name of the form."""
+    def forms(self, question: Question) -> dict[str, str]:
+        """Request targets that each give the answer, by the name of the form."""
 
     def times(self, body: bytes) -> list[datetime]:
-        """The records' times in the body of an answer, in its order."""
+        """The records' times in the body of an answer to a Query, in its order."""
+
+    def counts(self, body: bytes) -> dict[tuple[int, str], int]:
+        """What the body of an answer to Counts holds, as Counts.truth has it."""

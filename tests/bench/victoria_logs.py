@@ -17,7 +17,7 @@ import orjson
 
 from tests.bench.http_client import Client, Insert
 from tests.bench.process import ServerProcess
-from tests.bench.queries import LIMIT, Query
+from tests.bench.queries import LIMIT, Counts, Question
 from tests.support.process import free_port
 
 BINARY_VARIABLE = "VICTORIA_LOGS"
@@ -43,17 +43,27 @@ class VictoriaLogs:
         answer = client.get(f"{_QUERY}?{urlencode({'query': '* | stats count() n'})}")
         return int(orjson.loads(answer)["n"]) if answer else 0
 
-    def forms(self, query: Query) -> dict[str, str]:
-        """Its two ways to the newest records; which is faster depends on the filter."""
-        sort = f"{query.logsql} | sort by (_time) desc limit {LIMIT}"
-        return {
-            "sort_pipe": f"{_QUERY}?{urlencode({'query': sort})}",
-            "limit_argument": f"{_QUERY}?{urlencode({'query': query.logsql, 'limit': LIMIT})}",
-        }
+    def forms(self, question: Question) -> dict[str, str]:
+        """Its two ways to the newest records, of which the filter decides which is faster; else its only one."""
+        if isinstance(question, Counts):
+            stats = f"* | stats by (_time:{question.seconds}s, level) count() n"
+            return {"stats_pipe": f"{_QUERY}?{urlencode({'query': stats})}"}
+        order = "" if question.oldest else " desc"
+        offset = f" offset {question.offset}" if question.offset else ""
+        sort = f"{question.logsql} | sort by (_time){order}{offset} limit {LIMIT}"
+        forms = {"sort_pipe": f"{_QUERY}?{urlencode({'query': sort})}"}
+        if not question.oldest and not question.offset:
+            forms["limit_argument"] = f"{_QUERY}?{urlencode({'query': question.logsql, 'limit': LIMIT})}"
+        return forms
 
     def times(self, body: bytes) -> list[datetime]:
         """Of the JSON lines."""
         return [datetime.fromisoformat(orjson.loads(line)["_time"]) for line in body.splitlines()]
+
+    def counts(self, body: bytes) -> dict[tuple[int, str], int]:
+        """Of the JSON lines."""
+        cells = map(orjson.loads, body.splitlines())
+        return {(int(datetime.fromisoformat(c["_time"]).timestamp()), c["level"]): int(c["n"]) for c in cells}
 
 
 def binary() -> Path | None:
