@@ -2,33 +2,65 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Any
 
 import orjson
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from logd.parse.mend import mend
+from logd.record import SCHEMA
 
 
 def records(table: pa.Table) -> list[dict[str, Any]]:
     """Rows as they appear in answers: `metadata` a JSON object with the trace id back in it."""
-    return [_record(row) for row in table.to_pylist()]
+    columns = (_values(table[name]) for name in SCHEMA.names)
+    return [_record(*row) for row in zip(*columns, strict=True)]
 
 
-def _record(row: dict[str, Any]) -> dict[str, Any]:
+def _values(column: pa.ChunkedArray) -> list[Any]:
+    """A column's values, times as text: an answer of thousands of rows would take three times as long row by row."""
+    if pa.types.is_dictionary(column.type):
+        column = column.cast(pa.string())
+    if pa.types.is_timestamp(column.type):
+        return time_texts(column)
+    values: list[Any] = column.to_pylist()
+    return values
+
+
+def time_texts(column: pa.Array | pa.ChunkedArray) -> list[str]:
+    """Times in microseconds as RFC 3339 in UTC: with milliseconds, or microseconds where there are any."""
+    texts = pc.strftime(column, format="%Y-%m-%dT%H:%M:%SZ", locale="C")  # with six digits of the second
+    found: list[str] = pc.replace_substring_regex(texts, pattern="000Z$", replacement="Z").to_pylist()
+    return found
+
+
+def _record(
+    log_id: str,
+    timestamp: str,
+    ingested_at: str,
+    level: str | None,
+    service: str | None,
+    host: str | None,
+    source: str | None,
+    tags: list[str] | None,
+    trace_id: str | None,
+    message: str | None,
+    metadata: str | None,
+) -> dict[str, Any]:
+    """Its arguments are in the order of record.SCHEMA."""
     return {
-        "log_id": row["log_id"],
-        "timestamp": time_text(row["timestamp"]),
-        "level": row["level"],
-        "service": row["service"],
-        "host": row["host"],
-        "source": row["source"],
-        "message": row["message"],
-        "metadata": orjson.Fragment(_metadata(row["metadata"], row["trace_id"])),
-        "tags": row["tags"] or [],
-        "trace_id": row["trace_id"],
-        "ingested_at": time_text(row["ingested_at"]),
+        "log_id": log_id,
+        "timestamp": timestamp,
+        "level": level,
+        "service": service,
+        "host": host,
+        "source": source,
+        "message": message,
+        "metadata": orjson.Fragment(_metadata(metadata, trace_id)),
+        "tags": tags or [],
+        "trace_id": trace_id,
+        "ingested_at": ingested_at,
     }
 
 
@@ -42,13 +74,4 @@ def _metadata(text: str | None, trace_id: str | None) -> str:
     if trace_id is None or "trace_id" in fields:
         return text or "{}"
     member = f'"trace_id":{orjson.dumps(trace_id).decode()}'
-    return f"{{{member},{text[1:]}" if text else f"{{{member}}}"
-
-
-def time_text(time: datetime) -> str:
-    """RFC 3339 in UTC, with milliseconds, or microseconds where there are any."""
-    text = time.strftime("%Y-%m-%dT%H:%M:%S")
-    if time.year < 1000:  # strftime doesn't pad years
-        text = text.rjust(19, "0")
-    fraction = f"{time.microsecond:06d}"
-    return f"{text}.{fraction[:3] if fraction.endswith('000') else fraction}Z"
+    return f"{{{member},{text[1:]}" if text and fields else f"{{{member}}}"

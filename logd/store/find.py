@@ -20,7 +20,7 @@ from logd.record import SCHEMA
 from logd.seams import Found, Place, Search
 from logd.store.connection import Connection
 from logd.store.count import count
-from logd.store.read import COLUMNS, literal, read, run, within
+from logd.store.read import COLUMNS, literal, read, run
 from logd.store.segments import micros_of
 from logd.store.sieve import Places, sieve
 from logd.store.walk import FIRST_SLICE_ROWS, Slice, Slices, Snapshot, Times, in_order, times_of

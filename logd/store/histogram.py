@@ -220,7 +220,7 @@ def _filled(found: Buckets, asked: Histogram) -> Buckets:
     if asked.to_us is None:
         high += 1
     _check_filled(low, high, interval)
-    starts = np.arange(low - low % interval, high, interval, dtype=np.int64)
+    starts = np.array(range(low - low % interval, high, interval), np.int64)  # arange counts in doubles
     places = np.searchsorted(starts, np.array(found.starts, np.int64))
 
     def spread(counts: Sequence[int]) -> list[int]:
