@@ -55,9 +55,10 @@ class TestPages:
         assert await ids(index, newest_first=False, from_us=DAY + 5, limit=2) == ["00", "02"]
 
     @pytest.mark.parametrize("newest_first", [True, False])
-    @pytest.mark.parametrize("size", [1, 2, 3, 50])
+    @pytest.mark.parametrize("query", ["", "hello", "NOT absent"])
+    @pytest.mark.parametrize("size", [1, 3, 50])
     async def test_no_gap_and_no_repeat_whatever_happens_between(
-        self, store: Store, index: SearchedIndex, newest_first: bool, size: int
+        self, store: Store, index: SearchedIndex, newest_first: bool, query: str, size: int
     ) -> None:
         """All moments are the same for some rows, which only ids tell apart."""
         before = [row(DAY + n // 4 * SECOND, f"{n:03}") for n in range(40)]
@@ -66,9 +67,12 @@ class TestPages:
             if part % 2:
                 await index.flush()
         seen: list[str] = []
-        search = everything(limit=size, newest_first=newest_first, to_us=DAY + 3_600 * SECOND)
+        search = everything(
+            query=parse(query), limit=size, newest_first=newest_first, to_us=DAY + 3_600 * SECOND, count_limit=0
+        )
         while (found := await index.search(search)).more:
             seen += found.table["log_id"].to_pylist()
+            assert len(seen) <= len(before)
             search = msgspec.structs.replace(search, after=_place(found))
             number = len(seen)
             beyond = DAY - number if newest_first is False else DAY + 100 * SECOND + number
