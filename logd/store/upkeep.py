@@ -49,6 +49,9 @@ class SegmentsUpkeep:
         #: Ids of segments that another process wrote.
         self._unchecked = [segment.id for segment in inventory.segments]
         self._check_at = time.monotonic()
+        #: Segments, and what they were merged into: until that is committed there is no other merge, or every try on a
+        #: full disk would leave a file there.
+        self._to_commit: tuple[list[Segment], Segment] | None = None
         self._merged = self._indexed = 0
 
     async def step(self) -> bool:
@@ -87,19 +90,24 @@ class SegmentsUpkeep:
         return await self._inventory.expire(now_us() // DAY_US - self._keep_days) > 0
 
     async def _merge(self) -> bool:
-        chosen = merge.due(self._days())
-        if not chosen:
-            return False
-        new_id = self._inventory.next_id()
-        merged = await self._work(
-            "merge", chosen, lambda: merge.merge(self._inventory.root, chosen, new_id, self._check_halted)
-        )
-        if merged is not None:
-            if await self._inventory.replace(chosen, merged, "merge"):
-                self._merged += len(chosen)
-            else:  # one of them was put aside or has expired meanwhile
-                for file in (merged.file, merged.skip_file):
-                    (self._inventory.root / file).unlink(missing_ok=True)
+        if self._to_commit is None:
+            chosen = merge.due(self._days())
+            if not chosen:
+                return False
+            new_id = self._inventory.next_id()
+            merged = await self._work(
+                "merge", chosen, lambda: merge.merge(self._inventory.root, chosen, new_id, self._check_halted)
+            )
+            if merged is None:
+                return True
+            self._to_commit = chosen, merged
+        chosen, merged = self._to_commit
+        if await self._inventory.replace(chosen, merged, "merge"):
+            self._merged += len(chosen)
+        else:  # one of them was put aside or has expired meanwhile
+            for file in (merged.file, merged.skip_file):
+                (self._inventory.root / file).unlink(missing_ok=True)
+        self._to_commit = None
         return True
 
     async def _index(self) -> bool:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
+import sqlite3
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -96,6 +98,30 @@ async def test_a_merge_is_given_up_when_the_process_stops(store: SegmentsStore) 
     assert sorted(store.root.rglob("*.parquet")) == files
     assert not [path for path in store.root.rglob("*") if path.suffix in (".tmp", ".skip")]
     assert upkeep.status()["merged_segments"] == 0
+    await index.close()
+
+
+async def test_a_merge_that_cannot_be_committed_leaves_one_file_and_is_committed_later(store: SegmentsStore) -> None:
+    """However often it is tried on a full disk, which every further file would make fuller."""
+    index = await store.open()
+    for number in range(4):
+        await index.write(batch([row(number, f"{number}")], number + 1))
+        await index.flush()
+    upkeep = SegmentsUpkeep(index.inventory, 0, 0)
+    with contextlib.closing(sqlite3.connect(store.root / "manifest.db")) as other:
+        other.execute("CREATE TRIGGER full BEFORE INSERT ON retired BEGIN SELECT RAISE(ABORT, 'disk is full'); END")
+        for _ in range(3):
+            with pytest.raises(Unavailable, match="disk is full"):
+                await upkeep.step()
+            assert len(store.parquet()) == 5
+        assert len(await ids(index)) == 4
+        other.execute("DROP TRIGGER full")
+    while await upkeep.step():
+        pass
+    assert len(store.parquet()) == 1
+    assert upkeep.status()["merged_segments"] == 4
+    assert await ids(index) == ["3", "2", "1", "0"]
+    await upkeep.close()
     await index.close()
 
 
