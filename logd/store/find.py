@@ -7,6 +7,7 @@ first; whole rows are fetched only of the times that are in the answer.
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from functools import partial
 
 import msgspec
@@ -23,12 +24,14 @@ from logd.store.count import count
 from logd.store.read import COLUMNS, literal, read, run
 from logd.store.segments import micros_of
 from logd.store.sieve import Places, sieve
-from logd.store.walk import FIRST_SLICE_ROWS, Slice, Slices, Snapshot, Times, in_order, times_of
+from logd.store.walk import FIRST_SLICE_ROWS, Slice, Slices, Snapshot, Stretch, Times, in_order, times_of
 
 #: Up to here, and where row groups are far apart, Arrow reads faster: DuckDB looks at every row group of a file.
 WHOLE_ROWS = 98_304
 #: A list of times prunes row groups better than their range, but is compared with every row.
 MAX_TIMES = 128
+#: Arrow holds what it reads: so much at once, which is more than WHOLE_ROWS of usual lines, but a line may have 1 MB.
+PORTION_BYTES = 64 * 1024 * 1024
 
 
 class _Reader(msgspec.Struct, frozen=True):
@@ -124,6 +127,37 @@ def _first_of(reader: _Reader, part: Slice, condition: Condition, limit: int) ->
 
 
 def _first_of_few(reader: _Reader, part: Slice, condition: Condition, limit: int) -> pa.Table:
+    """By Arrow, which holds what it reads: a few stretches at a time where lines are long."""
+    hits = SCHEMA.empty_table()
+    for stretches in _portions(reader.snapshot, part.stretches):
+        found = _first_of_these(reader, stretches, part.times, condition, limit)
+        hits = _first_rows(reader, pa.concat_tables([hits, found]), limit) if len(hits) else found
+    return hits
+
+
+def _portions(snapshot: Snapshot, stretches: Sequence[Stretch]) -> Iterator[Sequence[Stretch]]:
+    """The stretches, up to PORTION_BYTES at a time; one alone may have more."""
+    sizes = [_bytes_of(snapshot, stretch) for stretch in stretches]
+    start = size = 0
+    for place, one in enumerate(sizes):
+        if place > start and size + one > PORTION_BYTES:
+            yield stretches[start:place]
+            start, size = place, 0
+        size += one
+    yield stretches[start:]
+
+
+def _bytes_of(snapshot: Snapshot, stretch: Stretch) -> int:
+    """What all of its columns take in memory, about."""
+    if stretch.segment is None:
+        assert stretch.recent is not None
+        return int(stretch.recent.table.nbytes)
+    return snapshot.footers.bytes_of(snapshot.root / stretch.segment.file, stretch.group)
+
+
+def _first_of_these(
+    reader: _Reader, stretches: Sequence[Stretch], times: Times, condition: Condition, limit: int
+) -> pa.Table:
     """First the columns that decide, then, of the row groups with hits, the others. Of those that only the skip index
     took for hits, ids aren't read: of equal times all are taken, and put in order at the end."""
     connection, snapshot, newest_first = reader.connection, reader.snapshot, reader.search.newest_first
@@ -131,11 +165,10 @@ def _first_of_few(reader: _Reader, part: Slice, condition: Condition, limit: int
     deciding = [name for name in SCHEMA.names if name in wanted]
     others = [name for name in SCHEMA.names if name not in wanted]
     read_all = snapshot.footers.read_all
-    stretches = part.stretches
     tables = read_all([partial(read, connection, snapshot, stretch, deciding) for stretch in stretches])
     ends = np.cumsum([len(table) for table in tables])
     rows = pa.concat_tables(tables)
-    places = _hits(reader, rows, part.times, condition)
+    places = _hits(reader, rows, times, condition)
     if not len(places):
         return SCHEMA.empty_table()
     if len(places) > limit:
@@ -152,10 +185,13 @@ def _first_of_few(reader: _Reader, part: Slice, condition: Condition, limit: int
         inner = pa.array(places[stretch_of == number] - (ends[number] - len(tables[number])))
         left, right = tables[number].take(inner), other.take(inner)
         found.append(pa.table([(left if name in wanted else right)[name] for name in SCHEMA.names], SCHEMA))
-    hits = pa.concat_tables(found)
-    direction = "descending" if newest_first else "ascending"
+    return _first_rows(reader, pa.concat_tables(found), limit)
+
+
+def _first_rows(reader: _Reader, rows: pa.Table, limit: int) -> pa.Table:
+    direction = "descending" if reader.search.newest_first else "ascending"
     order = [("timestamp", direction), ("log_id", direction)]
-    return hits.take(pc.sort_indices(hits.select(["timestamp", "log_id"]), order)[:limit])
+    return rows.take(pc.sort_indices(rows.select(["timestamp", "log_id"]), order)[:limit])
 
 
 def _hits(reader: _Reader, rows: pa.Table, times: Times, condition: Condition) -> Places:

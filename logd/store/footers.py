@@ -29,14 +29,19 @@ class Footers:
 
     def read(self, path: Path, groups: Sequence[int], columns: Sequence[str] = SCHEMA.names) -> pa.Table:
         """Columns of some row groups, as in record.SCHEMA. Raises OSError and ArrowException."""
-        with self._lock:
-            footer = self._kept.get(path)
-            if footer is not None:
-                self._kept.move_to_end(path)
+        footer = self._known(path)
         with pq.ParquetFile(path, metadata=footer) as file:
             if footer is None:
                 self._keep(path, file.metadata)
             return file.read_row_groups(groups, columns=list(columns))
+
+    def bytes_of(self, path: Path, group: int) -> int:
+        """What a row group takes once it is decompressed. Raises OSError and ArrowException."""
+        footer = self._known(path)
+        if footer is None:
+            footer = pq.read_metadata(path)
+            self._keep(path, footer)
+        return int(footer.row_group(group).total_byte_size)
 
     def read_all(self, reads: Sequence[Callable[[], pa.Table]]) -> list[pa.Table]:
         """What each gives, side by side: Arrow reads columns in parallel, but the text takes longer than all others."""
@@ -47,6 +52,13 @@ class Footers:
     def close(self) -> None:
         """Ends the threads."""
         self._threads.shutdown()
+
+    def _known(self, path: Path) -> pq.FileMetaData | None:
+        with self._lock:
+            footer = self._kept.get(path)
+            if footer is not None:
+                self._kept.move_to_end(path)
+        return footer
 
     def _keep(self, path: Path, footer: pq.FileMetaData) -> None:
         with self._lock:

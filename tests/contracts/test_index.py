@@ -294,6 +294,7 @@ def test_as_a_naive_list_would(steps: list[Any]) -> None:
             (count, "_COUNT_ROWS", 3),
             (walk, "GROWTH", 2),
             (find, "WHOLE_ROWS", 5),
+            (find, "PORTION_BYTES", 700),
             (find, "MAX_TIMES", 2),
             (segments, "ROW_GROUP_ROWS", 4),
             (merge, "ROW_GROUP_ROWS", 4),

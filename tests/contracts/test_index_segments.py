@@ -7,11 +7,13 @@ import shutil
 import sqlite3
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
 from logd.backends.index.segments import SegmentsIndex
 from logd.config.schema import Index as IndexLimits
 from logd.errors import ConfigError, Unavailable
+from logd.query.parse import parse
 from logd.record import SCHEMA
 from logd.seams import Batch
 from tests.support.disk import full_disk
@@ -129,6 +131,26 @@ async def test_searches_during_flushes_see_each_row_once(folder: SegmentsStore) 
     assert all(task.result() > 1 for task in looking)
     assert len(folder.parquet()) > 2
     assert (await index.search(everything())).total == 2_000
+    await index.close()
+
+
+@pytest.mark.parametrize("query", ["absent", "hello AND NOT absent"])
+async def test_a_search_over_long_lines_holds_few_of_them(folder: SegmentsStore, query: str) -> None:
+    """400 MB of them, in fewer rows than are read at once."""
+    index = await folder.open()
+    for number in range(25):
+        rows = [row(DAY + number, f"{number:02}.{n:02}", "hello" + " x" * 500_000) for n in range(16)]
+        await index.write(batch(rows, number + 1))
+        await index.flush()
+    usual = pa.default_memory_pool()
+    measured = pa.proxy_memory_pool(usual)
+    pa.set_memory_pool(measured)
+    try:
+        found = await ids(index, query=parse(query), limit=1, count_limit=0)
+    finally:
+        pa.set_memory_pool(usual)
+    assert found == ([] if query == "absent" else ["24.15"])
+    assert 16_000_000 < measured.max_memory() < 300_000_000
     await index.close()
 
 
