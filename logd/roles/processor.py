@@ -108,9 +108,11 @@ class Processor:
                     continue
                 deadline = time.monotonic() + self._config.parse.join_seconds
                 lines = _lines(messages)
-                while lines < limit and (wait := deadline - time.monotonic()) > 0:
+                size = _bytes(messages)
+                while lines < limit and size < _PARSE_BYTES and (wait := deadline - time.monotonic()) > 0:
                     more = await fetch(limit - lines, wait)
                     lines += _lines(more)
+                    size += _bytes(more)
                     messages.extend(more)
                 metrics.PROCESSOR_LAG.set(consumer.lag())
                 for part in _parts(messages):
@@ -183,6 +185,10 @@ def _text_bytes(value: bytes) -> int:
 
 def _lines(messages: Sequence[Message]) -> int:
     return sum(line_count(message.headers) for message in messages)
+
+
+def _bytes(messages: Sequence[Message]) -> int:
+    return sum(len(message.value) for message in messages)
 
 
 def _first(refused: Sequence[Refused]) -> tuple[int, int, str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import random
 import shutil
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
@@ -244,6 +245,14 @@ class TestJoining:
             await world.index.until(rows=7)
         assert [len(batch.table) for batch in world.index.batches] == [2, 1, 1, 2, 1]
         assert [batch.positions[0] for batch in world.index.batches] == [3, 4, 5, 7, 8]
+
+    async def test_no_longer_than_there_is_text_enough(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Few lines may be many bytes, which are held while more are waited for."""
+        monkeypatch.setattr(processor, "_PARSE_BYTES", 10_000)
+        async with World.open(tmp_path / "data", join_lines=100, join_seconds=600) as world, world.running():
+            await world.append(envelope(1, "short"))
+            await world.append(envelope(2, random.Random(2).randbytes(10_000).hex()))
+            await world.index.until(rows=2)
 
 
 class TestDeadLetters:
