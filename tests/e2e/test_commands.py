@@ -100,12 +100,10 @@ def test_search_all_and_both_formats(server: Server) -> None:
 
 def test_status(server: Server) -> None:
     status = json.loads(run(server, "status", "--json").stdout)
-    assert status["index"]["rows"] == 1_001
+    assert status["index"]["rows"] >= 1_001
     done = run(server, "status")
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.startswith(
-        f"logd {status['version']}, roles agent, processor, api, archiver\nindex: 1,001 rows, "
-    )
+    assert done.stdout.startswith(f"logd {status['version']}, roles agent, processor, api, archiver\nindex: ")
     assert re.search(r"^raw-logs +\d", done.stdout, re.MULTILINE)
     assert re.search(r"^transport\.append +0 +67,108,864 +bytes$", done.stdout, re.MULTILINE)
     assert on_a_terminal(server, "status")[0] == 0
@@ -122,12 +120,29 @@ def test_store_stats(server: Server) -> None:
     assert [(day["day"], day["rows"]) for day in days[:2]] == [("2026-01-01", 500), ("2026-01-02", 500)]
     assert days[0]["first_us"] == days[0]["last_us"] == 1_767_225_600_000_000
     assert "2026-01-01" in table.out
-    assert re.search(r"^1,001 rows in .* from 2026-01-01T00:00:00Z to ", table.out, re.MULTILINE)
+    assert re.search(r"^[0-9,]+ rows in .* from 2026-01-01T00:00:00Z to ", table.out, re.MULTILINE)
 
 
 def test_store_stats_of_nothing(tmp_path: Path) -> None:
     done = over_data("store", "stats", data_dir=tmp_path)
     assert (done.code, done.out, done.error.count("\n")) == (2, "", 1)
+
+
+def test_get(server: Server) -> None:
+    record = json.loads(run(server, "search", "m7", "--service", "s").stdout)
+    assert json.loads(run(server, "get", record["log_id"]).stdout) == record
+    code, text = on_a_terminal(server, "get", record["log_id"])
+    assert code == 0
+    assert re.search(r"^message +m7$", text, re.MULTILINE)
+
+
+def test_more_than_a_page(server: Server) -> None:
+    server.ingest("many", [{"message": "m"}] * 20_500)
+    server.settle()
+    every = run(server, "search", "--service", "many", "--all").stdout.splitlines()
+    assert len({json.loads(line)["log_id"] for line in every}) == len(every) == 20_500
+    limited = run(server, "search", "--service", "many", "--limit", "15000", "--sort", "oldest").stdout.splitlines()
+    assert len({json.loads(line)["log_id"] for line in limited}) == 15_000
 
 
 def test_nothing_is_found(server: Server) -> None:

@@ -142,7 +142,7 @@ def test_refused_again_it_is_another_letter(server: Server) -> None:
         ("POST", f"{PATH}/replay", b'{"positions": [-1]}', 400),
         ("POST", f"{PATH}/replay", b'{"positions": "1"}', 400),
         ("POST", f"{PATH}/replay", b'{"positions": [' + b"1," * 10_000 + b"1]}", 400),
-        ("POST", f"{PATH}/replay", b"\xff" * 2_000_000, 400),
+        ("POST", f"{PATH}/replay", b"\xff" * 2_000_000, 413),
     ],
 )
 def test_bad_requests(server: Server, method: str, path: str, body: bytes | None, status: int) -> None:

@@ -82,11 +82,11 @@ def record(number: int, **more: Any) -> dict[str, Any]:
 
 
 def test_what_goes_in_comes_out(logd: Command) -> None:
-    records = [record(number, trace_id=f"{number:032x}") for number in range(900)]
+    records = [record(number, trace_id=f"{number:032x}") for number in range(3_500)]
     (logd.folder / "in.ndjson").write_bytes(ndjson(records))
     done = logd("import", "in.ndjson", "--service", "s", "--host", "h")
-    assert (done.code, done.out, done.error) == (0, "", "in.ndjson: 900 lines\n")
-    found = logd.count("s", 900)
+    assert (done.code, done.out, done.error) == (0, "", "in.ndjson: 3,500 lines\n")
+    found = logd.count("s", 3_500)
     assert {one["host"] for one in found} == {"h"}
     assert logd("export", "--service", "s", "-o", "out.ndjson").code == 0
     exported = [orjson.loads(line) for line in (logd.folder / "out.ndjson").read_bytes().splitlines()]
@@ -96,6 +96,9 @@ def test_what_goes_in_comes_out(logd: Command) -> None:
     assert {one["message"]: one["metadata"] for one in exported} == expected
     assert sorted(exported, key=lambda one: str(one["log_id"])) == found
     assert not list(logd.folder.glob("*.part*"))
+    assert logd("export", "--service", "s", "--sort", "oldest", "-o", "oldest.ndjson").code == 0
+    oldest = [orjson.loads(line)["timestamp"] for line in (logd.folder / "oldest.ndjson").read_bytes().splitlines()]
+    assert oldest == [one["timestamp"] for one in reversed(exported)]
 
 
 def test_every_format_says_the_same(logd: Command) -> None:
