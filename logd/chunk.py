@@ -5,7 +5,7 @@
     source-id, offset, end, lines, positions, layout       layout "events":  positions  n × int64, little endian
     content-type, content-encoding                                           lengths    n × int32, little endian
     service, host, source, tags, fields, service-locked                      text       the n events, end to end
-    observed, remember, digest
+    observed, remember, digest, replayed
 
 Invariants:
 * `source-id` is 16 hex digits and never changes for a source; `log_id` is it, "-", 12 hex digits of the position.
@@ -15,6 +15,8 @@ Invariants:
 * `end` is the position at which the source's next chunk begins. A chunk without it is never sent twice, so nobody
   remembers its source. `remember` says for how many seconds a source must be remembered after its last chunk, and
   `digest`, where there is one, what it must not have been sent with another of.
+* `replayed` marks a chunk that may have come before in a way that a transport can't see: of its lines, those are left
+  out whose log_id the index has in their day. It has no `end`. See deadletters.py.
 * At most MAX_CHUNK_LINES lines and MAX_VALUE_BYTES compressed bytes. Unknown headers are ignored.
 
 A transport record without `logd-chunk` is one line from another producer.
@@ -110,6 +112,7 @@ class Chunk(msgspec.Struct, frozen=True, kw_only=True):
     service_locked: bool = False
     remember_seconds: int = REMEMBER_SECONDS
     digest: str = ""
+    replayed: bool = False
 
     def to_envelope(self) -> Envelope:
         """The same chunk as a transport record, keyed by service."""
@@ -138,6 +141,8 @@ class Chunk(msgspec.Struct, frozen=True, kw_only=True):
             headers["fields"] = msgspec.json.encode(self.fields).decode()
         if self.service_locked:
             headers["service-locked"] = "1"
+        if self.replayed:
+            headers["replayed"] = "1"
         return Envelope(self.service, headers, self.value)
 
 
@@ -170,6 +175,7 @@ def from_message(message: Message) -> Chunk:
             fields=msgspec.json.decode(headers.get("fields", "{}"), type=dict[str, Any]),
             service_locked=headers.get("service-locked") == "1",
             digest=headers.get("digest", ""),
+            replayed=headers.get("replayed") == "1",
             remember_seconds=_number(headers.get("remember", str(REMEMBER_SECONDS)), _MAX_SECONDS),
         )
     except (KeyError, ValueError, RecursionError, msgspec.MsgspecError) as error:

@@ -14,8 +14,9 @@ import msgspec
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True):
     """One stage, in lines. `duplicates` had come before; `refused` are in dead-letters; `expired` were deleted by
-    retention; `damaged` are in files that were put aside; `unknown` were accounted for by a manifest that is lost;
-    `in_flight` wait in the stage."""
+    retention; `replayed` went from dead-letters into the transport once more, `removed` were deleted by hand; `damaged`
+    are in files that were put aside; `unknown` were accounted for by a manifest that is lost; `in_flight` wait in the
+    stage."""
 
     stage: str
     taken: int
@@ -23,6 +24,8 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     duplicates: int = 0
     refused: int = 0
     expired: int = 0
+    replayed: int = 0
+    removed: int = 0
     damaged: int = 0
     unknown: int = 0
     in_flight: int = 0
@@ -30,8 +33,8 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def difference(self) -> int:
         """What is missing; negative: what is too much."""
-        elsewhere = self.duplicates + self.refused + self.expired + self.damaged + self.unknown + self.in_flight
-        return self.taken - self.given - elsewhere
+        gone = self.expired + self.replayed + self.removed + self.damaged + self.unknown
+        return self.taken - self.given - self.duplicates - self.refused - gone - self.in_flight
 
 
 class Topic(msgspec.Struct, frozen=True):
@@ -42,6 +45,8 @@ class Topic(msgspec.Struct, frozen=True):
     expired: int = 0
     held: int = 0
     waiting: int = 0
+    replayed: int = 0
+    removed: int = 0
 
 
 def entries(raw_logs: Topic, dead_letters: Topic, index: Mapping[str, int], rows: int) -> Sequence[Entry]:
@@ -79,5 +84,7 @@ def entries(raw_logs: Topic, dead_letters: Topic, index: Mapping[str, int], rows
             taken=dead_letters.appended,
             given=dead_letters.held,
             expired=dead_letters.expired,
+            replayed=dead_letters.replayed,
+            removed=dead_letters.removed,
         ),
     )

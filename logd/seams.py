@@ -5,8 +5,8 @@ Each Protocol is defined by one contract suite in tests/contracts, which runs ov
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
 
 import msgspec
 
@@ -17,6 +17,7 @@ from logd.query.tree import Everything, Node
 if TYPE_CHECKING:
     import pyarrow as pa
 
+T = TypeVar("T")
 #: For each partition the position of the next message: everything below it is done.
 StreamPositions = Mapping[int, int]
 
@@ -89,10 +90,45 @@ class Transport(Protocol):
         ...
 
 
+class Moved(msgspec.Struct, frozen=True):
+    """What became of dead letters: `messages` with `lines` were moved or removed; `missing` are positions without a
+    letter, `refused` those of letters that can't be replayed, with the reason."""
+
+    messages: int = 0
+    lines: int = 0
+    missing: Sequence[int] = ()
+    refused: Mapping[int, str] = {}
+
+
+class DeadLetters(Protocol):
+    """The topic dead-letters, whose messages are looked at and taken out by hand. Positions rise and name one letter
+    for ever. All raise Unavailable when it can't be done now, Corrupt when it can't be read."""
+
+    async def look(self, after: int, limit: int, see: Callable[[Message], T]) -> list[T]:
+        """What `see` gives for each of the first `limit` letters behind a position. It is called in a thread, for one
+        after the other, so that no more than one is held."""
+        ...
+
+    async def read(self, position: int) -> Message:
+        """A letter. Raises NotFound."""
+        ...
+
+    async def replay(self, positions: Sequence[int] | None) -> Moved:
+        """Moves letters into raw-logs, as deadletters.replayed makes them, each in one transaction: after a crash, and
+        for any reader, it is in one of the two topics. None means all that there are at the beginning, so that those
+        that are refused again don't come twice. What raises has moved some; calling it again goes on."""
+        ...
+
+    async def remove(self, positions: Sequence[int] | None, before_us: int | None = None) -> Moved:
+        """Deletes letters for ever, None means all, before a time in Unix µs if it is given; the ledger counts them."""
+        ...
+
+
 class Batch(msgspec.Struct, frozen=True):
     """Parsed lines on their way into an index. `table` has record.SCHEMA; `positions` are done once it is stored.
-    `own_ids` are the rows whose log_id a client chose: such an id is kept once within its day. For the ledger, `lines`
-    is how many lines the messages held, of which `refused` went to dead-letters."""
+    `own_ids` are the rows that may have come before, with a log_id that a client chose or as a replay: such an id is
+    kept once within its day. For the ledger, `lines` is how many lines the messages held, of which `refused` went to
+    dead-letters."""
 
     table: pa.Table
     positions: StreamPositions

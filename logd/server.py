@@ -25,6 +25,7 @@ from logd.datadir import locked
 from logd.errors import ConfigError, LogdError
 from logd.flow.stage import Stage, held
 from logd.roles import control, wiring
+from logd.roles.wiring import OpenTransport
 from logd.seams import Index, Searches, Transport, Upkeep
 from logd.telemetry import systemd
 from logd.telemetry.logging import set_up_logging
@@ -62,7 +63,7 @@ async def _serve(config: Config) -> int:
             backup = partial(wiring.backup, data_dir, queue=queue, store=store)
             await stack.enter_async_context(control.serving(data_dir / control.SOCKET, backup))
         try:
-            await _run_roles(config, transport, index, searches, upkeep, signals)
+            await _run_roles(config, queue, index, searches, upkeep, signals)
         except ExceptionGroup as failures:
             return _exit_code(failures)
     return EXIT_OK
@@ -82,7 +83,7 @@ def _exit_code(failures: ExceptionGroup) -> int:
 
 async def _run_roles(
     config: Config,
-    transport: Transport | None,
+    queue: OpenTransport | None,
     index: Index | None,
     searches: Searches | None,
     upkeep: Upkeep | None,
@@ -90,6 +91,7 @@ async def _run_roles(
 ) -> None:
     started = time.monotonic()
     stop = signals.stop
+    transport = None if queue is None else queue.transport
     stages = [stage for part in (transport, index) if part is not None for stage in part.stages]
     parts: dict[str, Callable[[], dict[str, object]]] = {}
     async with asyncio.TaskGroup() as tasks:
@@ -118,11 +120,11 @@ async def _run_roles(
             archiver = Archiver(config, upkeep)
             parts["archiver"] = archiver.status
             start("archiver", archiver.run)
-        if "api" in config.server.roles and transport and index and searches:
+        if "api" in config.server.roles and queue and transport and index and searches:
             from logd.roles.api import Api
 
             ready = partial(_ready, stop, transport, index)
-            api = Api(config, transport, index, searches, parts, tuple(stages), ready)
+            api = Api(config, transport, index, searches, parts, tuple(stages), ready, queue.dead_letters)
             stages += api.stages
             address = await api.start()
             start("api", api.run)

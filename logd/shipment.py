@@ -6,7 +6,8 @@
 
 Numbers are little endian. Invariants:
 * Headers and value are those that the chunk has on the transport (see chunk.py), so a resend is the same bytes.
-* Every chunk says its `end`: without it nobody could tell a resend.
+* Every chunk says its `end`: without it nobody could tell a resend. One that is `replayed` leaves it behind: its source
+  has long sent what comes after.
 * `checksum` is the CRC-32 of everything behind it, and nothing is behind the last chunk: a body that was cut or changed
   on its way is refused as a whole, and is never taken for other lines.
 
@@ -137,6 +138,8 @@ def _chunk(place: int, encoded: bytes, value: bytes) -> tuple[Chunk, dict[str, s
     span = size if chunk.positions is Positions.BYTE else chunk.lines
     if not chunk.events and chunk.end - chunk.offset != span:
         raise ValueError(f"positions {chunk.offset} to {chunk.end} for {span} of them")
+    if chunk.replayed:
+        headers = {name: text for name, text in headers.items() if name not in ("end", "remember", "digest")}
     return chunk, headers
 
 

@@ -36,6 +36,17 @@ def as_json(record: Mapping[str, Any]) -> str:
     return json.dumps(record, ensure_ascii=False, separators=(",", ":"))
 
 
+def as_fields(record: Mapping[str, Any]) -> str:
+    """A line for each field that has a value, those of `metadata` below it; the further lines of one are indented."""
+    metadata = record.get("metadata")
+    inner = metadata if isinstance(metadata, dict) else {}
+    outer = {name: value for name, value in record.items() if value not in (None, "", [], {}) and value is not inner}
+    fields = {**outer, **{f"metadata.{name}": value for name, value in inner.items()}}
+    shown = [(printable(name), _text(fields, name).replace("\n", "\n    ")) for name in fields]
+    width = max((len(name) for name, _ in shown), default=0)
+    return "\n".join(f"{name.ljust(width)}  {text}" for name, text in shown)
+
+
 def summary(answer: Mapping[str, Any], offset: int) -> str:
     """`50 of at least 10000 hits in 12 ms, more with --offset 50`."""
     shown, total = len(answer["logs"]), answer.get("total_hits")

@@ -8,22 +8,56 @@ import sys
 from collections.abc import Callable, Sequence
 
 from logd import __version__
-from logd.cli import agent, audit, config, search, server, store, transport
+from logd.cli import (
+    agent,
+    audit,
+    completion,
+    config,
+    connect,
+    deadletter,
+    export,
+    get,
+    import_,
+    resend,
+    search,
+    server,
+    status,
+    store,
+    transport,
+)
 from logd.errors import ConfigError, LogdError
 
 #: What a shell reports for a program that SIGPIPE ended, which is what the others in the pipe do.
 _BROKEN_PIPE = 141
 _INTERRUPTED = 130
+#: In the order in which --help shows them.
+_COMMANDS = (
+    server,
+    agent,
+    search,
+    get,
+    status,
+    import_,
+    export,
+    deadletter,
+    resend,
+    audit,
+    store,
+    transport,
+    config,
+    completion,
+)
+_EXAMPLES = """examples:
+  logd server /var/log/nginx
+  logd search 'level:ERROR AND timeout' --from -1h
+
+"""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Runs one command and returns the process's exit code: 0 done, 1 failed, 2 wrong usage or configuration; each
-    command may add its own. Errors are one line on standard error."""
-    parser = argparse.ArgumentParser(prog="logd", description="A centralized log service.", allow_abbrev=False)
-    parser.add_argument("--version", action="version", version=f"logd {__version__}")
-    commands = parser.add_subparsers(title="commands", metavar="COMMAND")
-    for command in (server, agent, search, audit, store, transport, config):
-        command.add_to(commands)
+    """Runs one command and returns the process's exit code: 0 done, 1 failed, 2 wrong usage or configuration, and
+    what Failed says. Errors are one line on standard error."""
+    parser = make_parser()
     try:
         args = parser.parse_args(search.with_times_attached(sys.argv[1:] if argv is None else argv))
         run: Callable[[argparse.Namespace], int] | None = getattr(args, "run", None)
@@ -39,6 +73,30 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return _INTERRUPTED
     except LogdError as error:
-        print(f"logd: {error}", file=sys.stderr)
-        return 2 if isinstance(error, ConfigError) else 1
+        return _failed(error)
+    return code
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """The whole command line."""
+    parser = argparse.ArgumentParser(
+        prog="logd",
+        description="A centralized log service.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog=_EXAMPLES + connect.EXIT_CODES,
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action="version", version=f"logd {__version__}")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND")
+    for command in _COMMANDS:
+        command.add_to(commands)
+    return parser
+
+
+def _failed(error: LogdError) -> int:
+    """Says it in one line; the exit code."""
+    from logd.cli.hits import printable
+
+    print(f"logd: {printable(str(error))}", file=sys.stderr)
+    code: int = getattr(error, "exit_code", 2 if isinstance(error, ConfigError) else 1)
     return code

@@ -1,7 +1,6 @@
 """`logd search`: asks a server over HTTP and prints the hits, newest first.
 
 It needs the standard library only and starts quickly. On a terminal a hit is a coloured line, in a pipe a JSON object.
-Exit codes: 0 answered, also without hits; 1 the server refused or failed; 2 wrong usage; 3 no server could be reached.
 """
 
 from __future__ import annotations
@@ -10,10 +9,21 @@ import argparse
 import os
 import sys
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-DEFAULT_URL = "http://127.0.0.1:8080"
-_TIMES = ("--from", "--to")
+from logd.cli import connect
+from logd.errors import ConfigError
+
+if TYPE_CHECKING:
+    from logd.cli.ask import Server
+
+#: Options whose value may begin with a minus.
+_TIMES = ("--from", "--to", "--before")
+_EXAMPLES = """examples:
+  logd search 'timeout AND NOT retry' --service checkout --level ERROR --from -1h
+  logd search 'status:>=500' --from 2026-01-31 --to 2026-02-01 --sort oldest --all >errors.ndjson
+
+"""
 
 
 def add_to(commands: Any) -> None:
@@ -23,9 +33,21 @@ def add_to(commands: Any) -> None:
         help="find log lines",
         description="Prints matching log lines, newest first; in a pipe, as JSON lines.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        epilog="example:\n  logd search 'timeout AND NOT retry' --service checkout --level ERROR --from -1h",
+        epilog=_EXAMPLES + connect.EXIT_CODES,
         allow_abbrev=False,
     )
+    add_filters_to(parser)
+    parser.add_argument("--sort", choices=("newest", "oldest"), help="which come first (newest)")
+    parser.add_argument("--limit", metavar="N", type=int, help="how many to print (the server's default: 50)")
+    parser.add_argument("--all", action="store_true", help="print all of them, page by page")
+    parser.add_argument("--offset", metavar="N", type=int, help="how many of the first to skip")
+    parser.add_argument("--json", action="store_true", help="JSON lines on a terminal too")
+    connect.add_to(parser)
+    parser.set_defaults(run=run)
+
+
+def add_filters_to(parser: argparse.ArgumentParser) -> None:
+    """Adds what says which lines are meant."""
     parser.add_argument(
         "query", metavar="QUERY", nargs="?", default="", help='words, "phrases", field:value, AND OR NOT'
     )
@@ -33,11 +55,18 @@ def add_to(commands: Any) -> None:
         parser.add_argument(f"--{name}", metavar=what, action="append", default=[], help="may repeat, or take commas")
     parser.add_argument("--from", metavar="TIME", help="the earliest time, included: -15m, 2026-01-31T12:00:00Z")
     parser.add_argument("--to", metavar="TIME", help="the latest time, excluded: now")
-    parser.add_argument("--limit", metavar="N", type=int, help="how many to print (the server's default: 50)")
-    parser.add_argument("--offset", metavar="N", type=int, help="how many of the newest to skip")
-    parser.add_argument("--json", action="store_true", help="JSON lines on a terminal too")
-    parser.add_argument("--url", metavar="URL", help=f"the server; else $LOGD_URL, else {DEFAULT_URL}")
-    parser.set_defaults(run=run)
+
+
+def filters(args: argparse.Namespace, *, paged: bool) -> list[tuple[str, str]]:
+    """What the options of `add_filters_to` ask for. When it is asked for page by page, a relative time has to mean the
+    same on every page."""
+    parameters = [("q", args.query)] if args.query else []
+    for name in ("service", "level", "host"):
+        parameters += [(name, value) for value in getattr(args, name)]
+    for name in ("from", "to"):
+        if (value := getattr(args, name)) is not None:
+            parameters.append((name, _absolute(value, name) if paged else value))
+    return parameters
 
 
 def with_times_attached(argv: Sequence[str]) -> list[str]:
@@ -55,30 +84,71 @@ def run(args: argparse.Namespace) -> int:
     """Asks and prints; the exit code."""
     from logd.cli import ask, hits
 
-    parameters = [("q", args.query)] if args.query else []
-    for name in ("service", "level", "host"):
-        parameters += [(name, value) for value in getattr(args, name)]
-    for name in ("from", "to", "limit", "offset"):
-        if (value := getattr(args, name)) is not None:
-            parameters.append((name, str(value)))
+    paged = args.all or (args.limit or 0) > ask.PAGE_ROWS
+    if paged and args.offset:
+        raise ConfigError(f"--offset goes with a --limit of up to {ask.PAGE_ROWS}, and not with --all")
+    if args.all and args.limit is not None:
+        raise ConfigError("--all and --limit contradict each other")
+    parameters = filters(args, paged=paged)
+    names = ("sort",) if paged else ("limit", "offset", "sort")
+    parameters += [(name, str(value)) for name in names if (value := getattr(args, name)) is not None]
+    server = connect.server(args)
     try:
-        answer = ask.search(args.url or os.environ.get("LOGD_URL") or DEFAULT_URL, parameters)
+        if paged:
+            _print_pages(server, parameters, args)
+        else:
+            answer = server.search(parameters)
+            if _print(answer["logs"], args.json):
+                print(hits.summary(answer, args.offset or 0), file=sys.stderr)
     except ask.Failed as failure:
+        if failure.column is None:
+            raise
+        sys.stdout.flush()
         print(f"logd: {hits.printable(str(failure))}", file=sys.stderr)
-        if failure.column is not None:
-            print(hits.with_caret(args.query, failure.column), file=sys.stderr)
+        print(hits.with_caret(args.query, failure.column), file=sys.stderr)
         return failure.exit_code
-    logs = answer["logs"]
-    if sys.stdout.isatty() and not args.json:
-        colour = not os.environ.get("NO_COLOR")
-        _print((hits.as_line(record, colour) for record in logs), sys.stdout.encoding)
-        print(hits.summary(answer, args.offset or 0), file=sys.stderr)
-    else:
-        _print((hits.as_json(record) for record in logs), "utf-8")
     return 0
 
 
-def _print(lines: Iterable[str], encoding: str) -> None:
+def _print_pages(server: Server, parameters: Sequence[tuple[str, str]], args: argparse.Namespace) -> None:
+    count, terminal = 0, False
+    for answer in server.pages(parameters, None if args.all else args.limit):
+        terminal = _print(answer["logs"], args.json)
+        sys.stdout.flush()
+        count += len(answer["logs"])
+    if terminal:
+        print(f"{count} hits", file=sys.stderr)
+
+
+def _print(logs: Iterable[dict[str, Any]], as_json: bool) -> bool:
+    """Whether it was for a terminal."""
+    from logd.cli import hits
+
+    terminal = sys.stdout.isatty() and not as_json
+    if terminal:
+        colour = not os.environ.get("NO_COLOR")
+        _write((hits.as_line(record, colour) for record in logs), sys.stdout.encoding)
+    else:
+        _write((hits.as_json(record) for record in logs), "utf-8")
+    return terminal
+
+
+def _write(lines: Iterable[str], encoding: str) -> None:
     # What the encoding lacks is escaped. In UTF-8 that is only half of a surrogate pair, and its escape is JSON's.
     for line in lines:
         sys.stdout.buffer.write(line.encode(encoding, "backslashreplace") + b"\n")
+
+
+def _absolute(text: str, name: str) -> str:
+    """The time as ISO 8601; a text that is no time as it is: the server says what is wrong with it."""
+    import time
+    from datetime import UTC, datetime, timedelta
+
+    from logd.errors import BadRequest
+    from logd.query.time import parse_time
+
+    try:
+        micros = parse_time(text, time.time_ns() // 1000, name)
+    except BadRequest:
+        return text
+    return (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=micros)).isoformat().replace("+00:00", "Z")

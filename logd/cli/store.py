@@ -10,7 +10,7 @@ import socket
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from logd.cli import settings
+from logd.cli import settings, store_stats
 from logd.errors import ConfigError, LogdError, Unavailable
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 def add_to(commands: Any) -> None:
     """Adds the command to the parser's subcommands."""
-    parser = commands.add_parser("store", help="back up what is stored, find and mend damage", allow_abbrev=False)
+    parser = commands.add_parser("store", help="look at what is stored, back it up, mend damage", allow_abbrev=False)
     actions = parser.add_subparsers(metavar="ACTION", required=True)
 
     def add(name: str, what: str, description: str, run: Any, example: str) -> Any:
@@ -66,6 +66,15 @@ def add_to(commands: Any) -> None:
         run_verify,
         "verify --config logd.toml",
     )
+    stats = add(
+        "stats",
+        "show what is stored, by day",
+        "Prints rows, segments and bytes of each day, whether a server runs or not; what it only has in memory isn't"
+        " counted.",
+        store_stats.run,
+        "stats --config logd.toml",
+    )
+    stats.add_argument("--json", action="store_true", help="a JSON object a day")
 
 
 def run_backup(args: argparse.Namespace) -> int:

@@ -10,13 +10,13 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from logd import __version__
 from logd.config.schema import Config
-from logd.http import histogram, ingest, record, schemas, search, shipments
+from logd.http import deadletters, histogram, ingest, record, schemas, search, shipments
 from logd.http.answers import error_answer, errors_as_json, json_answer
 from logd.http.intake import Intake
 from logd.http.openapi import Answer, Operation, Route, add_routes
 from logd.http.stages import Stages
 from logd.http.turns import Turns
-from logd.seams import Index, Searches, Transport
+from logd.seams import DeadLetters, Index, Searches, Transport
 
 #: What a part of the process says of itself in /api/v1/status.
 StatusOf = Callable[[], Mapping[str, Any]]
@@ -43,6 +43,7 @@ def make_app(
     stages: Stages,
     intake: Intake,
     ready: Ready,
+    dead_letters: DeadLetters,
 ) -> web.Application:
     """`parts` are shown in /api/v1/status by their names; `ready` gives "" or why the process isn't."""
     turns = Turns(config.search)
@@ -51,6 +52,7 @@ def make_app(
     searching = search.Searching(turns, searches)
     histograms = histogram.Histograms(turns, searches)
     one_record = record.OneRecord(turns, searches)
+    letters = deadletters.Letters(dead_letters)
 
     async def healthz(_: web.Request) -> web.Response:
         return json_answer({"status": "ok"})
@@ -86,6 +88,10 @@ def make_app(
         (search.POST, searching.post),
         (histogram.OPERATION, histograms.get),
         (record.OPERATION, one_record.get),
+        (deadletters.LIST, letters.list),
+        (deadletters.SHOW, letters.show),
+        (deadletters.REPLAY, letters.replay),
+        (deadletters.REMOVE, letters.remove),
         (_STATUS, status),
         (_HEALTH, healthz),
         (_READY, readyz),

@@ -56,7 +56,7 @@ def read_body(
     unknown encoding."""
     text = _decompressed(raw, encoding, max_body_bytes)
     lines_text = text if is_ndjson else split_elements(bytearray(text))
-    pieces = list(_pieces(lines_text, max_line_bytes))
+    pieces = list(pieces_of(lines_text, max_line_bytes))
     # Of the lines, in whatever form and encoding they came.
     digest = hashlib.blake2b(b"".join(piece.value for piece in pieces), digest_size=8).hexdigest() if keyed else ""
     return Body(pieces, sum(piece.lines for piece in pieces), len(text), digest)
@@ -129,7 +129,7 @@ def _unzstd(raw: bytes) -> Iterator[bytes]:
         raise BadRequest("bad_body", "the zstd stream is truncated", "body")
 
 
-def _pieces(text: bytes, max_line_bytes: int) -> Iterator[Piece]:
+def pieces_of(text: bytes, max_line_bytes: int) -> Iterator[Piece]:
     """A piece below the line limit can't hold a line above it, so only a piece of one long line is looked at."""
     target = min(_TARGET_BYTES, max_line_bytes)
     start = 0

@@ -10,7 +10,7 @@ from logd.http import schemas
 from logd.http.answers import json_answer
 from logd.http.intake import Intake
 from logd.http.openapi import Answer, Content, Operation
-from logd.seams import RAW_LOGS, Transport
+from logd.seams import RAW_LOGS, Appended, Transport
 from logd.telemetry import metrics
 
 OPERATION = Operation(
@@ -18,7 +18,7 @@ OPERATION = Operation(
     shipment.PATH,
     "Take in chunks of lines from agents; answered once they are durable",
     (),
-    {202: Answer("All are durable.", schemas.Accepted)},
+    {202: Answer("All are durable.", schemas.Shipped)},
     body=Content("Chunks, as logd/shipment.py describes them.", {shipment.CONTENT_TYPE: bytes}),
 )
 
@@ -31,14 +31,15 @@ class Shipments:
         self._intake = intake
 
     async def handle(self, request: web.Request) -> web.Response:
-        """202 {"accepted": n} once all n chunks are durable; those that their sources had sent before are left out, and
+        """202 {"accepted": n, "duplicates": d} once all n chunks are durable; the d that their sources had sent before
+        are left out, and
         count as accepted. Any other answer means that none is stored by this request: 400 names the chunk that is
         wrong, 409 says that a source sends other bytes from a place than before, 413 is too much at once, 429 later."""
         try:
             if request.headers.get("Content-Encoding", "identity") != "identity":
                 raise BadRequest("bad_encoding", "chunks are compressed, their body isn't", "content-encoding", 415)
             async with self._intake.read(request, shipment.decode) as shipped:
-                await self._append(shipped)
+                appended = await self._append(shipped)
                 accepted = len(shipped.envelopes)
         except BadRequest as error:
             metrics.SHIPMENT_REFUSED.labels(error.code).inc()
@@ -49,10 +50,10 @@ class Shipments:
         metrics.SHIPMENT_CHUNKS.inc(accepted)
         metrics.SHIPMENT_LINES.inc(shipped.lines)
         metrics.SHIPMENT_BYTES.inc(shipped.value_bytes)
-        return json_answer({"accepted": accepted}, 202)
+        return json_answer({"accepted": accepted, "duplicates": appended.duplicates}, 202)
 
-    async def _append(self, shipped: shipment.Shipment) -> None:
+    async def _append(self, shipped: shipment.Shipment) -> Appended:
         try:
-            await self._transport.append(RAW_LOGS, shipped.envelopes)
+            return await self._transport.append(RAW_LOGS, shipped.envelopes)
         except Conflict as error:
             raise BadRequest(shipment.SOURCE_CONFLICT, str(error), "", 409) from error

@@ -25,8 +25,8 @@ _HEX = np.frombuffer(b"0123456789abcdef", np.uint8)
 
 
 class Parsed(msgspec.Struct, frozen=True):
-    """`table` has record.SCHEMA. `own_ids` marks rows whose log_id a client chose, None when there is no such row.
-    The counts are of lines."""
+    """`table` has record.SCHEMA. `own_ids` marks rows that may have come before: a client chose their log_id, or their
+    chunk is `replayed`. It is None when there is no such row. The counts are of lines."""
 
     table: pa.Table
     own_ids: pa.Array | None
@@ -74,6 +74,9 @@ class Assembler:
         log_ids = _log_ids(chunks, lines)
         own = given.text("log_id")
         own_ids = own.is_valid() if own.null_count < len(own) else None
+        if any(chunk.replayed for chunk in chunks):
+            again = pa.array(np.array([chunk.replayed for chunk in chunks], bool)[lines.chunk])
+            own_ids = again if own_ids is None else pc.or_(own_ids, again)
         locked = np.array([chunk.service_locked for chunk in chunks], bool)[lines.chunk]
         columns = {
             "log_id": log_ids if own_ids is None else pc.coalesce(own, log_ids),

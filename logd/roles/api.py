@@ -17,7 +17,7 @@ from logd.http.answers import Handler
 from logd.http.app import Ready, StatusOf, make_app
 from logd.http.intake import Intake
 from logd.http.stages import Stages
-from logd.seams import Index, Searches, Transport
+from logd.seams import DeadLetters, Index, Searches, Transport
 
 log = logging.getLogger("logd.api")
 #: Of each connection: with aiohttp's 64 KiB, a body of megabytes wakes its handler for every one of them.
@@ -38,6 +38,7 @@ class Api:
         parts: Mapping[str, StatusOf],
         stages: Sequence[Stage],
         ready: Ready,
+        dead_letters: DeadLetters,
     ) -> None:
         """`stages` are those of the other roles and of what they share."""
         intake = Intake(config.ingest)
@@ -47,7 +48,8 @@ class Api:
         self._stopping = False
         self._under_way = 0
         self._answered = asyncio.Event()
-        app = make_app(config, transport, index, searches, parts, Stages([*self.stages, *stages]), intake, ready)
+        all_stages = Stages([*self.stages, *stages])
+        app = make_app(config, transport, index, searches, parts, all_stages, intake, ready, dead_letters)
 
         @web.middleware
         async def counted(request: web.Request, handler: Handler) -> web.StreamResponse:

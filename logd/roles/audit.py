@@ -45,4 +45,6 @@ def _topic(transport: Reading, topic: str, position: int) -> Topic:
         counts.expired_lines,
         counts.lines,
         transport.lines_from(topic, position),
+        counts.replayed_lines,
+        counts.removed_lines,
     )

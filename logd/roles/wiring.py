@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, assert_never
 
 from logd.config.schema import Config
-from logd.seams import RAW_LOGS, Index, Searches, Transport, Upkeep
+from logd.seams import RAW_LOGS, DeadLetters, Index, Searches, Transport, Upkeep
 
 if TYPE_CHECKING:
     from logd.backup.about import Backup
@@ -59,10 +59,11 @@ def needs_transport(config: Config) -> bool:
 
 
 class OpenTransport(NamedTuple):
-    """A transport, and a pause for a backup: within it nothing is stored."""
+    """A transport, a pause for a backup, within which nothing is stored, and its dead letters."""
 
     transport: Transport
     paused: Callable[[], AbstractAsyncContextManager[None]]
+    dead_letters: DeadLetters
 
 
 async def open_transport(config: Config) -> OpenTransport:
@@ -72,7 +73,7 @@ async def open_transport(config: Config) -> OpenTransport:
             from logd.backends.transport.sqlite import SqliteTransport
 
             transport = await SqliteTransport.open(transport_file(config), config.transport)
-            return OpenTransport(transport, transport.paused)
+            return OpenTransport(transport, transport.paused, transport.dead_letters())
         case unknown:
             assert_never(unknown)
 

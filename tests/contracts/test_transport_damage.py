@@ -16,10 +16,11 @@ from pathlib import Path
 import pytest
 
 from logd.backends.transport import sqlite, sqlite_open
+from logd.backends.transport import sqlite_schema as schema
 from logd.backends.transport.sqlite import SqliteTransport
 from logd.chunk import from_message
 from logd.errors import ConfigError, Corrupt, Unavailable
-from logd.seams import RAW_LOGS, Appended
+from logd.seams import DEAD_LETTERS, RAW_LOGS, Appended
 from tests.support.disk import full_disk
 from tests.support.transports import A, Clock, held, plain, rest, sent, texts
 
@@ -327,7 +328,7 @@ class TestFormat1:
             assert await transport.append(RAW_LOGS, [sent(A, 0, 10)]) == Appended(0, 1)
             await transport.close()
         with sql(old) as db:
-            assert db.execute("PRAGMA user_version").fetchone() == (2,)
+            assert db.execute("PRAGMA user_version").fetchone() == (3,)
         async with opened(old) as transport:
             status = (await transport.status())[RAW_LOGS]
         assert (status["messages"], status["lines"], status["bytes"], status["next_position"]) == (2, 5, 3, 9)
@@ -339,6 +340,35 @@ class TestFormat1:
         with sql(old) as db:
             assert db.execute("PRAGMA user_version").fetchone() == (1,)
             assert db.execute("SELECT count(*) FROM pragma_table_info('groups')").fetchone() == (3,)
+
+
+class TestFormat2:
+    @pytest.fixture
+    async def old(self, path: Path) -> Path:
+        """Two topics; the counts of one of them are damaged."""
+        async with opened(path) as transport:
+            await transport.append(RAW_LOGS, plain("a", "b", lines="3"))
+            await transport.append(DEAD_LETTERS, plain("c"))
+        with sql(path) as db:
+            rows = db.execute("SELECT * FROM topics ORDER BY topic").fetchall()
+            for column in ("replayed_messages", "replayed_lines", "removed_messages", "removed_lines"):
+                db.execute(f"ALTER TABLE topics DROP COLUMN {column}")
+            for topic, *counts in rows:
+                checksum = schema.row_checksum(topic, *counts[:-5]) ^ (topic == DEAD_LETTERS)
+                db.execute("UPDATE topics SET checksum = ? WHERE topic = ?", (checksum, topic))
+            db.execute("PRAGMA user_version = 2")
+        return path
+
+    async def test_is_brought_to_today_with_its_counts(self, old: Path, caplog: pytest.LogCaptureFixture) -> None:
+        for damaged in (1, 0):
+            caplog.clear()
+            async with opened(old) as transport:
+                status = await transport.status()
+                await transport.append(RAW_LOGS, plain("d"))
+            assert sum("the counts of topic dead-letters are damaged" in text for text in caplog.messages) == damaged
+        assert (status[RAW_LOGS]["lines"], status[RAW_LOGS]["ledger"]["appended_lines"]) == (7, 7)
+        assert status[RAW_LOGS]["ledger"]["removed_lines"] == 0
+        assert status[DEAD_LETTERS]["lines"] == 1
 
 
 def refused_as_nobody(path: str) -> None:

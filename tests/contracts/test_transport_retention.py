@@ -210,6 +210,10 @@ class TestLedger:
             "duplicate_lines": 10,
             "expired_messages": 0,
             "expired_lines": 0,
+            "replayed_messages": 0,
+            "replayed_lines": 0,
+            "removed_messages": 0,
+            "removed_lines": 0,
         }
         assert letters["ledger"]["appended_lines"] == 6
         assert (letters["ledger"]["expired_messages"], letters["ledger"]["expired_lines"]) == (2, 4)

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
+from tests.support.letters import make_dead_letter
 from tests.support.openapi import document, routes
 from tests.support.process import Server
 
@@ -18,13 +19,23 @@ _ALL = [
 ]
 _ASKED = [(path, described) for method, path, described in _ALL if method == "GET" and path.startswith("/api/")]
 #: Values of the parameters whose type is just text.
-_TEXTS = {"q": "hello", "from": "-1h", "to": "now", "cursor": "", "by": "service", "log_id": "x", "interval": "auto"}
+_TEXTS = {
+    "q": "hello",
+    "from": "-1h",
+    "to": "now",
+    "cursor": "",
+    "by": "service",
+    "log_id": "x",
+    "position": "1",
+    "interval": "auto",
+}
 
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     with Server(tmp_path_factory.mktemp("openapi"), roles="processor,api") as running:
         running.ingest("a", [{"message": "hello", "log_id": "x"}])
+        make_dead_letter(running)
         running.settle()
         yield running
 

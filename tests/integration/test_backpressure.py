@@ -31,6 +31,7 @@ from logd.seams import (
     Batch,
     Buckets,
     Consumer,
+    DeadLetters,
     Found,
     Histogram,
     Index,
@@ -91,7 +92,8 @@ class _CountedConsumer:
 class _CountedTransport:
     """A transport that counts what is taken from it."""
 
-    def __init__(self, transport: Transport) -> None:
+    def __init__(self, transport: Transport, dead_letters: DeadLetters) -> None:
+        self.dead_letters = dead_letters
         self._transport = transport
         self._consumers: list[_CountedConsumer] = []
 
@@ -154,7 +156,8 @@ class _Sink:
 
 @pytest.fixture
 async def transport(tmp_path: Path) -> AsyncIterator[_CountedTransport]:
-    opened = _CountedTransport(await SqliteTransport.open(tmp_path / "transport.db"))
+    sqlite = await SqliteTransport.open(tmp_path / "transport.db")
+    opened = _CountedTransport(sqlite, sqlite.dead_letters())
     yield opened
     await opened.close()
 
@@ -272,7 +275,7 @@ class _Client:
 
 
 @contextlib.asynccontextmanager
-async def _serving(transport: Transport, **ingest: int) -> AsyncIterator[tuple[str, Stage]]:
+async def _serving(transport: Transport, dead_letters: DeadLetters, **ingest: int) -> AsyncIterator[tuple[str, Stage]]:
     """An HTTP end over the transport: its address, and the stage of its bodies."""
 
     async def ready() -> str:
@@ -280,7 +283,7 @@ async def _serving(transport: Transport, **ingest: int) -> AsyncIterator[tuple[s
 
     config = Config(api=ApiSettings(listen="127.0.0.1:0"), ingest=Ingest(**ingest))
     sink = _Sink()
-    api = Api(config, transport, sink, sink, {}, (), ready)
+    api = Api(config, transport, sink, sink, {}, (), ready, dead_letters)
     address = await api.start()
     stop = asyncio.Event()
     run = asyncio.create_task(api.run(stop), name="api")
@@ -294,7 +297,7 @@ async def _serving(transport: Transport, **ingest: int) -> AsyncIterator[tuple[s
 
 async def test_bodies_are_held_up_to_the_limit(transport: _CountedTransport) -> None:
     size = 30_000
-    async with _serving(transport, max_inflight_bytes=100_000) as (address, bodies):
+    async with _serving(transport, transport.dead_letters, max_inflight_bytes=100_000) as (address, bodies):
         waiting = [await _Client.begin(address, size + 1) for _ in range(3)]
         for client in waiting:
             await client.send(b"x" * size)
@@ -322,7 +325,7 @@ async def test_a_writer_that_stands_still(tmp_path: Path) -> None:
     (pending,) = transport.stages
     plug = _Plug()
     try:
-        async with asyncio.TaskGroup() as tasks, _serving(transport) as (address, bodies):
+        async with asyncio.TaskGroup() as tasks, _serving(transport, transport.dead_letters()) as (address, bodies):
             tasks.create_task(transport.append("plug", [Envelope("", plug, b"")]), name="plug")
             assert await asyncio.to_thread(plug.reached.wait, 120)
             waiting = []

@@ -13,7 +13,7 @@ from typing import Protocol
 from logd.backends.transport.sqlite import SqliteTransport
 from logd.chunk import Envelope, Message
 from logd.config.schema import Transport as Limits
-from logd.seams import RAW_LOGS, Consumer, Transport
+from logd.seams import RAW_LOGS, Consumer, DeadLetters, Transport
 
 A, B = "a" * 16, "b" * 16
 
@@ -29,6 +29,10 @@ class Store(Protocol):
 
     async def after_power_cut(self) -> Transport:
         """A transport over what would be left if the machine stopped now. The other one lives on, and apart."""
+        ...
+
+    def dead_letters(self, transport: Transport) -> DeadLetters:
+        """Those of a transport that this has opened."""
         ...
 
 
@@ -47,6 +51,10 @@ class SqliteStore:
         for suffix in ("", "-wal"):
             shutil.copy(f"{self.path}{suffix}", f"{copy / self.path.name}{suffix}")
         return await SqliteTransport.open(copy / self.path.name)
+
+    def dead_letters(self, transport: Transport) -> DeadLetters:
+        assert isinstance(transport, SqliteTransport)
+        return transport.dead_letters()
 
 
 STORES: dict[str, type[Store]] = {"sqlite": SqliteStore}

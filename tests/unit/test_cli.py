@@ -103,7 +103,7 @@ def test_the_address_on_the_command_line_wins(url: str, monkeypatch: pytest.Monk
     monkeypatch.setenv("LOGD_URL", "http://127.0.0.1:9")
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
     assert main(["search", "--url", f"{url}/logs/"]) == 0
-    assert Handler.asked == ["/logs/api/v1/logs/search?"]
+    assert Handler.asked == ["/logs/api/v1/logs/search"]
 
 
 @pytest.mark.parametrize(

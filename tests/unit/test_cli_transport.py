@@ -79,14 +79,14 @@ def test_a_role_that_does_not_run_here(folder: Path) -> None:
     assert main(["transport", "forget", "processor", "--set", "server.roles=api"]) == 0
 
 
-@pytest.mark.parametrize(("version", "what"), [(1, "start its server once"), (9, "use a newer logd")])
+@pytest.mark.parametrize(("version", "what"), [(2, "start its server once"), (9, "use a newer logd")])
 def test_another_format(folder: Path, capsys: pytest.CaptureFixture[str], version: int, what: str) -> None:
     with sqlite3.connect(folder / FILE) as db:
         db.execute(f"PRAGMA user_version = {version}")
     db.close()
     for command in (["status"], ["forget", "alerter"]):
         assert main(["transport", *command]) == 2
-        assert capsys.readouterr().err.endswith(f"this logd works on 2: {what}\n")
+        assert capsys.readouterr().err.endswith(f"this logd works on 3: {what}\n")
 
 
 async def test_a_transport_in_use_takes_again_and_deletes(folder: Path) -> None:

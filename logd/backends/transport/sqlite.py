@@ -29,6 +29,7 @@ from typing import Any, TypeVar
 
 from logd.backends.transport import sqlite_groups
 from logd.backends.transport.sqlite_consumer import PARTITION, SqliteConsumer
+from logd.backends.transport.sqlite_letters import SqliteDeadLetters
 from logd.backends.transport.sqlite_open import AT_START, failure, open_reader, open_writer, refusal
 from logd.backends.transport.sqlite_topics import Topics
 from logd.backends.transport.sqlite_writer import FORGET_SECONDS, Work, Writer
@@ -75,6 +76,10 @@ class SqliteTransport:
         waiting, but refused. Raises ConfigError when the file can't be used."""
         topics = await asyncio.to_thread(_open_topics, path, limits or Limits(), clock)
         return cls(path, topics, pending_bytes)
+
+    def dead_letters(self) -> SqliteDeadLetters:
+        """seams.DeadLetters over the same file."""
+        return SqliteDeadLetters(self._path, self._ask)
 
     async def append(self, topic: str, envelopes: Sequence[Envelope]) -> Appended:
         if not envelopes:

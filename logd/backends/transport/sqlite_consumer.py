@@ -87,7 +87,7 @@ class SqliteConsumer:
         try:
             rows = self._reader.execute(self._select, (self._position,))
             for row in rows:
-                message, count = _checked(*row)
+                message, count = checked(*row)
                 messages.append(message)
                 lines += count
                 size += len(message.value)
@@ -100,7 +100,7 @@ class SqliteConsumer:
         return messages
 
 
-def _checked(
+def checked(
     position: int, taken_us: int, lines: int, key: bytes, headers: bytes, checksum: int | None, value: bytes
 ) -> tuple[Message, int]:
     """The message in a row, and its lines. Where the row isn't what was appended, the message says so."""

@@ -14,6 +14,9 @@ from logd.backends.transport import sqlite_schema as schema
 from logd.backends.transport.sqlite_open import failure, open_existing, open_reader
 from logd.errors import Conflict, NotFound
 
+#: Of a topic's counts, those of what ever went through.
+_LEDGER = ("appended", "duplicate", "expired", "replayed", "removed")
+
 
 def status(path: Path) -> dict[str, Any]:
     """By topic what it holds, its groups, and its ledger since the file was made; reads no messages. Raises
@@ -119,9 +122,7 @@ def read_status(db: sqlite3.Connection) -> dict[str, Any]:
                 group: {"position": at, "lag": newest - max(at, 1)}
                 for group, at in schema.load_groups(db, name).items()
             },
-            "ledger": {
-                column: counts[column] for column in counts if column.startswith(("appended", "duplicate", "expired"))
-            },
+            "ledger": {column: counts[column] for column in counts if column.startswith(_LEDGER)},
         }
     db.execute("COMMIT")
     return topics

@@ -20,12 +20,13 @@ import msgspec
 from logd.errors import ConfigError
 
 log = logging.getLogger("logd.transport")
-VERSION = 2
+VERSION = 3
 _TOPIC_PREFIX = "log_"
 
 
 class Counts(msgspec.Struct):
-    """A topic's row: the position of its next message, what it holds, and what ever went through; `bytes` of values."""
+    """A topic's row: the position of its next message, what it holds, and what ever went through; `bytes` of values.
+    `expired` were over a limit, `replayed` moved to another topic, `removed` by hand."""
 
     next: int = 1
     messages: int = 0
@@ -38,9 +39,15 @@ class Counts(msgspec.Struct):
     duplicate_lines: int = 0
     expired_messages: int = 0
     expired_lines: int = 0
+    replayed_messages: int = 0
+    replayed_lines: int = 0
+    removed_messages: int = 0
+    removed_lines: int = 0
 
 
 _COUNTS = Counts.__struct_fields__
+#: What format 2 hadn't.
+_SINCE_3 = tuple(name for name in _COUNTS if name.startswith(("replayed", "removed")))
 _COUNT_COLUMNS = ", ".join(f"{name} INTEGER NOT NULL" for name in _COUNTS)
 _TOPICS = f"CREATE TABLE topics (topic TEXT PRIMARY KEY, {_COUNT_COLUMNS}, checksum INTEGER) WITHOUT ROWID"
 _SOURCES = """CREATE TABLE sources (topic TEXT, source TEXT, next INTEGER NOT NULL, expires REAL NOT NULL,
@@ -62,8 +69,10 @@ def prepare(db: sqlite3.Connection, path: object) -> None:
         if version == 0:
             for table in (_TOPICS, _SOURCES, _GROUPS):
                 db.execute(table)
-        else:
+        elif version == 1:
             _from_1(db)
+        else:
+            _from_2(db)
         db.execute(f"PRAGMA user_version = {VERSION}")
         db.execute("COMMIT")
     except BaseException:
@@ -126,6 +135,17 @@ def _from_1(db: sqlite3.Connection) -> None:
         db.execute(f"ALTER TABLE {table_of(topic)} ADD COLUMN bytes_before INTEGER")
         db.execute(f"ALTER TABLE {table_of(topic)} ADD COLUMN checksum INTEGER")
         save_counts(db, topic, counted(db, topic))
+
+
+def _from_2(db: sqlite3.Connection) -> None:
+    """A row that is damaged stays so, and is known for it."""
+    before = [name for name in _COUNTS if name not in _SINCE_3]
+    rows = db.execute(f"SELECT topic, {', '.join(before)}, checksum FROM topics").fetchall()
+    for name in _SINCE_3:
+        db.execute(f"ALTER TABLE topics ADD COLUMN {name} INTEGER NOT NULL DEFAULT 0")
+    for topic, *values, checksum in rows:
+        if checksum == row_checksum(topic, *values):
+            save_counts(db, topic, Counts(**dict(zip(before, values, strict=True))))
 
 
 def save_counts(db: sqlite3.Connection, topic: str, counts: Counts) -> None:

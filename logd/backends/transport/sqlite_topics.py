@@ -155,6 +155,31 @@ class Topics:
             schema.save_group(self.db, name, group, position)
             topic.look(self.db)
 
+    def take_out(self, name: str, positions: Sequence[int], *, replayed: bool) -> int:
+        """Deletes messages that there are, whoever reads the topic, and counts why; gives their lines."""
+        topic = self._topic(name)
+        marks = ", ".join("?" * len(positions))
+        where = f"FROM {schema.table_of(name)} WHERE position IN ({marks})"
+        # A damaged row may hold something else than numbers, and goes all the same.
+        messages, lines, size = self.db.execute(
+            f"""SELECT count(*), coalesce(sum(CAST(lines AS INTEGER)), 0), coalesce(sum(length(value)), 0) {where}""",
+            positions,
+        ).fetchone()
+        self.db.execute(f"DELETE {where}", positions)
+        counts = topic.counts
+        counts.messages -= messages
+        counts.lines -= lines
+        counts.bytes -= size
+        if replayed:
+            counts.replayed_messages += messages
+            counts.replayed_lines += lines
+        else:
+            counts.removed_messages += messages
+            counts.removed_lines += lines
+        topic.look(self.db)
+        self._changed.add(name)
+        return int(lines)
+
     def forget_sources(self) -> None:
         """Those that need not be remembered any more: reads all of them."""
         self.db.execute("DELETE FROM sources WHERE expires <= ?", (self.clock(),))

@@ -1,0 +1,102 @@
+"""What `logd export` writes: a page of records as bytes. Compressed, each is a gzip member or a zstd frame of its own,
+so that a file can be cut behind any of them and gone on with."""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import gzip
+import io
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
+from pathlib import Path
+
+import msgspec
+import zstandard
+
+Encoder = Callable[[Sequence[msgspec.Raw]], bytes]
+_GZIP_LEVEL, _ZSTD_LEVEL = 6, 3
+
+
+class Record(msgspec.Struct, frozen=True):
+    """A record of an answer, for formats with columns; `metadata` stays the JSON that it is."""
+
+    log_id: str
+    timestamp: str
+    level: str | None = None
+    service: str | None = None
+    host: str | None = None
+    source: str | None = None
+    message: str | None = None
+    metadata: msgspec.Raw = msgspec.Raw(b"{}")
+    tags: list[str] = []
+    trace_id: str | None = None
+    ingested_at: str | None = None
+
+
+_COLUMNS = Record.__struct_fields__
+_decode = msgspec.json.Decoder(Record).decode
+
+
+def encoder(chosen: str, name: str, begun: bool = False) -> Encoder:
+    """For "ndjson" and "csv", compressed as the file's name says. `begun`: a CSV file has its head already."""
+    encode = _Csv(begun) if chosen == "csv" else _ndjson
+    if name.endswith(".gz"):
+        return lambda logs: gzip.compress(encode(logs), _GZIP_LEVEL)
+    if name.endswith(".zst"):
+        compressor = zstandard.ZstdCompressor(_ZSTD_LEVEL)
+        return lambda logs: compressor.compress(encode(logs))
+    return encode
+
+
+@contextlib.contextmanager
+def open_parquet(path: Path) -> Iterator[Encoder]:
+    """Writes into the file and gives no bytes. The file is whole at the end of the block."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    from logd.record import SCHEMA
+
+    def write(logs: Sequence[msgspec.Raw]) -> bytes:
+        records = [_decode(log) for log in logs]
+        columns = {
+            name: [getattr(record, name) for record in records]
+            for name in _COLUMNS
+            if name not in ("timestamp", "ingested_at", "metadata")
+        }
+        columns["metadata"] = [bytes(record.metadata).decode() for record in records]
+        for name in ("timestamp", "ingested_at"):
+            texts = [getattr(record, name) for record in records]
+            columns[name] = [None if text is None else datetime.fromisoformat(text) for text in texts]
+        writer.write_table(
+            pa.table({name: pa.array(columns[name], SCHEMA.field(name).type) for name in SCHEMA.names}, SCHEMA)
+        )
+        return b""
+
+    with pq.ParquetWriter(path, SCHEMA, compression="zstd") as writer:
+        yield write
+
+
+def _ndjson(logs: Sequence[msgspec.Raw]) -> bytes:
+    return b"\n".join([*map(bytes, logs), b""]) if logs else b""
+
+
+class _Csv:
+    """RFC 4180; `metadata` is JSON, `tags` are joined by commas, what is missing is empty."""
+
+    def __init__(self, begun: bool) -> None:
+        self._begun = begun
+
+    def __call__(self, logs: Sequence[msgspec.Raw]) -> bytes:
+        text = io.StringIO(newline="")
+        writer = csv.writer(text)
+        if not self._begun:
+            writer.writerow(_COLUMNS)
+            self._begun = True
+        for log in logs:
+            record = _decode(log)
+            row = [getattr(record, name) for name in _COLUMNS]
+            row[_COLUMNS.index("metadata")] = bytes(record.metadata).decode()
+            row[_COLUMNS.index("tags")] = ",".join(record.tags)
+            writer.writerow(row)
+        return text.getvalue().encode("utf-8", "surrogatepass")
