@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import sqlite3
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
@@ -42,6 +43,7 @@ class Topics:
         self.clock = clock
         self._topics: dict[str, Topic] = {}
         self._changed: set[str] = set()
+        self._followers: Counter[str] = Counter()
         self._version = -1
         self.load()
         #: Where each topic ended when this process began; see `_continue_at`.
@@ -98,7 +100,7 @@ class Topics:
                 log.error("the counts of topic %s are damaged: they begin again with what it holds", name)
                 counts = schema.counted(self.db, name)
                 self._changed.add(name)
-            topic = Topic(name, counts, schema.load_groups(self.db, name))
+            topic = Topic(name, counts, schema.load_groups(self.db, name), followed=self._followers[name] > 0)
             topic.look(self.db)
             self._topics[name] = topic
         self._version = version
@@ -155,6 +157,18 @@ class Topics:
             schema.save_group(self.db, name, group, position)
             topic.look(self.db)
 
+    def follow(self, name: str) -> int:
+        """From now on what came last is kept; gives the topic's next position."""
+        topic = self._topic(name)
+        self._followers[name] += 1
+        topic.followed = True
+        return topic.counts.next
+
+    def unfollow(self, name: str) -> None:
+        """Undoes one `follow`."""
+        self._followers[name] -= 1
+        self._topic(name).followed = self._followers[name] > 0
+
     def forget_sources(self) -> None:
         """Those that need not be remembered any more: reads all of them."""
         self.db.execute("DELETE FROM sources WHERE expires <= ?", (self.clock(),))
@@ -172,7 +186,7 @@ class Topics:
         topic = self._topics.get(name)
         if topic is None:
             schema.create_topic(self.db, name)
-            topic = self._topics[name] = Topic(name)
+            topic = self._topics[name] = Topic(name, followed=self._followers[name] > 0)
             self._changed.add(name)
         return topic
 
