@@ -100,3 +100,4 @@ class Status(msgspec.Struct, frozen=True):
     transport: dict[str, Any]
     index: dict[str, Any]
     stages: dict[str, Any]
+    tail: dict[str, Any]
