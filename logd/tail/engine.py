@@ -10,7 +10,6 @@ import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-import duckdb
 import msgspec
 import numpy as np
 import pyarrow as pa
@@ -21,7 +20,7 @@ from logd.parse.plan import Parser
 from logd.query.tree import Node
 from logd.tail import events
 from logd.tail.events import Part
-from logd.tail.filters import Bools, Filters
+from logd.tail.filters import Bools, Failed, Filters
 from logd.tail.places import Places, ids_after, seen_rows
 
 log = logging.getLogger("logd.tail")
@@ -84,14 +83,14 @@ class Engine:
         """By tree the rows that match, or why it can't be evaluated: one harms no other."""
         try:
             return self._filters.match(table, nodes), {}
-        except duckdb.Error as error:
+        except Failed as error:
             log.warning("a filter of %d can't be evaluated: %s", len(nodes), error)
         matches: dict[Node, Bools] = {}
         failures: dict[Node, str] = {}
         for node in nodes:
             try:
                 matches |= self._filters.match(table, [node])
-            except duckdb.Error as error:
+            except Failed as error:
                 failures[node] = str(error)
         return matches, failures
 

@@ -34,6 +34,10 @@ _PLACEHOLDER = re.compile(r"'(?:[^']|'')*'|\?")
 Bools = np.ndarray[Any, np.dtype[np.bool_]]
 
 
+class Failed(Exception):
+    """One of the trees can't be evaluated; why."""
+
+
 class Filters:
     """Which rows match which tree. Not thread-safe. Owns a DuckDB instance."""
 
@@ -44,20 +48,20 @@ class Filters:
 
     def match(self, table: pa.Table, nodes: Sequence[Node]) -> dict[Node, Bools]:
         """For each of the trees, which are all different, the rows of `table`, of record.SCHEMA, that match. The query
-        goes on as long as the trees are the same. Raises duckdb.Error when one of them can't be evaluated."""
+        goes on as long as the trees are the same. Raises Failed when that can't be."""
         everything = np.ones(len(table), bool)
         asked = [node for node in nodes if not isinstance(node, Everything)]
         found: dict[Node, Bools] = {node: everything for node in nodes if isinstance(node, Everything)}
         if not asked or not len(table):
             return {**found, **dict.fromkeys(asked, everything)}
-        if self._running is None or asked != self._nodes:
-            self._forget()
-            self._running, self._nodes = _Running(self._sql, [compile_sql(node) for node in asked]), asked
         try:
+            if self._running is None or asked != self._nodes:
+                self._forget()
+                self._running, self._nodes = _Running(self._sql, [compile_sql(node) for node in asked]), asked
             columns = self._running.match(table)
-        except BaseException:
+        except (duckdb.Error, pa.ArrowException, OSError, StopIteration) as error:  # Arrow passes DuckDB's on as others
             self._renew()
-            raise
+            raise Failed(str(error).partition("\n")[0]) from error
         return {**found, **dict(zip(asked, columns, strict=True))}
 
     def close(self) -> None:

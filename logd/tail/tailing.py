@@ -149,10 +149,12 @@ class Tailing:
             self._live.set()
             try:
                 left_at = time.monotonic()
-                while not session.ended and time.monotonic() - left_at < self._grace_seconds:
-                    await session.step()
+                while not session.ended:
                     if self._joined:
                         left_at = time.monotonic()
+                    elif time.monotonic() - left_at >= self._grace_seconds:
+                        break
+                    await session.step()
             finally:
                 self._live.clear()
                 self._session = None
