@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import json
 import random
 import signal
 import socket
@@ -13,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.commands import begun
 from tests.support.process import Server, until
 from tests.support.tails import TAIL, TailClient
 
@@ -332,3 +334,17 @@ def test_no_other_method(server: Server) -> None:
     connection.request("HEAD", TAIL)
     assert connection.getresponse().status == 405
     connection.close()
+
+
+def test_the_command(server: Server) -> None:
+    with begun("tail", "one", "--url", f"http://127.0.0.1:{server.port}") as child:
+        try:
+            until(lambda: _tail_status(server)["clients"] == 1, "it is there")
+            server.ingest("a", [{"message": "one"}, {"message": "two"}, {"message": "one more"}])
+            assert child.stdout is not None
+            found = [json.loads(child.stdout.readline())["message"] for _ in range(2)]
+            assert found == ["one", "one more"]
+            child.send_signal(signal.SIGINT)
+            assert child.wait(60) == 130
+        finally:
+            child.kill()
