@@ -98,8 +98,9 @@ class Transport(Protocol):
 
     async def follow(self, topic: str, start: StreamPositions | None = None) -> Follower:
         """A reader of `topic` without a group; from `start`, or the oldest that is left after it, else from what is
-        appended from now on. While a topic is followed, what was appended last is kept for those who come back to it,
-        also when every group is past it; for how long and how much is bounded, whatever its followers do."""
+        appended from now on. While a topic is followed, and a while longer, what was appended last is kept for those
+        who come back to it, also when every group is past it, and across a restart; how much is bounded, whatever its
+        followers do."""
         ...
 
     def trouble(self) -> str:

@@ -99,6 +99,7 @@ class Tailing:
         """Ends all clients, and takes no more. May be called twice."""
         self._ended = True
         self._changed.set()
+        self._live.set()  # who waits to join sees that it has ended
         if self._session is not None:
             self._session.end(_STOPPING)
 
@@ -195,12 +196,7 @@ class _Session:
 
     async def step(self) -> None:
         """What came in a moment, for all subscribers. Raises Corrupt when no more can be read."""
-        try:
-            messages = await joined(self._follower.fetch, _JOIN_LINES, _JOIN_SECONDS)
-        except Unavailable as error:
-            log.warning("the live tail waits %g s: %s", _RETRY_SECONDS, error)
-            await asyncio.sleep(_RETRY_SECONDS)
-            return
+        messages = await joined(self._fetch, _JOIN_LINES, _JOIN_SECONDS)
         begin = past_missing(self.places, messages, self._follower.positions if not messages else {})
         if begin != self.places:
             gap = events.gap(resume_id(self.places), resume_id(begin))
@@ -209,7 +205,16 @@ class _Session:
                 subscriber.put([gap], begin)
         if messages:
             for part in parts(messages):
-                await self._deliver(part)
+                if not self.ended:
+                    await self._deliver(part)
+
+    async def _fetch(self, max_lines: int, wait_seconds: float) -> Sequence[Message]:
+        try:
+            return await self._follower.fetch(max_lines, wait_seconds)
+        except Unavailable as error:
+            log.warning("the live tail waits %g s: %s", _RETRY_SECONDS, error)
+            await asyncio.sleep(_RETRY_SECONDS)
+            return ()
 
     async def _deliver(self, messages: Sequence[Message]) -> None:
         begin, subscribers = self.places, list(self.subscribers)
@@ -248,19 +253,23 @@ class Tail:
         self._session = session
         self._subscriber = subscriber
         self._resume = resume
+        self._joined_at = subscriber.places  # what comes after it waits in the queue
         self._catching_up = catching_up
 
     async def bodies(self) -> AsyncGenerator[bytes]:
         """Pieces of the response's body, until the tail ends; the last one says why. A heartbeat is among them when
         nothing else has been for a while."""
         subscriber = self._subscriber
-        joined_at = subscriber.places  # until the first await; the queue has all that comes after
-        yield events.opened(resume_id(self._resume or joined_at))
-        if self._resume:
-            missed = catch_up(self._transport, self._match, self._resume, joined_at, lambda: bool(subscriber.ended))
-            async with contextlib.aclosing(missed):
-                async for part in missed:
-                    yield sent(part)
+        begin, joined_at = self._resume or self._joined_at, self._joined_at
+        yield events.opened(resume_id(begin))
+        if begin != joined_at:
+            missed = catch_up(self._transport, self._match, begin, joined_at, lambda: bool(subscriber.ended))
+            try:
+                async with contextlib.aclosing(missed):
+                    async for part in missed:
+                        yield sent(part)
+            except LogdError as error:
+                subscriber.end(str(error))
         while body := await subscriber.take(_HEARTBEAT_SECONDS):
             yield body
         yield events.ended(subscriber.ended)

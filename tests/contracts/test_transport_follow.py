@@ -116,6 +116,31 @@ class TestKept:
         assert found[0].position > messages[3].position + 1
         await late.close()
         await follower.close()
+        await transport.append("elsewhere", plain("x"))
+        assert await left(transport, 10) == 10  # its followers may come back
+        clock.seconds += sqlite_retention.LINGER_SECONDS
+        assert await left(transport, 0) == 0
+        await transport.close()
+
+    async def test_across_a_restart(self, store: Store) -> None:
+        clock = Clock()
+        transport = await store.open(Limits(), clock)
+        group = await transport.consume(RAW_LOGS, "g")
+        follower = await transport.follow(RAW_LOGS)
+        await transport.append(RAW_LOGS, plain("a", "b"))
+        messages = await rest(group)
+        await group.commit(past(messages[-1]))
+        await follower.close()
+        await transport.close()
+        clock.seconds += 30
+        transport = await store.open(Limits(), clock)
+        await transport.append("elsewhere", plain("x"))
+        again = await transport.follow(RAW_LOGS, past(messages[0]))
+        assert texts(await all_of(again)) == ["b"]
+        await again.close()
+        await transport.close()
+        transport = await store.open(Limits(), clock)
+        clock.seconds += 61
         assert await left(transport, 0) == 0
         await transport.close()
 

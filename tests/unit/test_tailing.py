@@ -251,3 +251,36 @@ async def test_a_filter_that_fails_ends_its_client_only(tmp_path: Path, monkeypa
         assert b"Could not convert string" in last
         await made.send("good")
         assert (await good)[0] == ["good", "good"]
+
+
+@pytest.mark.parametrize("resume", [{}, {0: Place(1)}])
+async def test_what_comes_before_the_first_write_comes_once(tmp_path: Path, resume: Places) -> None:
+    async with world(tmp_path) as made, made.tailing.join(parse(""), resume) as tail:
+        watching = asyncio.create_task(made.take(1, {0: Place(1)}))
+        await made.send("a")
+        await watching  # so it waits for the other client too
+        await made.send("b")
+        found: list[str] = []
+        async with asyncio.timeout(60), contextlib.aclosing(tail.bodies()) as bodies:
+            assert read(await anext(bodies))[0][1] == "0:1.0"
+            while len(found) < 2:
+                found += [data["message"] for data, _ in read(await anext(bodies))]
+        assert found == ["a", "b"]
+
+
+async def test_the_end_waits_for_nobody_who_joins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tailing, "_START_SECONDS", 600.0)
+    transport = await SqliteTransport.open(tmp_path / "transport.db")
+    hub = Tailing(transport, lambda: Engine(Parser, records), 10)  # nobody runs it
+
+    async def join() -> None:
+        async with hub.join(parse(""), {}):
+            raise AssertionError("joined")
+
+    joining = asyncio.create_task(join())
+    await asyncio.sleep(0)
+    hub.end()
+    async with asyncio.timeout(30):
+        with pytest.raises(Unavailable, match="stopping"):
+            await joining
+    await transport.close()

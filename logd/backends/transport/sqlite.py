@@ -8,9 +8,9 @@ Invariants:
   appends that wait together share one commit.
 * A chunk and its source's next position are written in the same transaction, so a resend is known for what it is; so
   are the counts of all that was appended, left out or expired.
-* A message is deleted only when every group of its topic is past it and, while the topic is followed, it is none of the
-  last; a topic without groups loses its oldest over a limit. A topic whose slowest group is too far behind takes no
-  more.
+* A message is deleted only when every group of its topic is past it and, while the topic is followed and for a while
+  after, it is none of the last; a topic without groups loses its oldest over a limit. A topic whose slowest group is
+  too far behind takes no more.
 * A message that isn't what was appended says so (Message.damage). A file whose structure is damaged isn't opened; one
   that turns out to be damaged later gives Corrupt to its readers and Unavailable to its writers, and loses nothing
   that can still be read by hand.

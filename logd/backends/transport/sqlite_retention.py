@@ -2,8 +2,9 @@
 
 * A topic with groups keeps every message until all of them are past it. When what the slowest has not taken is over a
   limit, appends to that topic are refused; nothing is ever deleted unread.
-* While it is followed, it also keeps what came last, up to FOLLOWED_BYTES and FOLLOWED_SECONDS, so that whoever follows
-  it again finds what came meanwhile. However slow or many the followers are, no more is kept for them.
+* While it is followed, and a while longer, it also keeps what came last, up to FOLLOWED_BYTES and FOLLOWED_SECONDS, so
+  that whoever follows it again finds what came meanwhile, also after a restart. However slow or many the followers
+  are, no more is kept for them.
 * A topic without groups (dead-letters) loses its oldest messages over a limit, which is counted.
 
 A topic knows what it holds, so that neither an append nor a look for something to delete reads its messages.
@@ -29,9 +30,11 @@ _RETRY_SECONDS = 10.0
 #: What one step of deletion takes at most, so that appends never wait long for it.
 STEP_MESSAGES = 512
 STEP_BYTES = 16 * 1024 * 1024
-#: Kept of a topic that is followed: for a pause of minutes at an ordinary rate, of seconds at the highest one.
+#: Kept of a topic that is followed: for a pause of minutes at an ordinary rate, of seconds at the highest one. And how
+#: long after the last follower has left: a restart, or a lost connection.
 FOLLOWED_BYTES = 64 * 1024 * 1024
 FOLLOWED_SECONDS = 600.0
+LINGER_SECONDS = 60.0
 #: Pages of 64 kB: what one step gives back to the disk, and what a queue keeps, which takes them again at once.
 _STEP_PAGES = 256
 _KEPT_PAGES = 1_024
@@ -43,7 +46,8 @@ class Topic(msgspec.Struct):
     name: str
     counts: Counts = msgspec.field(default_factory=Counts)
     groups: dict[str, int] = {}
-    followed: bool = False
+    #: Until then (Unix seconds) what came last is kept for followers.
+    followed_until: float = 0.0
     #: The oldest message held, and when it was taken; `next` when there is none.
     oldest: int = 1
     oldest_us: int = 0
@@ -96,15 +100,18 @@ class Topic(msgspec.Struct):
 
     def deletable(self, limits: Limits, now: float) -> bool:
         """Whether a step of `trim` would delete something."""
-        slowest = self.slowest()
-        if slowest:
-            passed = self.oldest < min(slowest[1], self.counts.next)
-            return passed and not self.keeps(self.counts.bytes, self.oldest_us, now)
+        if self.groups:
+            return self.has_passed() and not self.keeps(self.counts.bytes, self.oldest_us, now)
         return self.counts.messages > 0 and (self.counts.bytes > limits.max_bytes or self._too_old(limits, now))
 
     def keeps(self, size: int, taken_us: int, now: float) -> bool:
         """Whether a message is kept for followers: with those after it, it makes `size` bytes."""
-        return self.followed and size <= FOLLOWED_BYTES and now - taken_us / 1e6 <= FOLLOWED_SECONDS
+        return now < self.followed_until and size <= FOLLOWED_BYTES and now - taken_us / 1e6 <= FOLLOWED_SECONDS
+
+    def has_passed(self) -> bool:
+        """Whether it holds messages that every group is past."""
+        slowest = self.slowest()
+        return slowest is not None and self.oldest < min(slowest[1], self.counts.next)
 
     def _too_old(self, limits: Limits, now: float) -> bool:
         return self.backlog_since_us is not None and now - self.backlog_since_us / 1e6 > limits.max_age_seconds
