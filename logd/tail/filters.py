@@ -143,7 +143,7 @@ def _connected() -> duckdb.DuckDBPyConnection:
 
 
 def _plain(kind: pa.DataType) -> pa.DataType:
-    """DuckDB takes a dictionary for the one before where it lies in the same place."""
+    """Without dictionaries: each batch has its own, and a query that never ends might keep one."""
     return kind.value_type if pa.types.is_dictionary(kind) else kind
 
 
