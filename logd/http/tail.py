@@ -6,8 +6,8 @@
     event: gap      {"from", "to"}: resume ids; what was between is no longer in the queue
     event: end      {"reason"}: the last one
 
-Every event but the last has an id. A client that comes back with the last one it has seen, as the header Last-Event-ID or the
-parameter `last_event_id`, gets what comes after it, no line twice.
+Every event but the last has an id. A client that comes back with the last id it has seen, as the header Last-Event-ID
+or the parameter `last_event_id`, gets what comes after it, no line twice.
 """
 
 from __future__ import annotations

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import http.client
 import json
 import random
 import signal
@@ -329,11 +328,10 @@ def test_metrics_count_what_was_sent(server: Server) -> None:
     assert "\nlogd_tail_missed_total 0.0\n" in text
 
 
-def test_no_other_method(server: Server) -> None:
-    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)
-    connection.request("HEAD", TAIL)
-    assert connection.getresponse().status == 405
-    connection.close()
+def test_head_opens_no_tail(server: Server) -> None:
+    answer = server.request("HEAD", TAIL)
+    assert (answer.status, answer.headers["content-type"]) == (200, "text/event-stream; charset=utf-8")
+    assert _tail_status(server)["clients"] == 0
 
 
 def test_the_command(server: Server) -> None:

@@ -18,7 +18,7 @@ from logd.backends.transport import sqlite_retention
 from logd.backends.transport.sqlite import SqliteTransport
 from logd.chunk import Chunk, Envelope, Positions, compress
 from logd.errors import Unavailable
-from logd.http.search import records
+from logd.http.records import records
 from logd.parse.plan import Parser
 from logd.query.parse import parse
 from logd.query.sql import Condition, compile_sql
