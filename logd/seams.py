@@ -54,6 +54,27 @@ class Consumer(Protocol):
         ...
 
 
+class Follower(Protocol):
+    """A reader of one topic that is in no group: nothing waits for it, so it may lose what it is too slow for."""
+
+    @property
+    def positions(self) -> StreamPositions:
+        """For every partition where the next fetch begins."""
+        ...
+
+    async def fetch(self, max_lines: int, wait_seconds: float) -> Sequence[Message]:
+        """As Consumer.fetch. Positions that are left out were deleted before they were read."""
+        ...
+
+    def lag(self) -> int:
+        """Messages of the topic that this reader hasn't fetched yet."""
+        ...
+
+    async def close(self) -> None:
+        """Nothing is kept for it any more. May be called twice."""
+        ...
+
+
 class Transport(Protocol):
     """The durable queue between hosts and roles."""
 
@@ -74,6 +95,13 @@ class Transport(Protocol):
     async def consume(self, topic: str, group: str, start: StreamPositions | None = None) -> Consumer:
         """A reader of `topic` for `group`, which is registered by this; from `start`, else from what the group has
         committed, else from the oldest message. No message is appended below `start` any more."""
+        ...
+
+    async def follow(self, topic: str, start: StreamPositions | None = None) -> Follower:
+        """A reader of `topic` without a group; from `start`, or the oldest that is left after it, else from what is
+        appended from now on. While a topic is followed, and a while longer, what was appended last is kept for those
+        who come back to it, also when every group is past it, and across a restart; how much is bounded, whatever its
+        followers do."""
         ...
 
     def trouble(self) -> str:

@@ -10,9 +10,10 @@ import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
-from typing import IO, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from logd import __version__
+from logd.cli import events
 from logd.errors import LogdError
 
 REFUSED = 1
@@ -21,7 +22,9 @@ UNREACHABLE = 3
 #: A server gives no more rows at once; what is behind them has a cursor.
 PAGE_ROWS = 10_000
 #: Longer than any server's `search.deadline_seconds` is likely to be: it is the server that ends a search.
-_TIMEOUT_SECONDS = 300
+_SEARCH_SECONDS = 300
+#: Of four heartbeats of a tail, one should have come.
+_TAIL_SECONDS = 60
 _COLUMN = re.compile(r"q:(\d+)")
 _LOOPBACK = re.compile(r"localhost|127(\.\d+){3}|::1")
 #: A server may ask for so long a wait; more is taken for a slip of something in between.
@@ -68,7 +71,7 @@ class Server(NamedTuple):
         parameters: Parameters = (),
         body: bytes | None = None,
         headers: Mapping[str, str] | None = None,
-        timeout_seconds: float = _TIMEOUT_SECONDS,
+        timeout_seconds: float = _SEARCH_SECONDS,
     ) -> bytes:
         """The body of an answer that isn't an error. Raises Failed."""
         with self.open(method, path, parameters, body, headers, timeout_seconds) as response:
@@ -84,8 +87,8 @@ class Server(NamedTuple):
         parameters: Parameters = (),
         body: bytes | None = None,
         headers: Mapping[str, str] | None = None,
-        timeout_seconds: float = _TIMEOUT_SECONDS,
-    ) -> IO[bytes]:
+        timeout_seconds: float = _SEARCH_SECONDS,
+    ) -> http.client.HTTPResponse:
         """The same, to be read piece by piece: whoever reads it has to expect OSError and HTTPException."""
         query = f"?{urllib.parse.urlencode(parameters)}" if parameters else ""
         request = urllib.request.Request(f"{self._checked()}{path}{query}", body, dict(headers or {}), method=method)
@@ -94,7 +97,7 @@ class Server(NamedTuple):
             # Not for whoever the server might redirect to.
             request.add_unredirected_header("Authorization", f"Bearer {self.token}")
         try:
-            response: IO[bytes] = self._opener().open(request, timeout=timeout_seconds)
+            response: http.client.HTTPResponse = self._opener().open(request, timeout=timeout_seconds)
         except urllib.error.HTTPError as error:
             with error:
                 raise self._refusal(error) from None
@@ -141,6 +144,19 @@ class Server(NamedTuple):
                 return
             cursor = [("cursor", str(answer["next_cursor"]))]
             left = None if left is None else left - len(answer["logs"])
+
+    def tail(self, parameters: Parameters, last_id: str) -> Iterator[events.Event]:
+        """The events of a live tail, after the one with `last_id`, until the server ends it. Raises Failed."""
+        headers = {"Accept": "text/event-stream", **({"Last-Event-ID": last_id} if last_id else {})}
+        with self.open(
+            "GET", "/api/v1/logs/tail", parameters, headers=headers, timeout_seconds=_TAIL_SECONDS
+        ) as response:
+            try:
+                if response.headers.get_content_type() != "text/event-stream":
+                    raise Failed(f"{self.base} answered, but is no logd: {_shortened(response.read(60))}", REFUSED)
+                yield from events.read(response, last_id)
+            except (OSError, http.client.HTTPException) as error:
+                raise Failed(f"no whole answer from {self.base}: {_said(error)}", UNREACHABLE) from None
 
     def _checked(self) -> str:
         try:

@@ -23,6 +23,7 @@ from logd.cli import (
     server,
     status,
     store,
+    tail,
     transport,
 )
 from logd.errors import ConfigError, LogdError
@@ -35,6 +36,7 @@ _COMMANDS = (
     server,
     agent,
     search,
+    tail,
     get,
     status,
     import_,

@@ -6,12 +6,11 @@ It needs the standard library only and starts quickly. On a terminal a hit is a 
 from __future__ import annotations
 
 import argparse
-import os
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from logd.cli import connect
+from logd.cli import connect, lines
 from logd.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -41,18 +40,14 @@ def add_to(commands: Any) -> None:
     parser.add_argument("--limit", metavar="N", type=int, help="how many to print (the server's default: 50)")
     parser.add_argument("--all", action="store_true", help="print all of them, page by page")
     parser.add_argument("--offset", metavar="N", type=int, help="how many of the first to skip")
-    parser.add_argument("--json", action="store_true", help="JSON lines on a terminal too")
+    lines.add_json_to(parser)
     connect.add_to(parser)
     parser.set_defaults(run=run)
 
 
 def add_filters_to(parser: argparse.ArgumentParser) -> None:
     """Adds what says which lines are meant."""
-    parser.add_argument(
-        "query", metavar="QUERY", nargs="?", default="", help='words, "phrases", field:value, AND OR NOT'
-    )
-    for name, what in (("service", "S"), ("level", "L"), ("host", "H")):
-        parser.add_argument(f"--{name}", metavar=what, action="append", default=[], help="may repeat, or take commas")
+    lines.add_filters_to(parser)
     parser.add_argument("--from", metavar="TIME", help="the earliest time, included: -15m, 2026-01-31T12:00:00Z")
     parser.add_argument("--to", metavar="TIME", help="the latest time, excluded: now")
 
@@ -60,9 +55,7 @@ def add_filters_to(parser: argparse.ArgumentParser) -> None:
 def filters(args: argparse.Namespace, *, paged: bool) -> list[tuple[str, str]]:
     """What the options of `add_filters_to` ask for. When it is asked for page by page, a relative time has to mean the
     same on every page."""
-    parameters = [("q", args.query)] if args.query else []
-    for name in ("service", "level", "host"):
-        parameters += [(name, value) for value in getattr(args, name)]
+    parameters = lines.filters(args)
     for name in ("from", "to"):
         if (value := getattr(args, name)) is not None:
             parameters.append((name, _absolute(value, name) if paged else value))
@@ -98,45 +91,21 @@ def run(args: argparse.Namespace) -> int:
             _print_pages(server, parameters, args)
         else:
             answer = server.search(parameters)
-            if _print(answer["logs"], args.json):
+            if lines.show(answer["logs"], args.json):
                 print(hits.summary(answer, args.offset or 0), file=sys.stderr)
     except ask.Failed as failure:
-        if failure.column is None:
-            raise
-        sys.stdout.flush()
-        print(f"logd: {hits.printable(str(failure))}", file=sys.stderr)
-        print(hits.with_caret(args.query, failure.column), file=sys.stderr)
-        return failure.exit_code
+        return lines.failed(failure, args.query)
     return 0
 
 
 def _print_pages(server: Server, parameters: Sequence[tuple[str, str]], args: argparse.Namespace) -> None:
     count, terminal = 0, False
     for answer in server.pages(parameters, None if args.all else args.limit):
-        terminal = _print(answer["logs"], args.json)
+        terminal = lines.show(answer["logs"], args.json)
         sys.stdout.flush()
         count += len(answer["logs"])
     if terminal:
         print(f"{count} hits", file=sys.stderr)
-
-
-def _print(logs: Iterable[dict[str, Any]], as_json: bool) -> bool:
-    """Whether it was for a terminal."""
-    from logd.cli import hits
-
-    terminal = sys.stdout.isatty() and not as_json
-    if terminal:
-        colour = not os.environ.get("NO_COLOR")
-        _write((hits.as_line(record, colour) for record in logs), sys.stdout.encoding)
-    else:
-        _write((hits.as_json(record) for record in logs), "utf-8")
-    return terminal
-
-
-def _write(lines: Iterable[str], encoding: str) -> None:
-    # What the encoding lacks is escaped. In UTF-8 that is only half of a surrogate pair, and its escape is JSON's.
-    for line in lines:
-        sys.stdout.buffer.write(line.encode(encoding, "backslashreplace") + b"\n")
 
 
 def _absolute(text: str, name: str) -> str:

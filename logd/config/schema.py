@@ -98,6 +98,7 @@ class SearchLimits(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     memory_bytes: Memory = 512 * 1024 * 1024
     deadline_seconds: PositiveSeconds = 30.0
     concurrent: Annotated[int, Meta(ge=1, le=1_024)] = 4
+    tails: Annotated[int, Meta(ge=1, le=10_000)] = 100
 
 
 class Archiver(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

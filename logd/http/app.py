@@ -10,13 +10,14 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from logd import __version__
 from logd.config.schema import Config
-from logd.http import deadletters, histogram, ingest, record, schemas, search, shipments
+from logd.http import deadletters, histogram, ingest, record, schemas, search, shipments, tail
 from logd.http.answers import error_answer, errors_as_json, json_answer
 from logd.http.intake import Intake
 from logd.http.openapi import Answer, Operation, Route, add_routes
 from logd.http.stages import Stages
 from logd.http.turns import Turns
 from logd.seams import DeadLetters, Index, Searches, Transport
+from logd.tail.tailing import Tailing
 
 #: What a part of the process says of itself in /api/v1/status.
 StatusOf = Callable[[], Mapping[str, Any]]
@@ -42,6 +43,7 @@ def make_app(
     parts: Mapping[str, StatusOf],
     stages: Stages,
     intake: Intake,
+    tailing: Tailing,
     ready: Ready,
     dead_letters: DeadLetters,
 ) -> web.Application:
@@ -53,6 +55,7 @@ def make_app(
     histograms = histogram.Histograms(turns, searches)
     one_record = record.OneRecord(turns, searches)
     letters = deadletters.Letters(dead_letters)
+    tails = tail.Tails(tailing)
 
     async def healthz(_: web.Request) -> web.Response:
         return json_answer({"status": "ok"})
@@ -72,6 +75,7 @@ def make_app(
             "transport": await transport.status(),
             "index": await index.status(),
             "stages": stages.status(),
+            "tail": tailing.status(),
             **{name: dict(of()) for name, of in parts.items()},
         }
         return json_answer(body)
@@ -92,6 +96,7 @@ def make_app(
         (deadletters.SHOW, letters.show),
         (deadletters.REPLAY, letters.replay),
         (deadletters.REMOVE, letters.remove),
+        (tail.OPERATION, tails.get),
         (_STATUS, status),
         (_HEALTH, healthz),
         (_READY, readyz),

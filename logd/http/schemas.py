@@ -100,6 +100,7 @@ class Status(msgspec.Struct, frozen=True):
     transport: dict[str, Any]
     index: dict[str, Any]
     stages: dict[str, Any]
+    tail: dict[str, Any]
 
 
 class Shipped(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -26,13 +26,15 @@ _HEX = np.frombuffer(b"0123456789abcdef", np.uint8)
 
 class Parsed(msgspec.Struct, frozen=True):
     """`table` has record.SCHEMA. `own_ids` marks rows that may have come before: a client chose their log_id, or their
-    chunk is `replayed`. It is None when there is no such row. The counts are of lines."""
+    chunk is `replayed`. It is None when there is no such row. The counts are of lines; `chunk_lines` has one for each
+    chunk that was parsed, in order: the rows are theirs."""
 
     table: pa.Table
     own_ids: pa.Array | None
     unparsed: int
     mended: int
     out_of_window: int
+    chunk_lines: tuple[int, ...] = ()
 
     def joined(self, other: Parsed) -> Parsed:
         """These records, then the other's."""
@@ -45,6 +47,7 @@ class Parsed(msgspec.Struct, frozen=True):
             self.unparsed + other.unparsed,
             self.mended + other.mended,
             self.out_of_window + other.out_of_window,
+            self.chunk_lines + other.chunk_lines,
         )
 
 
@@ -92,7 +95,8 @@ class Assembler:
             "metadata": metadata,
         }
         table = pa.table([columns[name] for name in SCHEMA.names], schema=SCHEMA)
-        return Parsed(table, own_ids, int(unparsed.sum()), lines.mended, late)
+        of_each = tuple(np.bincount(lines.chunk, minlength=len(chunks)).tolist())
+        return Parsed(table, own_ids, int(unparsed.sum()), lines.mended, late, of_each)
 
     def _with_fields(self, metadata: pa.Array, chunks: Sequence[Chunk], of_line: pa.Array) -> pa.Array:
         """The agent's fields beside the line's own, which win."""

@@ -16,8 +16,14 @@ from logd.flow.stage import Stage
 from logd.http.answers import Handler
 from logd.http.app import Ready, StatusOf, make_app
 from logd.http.intake import Intake
+from logd.http.records import records
 from logd.http.stages import Stages
+from logd.parse.plan import Parser
+from logd.parse.window import Limits
+from logd.roles.processor import max_age_seconds
 from logd.seams import DeadLetters, Index, Searches, Transport
+from logd.tail.engine import Engine
+from logd.tail.tailing import Tailing
 
 log = logging.getLogger("logd.api")
 #: Of each connection: with aiohttp's 64 KiB, a body of megabytes wakes its handler for every one of them.
@@ -48,8 +54,11 @@ class Api:
         self._stopping = False
         self._under_way = 0
         self._answered = asyncio.Event()
-        all_stages = Stages([*self.stages, *stages])
-        app = make_app(config, transport, index, searches, parts, all_stages, intake, ready, dead_letters)
+        self._tailing = tailing_of(config, transport)
+        every_stage = Stages([*self.stages, *stages])
+        app = make_app(
+            config, transport, index, searches, parts, every_stage, intake, self._tailing, ready, dead_letters
+        )
 
         @web.middleware
         async def counted(request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -94,8 +103,11 @@ class Api:
     async def run(self, stop: asyncio.Event) -> None:
         """Serves until `stop`, then until the requests under way are answered; cancelling cuts them off."""
         try:
-            await stop.wait()
-            await self._drain()
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._tailing.run(), name="api.tail")
+                await stop.wait()
+                self._tailing.end()
+                await self._drain()
         except asyncio.CancelledError:
             if self._runner.server is not None:
                 await self._runner.server.shutdown(_ABORT_SECONDS)
@@ -111,3 +123,14 @@ class Api:
         while self._under_way:
             self._answered.clear()
             await self._answered.wait()
+
+
+def tailing_of(config: Config, transport: Transport) -> Tailing:
+    """Live tails that see what the processor stores, and show it as searches do."""
+    parse = config.parse
+    limits = Limits(max_age_seconds(config), config.ingest.max_ahead_seconds)
+
+    def make() -> Engine:
+        return Engine(lambda: Parser(parse.timezone, limits, parse.memory_bytes), records)
+
+    return Tailing(transport, make, config.search.tails)

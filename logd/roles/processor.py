@@ -13,33 +13,28 @@ import functools
 import logging
 import random
 import time
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import ParamSpec, TypeVar
 
-from zstandard import ZstdError, frame_content_size
-
-from logd.chunk import Message, line_count
+from logd.chunk import Message
 from logd.config.schema import Config
 from logd.deadletters import dead_letter
 from logd.errors import Corrupt, Unavailable
 from logd.flow.channel import Channel
 from logd.flow.stage import Stage
 from logd.parse.columns import Parsed
+from logd.parse.joining import joined, lines_of, parts
+from logd.parse.parsing import Parsing, Refused
 from logd.parse.plan import Parser
 from logd.parse.window import Limits
-from logd.roles.parsing import Parsing, Refused
 from logd.seams import DEAD_LETTERS, RAW_LOGS, Batch, Consumer, Index, StreamPositions, Transport
 from logd.telemetry import metrics
 
 log = logging.getLogger("logd.processor")
 GROUP = "processor"
-#: How often an idle fetch looks whether it should stop.
-_IDLE_SECONDS = 0.25
 #: Between tries while the index or the transport can't take more: doubling from the first to the second.
 _RETRY_SECONDS = (0.5, 15.0)
-#: Lines are joined up to so much text: parsed they take several times that, and a few kB can hold a GB of it.
-_PARSE_BYTES = 16 * 1024 * 1024
 T = TypeVar("T")
 P = ParamSpec("P")
 
@@ -95,27 +90,19 @@ class Processor:
     async def _fetch(self, consumer: Consumer, stop: asyncio.Event) -> Corrupt | None:
         """Joins what comes within join_seconds, so that small chunks share one parse. Ends when it should stop, or with
         the reason why no more can be read."""
-        limit = self._config.parse.join_lines
+        limits = self._config.parse
 
         async def fetch(lines: int, wait_seconds: float) -> Sequence[Message]:
             return await _until_available("the transport", consumer.fetch, lines, wait_seconds)
 
         try:
             while not stop.is_set():
-                messages = list(await fetch(limit, _IDLE_SECONDS))
+                messages = await joined(fetch, limits.join_lines, limits.join_seconds)
                 if not messages:
                     await self._commit(consumer)  # what has become durable since the last batch
                     continue
-                deadline = time.monotonic() + self._config.parse.join_seconds
-                lines = _lines(messages)
-                size = _bytes(messages)
-                while lines < limit and size < _PARSE_BYTES and (wait := deadline - time.monotonic()) > 0:
-                    more = await fetch(limit - lines, wait)
-                    lines += _lines(more)
-                    size += _bytes(more)
-                    messages.extend(more)
                 metrics.PROCESSOR_LAG.set(consumer.lag())
-                for part in _parts(messages):
+                for part in parts(messages):
                     await self._channel.put(part)
         except Corrupt as damage:
             return damage
@@ -130,8 +117,8 @@ class Processor:
             metrics.PARSE_SECONDS.inc(time.perf_counter() - started)
             await self._bury(refused)
             positions = {message.partition: message.position + 1 for message in messages}
-            lost = _lines([one.message for one in refused])
-            batch = Batch(parsed.table, positions, parsed.own_ids, _lines(messages), lost)
+            lost = lines_of([one.message for one in refused])
+            batch = Batch(parsed.table, positions, parsed.own_ids, lines_of(messages), lost)
             await _until_available("the index", self._index.write, batch)
             _count(parsed)
             await self._commit(consumer, positions)
@@ -162,33 +149,6 @@ def max_age_seconds(config: Config) -> int:
     """How old a line may be: what retention would delete at once isn't taken for what it says. 0 is any age."""
     ages = (config.ingest.max_age_seconds, config.archiver.retention_days * 86_400)
     return min(filter(None, ages), default=0)
-
-
-def _parts(messages: Sequence[Message]) -> Iterator[Sequence[Message]]:
-    """The messages in parts of at most _PARSE_BYTES of text, unless one alone has more."""
-    sizes = [_text_bytes(message.value) for message in messages]
-    start = size = 0
-    for place, one in enumerate(sizes):
-        if place > start and size + one > _PARSE_BYTES:
-            yield messages[start:place]
-            start, size = place, 0
-        size += one
-    yield messages[start:]
-
-
-def _text_bytes(value: bytes) -> int:
-    try:
-        return max(frame_content_size(value), len(value))
-    except ZstdError:  # of another producer, or corrupt
-        return len(value)
-
-
-def _lines(messages: Sequence[Message]) -> int:
-    return sum(line_count(message.headers) for message in messages)
-
-
-def _bytes(messages: Sequence[Message]) -> int:
-    return sum(len(message.value) for message in messages)
 
 
 def _first(refused: Sequence[Refused]) -> tuple[int, int, str]:

@@ -60,3 +60,7 @@ SEARCH_SECONDS = Histogram(
 )
 SEARCH_FAILED = Counter("logd_search_failed", "Searches that gave an error.", ["reason"])
 SEARCH_RUNNING = Gauge("logd_search_running", "Searches and look-ups of ids that the engine works on now.")
+
+TAIL_CLIENTS = Gauge("logd_tail_clients", "Live tails that are open.")
+TAIL_SENT = Counter("logd_tail_sent", "Lines sent to live tails.")
+TAIL_MISSED = Counter("logd_tail_missed", "Lines that matched, and that a live tail was too slow for.")

@@ -21,6 +21,7 @@ from tests.bench.case_search import (
     page_5000,
     trace_id,
 )
+from tests.bench.case_tail import tail
 from tests.bench.report import Line
 
 Case = Callable[[Bench], Line]
@@ -44,9 +45,10 @@ CASES: Mapping[str, Case] = {
     "histogram_level": counts_1s_level,
     "one_trace_id": trace_id,
     "latency": latency,
+    "tail": tail,
     "small_chunks": small_chunks,
 }
 
 #: Run without being named. The others wait a minute and a half until all is merged and indexed; `small_chunks` is about
 #: two servers of its own.
-DEFAULT = ("ingest", "ingest_rss", "newest100_word", "newest100_word_total", "latency")
+DEFAULT = ("ingest", "ingest_rss", "newest100_word", "newest100_word_total", "latency", "tail")

@@ -32,6 +32,7 @@ from logd.seams import (
     Buckets,
     Consumer,
     DeadLetters,
+    Follower,
     Found,
     Histogram,
     Index,
@@ -114,6 +115,9 @@ class _CountedTransport:
 
     def trouble(self) -> str:
         return self._transport.trouble()
+
+    async def follow(self, topic: str, start: StreamPositions | None = None) -> Follower:
+        return await self._transport.follow(topic, start)
 
     async def status(self) -> dict[str, Any]:
         return await self._transport.status()

@@ -29,10 +29,13 @@ def logd(*arguments: object, data_dir: Path, environment: Mapping[str, str] | No
     return Done(child.returncode, out, error)
 
 
-def begun(*arguments: object, data_dir: Path, environment: Mapping[str, str] | None = None) -> subprocess.Popen[str]:
-    """Starts it and doesn't wait."""
+def begun(
+    *arguments: object, data_dir: Path | None = None, environment: Mapping[str, str] | None = None
+) -> subprocess.Popen[str]:
+    """Starts it and doesn't wait. Without a data folder it is a command that has none."""
+    settings = [] if data_dir is None else ["--set", f"data_dir={data_dir}"]
     return subprocess.Popen(
-        [sys.executable, "-m", "logd", *map(str, arguments), "--set", f"data_dir={data_dir}"],
+        [sys.executable, "-m", "logd", *map(str, arguments), *settings],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

@@ -24,8 +24,8 @@ _LOOKED_AT = 3
 def application() -> web.Application:
     """The application without anything behind it: its routes can be looked at, and only the document be asked for."""
     none = cast(Any, None)
-    parts = {"stages": none, "intake": none, "ready": none, "dead_letters": none}
-    return make_app(Config(), none, index=none, searches=none, parts={}, **parts)
+    others = {"index": none, "searches": none, "stages": none, "intake": none, "tailing": none, "ready": none}
+    return make_app(Config(), none, parts={}, dead_letters=none, **others)
 
 
 @functools.cache

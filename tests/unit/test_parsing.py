@@ -10,8 +10,8 @@ import pytest
 
 from logd.chunk import Chunk, Message
 from logd.parse.columns import Parsed
+from logd.parse.parsing import Parsing
 from logd.parse.plan import Parser
-from logd.roles.parsing import Parsing
 from tests.support.chunks import chunk_of
 
 _POISON = "poison"

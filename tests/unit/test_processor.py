@@ -20,6 +20,7 @@ from logd.config.schema import Config, Parse, SearchLimits
 from logd.config.schema import Index as IndexLimits
 from logd.errors import Unavailable
 from logd.flow.stage import Stage
+from logd.parse import joining
 from logd.roles import processor
 from logd.roles.processor import GROUP, Processor
 from logd.seams import DEAD_LETTERS, RAW_LOGS, Batch, Found, Search, StreamPositions
@@ -238,7 +239,7 @@ class TestJoining:
             assert [len(batch.table) for batch in world.index.batches] == [102, 48]
 
     async def test_not_more_text_than_fits(self, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(processor, "_PARSE_BYTES", 10_000)
+        monkeypatch.setattr(joining, "_PARSE_BYTES", 10_000)
         sizes = [4_000, 4_000, 4_000, 50_000, 1, 1, 10_000]
         await world.append(*(envelope(number, "x" * size) for number, size in enumerate(sizes)))
         async with world.running():

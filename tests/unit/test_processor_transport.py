@@ -12,7 +12,7 @@ from logd.chunk import Envelope, Message
 from logd.errors import Corrupt, Unavailable
 from logd.roles import processor
 from logd.roles.processor import Processor
-from logd.seams import Appended, Consumer, StreamPositions, Transport
+from logd.seams import Appended, Consumer, Follower, StreamPositions, Transport
 from tests.unit.test_processor import World, envelope
 
 
@@ -56,6 +56,9 @@ class FlakyTransport:
         consumer = Flaky(await self._transport.consume(topic, group, start))
         self.consumers.append(consumer)
         return consumer
+
+    async def follow(self, topic: str, start: StreamPositions | None = None) -> Follower:
+        return await self._transport.follow(topic, start)
 
     async def status(self) -> dict[str, object]:
         return await self._transport.status()

@@ -8,8 +8,9 @@ Invariants:
   appends that wait together share one commit.
 * A chunk and its source's next position are written in the same transaction, so a resend is known for what it is; so
   are the counts of all that was appended, left out or expired.
-* A message is deleted only when every group of its topic is past it; a topic without groups loses its oldest over a
-  limit. A topic whose slowest group is too far behind takes no more.
+* A message is deleted only when every group of its topic is past it and, while the topic is followed and for a while
+  after, it is none of the last; a topic without groups loses its oldest over a limit. A topic whose slowest group is
+  too far behind takes no more.
 * A message that isn't what was appended says so (Message.damage). A file whose structure is damaged isn't opened; one
   that turns out to be damaged later gives Corrupt to its readers and Unavailable to its writers, and loses nothing
   that can still be read by hand.
@@ -28,7 +29,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from logd.backends.transport import sqlite_groups
-from logd.backends.transport.sqlite_consumer import PARTITION, SqliteConsumer
+from logd.backends.transport.sqlite_consumer import PARTITION, SqliteConsumer, SqliteFollower, SqliteReader
 from logd.backends.transport.sqlite_letters import SqliteDeadLetters
 from logd.backends.transport.sqlite_open import AT_START, failure, open_reader, open_writer, refusal
 from logd.backends.transport.sqlite_topics import Topics
@@ -37,7 +38,7 @@ from logd.chunk import Envelope
 from logd.config.schema import Transport as Limits
 from logd.errors import Unavailable
 from logd.flow.stage import Stage
-from logd.seams import Appended, Consumer, StreamPositions
+from logd.seams import Appended, Consumer, Follower, StreamPositions
 from logd.telemetry import metrics
 
 #: What may wait for the writer, in compressed values: some commits' worth, so that a slow disk costs no more memory.
@@ -59,7 +60,7 @@ class SqliteTransport:
         self._trouble = ""
         self._trouble_until = 0.0
         self._newest = topics.positions()
-        self._consumers: list[SqliteConsumer] = []
+        self._readers: list[SqliteReader] = []
         self._loop = asyncio.get_running_loop()
         self._closed = False
         self._writer = Writer(path, topics, self._committed)
@@ -102,14 +103,16 @@ class SqliteTransport:
     async def consume(self, topic: str, group: str, start: StreamPositions | None = None) -> Consumer:
         begin = start.get(PARTITION) if start else None
         position = await self._ask(lambda topics: topics.register(topic, group, begin))
+        return SqliteConsumer(await self._reader(topic, position), partial(self._commit, topic, group))
+
+    async def follow(self, topic: str, start: StreamPositions | None = None) -> Follower:
         try:
-            reader = await asyncio.to_thread(open_reader, self._path)
-        except sqlite3.Error as error:
-            raise failure(self._path, "read", error) from error
-        commit = partial(self._commit, topic, group)
-        consumer = SqliteConsumer(self._path, reader, topic, position, lambda: self._newest.get(topic, 1), commit)
-        self._consumers.append(consumer)
-        return consumer
+            newest = await self._ask(lambda topics: topics.follow(topic))
+            reader = await self._reader(topic, (start or {}).get(PARTITION, newest))
+        except BaseException:
+            await self._unfollow(topic)
+            raise
+        return SqliteFollower(reader, partial(self._release, topic, reader))
 
     def trouble(self) -> str:
         return self._trouble if time.monotonic() < self._trouble_until else ""
@@ -147,9 +150,26 @@ class SqliteTransport:
         if self._closed:
             return
         self._closed = True
-        for consumer in self._consumers:  # the last connection to close tidies the file, which readers may not
-            consumer.close()
+        for reader in self._readers:  # the last connection to close tidies the file, which readers may not
+            reader.close()
         await asyncio.to_thread(self._writer.close)
+
+    async def _reader(self, topic: str, position: int) -> SqliteReader:
+        try:
+            connection = await asyncio.to_thread(open_reader, self._path)
+        except sqlite3.Error as error:
+            raise failure(self._path, "read", error) from error
+        reader = SqliteReader(self._path, connection, topic, position, lambda: self._newest.get(topic, 1))
+        self._readers.append(reader)
+        return reader
+
+    async def _release(self, topic: str, reader: SqliteReader) -> None:
+        self._readers.remove(reader)
+        await self._unfollow(topic)
+
+    async def _unfollow(self, topic: str) -> None:
+        with contextlib.suppress(Unavailable):  # closed, or failing: the next process follows nothing
+            await self._ask(lambda topics: topics.unfollow(topic))
 
     async def _commit(self, topic: str, group: str, position: int) -> None:
         """See Consumer.commit."""
@@ -185,8 +205,8 @@ class SqliteTransport:
             self._loop.call_soon_threadsafe(self._wake)
 
     def _wake(self) -> None:
-        for consumer in self._consumers:
-            consumer.wake()
+        for reader in self._readers:
+            reader.wake()
 
 
 def _open_topics(path: Path, limits: Limits, clock: Callable[[], float]) -> Topics:

@@ -1,4 +1,4 @@
-"""A reader of the SQLite transport, over a connection of its own."""
+"""Readers of the SQLite transport, each over a connection of its own."""
 
 from __future__ import annotations
 
@@ -23,16 +23,43 @@ _decode = msgspec.json.Decoder(dict[str, str]).decode
 
 
 class SqliteConsumer:
-    """seams.Consumer. `newest` gives the topic's next position, `commit` moves the group."""
+    """seams.Consumer. `commit` moves the group."""
+
+    def __init__(self, reader: SqliteReader, commit: Callable[[int], Coroutine[Any, Any, None]]) -> None:
+        self.fetch = reader.fetch
+        self.lag = reader.lag
+        self._commit = commit
+
+    async def commit(self, positions: StreamPositions) -> None:
+        await self._commit(positions[PARTITION])
+
+
+class SqliteFollower:
+    """seams.Follower. `release` is called once, after the reader was closed."""
+
+    def __init__(self, reader: SqliteReader, release: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        self.fetch = reader.fetch
+        self.lag = reader.lag
+        self._reader = reader
+        self._release = release
+        self._closed = False
+
+    @property
+    def positions(self) -> StreamPositions:
+        return {PARTITION: self._reader.position}
+
+    async def close(self) -> None:
+        if not self._closed:
+            self._closed = True
+            await asyncio.to_thread(self._reader.close)
+            await self._release()
+
+
+class SqliteReader:
+    """Reads one topic. `newest` gives the topic's next position."""
 
     def __init__(
-        self,
-        path: Path,
-        reader: sqlite3.Connection,
-        topic: str,
-        position: int,
-        newest: Callable[[], int],
-        commit: Callable[[int], Coroutine[Any, Any, None]],
+        self, path: Path, reader: sqlite3.Connection, topic: str, position: int, newest: Callable[[], int]
     ) -> None:
         self._path = path
         self._reader = reader
@@ -40,14 +67,15 @@ class SqliteConsumer:
             "SELECT position, taken, lines, CAST(key AS BLOB), headers, checksum, value "
             f"FROM {schema.table_of(topic)} WHERE position >= ? ORDER BY position"
         )
-        self._position = position
+        #: Of the message that is read next, unless it is gone by then.
+        self.position = position
         self._newest = newest
-        self._commit = commit
         self._more = asyncio.Event()
         self._reading = threading.Lock()
         self._closed = False
 
     async def fetch(self, max_lines: int, wait_seconds: float) -> Sequence[Message]:
+        """See Consumer.fetch."""
         try:
             async with asyncio.timeout(wait_seconds):
                 while self.lag() <= 0:
@@ -57,14 +85,12 @@ class SqliteConsumer:
             return []
         newest = self._newest()
         messages = await asyncio.to_thread(self._read, max_lines)
-        self._position = messages[-1].position + 1 if messages else newest
+        self.position = messages[-1].position + 1 if messages else newest
         return messages
 
-    async def commit(self, positions: StreamPositions) -> None:
-        await self._commit(positions[PARTITION])
-
     def lag(self) -> int:
-        return self._newest() - max(self._position, 1)
+        """Messages that aren't read yet."""
+        return self._newest() - max(self.position, 1)
 
     def wake(self) -> None:
         """Something was appended, perhaps to this topic."""
@@ -85,7 +111,7 @@ class SqliteConsumer:
         messages: list[Message] = []
         lines = size = 0
         try:
-            rows = self._reader.execute(self._select, (self._position,))
+            rows = self._reader.execute(self._select, (self.position,))
             for row in rows:
                 message, count = checked(*row)
                 messages.append(message)

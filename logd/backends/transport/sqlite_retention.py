@@ -2,6 +2,9 @@
 
 * A topic with groups keeps every message until all of them are past it. When what the slowest has not taken is over a
   limit, appends to that topic are refused; nothing is ever deleted unread.
+* While it is followed, and a while longer, it also keeps what came last, up to FOLLOWED_BYTES and FOLLOWED_SECONDS, so
+  that whoever follows it again finds what came meanwhile, also after a restart. However slow or many the followers
+  are, no more is kept for them.
 * A topic without groups (dead-letters) loses its oldest messages over a limit, which is counted.
 
 A topic knows what it holds, so that neither an append nor a look for something to delete reads its messages.
@@ -27,6 +30,11 @@ _RETRY_SECONDS = 10.0
 #: What one step of deletion takes at most, so that appends never wait long for it.
 STEP_MESSAGES = 512
 STEP_BYTES = 16 * 1024 * 1024
+#: Kept of a topic that is followed: for a pause of minutes at an ordinary rate, of seconds at the highest one. And how
+#: long after the last follower has left: a restart, or a lost connection.
+FOLLOWED_BYTES = 64 * 1024 * 1024
+FOLLOWED_SECONDS = 600.0
+LINGER_SECONDS = 60.0
 #: Pages of 64 kB: what one step gives back to the disk, and what a queue keeps, which takes them again at once.
 _STEP_PAGES = 256
 _KEPT_PAGES = 1_024
@@ -38,8 +46,11 @@ class Topic(msgspec.Struct):
     name: str
     counts: Counts = msgspec.field(default_factory=Counts)
     groups: dict[str, int] = {}
-    #: The oldest message held; `next` when there is none.
+    #: Until then (Unix seconds) what came last is kept for followers.
+    followed_until: float = 0.0
+    #: The oldest message held, and when it was taken; `next` when there is none.
     oldest: int = 1
+    oldest_us: int = 0
     #: The backlog is what the slowest group has not taken, or all if there is no group. Since when its oldest waits:
     backlog_since_us: int | None = None
     #: Bytes that were appended before the backlog; None for a message of format 1, which doesn't know.
@@ -58,10 +69,12 @@ class Topic(msgspec.Struct):
 
     def look(self, db: sqlite3.Connection) -> None:
         """Finds the oldest message and where the backlog begins: two rows by their key."""
-        oldest = db.execute(f"SELECT min(position) FROM {table_of(self.name)}").fetchone()[0]
+        query = f"""SELECT position, coalesce(CAST(taken AS INTEGER), 0) FROM {table_of(self.name)}
+              ORDER BY position LIMIT 1"""
+        oldest = db.execute(query).fetchone()
         if oldest is None:  # whatever damaged rows said of themselves
             self.counts.messages = self.counts.lines = self.counts.bytes = 0
-        self.oldest = self.counts.next if oldest is None else oldest
+        self.oldest, self.oldest_us = oldest or (self.counts.next, 0)
         slowest = self.slowest()
         row = db.execute(
             f"""SELECT CAST(taken AS INTEGER), CAST(bytes_before AS INTEGER) FROM {table_of(self.name)}
@@ -73,6 +86,8 @@ class Topic(msgspec.Struct):
     def appended(self, messages: int, lines: int, size: int, taken_us: int) -> None:
         """They were stored at `next`."""
         counts = self.counts
+        if not counts.messages:
+            self.oldest_us = taken_us
         if self.backlog_since_us is None:
             self.backlog_since_us, self.bytes_before_backlog = taken_us, counts.appended_bytes
         counts.next += messages
@@ -85,10 +100,18 @@ class Topic(msgspec.Struct):
 
     def deletable(self, limits: Limits, now: float) -> bool:
         """Whether a step of `trim` would delete something."""
-        slowest = self.slowest()
-        if slowest:
-            return self.oldest < min(slowest[1], self.counts.next)
+        if self.groups:
+            return self.has_passed() and not self.keeps(self.counts.bytes, self.oldest_us, now)
         return self.counts.messages > 0 and (self.counts.bytes > limits.max_bytes or self._too_old(limits, now))
+
+    def keeps(self, size: int, taken_us: int, now: float) -> bool:
+        """Whether a message is kept for followers: with those after it, it makes `size` bytes."""
+        return now < self.followed_until and size <= FOLLOWED_BYTES and now - taken_us / 1e6 <= FOLLOWED_SECONDS
+
+    def has_passed(self) -> bool:
+        """Whether it holds messages that every group is past."""
+        slowest = self.slowest()
+        return slowest is not None and self.oldest < min(slowest[1], self.counts.next)
 
     def _too_old(self, limits: Limits, now: float) -> bool:
         return self.backlog_since_us is not None and now - self.backlog_since_us / 1e6 > limits.max_age_seconds
@@ -135,6 +158,8 @@ def trim(db: sqlite3.Connection, topic: Topic, limits: Limits, now: float, messa
     for position, taken_us, lines, value_bytes in rows:
         expired = counts.bytes - size_sum > limits.max_bytes or taken_us < cutoff_us
         if size_sum >= size or not (slowest or expired):
+            break
+        if slowest and topic.keeps(counts.bytes - size_sum, taken_us, now):
             break
         count += 1
         line_sum += lines

@@ -7,14 +7,16 @@ has written, it is read again.
 from __future__ import annotations
 
 import logging
+import math
 import sqlite3
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 import msgspec
 
 from logd.backends.transport import sqlite_schema as schema
-from logd.backends.transport.sqlite_retention import Topic, refuse_when_full
+from logd.backends.transport.sqlite_retention import LINGER_SECONDS, Topic, refuse_when_full
 from logd.chunk import REMEMBER_SECONDS, Envelope, line_count
 from logd.config.schema import Transport as Limits
 from logd.errors import Conflict
@@ -42,10 +44,15 @@ class Topics:
         self.clock = clock
         self._topics: dict[str, Topic] = {}
         self._changed: set[str] = set()
+        self._followers: Counter[str] = Counter()
+        self._followed_until: dict[str, float] = {}
         self._version = -1
         self.load()
         #: Where each topic ended when this process began; see `_continue_at`.
         self._began = {name: topic.counts.next for name, topic in self._topics.items()}
+        for name, topic in self._topics.items():
+            if topic.has_passed():  # kept for followers by the process before, perhaps: they will come back
+                self._set_followed(name, clock() + LINGER_SECONDS)
 
     def deletable(self, now: float) -> list[Topic]:
         """The topics that have something to delete."""
@@ -98,7 +105,7 @@ class Topics:
                 log.error("the counts of topic %s are damaged: they begin again with what it holds", name)
                 counts = schema.counted(self.db, name)
                 self._changed.add(name)
-            topic = Topic(name, counts, schema.load_groups(self.db, name))
+            topic = Topic(name, counts, schema.load_groups(self.db, name), self._followed_until.get(name, 0.0))
             topic.look(self.db)
             self._topics[name] = topic
         self._version = version
@@ -180,6 +187,22 @@ class Topics:
         self._changed.add(name)
         return int(lines)
 
+    def follow(self, name: str) -> int:
+        """From now on what came last is kept; gives the topic's next position."""
+        self._followers[name] += 1
+        self._set_followed(name, math.inf)
+        return self._topic(name).counts.next
+
+    def unfollow(self, name: str) -> None:
+        """Undoes one `follow`; after the last one it is kept for a while longer."""
+        self._followers[name] -= 1
+        if not self._followers[name]:
+            self._set_followed(name, self.clock() + LINGER_SECONDS)
+
+    def _set_followed(self, name: str, until: float) -> None:
+        self._followed_until[name] = until
+        self._topic(name).followed_until = until
+
     def forget_sources(self) -> None:
         """Those that need not be remembered any more: reads all of them."""
         self.db.execute("DELETE FROM sources WHERE expires <= ?", (self.clock(),))
@@ -197,7 +220,7 @@ class Topics:
         topic = self._topics.get(name)
         if topic is None:
             schema.create_topic(self.db, name)
-            topic = self._topics[name] = Topic(name)
+            topic = self._topics[name] = Topic(name, followed_until=self._followed_until.get(name, 0.0))
             self._changed.add(name)
         return topic
 

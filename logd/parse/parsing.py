@@ -14,7 +14,7 @@ from logd.parse.columns import Parsed
 from logd.parse.plan import Parser
 from logd.telemetry import metrics
 
-log = logging.getLogger("logd.processor")
+log = logging.getLogger("logd.parse")
 
 
 class Refused(msgspec.Struct, frozen=True):

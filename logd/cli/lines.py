@@ -1,0 +1,64 @@
+"""What the commands have in common that ask a server for lines: filters, output, failures."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from logd.cli.ask import Failed
+
+_FILTERS = (("service", "S"), ("level", "L"), ("host", "H"))
+
+
+def add_filters_to(parser: argparse.ArgumentParser) -> None:
+    """Adds QUERY and the filters."""
+    parser.add_argument(
+        "query", metavar="QUERY", nargs="?", default="", help='words, "phrases", field:value, AND OR NOT'
+    )
+    for name, what in _FILTERS:
+        parser.add_argument(f"--{name}", metavar=what, action="append", default=[], help="may repeat, or take commas")
+
+
+def add_json_to(parser: argparse.ArgumentParser) -> None:
+    """Adds --json."""
+    parser.add_argument("--json", action="store_true", help="JSON lines on a terminal too")
+
+
+def filters(args: argparse.Namespace) -> list[tuple[str, str]]:
+    """The query and the filters, as the API takes them."""
+    asked = [("q", args.query)] if args.query else []
+    return asked + [(name, value) for name, _ in _FILTERS for value in getattr(args, name)]
+
+
+def show(records: Iterable[Mapping[str, Any]], as_json: bool) -> bool:
+    """Prints records, coloured on a terminal, else as JSON lines; whether it was for a terminal."""
+    from logd.cli import hits
+
+    terminal = sys.stdout.isatty() and not as_json
+    if terminal:
+        colour = not os.environ.get("NO_COLOR")
+        _write((hits.as_line(record, colour) for record in records), sys.stdout.encoding)
+    else:
+        _write(map(hits.as_json, records), "utf-8")
+    return terminal
+
+
+def failed(failure: Failed, query: str) -> int:
+    """Says on standard error why there is no answer, and where in the query; the exit code."""
+    from logd.cli import hits
+
+    sys.stdout.flush()
+    print(f"logd: {hits.printable(str(failure))}", file=sys.stderr)
+    if failure.column is not None:
+        print(hits.with_caret(query, failure.column), file=sys.stderr)
+    return failure.exit_code
+
+
+def _write(lines: Iterable[str], encoding: str) -> None:
+    # What the encoding lacks is escaped. In UTF-8 that is only half of a surrogate pair, and its escape is JSON's.
+    for line in lines:
+        sys.stdout.buffer.write(line.encode(encoding, "backslashreplace") + b"\n")

@@ -1,0 +1,85 @@
+"""GET /api/v1/logs/tail: matching lines as they come, as server-sent events.
+
+    event: open     from where on the client gets everything
+    (no name)       a line, as a record in a search's answer
+    event: missed   {"lines": n}: so many lines matched that the client was too slow for
+    event: gap      {"from", "to"}: resume ids; what was between is no longer in the queue
+    event: end      {"reason"}: the last one
+
+Every event but the last has an id. A client that comes back with the last id it has seen, as the header Last-Event-ID
+or the parameter `last_event_id`, gets what comes after it, no line twice.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+
+from aiohttp import web
+from multidict import MultiMapping
+
+from logd.errors import BadRequest
+from logd.flow.clock import now_us
+from logd.http.openapi import Answer, Operation
+from logd.http.parameters import DEFAULT_OPERATOR, HOST, LEVEL, MAX_VALUES, SERVICE, Parameter, Q, read_filters
+from logd.query.sql import compile_sql
+from logd.query.tree import Node
+from logd.tail.places import Places, parse_resume_id
+from logd.tail.tailing import Tail, Tailing
+
+log = logging.getLogger("logd.api")
+_CONTENT_TYPE = "text/event-stream"
+_LAST_EVENT_ID = Parameter("last_event_id", "Go on after the event with this id; the header Last-Event-ID wins.")
+OPERATION = Operation(
+    "GET",
+    "/api/v1/logs/tail",
+    "Matching lines as they come",
+    (Q, SERVICE, LEVEL, HOST, DEFAULT_OPERATOR, _LAST_EVENT_ID),
+    {200: Answer("Server-sent events: open, then lines without a name, missed, gap, end.", str, _CONTENT_TYPE)},
+)
+_HEADERS = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
+
+
+class Tails:
+    """The handler."""
+
+    def __init__(self, tailing: Tailing) -> None:
+        self._tailing = tailing
+
+    async def get(self, request: web.Request) -> web.StreamResponse:
+        """200 and a stream that the client ends, or the server when it stops. To HEAD, the headers only."""
+        node, places = read_tail(request.query, request.headers.get("Last-Event-ID", ""))
+        if request.method == "HEAD":
+            return web.Response(content_type=_CONTENT_TYPE, charset="utf-8", headers=_HEADERS)
+        async with self._tailing.join(node, places) as tail:
+            response = web.StreamResponse(headers=_HEADERS)
+            response.content_type = _CONTENT_TYPE
+            response.charset = "utf-8"
+            try:
+                await response.prepare(request)
+                await _write(tail, response)
+            except TimeoutError:
+                log.info("a tail of %s is cut off: it took nothing for too long", request.remote)
+                if request.transport is not None:
+                    request.transport.abort()
+            except ConnectionError:
+                pass  # the client has left
+        return response
+
+
+async def _write(tail: Tail, response: web.StreamResponse) -> None:
+    async with contextlib.aclosing(tail.bodies()) as bodies:
+        async for body in bodies:
+            async with tail.writing():
+                await response.write(body)
+    async with tail.writing():
+        await response.write_eof()
+
+
+def read_tail(query: MultiMapping[str], last_event_id: str) -> tuple[Node, Places]:
+    """The filter, and the client's place. Raises BadRequest that names the parameter."""
+    places = parse_resume_id(last_event_id or query.get(_LAST_EVENT_ID.name, ""))
+    node = read_filters(query, now_us()).query
+    if (count := len(compile_sql(node).parameters)) > MAX_VALUES:
+        raise BadRequest("query_too_large", f"the query has {count} values, a tail takes at most {MAX_VALUES}", "q")
+    return node, places
