@@ -249,7 +249,7 @@ class TestJoining:
 
     async def test_no_longer_than_there_is_text_enough(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         """Few lines may be many bytes, which are held while more are waited for."""
-        monkeypatch.setattr(processor, "_PARSE_BYTES", 10_000)
+        monkeypatch.setattr(joining, "_PARSE_BYTES", 10_000)
         async with World.open(tmp_path / "data", join_lines=100, join_seconds=600) as world, world.running():
             await world.append(envelope(1, "short"))
             await world.append(envelope(2, random.Random(2).randbytes(10_000).hex()))
