@@ -14,6 +14,7 @@ _EXAMPLES = """examples:
   logd export --sort oldest -o all.ndjson.gz --resume
 
 FILE appears when it is whole; until then it is FILE.part. A name that ends in .gz or .zst is compressed.
+What becomes searchable while it runs, behind where it is, isn't in it.
 
 """
 _STDOUT = "-"
