@@ -49,8 +49,8 @@ def make_app(
     turns = Turns(config.search)
     ingestion = ingest.Ingestion(config.ingest, transport, intake)
     shipped = shipments.Shipments(transport, intake)
-    searching = search.Searching(turns, searches)
-    histograms = histogram.Histograms(turns, searches)
+    searching = search.Searching(turns, searches, config.search.default_operator)
+    histograms = histogram.Histograms(turns, searches, config.search.default_operator)
     one_record = record.OneRecord(turns, searches)
     letters = deadletters.Letters(dead_letters)
 

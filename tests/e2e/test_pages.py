@@ -97,6 +97,13 @@ class TestCursors:
         assert second["next_cursor"] is None
         assert "total_hits" not in second
 
+    def test_a_relative_time_in_the_query_stays_what_it_was(self, server: Server) -> None:
+        query = "odd AND timestamp:[2000 TO now/y]"
+        first = server.search(q=query, limit=10)
+        second = server.search(q=query, limit=10, cursor=first["next_cursor"])
+        both = [record["log_id"] for record in first["logs"] + second["logs"]]
+        assert both == [record["log_id"] for record in server.search(q="odd", limit=20)["logs"]]
+
     def test_a_total_with_a_cursor_is_of_all(self, server: Server) -> None:
         first = server.search(q="odd", limit=10)
         second = server.search(q="odd", limit=10, cursor=first["next_cursor"], track_total_hits="true")
