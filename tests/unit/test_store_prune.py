@@ -226,6 +226,24 @@ def test_values_in_every_spelling(query: str, metadata: str) -> None:
 @pytest.mark.parametrize(
     "query",
     [
+        *(
+            'message.raw:"out, re"',
+            'message.raw:"out"',
+            "message.raw:/(a|b)? time[a-z]+, refuse/",
+            "message.raw:/t, refused/",
+        ),
+        *("time*.refused", "*.timeout.refus*", '"refused timeout"~2', "a.timeout.*"),
+    ],
+)
+def test_words_that_go_on_beyond_a_pattern(query: str) -> None:
+    table = _table([{"message": "a timeout, refused"}])
+    assert _hits(parse(query), table) == [0]
+    _check([parse(query)], table, 1)
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
         "absent",
         "timeou",
         '"timeout absent"',
