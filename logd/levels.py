@@ -20,6 +20,8 @@ _SYNONYMS: dict[str, str] = {
     # Cloud, which write the word more often than syslog does (that sends numbers), so the words above error are FATAL.
     "FATAL": "fatal ftl critical crit alert emerg emergency panic",
 }
+#: Least severe first.
+LEVELS: tuple[str, ...] = tuple(_SYNONYMS)
 #: Lower-case word → level. OpenTelemetry's numbered short names (`info2`, `error4`) are words too.
 LEVEL_WORDS: dict[str, str] = {
     word: level

@@ -92,8 +92,9 @@ class Index(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
 
 
 class SearchLimits(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """`[search]`: what one search may cost. `threads` 0 is one for every core."""
+    """`[search]`: what one search may cost, and what side by side means. `threads` 0 is one for every core."""
 
+    default_operator: Literal["or", "and"] = "or"
     threads: Few = 0
     memory_bytes: Memory = 512 * 1024 * 1024
     deadline_seconds: PositiveSeconds = 30.0

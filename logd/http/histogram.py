@@ -28,6 +28,7 @@ from logd.http.parameters import (
 from logd.http.records import time_texts
 from logd.http.turns import Turns
 from logd.query.fields import MAX_PATH_PARTS, METADATA, column_of, path_of
+from logd.query.parse import Operator
 from logd.seams import MAX_BUCKETS, Buckets, Histogram, Searches
 
 _FIELDS = ("level", "service", "host", "source", "tags")
@@ -62,23 +63,24 @@ OPERATION = Operation(
 class Histograms:
     """The handler."""
 
-    def __init__(self, turns: Turns, searches: Searches) -> None:
+    def __init__(self, turns: Turns, searches: Searches, default_operator: Operator) -> None:
+        self._default_operator = default_operator
         self._turns = turns
         self._searches = searches
 
     async def get(self, request: web.Request) -> web.Response:
         """200 with schemas.HistogramAnswer."""
         with self._turns.counted() as took_ms:
-            asked = read_histogram(request.query, now_us())
+            asked = read_histogram(request.query, now_us(), self._default_operator)
             async with self._turns.turn(request.query):
                 found = await self._searches.histogram(asked)
             took = took_ms()
         return json_answer(answer(asked, found, took))
 
 
-def read_histogram(query: MultiMapping[str], now: int) -> Histogram:
+def read_histogram(query: MultiMapping[str], now: int, default_operator: Operator) -> Histogram:
     """The parameters as a Histogram. Raises BadRequest that names the parameter."""
-    wanted = read_filters(query, now)
+    wanted = read_filters(query, now, default_operator)
     interval = query.get("interval", "").lower()
     return Histogram(
         query=wanted.query,

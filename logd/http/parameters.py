@@ -18,7 +18,7 @@ from multidict import MultiDict, MultiMapping
 
 from logd.errors import BadRequest
 from logd.http.schemas import DURATION
-from logd.query.parse import parse
+from logd.query.parse import Operator, parse
 from logd.query.time import parse_time
 from logd.query.tree import And, Equals, Everything, Node, Or
 
@@ -49,13 +49,17 @@ class Parameter(msgspec.Struct, frozen=True):
     place: Literal["query", "path", "header"] = "query"
 
 
-Q = Parameter("q", "The query: words, phrases, fields, AND, OR, NOT and groups; empty means everything.")
+Q = Parameter(
+    "q", "The query: words, phrases, fields, patterns, ranges, AND, OR, NOT and groups; empty means everything."
+)
 SERVICE = Parameter("service", "One of these services.", repeats=True)
 LEVEL = Parameter("level", "One of these levels, in any spelling.", repeats=True)
 HOST = Parameter("host", "One of these hosts.", repeats=True)
 FROM = Parameter("from", "The earliest time: ISO 8601, Unix time in s to ns, or relative such as -15m.")
 TO = Parameter("to", "The first time after the last: as `from`.")
-DEFAULT_OPERATOR = Parameter("default_operator", "What terms side by side mean.", Literal["or", "and"])
+DEFAULT_OPERATOR = Parameter(
+    "default_operator", "What terms side by side mean; search.default_operator unless told.", Literal["or", "and"]
+)
 #: What `read_filters` reads.
 FILTERS = (Q, SERVICE, LEVEL, HOST, FROM, TO, DEFAULT_OPERATOR)
 TIMEOUT = Parameter(
@@ -84,15 +88,15 @@ def check(query: MultiMapping[str], parameters: Sequence[Parameter]) -> None:
             raise BadRequest("repeated_parameter", f"parameter {name!r} is given more than once", name)
 
 
-def read_filters(query: MultiMapping[str], now: int) -> Filters:
-    """FILTERS as a tree and times; `now` is what relative times are relative to, in Unix µs. Raises BadRequest that
-    names the parameter."""
+def read_filters(query: MultiMapping[str], now: int, default_operator: Operator = "or") -> Filters:
+    """FILTERS as a tree and times; `now` is what relative times are relative to, in Unix µs. `default_operator` is
+    meant unless they say otherwise. Raises BadRequest that names the parameter."""
     from_us = parse_time(query["from"], now, "from") if query.get("from") else None
     to_us = parse_time(query["to"], now, "to") if query.get("to") else None
     if from_us is not None and to_us is not None and from_us > to_us:
         raise BadRequest("bad_range", f"from {shortened(query['from'])} is after to {shortened(query['to'])}", "from")
-    operator = choice(query, DEFAULT_OPERATOR.name, "or", {"or": "or", "and": "and"})
-    parts = [parse(query.get("q", ""), "and" if operator == "and" else "or"), *_filters(query)]
+    operator = choice(query, DEFAULT_OPERATOR.name, default_operator, {"or": "or", "and": "and"})
+    parts = [parse(query.get("q", ""), "and" if operator == "and" else "or", now), *_filters(query)]
     wanted = tuple(part for part in parts if not isinstance(part, Everything))
     node: Node = Everything() if not wanted else wanted[0] if len(wanted) == 1 else And(wanted)
     return Filters(node, from_us, to_us)

@@ -18,6 +18,7 @@ from logd.http.openapi import Answer, Operation
 from logd.http.parameters import FILTERS, TIMEOUT, Parameter, check, choice, in_body, read_filters, whole_number
 from logd.http.records import records
 from logd.http.turns import Turns
+from logd.query.parse import Operator
 from logd.seams import Found, Place, Search, Searches
 
 #: Deep pages belong to a cursor: every engine pays for each row before the page.
@@ -44,16 +45,18 @@ POST = Operation("POST", "/api/v1/logs/search", "Search, with parameters too lon
 
 
 class Asked(NamedTuple):
-    """A search, and what its cursors have to belong to."""
+    """A search, what its times are relative to, and what its cursors have to belong to."""
 
     search: Search
+    now_us: int
     belongs_to: bytes
 
 
 class Searching:
     """The handlers."""
 
-    def __init__(self, turns: Turns, searches: Searches) -> None:
+    def __init__(self, turns: Turns, searches: Searches, default_operator: Operator) -> None:
+        self._default_operator = default_operator
         self._turns = turns
         self._searches = searches
 
@@ -67,7 +70,7 @@ class Searching:
 
     async def _answer(self, query: MultiMapping[str]) -> web.Response:
         with self._turns.counted() as took_ms:
-            asked = read_search(query, now_us())
+            asked = read_search(query, now_us(), self._default_operator)
             async with self._turns.turn(query):
                 found = await self._searches.search(asked.search)
             took = took_ms()
@@ -75,23 +78,26 @@ class Searching:
         return await asyncio.to_thread(lambda: json_answer(answer(asked, found, took)))
 
 
-def read_search(query: MultiMapping[str], now: int) -> Asked:
-    """The parameters as a Search. Raises BadRequest that names the parameter."""
+def read_search(query: MultiMapping[str], now: int, default_operator: Operator) -> Asked:
+    """The parameters as a Search; of a later page, relative times are what they were on the first. Raises BadRequest
+    that names the parameter."""
     check(query, PARAMETERS)
     limit = whole_number(query, "limit", 50, 0, MAX_WINDOW)
     offset = whole_number(query, "offset", 0, 0, MAX_WINDOW)
     if limit + offset > MAX_WINDOW:
         message = f"offset + limit is {offset + limit}, at most {MAX_WINDOW}: go on with next_cursor as the cursor"
         raise BadRequest("window_too_deep", message, "offset")
-    wanted = read_filters(query, now)
+    before = cursor.read(query["cursor"]) if query.get("cursor") else None
+    now = now if before is None else before.now_us
+    wanted = read_filters(query, now, default_operator)
     sort = choice(query, "sort", "newest", _SORTS)
     belongs_to = cursor.digest(wanted.query, (query.get("from", ""), query.get("to", "")), sort)
     count_limit: int | None = COUNT_LIMIT
     from_us, to_us, after = wanted.from_us, wanted.to_us, None
-    if text := query.get("cursor"):
+    if before is not None:
         if query.get("offset"):
             raise BadRequest("offset_with_cursor", "the cursor says where the page begins, offset can't", "offset")
-        before = cursor.read(text, belongs_to)
+        before.check(belongs_to)
         from_us, to_us, after = before.from_us, before.to_us, before.place
         count_limit = 0
     search = Search(
@@ -104,7 +110,7 @@ def read_search(query: MultiMapping[str], now: int) -> Asked:
         offset=offset,
         count_limit=_count_limit(query, count_limit),
     )
-    return Asked(search, belongs_to)
+    return Asked(search, now, belongs_to)
 
 
 def _count_limit(query: MultiMapping[str], default: int | None) -> int | None:
@@ -133,6 +139,8 @@ def answer(asked: Asked, found: Found, took_ms: int) -> dict[str, Any]:
     if found.more and len(found.table):
         last = found.table.slice(len(found.table) - 1)
         place = Place(last["timestamp"].cast(pa.int64())[0].as_py(), last["log_id"][0].as_py())
-        body["next_cursor"] = cursor.write(place, asked.search.from_us, asked.search.to_us, asked.belongs_to)
+        body["next_cursor"] = cursor.write(
+            place, asked.search.from_us, asked.search.to_us, asked.now_us, asked.belongs_to
+        )
     body["took_ms"] = took_ms
     return body

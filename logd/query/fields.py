@@ -1,13 +1,15 @@
 """The fields that a query can name, and what each is.
 
-`message` is text: it is searched by words. The other columns are keywords: they have a value or not, exactly, in its
-case (only levels are taken in any spelling). Every other name is a path into `metadata`, with or without that prefix;
-`metadata.a.b` finds `{"a": {"b": 1}}` and `{"a.b": 1}` alike.
+`message` is text: it is searched by words, and as a whole by the name of `message.raw`. The other columns are keywords:
+they have a value or not, exactly, in its case (only levels are taken in any spelling). Every other name is a path into
+`metadata`, with or without that prefix; `metadata.a.b` finds `{"a": {"b": 1}}` and `{"a.b": 1}` alike.
 """
 
 from __future__ import annotations
 
 TEXT = "message"
+#: Its text as a whole, which regular expressions search.
+RAW_TEXT = "message.raw"
 METADATA = "metadata."
 #: Searched by their exact value; `tags` matches if any tag does.
 KEYWORDS = ("log_id", "level", "service", "host", "source", "tags", "trace_id")

@@ -3,12 +3,17 @@
     query   = { item }                 side by side: OR, or AND by `default_operator`
     item    = chain { ("OR" | "||") chain }
     chain   = clause { ("AND" | "&&") clause }
-    clause  = { "NOT" | "!" | "+" | "-" } ( term | phrase | "*" | field ":" value | "(" query ")" )
-    value   = term | phrase | "(" query ")"        each may end in a boost, `^2`, which changes nothing
+    clause  = { "NOT" | "!" | "+" | "-" } ( leaf | "*" | field ":" value | "(" query ")" )
+    value   = leaf | "(" query ")"
+    leaf    = term | phrase | "/" regular expression "/" | range      each may end in a boost, `^2`, which says nothing
 
 NOT binds tighter than AND, AND tighter than OR, always (Elasticsearch gives `a OR b AND c` another meaning). Side by
 side under OR, a clause may be marked: `+a` must match, `-a` and `NOT a` must not, as in Elasticsearch. So `a -b` has
 the one and not the other; and once one clause must match, an unmarked one only matters if it is an AND.
+
+A term may have wildcards (`time*`) or be fuzzy (`time~1`); shapes.py says which is which. A phrase may have a distance,
+`"a b"~3`: Lucene's, the words may move by that much in all, also past one another. `_exists_:field` and `field:*` ask
+for any value.
 
 A term without a word (`--`, `"..."`) says nothing and is passed over; if nothing else is there, nothing matches.
 """
@@ -19,18 +24,25 @@ from enum import Enum
 from typing import Literal
 
 from logd.errors import QueryError
-from logd.query.fields import MAX_PATH_PARTS, METADATA, TEXT, TIMES, column_of, path_of
+from logd.flow import clock
+from logd.query.fields import METADATA, TEXT
+from logd.query.leaves import exists, field_of, leaf, shaped
 from logd.query.lexer import Kind, Token, lex
-from logd.query.tokens import tokens
-from logd.query.tree import And, Equals, Everything, Node, Not, Or, Words
+from logd.query.shapes import Shape
+from logd.query.tree import And, Everything, Fuzzy, Node, Not, Or, Regex, Wildcard, Words
 
 #: DuckDB plans an AND of words in 0.7 ms a word, a phrase in 0.2: the costliest query takes 0.7 s to begin.
 MAX_WORDS = 1_024
+#: What a pattern, or a word of a phrase with a distance, counts as: so much longer RE2 takes to compile it.
+_PATTERN_WORDS = 16
 #: A kilobyte is a long query; this leaves room for pasted ones, and the parser 50 ms.
 MAX_CHARACTERS = 32_768
 #: People don't nest ten deep; a level costs Python five frames of its 1,000.
 MAX_DEPTH = 50
 _A_CLAUSE = "a word, a phrase, a field or an opening parenthesis"
+
+#: What side by side means.
+Operator = Literal["or", "and"]
 
 
 class _Mark(Enum):
@@ -45,9 +57,9 @@ class _Mark(Enum):
 _Item = tuple[_Mark, Node]
 
 
-def parse(text: str, default_operator: Literal["or", "and"] = "or") -> Node:
-    """The tree of a query; Everything for a blank one. Raises QueryError, its column within the text, and nothing else;
-    takes time linear in the text."""
+def parse(text: str, default_operator: Operator = "or", now_us: int | None = None) -> Node:
+    """The tree of a query; Everything for a blank one. Times are relative to `now_us`, by default to this moment.
+    Raises QueryError, its column within the text, and nothing else; takes time linear in the text."""
     if len(text) > MAX_CHARACTERS:
         raise QueryError(f"the query of {len(text)} characters is too long", MAX_CHARACTERS, "a shorter one")
     try:
@@ -56,14 +68,15 @@ def parse(text: str, default_operator: Literal["or", "and"] = "or") -> Node:
         raise QueryError("half of a surrogate pair", error.start + 1, "valid Unicode") from None
     if not text.strip():
         return Everything()
-    return _Parser(text, default_operator == "and").whole()
+    return _Parser(text, default_operator == "and", clock.now_us() if now_us is None else now_us).whole()
 
 
 class _Parser:
-    def __init__(self, text: str, side_by_side_is_and: bool) -> None:
+    def __init__(self, text: str, side_by_side_is_and: bool, now_us: int) -> None:
         self._tokens = lex(text)
         self._token = next(self._tokens)
         self._and = side_by_side_is_and
+        self._now_us = now_us
         self._words = 0
         self._opened: list[int] = []
 
@@ -131,15 +144,14 @@ class _Parser:
     def _primary(self, field: str | None) -> Node:
         token = self._take()
         match token.kind:
-            case Kind.TERM | Kind.PHRASE:
+            case Kind.TERM | Kind.PHRASE | Kind.REGEX | Kind.RANGE:
                 return self._leaf(field or TEXT, token)
-            case Kind.EVERYTHING if field is None:
-                self._count(1, token.column)
-                return Everything()
             case Kind.EVERYTHING:
-                raise QueryError(f"{field}:* is not supported yet", token.column, "a value")
+                self._count(1, token.column)
+                return Everything() if field is None else exists(field)
             case Kind.BOTH:
-                as_field = self._equals(METADATA + token.name, token.value, token.column)
+                name = field_of(METADATA + token.name, token.column)
+                as_field = self._counted(shaped(name, token.value, token.column, self._now_us), token.column)
                 return _or([as_field, self._leaf(TEXT, token)])
             case Kind.FIELD:
                 return self._value(token)
@@ -161,45 +173,39 @@ class _Parser:
         return node
 
     def _value(self, name: Token) -> Node:
-        field = _field(name)
+        if name.text == "_exists_":
+            return self._exists(name)
+        field = field_of(name.text, name.column)
         token = self._take()
         if token.kind is Kind.OPEN:
             return self._group(token, field)
-        if token.kind not in (Kind.TERM, Kind.PHRASE):
+        if token.kind not in (Kind.TERM, Kind.PHRASE, Kind.REGEX, Kind.RANGE):
             raise QueryError(f"no value for the field {name.text}", name.column, "a word, a phrase or a group after it")
         return self._leaf(field, token)
 
-    def _leaf(self, field: str, token: Token) -> Node:
-        if field != TEXT:
-            return self._equals(field, token.text, token.column)
-        words = tuple(tokens(token.text))
-        self._count(len(words), token.column)
-        return Words(TEXT, token.text, words)
+    def _exists(self, name: Token) -> Node:
+        token = self._take()
+        if token.kind is not Kind.PHRASE and (token.kind is not Kind.TERM or token.shape != Shape(token.text)):
+            raise QueryError("_exists_ asks for no field", name.column, "_exists_:name")
+        return self._counted(exists(field_of(token.text, token.column)), token.column)
 
-    def _equals(self, field: str, value: str, column: int) -> Node:
-        self._count(1, column)
-        return Equals(field, value)
+    def _leaf(self, field: str, token: Token) -> Node:
+        return self._counted(leaf(field, token, self._now_us), token.column)
+
+    def _counted(self, node: Node, column: int) -> Node:
+        match node:
+            case Words(words=words, slop=slop):
+                self._count(len(words) * (_PATTERN_WORDS if slop else 1), column)
+            case Wildcard() | Regex() | Fuzzy():
+                self._count(_PATTERN_WORDS, column)
+            case _:
+                self._count(1, column)
+        return node
 
     def _count(self, words: int, column: int) -> None:
         self._words += words
         if self._words > MAX_WORDS:
             raise QueryError(f"the query has more than {MAX_WORDS} words and values", column, "a shorter one")
-
-
-def _field(token: Token) -> str:
-    """The field of the tree for a name."""
-    name = token.text
-    field = column_of(name)
-    if field in TIMES:
-        raise QueryError(f"{name} in a query is not supported yet", token.column, "the parameters from and to")
-    if name == "message.raw" or name == "_exists_":
-        raise QueryError(f"{name} is not supported yet", token.column, "message, a column or metadata.name")
-    if field is not None:
-        return field
-    path = path_of(name)
-    if name == METADATA.rstrip(".") or "" in path or len(path) > MAX_PATH_PARTS:
-        raise QueryError(f"{name} names no field", token.column, f"metadata. and up to {MAX_PATH_PARTS} names")
-    return METADATA + ".".join(path)
 
 
 def _alone(item: _Item) -> Node:

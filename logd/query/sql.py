@@ -12,13 +12,27 @@ from typing import TypeGuard, assert_never
 import msgspec
 
 from logd.levels import level_of
-from logd.query.fields import KEYWORDS, METADATA, TEXT, path_of
-from logd.query.metadata import has_value
-from logd.query.tree import And, Equals, Everything, Node, Not, Or, Words
-from logd.query.words import any_pattern, first_filter, pattern
+from logd.query import fuzzy, keyword_sql, metadata, regex, text_sql, wildcard
+from logd.query.fields import METADATA, RAW_TEXT, TEXT, path_of
+from logd.query.tree import (
+    And,
+    Equals,
+    Everything,
+    Exists,
+    Fuzzy,
+    Node,
+    Not,
+    Or,
+    Range,
+    Regex,
+    Wildcard,
+    Words,
+)
+from logd.query.words import any_pattern
 
 #: From here on, one regular expression for all the words of an OR costs less than a filter for each of them.
 _MANY_WORDS = 4
+Parameters = list[str | float]
 
 
 class Condition(msgspec.Struct, frozen=True):
@@ -26,13 +40,13 @@ class Condition(msgspec.Struct, frozen=True):
     `columns`."""
 
     sql: str
-    parameters: list[str | float]
+    parameters: Parameters
     columns: frozenset[str]
 
 
 def compile_sql(node: Node) -> Condition:
     """The condition for a tree. Linear in the tree's size; never fails for a tree that `parse` made."""
-    parameters: list[str | float] = []
+    parameters: Parameters = []
     return Condition(_sql(node, parameters), parameters, frozenset(_columns(node)))
 
 
@@ -40,12 +54,16 @@ def _columns(node: Node) -> Iterator[str]:
     match node:
         case Everything():
             return
-        case Words(field):
-            yield field
-        case Equals(field, value):
+        case Equals("level", value) if level_of(value) is not None:
+            yield "level"
+        case Wildcard("level") | Regex("level") | Fuzzy("level") | Exists("level") | Equals("level"):
+            yield from ("level", "metadata")
+        case Regex(field) if field == RAW_TEXT:
+            yield TEXT
+        case (
+            Words(field) | Equals(field) | Wildcard(field) | Regex(field) | Fuzzy(field) | Range(field) | Exists(field)
+        ):
             yield "metadata" if field.startswith(METADATA) else field
-            if field == "level" and level_of(value) is None:
-                yield "metadata"
         case And(children) | Or(children):
             for child in children:
                 yield from _columns(child)
@@ -55,14 +73,10 @@ def _columns(node: Node) -> Iterator[str]:
             assert_never(node)
 
 
-def _sql(node: Node, parameters: list[str | float]) -> str:
+def _sql(node: Node, parameters: Parameters) -> str:
     match node:
         case Everything():
             return "true"
-        case Words(field, _, words):
-            return _words(field, words, parameters)
-        case Equals(field, value):
-            return _equals(field, value, parameters)
         case And(children):
             return _joined(" AND ", [_sql(child, parameters) for child in children]) or "true"
         case Or(children):
@@ -70,6 +84,72 @@ def _sql(node: Node, parameters: list[str | float]) -> str:
         case Not(child):
             # Three values: NOT of null is null, but a record without the field must match.
             return f"({_sql(child, parameters)} IS NOT TRUE)"
+        case Words(field):
+            if field != TEXT:
+                raise ValueError(f"words are searched in {TEXT} only, not in {field}")
+            return text_sql.words(node, parameters)
+        case _:
+            if node.field in (TEXT, RAW_TEXT):
+                return _of_text(node, parameters)
+            if node.field.startswith(METADATA):
+                return _of_metadata(node, path_of(node.field), parameters)
+            return _of_column(node, parameters)
+
+
+_Leaf = Equals | Wildcard | Regex | Fuzzy | Range | Exists
+
+
+def _of_text(node: _Leaf, parameters: Parameters) -> str:
+    match node:
+        case Wildcard():
+            return text_sql.wildcards(node, parameters)
+        case Regex(field):
+            return (text_sql.regex_of_text if field == RAW_TEXT else text_sql.regex_of_words)(node, parameters)
+        case Fuzzy():
+            return text_sql.nearly(node, parameters)
+        case Exists():
+            return f"{TEXT} IS NOT NULL"
+        case Equals() | Range():
+            raise ValueError(f"{node.field} is searched by words")
+        case _:
+            assert_never(node)
+
+
+def _of_metadata(node: _Leaf, path: tuple[str, ...], parameters: Parameters) -> str:
+    match node:
+        case Equals(_, value):
+            return metadata.has_value(path, value, parameters)
+        case Wildcard(_, pattern):
+            found = wildcard.of_value(pattern)
+            return metadata.has_text(path, "regexp_full_match({}, ?)", [found.pattern], found.literals, parameters)
+        case Regex(_, pattern):
+            rewritten = regex.rewritten(pattern)
+            literals = rewritten.literals
+            return metadata.has_text(path, "regexp_full_match({}, ?)", [rewritten.pattern], literals, parameters)
+        case Fuzzy(_, word, edits):
+            return metadata.has_text(path, fuzzy.near("{}", word, edits), [word], (), parameters)
+        case Range():
+            return metadata.in_range(path, node, parameters)
+        case Exists():
+            return metadata.exists(path, parameters)
+        case _:
+            assert_never(node)
+
+
+def _of_column(node: _Leaf, parameters: Parameters) -> str:
+    match node:
+        case Equals():
+            return keyword_sql.equals(node, parameters)
+        case Wildcard():
+            return keyword_sql.wildcards(node, parameters)
+        case Regex():
+            return keyword_sql.regexes(node, parameters)
+        case Fuzzy():
+            return keyword_sql.nearly(node, parameters)
+        case Range():
+            return keyword_sql.in_range(node, parameters)
+        case Exists():
+            return keyword_sql.exists(node, parameters)
         case _:
             assert_never(node)
 
@@ -78,7 +158,7 @@ def _joined(operator: str, parts: list[str]) -> str:
     return f"({operator.join(parts)})" if len(parts) > 1 else "".join(parts)
 
 
-def _or(children: tuple[Node, ...], parameters: list[str | float]) -> str:
+def _or(children: tuple[Node, ...], parameters: Parameters) -> str:
     single = [child.words[0] for child in children if _is_one_word(child)]
     if len(single) < _MANY_WORDS:
         return _joined(" OR ", [_sql(child, parameters) for child in children]) or "false"
@@ -90,36 +170,3 @@ def _or(children: tuple[Node, ...], parameters: list[str | float]) -> str:
 
 def _is_one_word(node: Node) -> TypeGuard[Words]:
     return isinstance(node, Words) and node.field == TEXT and len(node.words) == 1
-
-
-def _words(field: str, words: tuple[str, ...], parameters: list[str | float]) -> str:
-    if field != TEXT:
-        raise ValueError(f"words are searched in {TEXT} only, not in {field}")
-    if not words:
-        return "false"
-    cheap, exact = first_filter(words), pattern(words)
-    if cheap is None:
-        parameters.append(exact)
-        return f"regexp_matches({TEXT}, ?)"
-    if cheap.text == exact:
-        parameters.append(exact)
-        return f"contains({TEXT}, ?)"
-    # CASE and not AND: DuckDB may reorder the operands of AND.
-    parameters += ["(?i)" + cheap.text if cheap.any_case else cheap.text, exact]
-    first = "regexp_matches" if cheap.any_case else "contains"
-    return f"CASE WHEN {first}({TEXT}, ?) THEN regexp_matches({TEXT}, ?) ELSE false END"
-
-
-def _equals(field: str, value: str, parameters: list[str | float]) -> str:
-    if field.startswith(METADATA):
-        return has_value(path_of(field), value, parameters)
-    if field not in KEYWORDS:
-        raise ValueError(f"no keyword field: {field}")
-    if field == "level":
-        level = level_of(value)
-        if level is None:
-            # Ingest keeps a level that it doesn't know in the metadata.
-            return has_value(("level",), value, parameters)
-        value = level
-    parameters.append(value)
-    return "list_contains(tags, ?)" if field == "tags" else f"{field} = ?"

@@ -37,6 +37,11 @@ class Reading(Enum):
     BOTH = "both"
 
 
+def is_name(pattern: str) -> bool:
+    """It would be a field's name without its wildcards."""
+    return _NAME.fullmatch(pattern.replace("*", "x").replace("?", "x")) is not None
+
+
 def reading(name: str, value: str, name_is_escaped: bool) -> Reading:
     """How to take `name:value`, by the rules above. An escape in the name says that a field is meant."""
     if name_is_escaped or column_of(name) is not None or name.startswith(METADATA):

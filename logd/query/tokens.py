@@ -62,6 +62,8 @@ def _merged(*tables: Sequence[Range]) -> tuple[Range, ...]:
 
 #: In no word.
 SEPARATORS = _SEPARATORS
+#: A word each.
+SINGLES = _SINGLES
 #: Katakana, and all that isn't: what ends a word of Katakana.
 KATAKANA = _KATAKANA
 #: What ends any other word of several code points.
@@ -95,6 +97,11 @@ def tokens(text: str) -> list[str]:
 def is_letter(char: str) -> bool:
     """It is part of a word that runs on over letters, digits and marks."""
     return _IS_LETTER.match(char) is not None
+
+
+def is_separator(char: str) -> bool:
+    """It is in no word."""
+    return _WORD.match(char) is None
 
 
 def is_katakana(char: str) -> bool:

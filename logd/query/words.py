@@ -12,18 +12,16 @@ from itertools import pairwise
 
 import msgspec
 
-from logd.query.tokens import KATAKANA, NOT_LETTERS, SEPARATORS, Range, is_katakana, is_letter, spellings
+from logd.query.charset import inside
+from logd.query.tokens import KATAKANA, NOT_LETTERS, SEPARATORS, SINGLES, is_katakana, is_letter, spellings
 
-
-def _class(table: Sequence[Range]) -> str:
-    return "".join(
-        f"\\x{{{first:x}}}-\\x{{{last:x}}}" if first < last else f"\\x{{{first:x}}}" for first, last in table
-    )
-
-
-_NOT_LETTER = f"[{_class(NOT_LETTERS)}]"
-_NOT_KATAKANA = f"[^{_class(KATAKANA)}]"
-_SEPARATOR = f"[{_class(SEPARATORS)}]"
+#: In and outside of words, as RE2 writes it.
+SEPARATOR = f"[{inside(SEPARATORS)}]"
+NOT_SEPARATOR = f"[^{inside(SEPARATORS)}]"
+#: A word: RE2's leftmost match, again and again, is what tokens.py finds.
+TOKEN = f"[{inside(SINGLES)}]|[{inside(KATAKANA)}]+|[^{inside(NOT_LETTERS)}]+"
+_NOT_LETTER = f"[{inside(NOT_LETTERS)}]"
+_NOT_KATAKANA = f"[^{inside(KATAKANA)}]"
 
 
 class Filter(msgspec.Struct, frozen=True):
@@ -35,10 +33,10 @@ class Filter(msgspec.Struct, frozen=True):
 
 def pattern(words: Sequence[str]) -> str:
     """Matches text that has these words, in this order, with nothing but separators between them."""
-    parts = [_before(words[0]), _spelled(words[0])]
+    parts = [before(words[0]), spelled(words[0])]
     for left, right in pairwise(words):
-        parts += [_between(left, right), _spelled(right)]
-    return "".join([*parts, _after(words[-1])])
+        parts += [_between(left, right), spelled(right)]
+    return "".join([*parts, after(words[-1])])
 
 
 def any_pattern(words: Sequence[str]) -> str:
@@ -46,8 +44,8 @@ def any_pattern(words: Sequence[str]) -> str:
     letters = [word for word in words if is_letter(word[0])]
     others = [pattern([word]) for word in words if not is_letter(word[0])]
     if letters:
-        spelled = "|".join(map(_spelled, letters))
-        others.append(f"{_before(letters[0])}(?:{spelled}){_after(letters[0])}")
+        either = "|".join(map(spelled, letters))
+        others.append(f"{before(letters[0])}(?:{either}){after(letters[0])}")
     return "|".join(others)
 
 
@@ -66,17 +64,20 @@ def _runs(word: str) -> list[str]:
     return "".join(" " if is_slow else char for char, is_slow in zip(word, slow, strict=True)).split()
 
 
-def _spelled(word: str) -> str:
+def spelled(word: str) -> str:
+    """The word in any spelling."""
     return "".join(f"[{all_}]" if len(all_) > 1 else all_ for all_ in map(spellings, word))
 
 
-def _before(word: str) -> str:
+def before(word: str) -> str:
+    """What a word begins after."""
     if is_letter(word[0]):
         return rf"(?:\A|{_NOT_LETTER})"
     return rf"(?:\A|{_NOT_KATAKANA})" if is_katakana(word[0]) else ""
 
 
-def _after(word: str) -> str:
+def after(word: str) -> str:
+    """What a word ends before."""
     if is_letter(word[-1]):
         return rf"(?:\z|{_NOT_LETTER})"
     return rf"(?:\z|{_NOT_KATAKANA})" if is_katakana(word[-1]) else ""
@@ -85,4 +86,4 @@ def _after(word: str) -> str:
 def _between(left: str, right: str) -> str:
     """Two words of one running kind would be one word without a separator; others may touch."""
     same = any(runs_on(left[-1]) and runs_on(right[0]) for runs_on in (is_letter, is_katakana))
-    return _SEPARATOR + ("+" if same else "*")
+    return SEPARATOR + ("+" if same else "*")

@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from logd.query.sql import Condition, compile_sql
+from logd.query.times import narrowed
 from logd.query.tree import And, Everything
 from logd.record import SCHEMA
 from logd.seams import Found, Place, Search
@@ -47,7 +48,7 @@ def find(connection: Connection, snapshot: Snapshot, search: Search) -> Found:
     """Answers the search over the snapshot. Raises duckdb.Error, OSError or ArrowException when a segment can't be
     read, and duckdb.InterruptException when the connection is stopped."""
     reader = _Reader(connection, snapshot, search, compile_sql(search.query))
-    times = times_of(snapshot, search.from_us, search.to_us)
+    times = times_of(snapshot, *narrowed(search.query, search.from_us, search.to_us))
     ahead = None if times is None else _ahead(times, search.after, search.newest_first)
     hits, more = SCHEMA.empty_table(), search.limit == 0
     if ahead is not None and search.limit:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import functools
 import os
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import assert_never
@@ -12,10 +13,11 @@ from typing import assert_never
 import numpy as np
 
 from logd.levels import level_of
-from logd.query.fields import METADATA, TEXT
+from logd.query import regex, wildcard
+from logd.query.fields import METADATA, RAW_TEXT, TEXT
 from logd.query.metadata import is_number
 from logd.query.tokens import spellings
-from logd.query.tree import And, Equals, Everything, Node, Not, Or, Words
+from logd.query.tree import And, Equals, Everything, Exists, Fuzzy, Node, Not, Or, Range, Regex, Wildcard, Words
 from logd.store import marks, skip_index
 from logd.store.skip_index import Groups
 
@@ -37,15 +39,20 @@ def opened(path: Path) -> Iterator[Having]:
 def may_match(node: Node, having: Having) -> Groups | None:
     """The row groups that may have a hit; None when nothing can be said, and all may."""
     match node:
-        case Everything() | Not():
+        case Everything() | Not() | Fuzzy() | Range() | Exists():
             return None
+        case Wildcard(field, pattern):
+            found = wildcard.of_text(pattern) if field == TEXT else None
+            return None if found is None else _words(found.words, having)
+        case Regex(field, pattern):
+            return _in_text(regex.rewritten(pattern).literals, having) if field == RAW_TEXT else None
         case Words(field, _, words):
             return _words(words, having) if field == TEXT else None
         case Equals(field, value):
             return _equals(field, value, having)
         case And(children):
-            found = [groups for child in children if (groups := may_match(child, having)) is not None]
-            return np.logical_and.reduce(found) if found else None
+            known = [groups for child in children if (groups := may_match(child, having)) is not None]
+            return np.logical_and.reduce(known) if known else None
         case Or(children):
             return _any([may_match(child, having) for child in children])
         case _:
@@ -63,6 +70,16 @@ def _words(words: tuple[str, ...], having: Having) -> Groups | None:
         found += [having(marks.of_word(part)) for part in marks.words_of(word.encode())]
         for char in dict.fromkeys(char for char in word if not char.isascii()):
             found.append(np.logical_or.reduce([having(marks.of_code_point(one)) for one in spellings(char)]))
+    return _or_anything(found, having)
+
+
+def _in_text(literals: Sequence[str], having: Having) -> Groups | None:
+    """Of stretches of text, found in their case, the words are known but for those at the ends: these may go on."""
+    found: list[Groups] = []
+    for literal in literals:
+        inner = re.findall(r"(?<=[^0-9A-Za-z_])[0-9A-Za-z_]+(?=[^0-9A-Za-z_])", literal)
+        found += [having(marks.of_word(word)) for text in inner for word in marks.words_of(text.encode())]
+        found += [having(marks.of_code_point(char)) for char in dict.fromkeys(literal) if not char.isascii()]
     return _or_anything(found, having)
 
 

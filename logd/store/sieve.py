@@ -1,7 +1,8 @@
 """Simple conditions evaluated by Arrow: of few rows DuckDB takes longer to plan a query than to run it.
 
-Simple is a phrase or a word of the message, the value of a keyword column, and several of these that must all hold,
-which is most of what people ask. What passes is exactly what the compiled SQL of these parts of the tree finds.
+Simple is a phrase, a word or a pattern of the message, the value of a keyword column, and several of these that must
+all hold, which is most of what people ask. What passes is exactly what the compiled SQL of these parts of the tree
+finds.
 """
 
 from __future__ import annotations
@@ -15,8 +16,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from logd.levels import level_of
+from logd.query import regex, wildcard
 from logd.query.fields import KEYWORDS, TEXT
-from logd.query.tree import And, Equals, Node, Words
+from logd.query.tree import And, Equals, Node, Regex, Wildcard, Words
 from logd.query.words import Filter, first_filter, pattern
 
 Places = npt.NDArray[np.intp]
@@ -56,8 +58,14 @@ def sieve(query: Node) -> Sieve | None:
     whole = True
     for part in query.children if isinstance(query, And) else (query,):
         match part:
-            case Words(field, _, words) if field == TEXT and words:
+            case Words(field, _, words, 0) if field == TEXT and words:
                 patterns.append((first_filter(words), pattern(words)))
+            case Wildcard("message", text) if (wild := wildcard.of_text(text)) is not None:
+                patterns.append((first_filter(wild.literals), wild.pattern))
+            case Regex("message.raw", text):
+                found = regex.rewritten(text)
+                longest = max(found.literals, key=len, default="")
+                patterns.append((Filter(longest, False) if longest else None, found.pattern))
             case Equals("level", value) if (level := level_of(value)) is not None:
                 values.append(("level", level))
             case Equals(field, value) if field in KEYWORDS and field not in ("level", "tags"):

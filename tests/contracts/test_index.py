@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from logd.config.schema import SearchLimits
-from logd.query.tree import And, Equals, Everything, Node, Not, Or, Words
+from logd.query.tree import And, Equals, Everything, Exists, Fuzzy, Node, Not, Or, Range, Regex, Wildcard, Words
 from logd.record import SCHEMA
 from logd.seams import Histogram, Place, Search
 from logd.store import count, find, merge, segments, skip_index, walk
@@ -251,6 +251,18 @@ QUERIES: list[Node] = [
     And((Words("message", "red", ("red",)), Equals("service", "b"))),
     Or((Words("message", "blue", ("blue",)), Equals("trace_id", "t"))),
     Words("message", "", ()),
+    Words("message", "blue red", ("blue", "red"), 2),
+    Wildcard("message", "b*e"),
+    Wildcard("service", "*"),
+    Regex("message", "re."),
+    Regex("message.raw", "d b"),
+    Fuzzy("message", "rde", 1),
+    Range("metadata.x", "1", "2", True, False),
+    Range("service", "a", None, False, False),
+    Exists("host"),
+    Range("timestamp", DAY + 3, DAY + 5, True, False),
+    And((Range("timestamp", DAY + 2, None, False, False), Range("timestamp", None, DAY + DAY_US, False, True))),
+    Or((Range("timestamp", DAY + 6, None, True, False), Equals("service", "a"))),
 ]
 ROWS = st.lists(
     st.tuples(

@@ -15,7 +15,7 @@ import pytest
 from logd.config.schema import SearchLimits
 from logd.errors import BadRequest
 from logd.query.parse import parse
-from logd.query.tree import Everything, Not, Words
+from logd.query.tree import Everything, Not, Regex, Wildcard, Words
 from logd.record import SCHEMA
 from logd.seams import MAX_BUCKETS, Batch, Buckets, Found, Histogram, Place, Search
 from tests.support.indexes import STORES, SearchedIndex, Store, ids, many
@@ -41,6 +41,17 @@ async def index(store: Store) -> AsyncIterator[SearchedIndex]:
 def _place(found: Found) -> Place:
     last = found.table.slice(len(found.table) - 1)
     return Place(last["timestamp"].cast(pa.int64())[0].as_py(), last["log_id"][0].as_py())
+
+
+async def test_a_pattern_that_no_engine_takes(index: SearchedIndex) -> None:
+    """The parser refuses most by its own rules; the rest is the client's error all the same."""
+    await index.write(many(10))
+    for query in (Wildcard("service", "?" * 1_000_000), Regex("message", "(?=a)")):
+        with pytest.raises(BadRequest):
+            await index.search(everything(query=query))
+        with pytest.raises(BadRequest):
+            await index.histogram(Histogram(query=query, interval_us=SECOND))
+    assert (await index.search(everything())).total == 10
 
 
 class TestPages:

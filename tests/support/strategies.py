@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import random
+import re
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from hypothesis import strategies as st
 
 from logd.query.tokens import tokens
-from logd.query.tree import And, Equals, Everything, Node, Not, Or, Words
+from logd.query.tree import And, Equals, Everything, Exists, Fuzzy, Node, Not, Or, Range, Regex, Wildcard, Words
 
 PIECES = st.sampled_from(
     [
@@ -48,9 +51,13 @@ SCALARS = st.one_of(
 JSON = st.recursive(
     SCALARS, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner, max_size=3), max_leaves=6
 )
+WHEN = datetime(2026, 11, 22, tzinfo=UTC)
+TIMES = st.integers(-3, 3).map(lambda micros: WHEN + timedelta(microseconds=micros))
 LEVELS = st.sampled_from(["INFO", "WARN", "ERROR", None])
 RECORDS = st.fixed_dictionaries(
     {
+        "timestamp": TIMES,
+        "ingested_at": TIMES,
         "level": LEVELS,
         "service": st.sampled_from(["a", "A", "a b", "é'", None]),
         "host": st.none() | TEXTS,
@@ -67,7 +74,59 @@ VALUES = st.one_of(
     st.floats(-1e15, 1e15).map(repr),
 )
 PATHS = st.lists(KEYS, min_size=1, max_size=3).map(lambda keys: ".".join(["metadata", *keys]))
+#: Patterns of which a text may have every piece.
+WILDCARDS = st.lists(PIECES | st.sampled_from([*"**??", "\\*", "\\"]), min_size=1, max_size=6).map("".join)
+#: What Python and RE2 take for the same.
+REGEXES = st.recursive(
+    st.sampled_from([*"aAbBkKé_0日カ", ".", "[ab]", "[^a]", "[a-z]", "\\d", "\\w"]),
+    lambda inner: st.one_of(
+        st.lists(inner, min_size=1, max_size=4).map("".join),
+        st.tuples(inner, inner).map(lambda two: f"(?:{two[0]}|{two[1]})"),
+        st.tuples(inner, st.sampled_from(["*", "+", "?", "{2}", "{0,2}", "{1,}"])).map(
+            lambda two: f"(?:{two[0]}){two[1]}"
+        ),
+    ),
+    max_leaves=5,
+)
+#: Words, tokens of the messages among them.
+TOKENS = st.one_of(
+    st.text(st.sampled_from([*"aabké_0ßσ"]), min_size=1, max_size=7),
+    st.sampled_from(["timeout", "tmieout", "timeoutt", "foo_bar", "oof_bar", "カー", "日", "i", "한국"]),
+)
+COLUMNS = st.sampled_from(["level", "service", "host", "tags", "trace_id"])
+BOUNDS = st.none() | st.one_of(
+    TEXTS, st.sampled_from(["1", "-0", "2.5", "1e0", "1e400", "a", "true"]), st.floats(-1e15, 1e15).map(repr)
+)
+
+
+def _ranges(
+    fields: st.SearchStrategy[str], bounds: st.SearchStrategy[str | None] | st.SearchStrategy[int | None]
+) -> st.SearchStrategy[Node]:
+    drawn = st.builds(Range, fields, bounds, bounds, st.booleans(), st.booleans())
+    return drawn.filter(lambda node: node.low is not None or node.high is not None)
+
+
+MICROS = st.none() | TIMES.map(lambda time: (time - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1))
+PATTERNS = st.one_of(
+    st.builds(Wildcard, st.just("message"), WILDCARDS),
+    st.builds(Wildcard, COLUMNS | PATHS, WILDCARDS | st.sampled_from(["1*", "*.0", "t*e", "?", "W*", "e*r"])),
+    st.builds(Regex, st.sampled_from(["message", "message.raw"]), REGEXES),
+    st.builds(Regex, COLUMNS | PATHS, REGEXES),
+    st.builds(Fuzzy, st.just("message"), TOKENS, st.integers(1, 2)),
+    st.builds(Fuzzy, COLUMNS | PATHS, TEXTS, st.integers(1, 2)),
+    st.lists(TOKENS, min_size=2, max_size=4).flatmap(
+        lambda words: st.builds(Words, st.just("message"), st.just(""), st.just(tuple(words)), st.integers(0, 4))
+    ),
+)
+RANGES = st.one_of(
+    _ranges(st.sampled_from(["timestamp", "ingested_at"]), MICROS),
+    _ranges(st.just("level"), st.sampled_from(["info", "WARN", "err", "FATAL", None])),
+    _ranges(st.sampled_from(["service", "host", "tags", "trace_id"]) | PATHS, BOUNDS),
+    st.builds(Exists, st.sampled_from(["message", "timestamp"]) | COLUMNS | PATHS),
+)
 LEAVES = st.one_of(
+    PATTERNS,
+    RANGES,
     st.just(Everything()),
     WORDS,
     WORDS,
@@ -100,3 +159,50 @@ def leaves(value: Any, path: str = "metadata") -> Iterator[tuple[str, str]]:
             yield path, json.dumps(value)
             if isinstance(value, int | float):
                 yield path, repr(float(value))
+
+
+def _worn(chance: random.Random, text: str) -> str:
+    """The text, a pattern of wildcards that it matches, or what is nearly one."""
+    chars = [("\\" + char if char in "*?\\" else char) for char in text]
+    for _ in range(chance.randint(0, 3)):
+        at = chance.randint(0, len(chars))
+        chars[at : at + chance.randint(0, 2)] = chance.choice(["*", "?", "**", "*?"])
+    return "".join(chars)
+
+
+def _mistyped(chance: random.Random, word: str) -> str:
+    chars = list(word)
+    for _ in range(chance.randint(0, 3)):
+        at = chance.randint(0, len(chars))
+        chars[at : at + chance.randint(0, 2)] = chance.choice([[], ["a"], ["é"], chars[at : at + 2][::-1]])
+    return "".join(chars)
+
+
+def of_text(chance: random.Random, message: str) -> Iterator[Node]:
+    """Queries of every kind for what a message has, or nearly has."""
+    start = chance.randint(0, len(message))
+    part = message[start : start + chance.randint(1, 6)]
+    yield Wildcard("message", _worn(chance, part) or "*")
+    yield Regex("message.raw", re.escape(part) + chance.choice(["", ".", "a*", "?"] if part else [""]))
+    there = tokens(message)
+    if not there:
+        return
+    word = chance.choice(there)
+    if mistyped := _mistyped(chance, word):
+        yield Fuzzy("message", mistyped, chance.randint(1, 2))
+    yield Regex("message", word.replace(chance.choice(word), chance.choice(".a"), 1) + chance.choice(["", "*", "+b*"]))
+    if re.sub(r"\s", "", word):
+        yield Wildcard("message", _worn(chance, word))
+    some = chance.sample(there, min(len(there), chance.randint(2, 4)))
+    yield Words("message", "", tuple(some), chance.randint(0, 5))
+
+
+def of_value(chance: random.Random, field: str, value: str) -> Iterator[Node]:
+    """Queries of every kind for what a field has, or nearly has."""
+    yield Wildcard(field, _worn(chance, value) or "*")
+    yield Regex(field, re.escape(value) + chance.choice(["", "?", "|x"]) if value else "(?:)")
+    yield Fuzzy(field, _mistyped(chance, value), chance.randint(1, 2))
+    low, high = chance.choice([(value, None), (None, value), (value, value), (value, "2"), ("1", value)])
+    if field != "level":
+        yield Range(field, low, high, chance.random() < 0.5, chance.random() < 0.5)
+    yield Exists(field)

@@ -10,20 +10,35 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from logd.errors import QueryError
-from logd.query.fields import KEYWORDS, TEXT, TIMES
+from logd.query.fields import KEYWORDS, RAW_TEXT, TEXT, TIMES
 from logd.query.parse import MAX_CHARACTERS, MAX_DEPTH, MAX_WORDS, parse
 from logd.query.tokens import tokens
-from logd.query.tree import And, Equals, Everything, Node, Not, Or, Words
+from logd.query.tree import And, Equals, Everything, Exists, Fuzzy, Node, Not, Or, Range, Regex, Wildcard, Words
 from logd.record import SCHEMA
+
+#: 1970-01-02T00:00:01Z.
+_NOW_US = 86_401_000_000
 
 
 def shown(node: Node) -> str:
-    """The tree in a line: words of a phrase joined by `_`, fields by `=`."""
+    """The tree in a line: words of a phrase joined by `_`, fields by `=`; patterns have their field before them, unless
+    it is the message."""
     match node:
+        case Wildcard(field, pattern):
+            return f"{_of(field)}{pattern}"
+        case Regex(field, pattern):
+            return f"{_of(field)}/{pattern}/"
+        case Fuzzy(field, word, edits):
+            return f"{_of(field)}{word}~{edits}"
+        case Range(field, low, high, low_included, high_included):
+            bounds = " TO ".join("*" if bound is None else str(bound) for bound in (low, high))
+            return f"{field}{'[' if low_included else '{'}{bounds}{']' if high_included else '}'}"
+        case Exists(field):
+            return f"{field}?"
         case Everything():
             return "*"
-        case Words(_, _, words):
-            return "_".join(words) or "nothing"
+        case Words(_, _, words, slop):
+            return ("_".join(words) or "nothing") + (f"~{slop}" if slop else "")
         case Equals(field, value):
             return f"{field}={value}"
         case And(children):
@@ -34,6 +49,10 @@ def shown(node: Node) -> str:
             return f"!{shown(child)}"
         case _:
             assert_never(node)
+
+
+def _of(field: str) -> str:
+    return "" if field == TEXT else f"{field}="
 
 
 @pytest.mark.parametrize(
@@ -125,6 +144,63 @@ def shown(node: Node) -> str:
         ("SELECT * FROM", "(select | * | from)"),
         ("it's 100% ok!", "(it_s | 100 | ok)"),
         ("日本語", "日_本_語"),
+        # Wildcards.
+        ("request_id* *inside* wo?d", "(request_id* | *inside* | wo?d)"),
+        ("10.0.3.* AND /api/*/items", "(10.0.3.* & /api/*/items)"),
+        ("service:pay* host:ip-10-0-?-1 x:a*b", "(service=pay* | host=ip-10-0-?-1 | metadata.x=a*b)"),
+        ("x:a\\*b* a\\**", "(metadata.x=a\\*b* | a\\**)"),
+        ("level:(a *) AND x:* AND message:* AND host:**", "((level=a | level?) & metadata.x? & message? & host?)"),
+        ("_exists_:x AND NOT _exists_:level AND _exists_:metadata.a.b", "(metadata.x? & !level? & metadata.a.b?)"),
+        ("_exists_:timestamp _exists_:message.raw", "(timestamp? | message?)"),
+        ("why? te*t^2 ??", "(why? | te*t | ??)"),
+        ("http://a/b?c=d*", "http://a/b\\?c=d*"),
+        # Fuzzy words, phrases with a distance.
+        ("ab~ abc~ abcde~ abcdef~", "(ab | abc~1 | abcde~1 | abcdef~2)"),
+        (
+            "Foo~2 foo~0 foo~1^2 x:Foo~ service:payment~1",
+            "(foo~2 | foo | foo~1 | metadata.x=Foo~1 | service=payment~1)",
+        ),
+        ('"a b"~3 "a b"~0 "a"~2 "a b c"~1^2', "(a_b~3 | a_b | a | a_b_c~1)"),
+        # Regular expressions.
+        ("/fo+/ a", "(/fo+/ | a)"),
+        (
+            "host:/a.b/ url:/a b\\/c+/^2 (path:/[a-z]+/)",
+            "(host=/a.b/ | metadata.url=/a b\\/c+/ | metadata.path=/[a-z]+/)",
+        ),
+        ("message.raw:/took [0-9]+ ms/", "message.raw=/took [0-9]+ ms/"),
+        ("message.raw:(/a b/ AND NOT /c/)", "(message.raw=/a b/ & !message.raw=/c/)"),
+        ('message.raw:"a-b" message.raw:x', "(message.raw=/a\\-b/ | message.raw=/x/)"),
+        ("source:/tmp/ source:/var/log/.*", "(source=/tmp/ | source=/var/log/.*)"),
+        # Ranges.
+        (
+            "x:[1 TO 5] x:{1 TO 5] x:[a TO *} x:{* TO b}",
+            "(metadata.x[1 TO 5] | metadata.x{1 TO 5] | metadata.x[a TO *} | metadata.x{* TO b})",
+        ),
+        ('x:["a b" TO "c d"]^2 x:[* TO *]', "(metadata.x[a b TO c d] | metadata.x?)"),
+        (
+            'x:>5 x:>=5 x:<5 x:<=-5.5 x:> 5 x:>"a b"',
+            "(metadata.x{5 TO *} | metadata.x[5 TO *} | metadata.x{* TO 5} | metadata.x{* TO -5.5] | "
+            "metadata.x{5 TO *} | metadata.x{a b TO *})",
+        ),
+        ("x:(>=1 AND <2) level:>=warn", "((metadata.x[1 TO *} & metadata.x{* TO 2}) | level[warn TO *})"),
+        ("host:[10.0.0.1 TO 10.0.0.9]", "host[10.0.0.1 TO 10.0.0.9]"),
+        ("message:(a -> b) x > 5", "(a | b | x | 5)"),
+        ("timestamp:1970-01-01", "timestamp[0 TO 86399999999]"),
+        ("@timestamp:[1970-01-01 TO 1970-01-01]", "timestamp[0 TO 86399999999]"),
+        ("timestamp:{1970-01-01 TO 1970-01-02}", "timestamp{86399999999 TO 86400000000}"),
+        (
+            "timestamp:>=1970-01-01T00:00:01 ingested_at:<1970-02",
+            "(timestamp[1000000 TO *} | ingested_at{* TO 2678400000000})",
+        ),
+        (
+            "timestamp:[now-1s TO now] timestamp:>now/d",
+            "(timestamp[86400000000 TO 86401000000] | timestamp{172799999999 TO *})",
+        ),
+        (
+            "timestamp:<=1970-01-01||+1d/d timestamp:<-1s",
+            "(timestamp{* TO 172799999999] | timestamp{* TO 86400000000})",
+        ),
+        ("timestamp:1970-01-01T00:00:01.5Z", "timestamp[1500000 TO 1500000]"),
         # Escapes.
         ("foo\\:bar a\\ b", "(foo_bar | a_b)"),
         ("\\*\\? \\(x\\) \\-y", "(x | y)"),
@@ -143,7 +219,7 @@ def shown(node: Node) -> str:
     ],
 )
 def test_queries(query: str, expected: str) -> None:
-    assert shown(parse(query)) == expected
+    assert shown(parse(query, now_us=_NOW_US)) == expected
 
 
 @pytest.mark.parametrize(
@@ -183,22 +259,61 @@ def test_side_by_side_may_be_and(query: str, expected: str) -> None:
         ("metadata:x", 1, "names no field"),
         ("a.b.c.d.e.f.g.h.i:x", 1, "names no field"),
         ("a \ud800", 3, "half of a surrogate pair"),
-        # The later issue's.
-        ("a foo*", 6, "a wildcard is not supported yet"),
-        ("te?t", 3, "a wildcard is not supported yet"),
-        ("level:*", 7, "a wildcard is not supported yet"),
-        ("level:(a *)", 10, "not supported yet"),
-        ("a foo~", 6, "a fuzzy term (~) is not supported yet"),
-        ("foo~1^2", 4, "a fuzzy term (~) is not supported yet"),
-        ('"a b"~3', 6, "a phrase with a distance (~) is not supported yet"),
-        ("x:[1 TO 5]", 3, "a range is not supported yet"),
-        ('{"a b" TO *}', 1, "a range is not supported yet"),
-        ("x:>=5", 3, "a comparison is not supported yet"),
-        ("/fo+o/ a", 1, "a regular expression is not supported yet"),
-        ("host:/a.b/", 6, "a regular expression is not supported yet"),
-        ("_exists_:x", 1, "_exists_ is not supported yet"),
-        ("message.raw:x", 1, "message.raw is not supported yet"),
-        ("@timestamp:2026", 1, "in a query is not supported yet"),
+        # Patterns.
+        ("a foo~3", 6, "~3 asks for no number of edits"),
+        ("foo~0.8", 4, "~0.8 asks for no number of edits"),
+        ("foo*~", 5, "a pattern with wildcards is fuzzy"),
+        ("a foo-bar~", 3, "a fuzzy term has 2 words"),
+        ('a "b c"~', 8, "~ is no distance"),
+        ('"a b"~1.5', 6, "~1.5 is no distance"),
+        ('host:"a b"~2', 6, "host has no words"),
+        ('"a b"~101', 1, "~101 is too far"),
+        (f'"{"a " * 33}"~2', 1, "a phrase with a distance has 33 words"),
+        ("?" * 101, 1, "a pattern has 101 wildcards"),
+        ("http.*:500", 1, "a field's name has wildcards"),
+        ("_exists_:a*", 1, "_exists_ asks for no field"),
+        ("_exists_:(a b)", 1, "_exists_ asks for no field"),
+        ("_exists_:a..b", 10, "names no field"),
+        ("message.raw:a*", 13, "message.raw takes no wildcards"),
+        ("message.raw:a~", 13, "message.raw takes no fuzzy words"),
+        ("message.raw:/a/b/", 13, "doesn't end where the value does"),
+        ("timestamp:2026*", 11, "timestamp takes no wildcards"),
+        ("timestamp:/2026.*/", 11, "timestamp takes no regular expressions"),
+        # Ranges.
+        ("[a TO b]", 1, "message has no order"),
+        ("a message:>5", 11, "message has no order"),
+        ("x:[a TO ", 3, "a range isn't complete"),
+        ("x:[a TO b", 3, "a range isn't complete"),
+        ("x:>", 3, "nothing is compared with"),
+        ("x:>= AND a:>*", 12, "nothing is compared with"),
+        ("level:[loud TO *]", 7, "'loud' is no level"),
+        ("timestamp:[yesterday TO now]", 11, "'yesterday' is no time"),
+        ("@timestamp:2026-13", 12, "'2026-13' is no time"),
+        ("timestamp:now-1q", 11, "'now-1q' is no time"),
+        ("timestamp:0001||-1d", 11, "is no time"),
+        # Regular expressions: what backtracking alone can do, what is too large, what is no expression.
+        ("/fo(o/", 4, "a parenthesis isn't closed"),
+        ("xyz:/fo)+/", 8, "closed that none opened"),
+        ("a /[a/", 4, "a set of characters isn't closed"),
+        ("/+a/", 2, "there is nothing to repeat"),
+        ("xyz:/a**/", 8, "what is repeated is repeated again"),
+        ("xyz:/a{1000}{1000}/", 13, "what is repeated is repeated again"),
+        ("xyz:/(a{100}){100}/", 14, "repetitions make too much"),
+        ("xyz:/a{1001}/", 7, "is no repetition"),
+        ("xyz:/a{3,2}/", 7, "is no repetition"),
+        ("xyz:/(a{50}b){21}/", 14, "repetitions make too much"),
+        ("/.{101}/", 3, "repetitions make too much"),
+        ("message.raw:/(?=a)/", 14, "looking around"),
+        ("message.raw:/(?<!a)b/", 14, "looking around"),
+        ("message.raw:/(?>a)/", 14, "looking around"),
+        ("message.raw:/(a)\\1/", 17, "refers back to a group"),
+        ("message.raw:/\\pL/", 14, "means nothing"),
+        ("message.raw:/[b-a]/", 16, "backwards"),
+        ("message.raw:/[[:foo:]]/", 15, "a named set isn't known"),
+        ("message.raw:/\\x4/", 14, "a character's number"),
+        ("/foo-[0-9]+/", 5, "- is in no word"),
+        ("/a\\s?/", 3, "is in no word"),
+        ("/a\\b.?/", 3, "a place in the text"),
     ],
 )
 def test_errors_name_the_column(query: str, column: int, part: str) -> None:
@@ -231,6 +346,15 @@ def test_limits(query: str) -> None:
     "query",
     [
         *("!" * 30_000 + "a", "+-" * 15_000 + "a", "-" * 30_000, "[ " * 16_000, '"[" ' * 8_000, "~1" * 16_000),
+        *(
+            "[a TO " * 5_000,
+            '["a' * 10_000,
+            "x:/(" * 8_000,
+            "x:/a" * 8_000,
+            "message.raw:/" + "(a" * 16_000,
+            "*a" * 16_000,
+        ),
+        *("xy:/" + "a?" * 900 + "/", "/" + "[^a" * 8_000 + "]/", "x:>" * 10_000, "a*~" * 10_000, "x:[1 TO 2] " * 2_900),
         *("/a?b=" * 6_000, "\\" * 32_000, "x" * 32_000, "/" * 32_000, "^1" * 16_000, "/(" * 16_000, "a~." * 10_000),
         *("(" * MAX_DEPTH + "a" + ")" * MAX_DEPTH, " ".join(["a"] * MAX_WORDS), '"" ' * 10_000, "a:" * 16_000),
     ],
@@ -258,6 +382,11 @@ _SNIPPETS = st.sampled_from(
         "Foo",
         "level:",
         "x.y:",
+        "message.raw:/",
+        "timestamp:",
+        "x:[",
+        "_exists_:",
+        "now/d",
         "\ud800",
         "1",
     ]
@@ -283,8 +412,19 @@ def _typed(node: Node) -> str:
     match node:
         case Everything():
             return "*"
-        case Words(_, text, _):
-            return f'"{_escaped(text)}"'
+        case Words(_, text, _, slop):
+            return f'"{_escaped(text)}"' + (f"~{slop}" if slop else "")
+        case Wildcard(field, pattern):
+            return f"{field}:{pattern}"
+        case Regex(field, pattern):
+            return f"{field}:/{pattern}/"
+        case Fuzzy(field, word, edits):
+            return f"{field}:{word}~{edits}"
+        case Range(field, low, high, low_included, high_included):
+            bounds = " TO ".join("*" if bound is None else f'"{_escaped(str(bound))}"' for bound in (low, high))
+            return f"{field}:{'[' if low_included else '{'}{bounds}{']' if high_included else '}'}"
+        case Exists(field):
+            return f"_exists_:{field}"
         case Equals(field, value):
             return f'{field}:"{_escaped(value)}"'
         case And(children):
@@ -298,10 +438,18 @@ def _typed(node: Node) -> str:
 
 
 _TEXTS = st.text(st.characters(codec="utf-8"), max_size=10)
+_FIELDS = st.sampled_from([*KEYWORDS, "metadata.a", "metadata.a.b-c"])
 _LEAVES = st.one_of(
     st.builds(Everything),
     _TEXTS.filter(tokens).map(lambda text: Words(TEXT, text, tuple(tokens(text)))),
-    st.builds(Equals, st.sampled_from([*KEYWORDS, "metadata.a", "metadata.a.b-c"]), _TEXTS),
+    st.builds(Equals, _FIELDS, _TEXTS),
+    st.builds(Wildcard, _FIELDS | st.just(TEXT), st.sampled_from(["a*", "*b?", "x\\*y?", "?"])),
+    st.builds(Regex, _FIELDS | st.sampled_from([TEXT, RAW_TEXT]), st.sampled_from(["a.", "(x|y)+", "[^a]*"])),
+    st.builds(Fuzzy, _FIELDS | st.just(TEXT), st.sampled_from(["ab", "word", "日"]), st.integers(1, 2)),
+    st.builds(
+        Range, _FIELDS.filter(lambda name: name != "level"), _TEXTS, st.none() | _TEXTS, st.booleans(), st.booleans()
+    ),
+    st.builds(Exists, _FIELDS | st.sampled_from([TEXT, "timestamp"])),
 )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
+import time
 from typing import Any
 
 import duckdb
@@ -18,10 +18,9 @@ from logd.query.tokens import tokens
 from logd.query.tree import Equals, Node, Words
 from logd.record import SCHEMA
 from tests.support.naive_query import matches
-from tests.support.strategies import RECORDS, TREES, leaves
+from tests.support.strategies import RECORDS, TREES, WHEN, leaves, of_text, of_value
 
 _DUCKDB = duckdb.connect(config={"threads": 1})
-_WHEN = datetime(2026, 11, 22, tzinfo=UTC)
 _NAMES = [name for name in SCHEMA.names if name not in ("timestamp", "ingested_at")]
 
 
@@ -29,8 +28,8 @@ def _table(records: list[dict[str, Any]]) -> pa.Table:
     rows = [
         {
             **{name: record.get(name) for name in _NAMES},
-            "timestamp": _WHEN,
-            "ingested_at": _WHEN,
+            "timestamp": record.get("timestamp", WHEN),
+            "ingested_at": record.get("ingested_at", WHEN),
             "metadata": None if record.get("metadata") is None else _json(record["metadata"]),
         }
         for record in records
@@ -133,13 +132,75 @@ def _hits(node: Node, rows: pa.Table) -> list[str]:
         ("x\\'y:1", {"metadata": {"x'y": 1}}, True),
         ("db-3.internal:5432", {"message": "timeout to db-3.internal:5432"}, True),
         ("db-3.internal:5432", {"metadata": {"db-3": {"internal": 5432}}}, True),
+        ("time*", {"message": "a TimeOut"}, True),
+        ("time*", {"message": "a runtime"}, False),
+        ("*time", {"message": "a runtime"}, True),
+        ("*time", {"message": "a timeout"}, False),
+        ("10.0.3.*", {"message": "peer 10.0.3.17:80"}, True),
+        ("10.0.3.*", {"message": "peer 110.0.3.17"}, False),
+        ("10.0.3.*", {"message": "peer 10.0.3"}, False),
+        ("/api/*/items", {"message": "GET /api/v1/items"}, True),
+        ("/api/*/items", {"message": "GET /api/v1/x/items"}, False),
+        ("日本*", {"message": "全日本語"}, True),
+        ("a\\*b", {"message": "a*b"}, True),
+        ("service:pay*", {"service": "payment"}, True),
+        ("service:Pay*", {"service": "payment"}, False),
+        ("service:a?c", {"service": "a\nc"}, True),
+        ("level:err*", {"level": "ERROR"}, True),
+        ("code:5??", {"metadata": {"code": 503}}, True),
+        ("code:5*", {"metadata": {"code": [404, "5xx"]}}, True),
+        ("code:*", {"metadata": {"code": None}}, False),
+        ("_exists_:code", {"metadata": {"code": [None, 0]}}, True),
+        ("_exists_:code", {"metadata": {"code": []}}, False),
+        ("NOT _exists_:code", {"metadata": None}, True),
+        ("/time.{3}/", {"message": "a TIMEOUT"}, True),
+        ("/time/", {"message": "a timeout"}, False),
+        ("/.*/", {"message": "--- ---"}, False),
+        ("/[^a]+/", {"message": "a b"}, True),
+        ("/[^A]+/", {"message": "a"}, False),
+        ("message.raw:/took [0-9]+ms$/", {"message": "GET / took 15ms"}, True),
+        ("message.raw:/GET$/", {"message": "GET / took 15ms"}, False),
+        ("message.raw:/(?i)get .* 15/", {"message": "GET /\n took 15ms"}, True),
+        ('message.raw:"/ took"', {"message": "GET / took 15ms"}, True),
+        ('message.raw:"/ Took"', {"message": "GET / took 15ms"}, False),
+        ("host:/web-[0-9]+/", {"host": "web-12"}, True),
+        ("host:/web-[0-9]/", {"host": "web-12"}, False),
+        ("url:/.*\\/items/", {"metadata": {"url": "/cart/items"}}, True),
+        ("conection~", {"message": "Connection refused"}, True),
+        ("connecitno~2", {"message": "Connection refused"}, True),
+        ("cnection~1", {"message": "Connection refused"}, False),
+        ("ünicode~1", {"message": "unicode"}, True),
+        ("service:paymnet~1", {"service": "payment"}, True),
+        ("service:Payment~1", {"service": "payment"}, True),
+        ('"connection timeout"~1', {"message": "connection a timeout"}, True),
+        ('"connection timeout"~1', {"message": "timeout connection"}, False),
+        ('"connection timeout"~2', {"message": "timeout connection"}, True),
+        ('"a a"~9', {"message": "a b"}, False),
+        ("ms:>=10", {"metadata": {"ms": 9.5}}, False),
+        ("ms:>=10", {"metadata": {"ms": 10}}, True),
+        ("ms:>9", {"metadata": {"ms": "10"}}, True),
+        ("ms:>9", {"metadata": {"ms": "10 "}}, False),
+        ("ms:>0", {"metadata": {"ms": True}}, False),
+        ("ms:{1 TO 2}", {"metadata": {"ms": [1, 1.5]}}, True),
+        ("ms:{1 TO 2}", {"metadata": {"ms": [1, 2]}}, False),
+        ("v:[1.2.0 TO 1.3.0}", {"metadata": {"v": "1.2.9"}}, True),
+        ("v:[a TO *]", {"metadata": {"v": 5}}, False),
+        ("host:[a TO b}", {"host": "az"}, True),
+        ("level:>=warn", {"level": "FATAL"}, True),
+        ("level:<WARN", {"level": "WARN"}, False),
+        ("level:[* TO INFO]", {"level": None}, False),
+        ("timestamp:2026-11-22", {}, True),
+        ("timestamp:<2026-11-22", {}, False),
+        ("timestamp:[2026-11-21 TO 2026-11-22]", {}, True),
+        ("timestamp:>2026-11-21", {}, True),
+        ("timestamp:>2026-11-22", {}, False),
         ("a OR b OR c OR d OR 日 OR エラー", {"message": "xエラー"}, True),
         ("a OR b OR c OR d OR 日 OR エラー", {"message": "xa日"}, True),
         ("a OR b OR c OR d OR 日 OR エラー", {"message": "ab エ bc"}, False),
     ],
 )
 def test_hits(query: str, record: dict[str, Any], hit: bool) -> None:
-    record = {"log_id": "0000", **record}
+    record = {"log_id": "0000", "timestamp": WHEN, **record}
     assert bool(_hits(parse(query), _table([record]))) == hit
     assert matches(parse(query), record) == hit
 
@@ -170,14 +231,28 @@ def test_the_largest_query_runs() -> None:
     for text in (" OR ".join(words), " ".join(words), f'"{" ".join(words)}"', "w1 " + "k" * 30_000):
         assert _hits(parse(text), rows) == ["0000"]
     assert _hits(parse("w" * 20_000), rows) == []
+    costly = [f"w{number}*x" for number in range(20)] + ["/w.{90}/", "wordsworth~2", '"w1 w3 w2"~100']
+    assert _hits(parse(" ".join(costly)), rows) == ["0000"]
     assert _hits(parse("NOT (" * 50 + "w1" + ")" * 50), rows) == ["0000"]
     assert _hits(parse("(w1 AND NOT (x OR " * 24 + "w1" + "))" * 24), rows) == ["0000"]
+
+
+@pytest.mark.parametrize(
+    "query",
+    ['"ab ab cd"~100', "message.raw:/(a+)+$/", "message.raw:/(.*a){200}x/", "/(a|b|ab)*c/", "*a*b*c*", "abx~2", "*"],
+)
+def test_a_megabyte_a_line_takes_a_moment(query: str) -> None:
+    rows = _table([{"log_id": "0000", "message": text * 100_000} for text in ("ab, ", "aaaaa", "é日 ab ", "aba, ba ")])
+    start = time.process_time()
+    _hits(parse(query), rows)
+    assert time.process_time() - start < 20
 
 
 @settings(max_examples=200, deadline=None)
 @given(st.data(), st.lists(RECORDS, min_size=1, max_size=12))
 def test_duckdb_finds_what_the_naive_evaluator_finds(data: st.DataObject, drawn: list[dict[str, Any]]) -> None:
     records = [{"log_id": f"{number:04}", **record} for number, record in enumerate(drawn)]
+    chance = data.draw(st.randoms(use_true_random=False))
     nodes = data.draw(st.lists(TREES, min_size=1, max_size=4))
     # Words and values that are there, besides those that may be.
     there = tokens(data.draw(st.sampled_from([record["message"] or "" for record in records])))
@@ -185,6 +260,10 @@ def test_duckdb_finds_what_the_naive_evaluator_finds(data: st.DataObject, drawn:
     nodes.append(Words("message", "", tuple(there[start : start + data.draw(st.integers(1, 3))])))
     if found := [leaf for record in records for leaf in leaves(record["metadata"] or {})]:
         nodes += [Equals(*leaf) for leaf in data.draw(st.lists(st.sampled_from(found), max_size=4))]
+        nodes += of_value(chance, *chance.choice(found))
+    for field in ("level", "service", "host"):
+        nodes += of_value(chance, field, records[0][field] or "a")
+    nodes += of_text(chance, records[0]["message"] or "")
     rows = _table(records)
     for node in nodes:
         assert _hits(node, rows) == [record["log_id"] for record in records if matches(node, record)], node

@@ -22,7 +22,7 @@ from logd.record import SCHEMA
 from logd.store import marks, prune
 from logd.store.skip_index import Groups
 from tests.support.rows import DAY, row
-from tests.support.strategies import RECORDS, TREES, leaves
+from tests.support.strategies import RECORDS, TREES, leaves, of_text, of_value
 
 _DUCKDB = duckdb.connect(config={"threads": 1})
 
@@ -134,6 +134,14 @@ _QUERIES = st.sampled_from(
     [
         *("timeout", "time AND NOT out", '"foo_bar baz"', "* AND a", "a b", "service:a OR timeout"),
         *("a:42", "a:-42", "a:42.0", "b:x OR a:0", "n.n:42", "NOT a:1", "a:9007199254740992"),
+        *(
+            "foo.bar*",
+            "*.foo.bar",
+            "foo.*.日本",
+            'message.raw:"a timeout b"',
+            "message.raw:/ foo_bar. é /",
+            '"a foo_bar"~3',
+        ),
         *("日本", "kelvin", "k", "straße", "level:info", "level:loud", "level:42", 'host:"é\'"', "_id:a"),
     ]
 )
@@ -170,6 +178,8 @@ def _that_hit(chance: random.Random, records: Sequence[dict[str, Any]], metadata
         yield from (Equals("tags", tag) for tag in record["tags"] or ())
         if found := list(leaves(values)):
             yield Equals(*chance.choice(found))
+            yield from of_value(chance, *chance.choice(found))
+        yield from of_text(chance, record["message"] or "")
 
 
 def _in_chunks(table: pa.Table, chance: random.Random) -> pa.Table:
@@ -216,6 +226,24 @@ def test_values_in_every_spelling(query: str, metadata: str) -> None:
 @pytest.mark.parametrize(
     "query",
     [
+        *(
+            'message.raw:"out, re"',
+            'message.raw:"out"',
+            "message.raw:/(a|b)? time[a-z]+, refuse/",
+            "message.raw:/t, refused/",
+        ),
+        *("time*.refused", "*.timeout.refus*", '"refused timeout"~2', "a.timeout.*"),
+    ],
+)
+def test_words_that_go_on_beyond_a_pattern(query: str) -> None:
+    table = _table([{"message": "a timeout, refused"}])
+    assert _hits(parse(query), table) == [0]
+    _check([parse(query)], table, 1)
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
         "absent",
         "timeou",
         '"timeout absent"',
@@ -234,6 +262,12 @@ def test_values_in_every_spelling(query: str, metadata: str) -> None:
         "a:-420",
         "a:other",
         'a:"with other"',
+        "absent.time*",
+        "*.absent.*",
+        'message.raw:" absent "',
+        "message.raw:/, absent, [a-z]+/",
+        'message.raw:"é"',
+        '"timeout absent"~2',
     ],
 )
 def test_what_is_absent_is_pruned(query: str) -> None:
@@ -251,7 +285,12 @@ def test_what_is_absent_is_pruned(query: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "query", ["*", "NOT absent", "absent OR NOT timeout", "a:4.3", '"---"', f"trace_id:{'x' * 300}"]
+    "query",
+    [
+        *("*", "NOT absent", "absent OR NOT timeout", "a:4.3", '"---"', f"trace_id:{'x' * 300}"),
+        *("absent*", "*absent*", "absent~", "/absent.*/", "message.raw:absent", "message.raw:/absent absent/"),
+        *("a:43*", "a:>43", "_exists_:absent", "service:/absent+/", "service:>a", "timestamp:>2026"),
+    ],
 )
 def test_nothing_can_be_said_of(query: str) -> None:
     assert prune.may_match(parse(query), _having([_table([{}])])) is None

@@ -35,6 +35,7 @@ _ROWS = pa.concat_tables(
 )
 _SIMPLE = [
     *("timeout", "TimeOut", "kelvin", "istanbul", "naïve", "错误", "42", '"x 42"', "k", "zyzzyva", "timeout AND a"),
+    *("time*", "*elvi? AND service:db", "x.4*", "?", "message.raw:/T[iI]/", 'message.raw:"x 42"', "message.raw:/^$|./"),
     *("service:web AND kelvin", "trace_id:abc", "log_id:web-1", "level:INFO", "level:info AND service:db AND 42"),
 ]
 _NARROWED = ["timeout AND metadata.x:1", "a AND NOT timeout", "service:web AND (42 OR timeout)", "tags:x AND 42"]
@@ -72,7 +73,10 @@ def test_what_is_left_of_others_has_all_hits(query: str) -> None:
     assert len(_passing(query)) < len(_ROWS)
 
 
-@pytest.mark.parametrize("query", ["timeout OR refused", "NOT timeout", "level:odd", "metadata.x:1", "tags:x", "*"])
+@pytest.mark.parametrize(
+    "query",
+    ["timeout OR refused", "NOT timeout", '"x 42"~2', "timeou~", "/x./", "level:odd", "metadata.x:1", "tags:x", "*"],
+)
 def test_nothing_is_said_of_others(query: str) -> None:
     assert sieve(parse(query)) is None
 

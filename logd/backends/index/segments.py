@@ -31,7 +31,8 @@ from logd.config.schema import SearchLimits
 from logd.errors import Unavailable
 from logd.flow.stage import Stage
 from logd.seams import Batch, Buckets, Found, Histogram, Search, StreamPositions
-from logd.store import duplicates, segments
+from logd.store import duplicates, patterns, segments
+from logd.store.connection import Connection
 from logd.store.find import find
 from logd.store.folder import NO_STREAM, Stream
 from logd.store.histogram import count_by_time
@@ -125,12 +126,18 @@ class SegmentsIndex:
                 raise Unavailable(self._failed, _RETRY_SECONDS)
 
     async def search(self, search: Search) -> Found:
-        return await self._reader.search(self._snapshot, lambda connection, now: find(connection, now, search))
+        def read(connection: Connection, now: Snapshot) -> Found:
+            with patterns.blamed(connection, search.query):
+                return find(connection, now, search)
+
+        return await self._reader.search(self._snapshot, read)
 
     async def histogram(self, histogram: Histogram) -> Buckets:
-        return await self._reader.search(
-            self._snapshot, lambda connection, now: count_by_time(connection, now, histogram)
-        )
+        def read(connection: Connection, now: Snapshot) -> Buckets:
+            with patterns.blamed(connection, histogram.query):
+                return count_by_time(connection, now, histogram)
+
+        return await self._reader.search(self._snapshot, read)
 
     def _snapshot(self) -> Snapshot:
         return Snapshot(self.inventory.root, self._reader.footers, self.inventory.segments, self._recent)

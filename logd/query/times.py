@@ -1,0 +1,23 @@
+"""The times that a query leaves open: what a range of `timestamp` beside other conditions rules out needn't be read."""
+
+from __future__ import annotations
+
+from logd.query.tree import And, Node, Range
+
+Bounds = tuple[int | None, int | None]
+
+
+def narrowed(query: Node, from_us: int | None, to_us: int | None) -> Bounds:
+    """The bounds, the first inclusive and the second exclusive, without times that no hit has."""
+    match query:
+        case And(children):
+            for child in children:
+                from_us, to_us = narrowed(child, from_us, to_us)
+        case Range("timestamp", low, high, low_included, high_included):
+            if isinstance(low, int):
+                low += not low_included
+                from_us = low if from_us is None else max(from_us, low)
+            if isinstance(high, int):
+                high += high_included
+                to_us = high if to_us is None else min(to_us, high)
+    return from_us, to_us
