@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Sequence
 
 from logd import __version__
-from logd.cli import agent, audit, config, search, server, store, transport
+from logd.cli import agent, audit, config, search, server, store, token, transport
 from logd.errors import ConfigError, LogdError
 
 #: What a shell reports for a program that SIGPIPE ended, which is what the others in the pipe do.
@@ -22,7 +22,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="logd", description="A centralized log service.", allow_abbrev=False)
     parser.add_argument("--version", action="version", version=f"logd {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
-    for command in (server, agent, search, audit, store, transport, config):
+    for command in (server, agent, search, audit, store, transport, token, config):
         command.add_to(commands)
     try:
         args = parser.parse_args(search.with_times_attached(sys.argv[1:] if argv is None else argv))

@@ -11,27 +11,38 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from logd import __version__
 from logd.config.schema import Config
 from logd.http import histogram, ingest, record, schemas, search, shipments
+from logd.http.access import Access
 from logd.http.answers import error_answer, errors_as_json, json_answer
+from logd.http.cors import Cors
 from logd.http.intake import Intake
 from logd.http.openapi import Answer, Operation, Route, add_routes
 from logd.http.stages import Stages
 from logd.http.turns import Turns
-from logd.seams import Index, Searches, Transport
+from logd.seams import Index, Searches, Tokens, Transport
+from logd.tokens import Scope
 
 #: What a part of the process says of itself in /api/v1/status.
 StatusOf = Callable[[], Mapping[str, Any]]
 Ready = Callable[[], Coroutine[Any, Any, str]]
 
-_STATUS = Operation("GET", "/api/v1/status", "What the process does", (), {200: Answer("Now.", schemas.Status)})
-_HEALTH = Operation("GET", "/healthz", "Whether the process is up", (), {200: Answer("It is.", schemas.Health)})
+_OBSERVERS = (Scope.ADMIN, Scope.SEARCH)
+_STATUS = Operation(
+    "GET", "/api/v1/status", "What the process does", (), {200: Answer("Now.", schemas.Status)}, needs=_OBSERVERS
+)
+_HEALTH = Operation(
+    "GET", "/healthz", "Whether the process is up", (), {200: Answer("It is.", schemas.Health)}, needs=()
+)
 _READY = Operation(
     "GET",
     "/readyz",
     "Whether lines are taken and searches answered; else 503 with the reason",
     (),
     {200: Answer("They are.", schemas.Health)},
+    needs=(),
 )
-_METRICS = Operation("GET", "/metrics", "Metrics for Prometheus", (), {200: Answer("Text.", str, "text/plain")})
+_METRICS = Operation(
+    "GET", "/metrics", "Metrics for Prometheus", (), {200: Answer("Text.", str, "text/plain")}, needs=_OBSERVERS
+)
 
 
 def make_app(
@@ -39,6 +50,7 @@ def make_app(
     transport: Transport,
     index: Index,
     searches: Searches,
+    tokens: Tokens,
     parts: Mapping[str, StatusOf],
     stages: Stages,
     intake: Intake,
@@ -77,7 +89,10 @@ def make_app(
     async def close(_: web.Application) -> None:
         await intake.close()
 
-    app = web.Application(middlewares=[errors_as_json])
+    access = Access(config.api, tokens)
+    cors = Cors(config.api.cors_origins)
+    app = web.Application(middlewares=[cors.preflight, errors_as_json, access.guard])
+    app.on_response_prepare.append(cors.mark)
     app.on_cleanup.append(close)
     routes: list[Route] = [
         (ingest.OPERATION, ingestion.handle),
@@ -91,5 +106,5 @@ def make_app(
         (_READY, readyz),
         (_METRICS, metrics),
     ]
-    add_routes(app, routes)
+    add_routes(app, routes, access)
     return app

@@ -15,13 +15,22 @@ from logd.errors import ConfigError
 from logd.flow.stage import Stage
 from logd.http.answers import Handler
 from logd.http.app import Ready, StatusOf, make_app
+from logd.http.connections import bounded, make_room
 from logd.http.intake import Intake
+from logd.http.sending import send
 from logd.http.stages import Stages
-from logd.seams import Index, Searches, Transport
+from logd.http.tls import Certificate
+from logd.seams import Index, Searches, Tokens, Transport
 
 log = logging.getLogger("logd.api")
 #: Of each connection: with aiohttp's 64 KiB, a body of megabytes wakes its handler for every one of them.
 _READ_BUFFER_BYTES = 1024 * 1024
+#: Of each connection, of a head that has not come whole: with these, `api.max_connections` times 0.7 MB are the most.
+_MAX_LINE_BYTES = 131_072  # a query of 100 kB
+_MAX_FIELD_BYTES, _MAX_HEADERS = 8_192, 64
+#: So long the rest of a body is read that nobody wants, so that its sender reads why.
+_LINGERING_SECONDS = 5.0
+_HANDSHAKE_SECONDS = 10.0
 #: What connections have to end in when they are cut off.
 _ABORT_SECONDS = 0.1
 
@@ -35,19 +44,25 @@ class Api:
         transport: Transport,
         index: Index,
         searches: Searches,
+        tokens: Tokens,
         parts: Mapping[str, StatusOf],
         stages: Sequence[Stage],
         ready: Ready,
     ) -> None:
-        """`stages` are those of the other roles and of what they share."""
-        intake = Intake(config.ingest)
+        """`stages` are those of the other roles and of what they share. Raises ConfigError when the certificate can't
+        be used."""
+        intake = Intake(config.ingest, config.api.stall_seconds)
         #: The queue of HTTP bodies.
         self.stages = (intake.stage,)
         self._config = config
         self._stopping = False
         self._under_way = 0
+        self._certificate = Certificate(config.api) if config.api.tls_certificate else None
+        self._listener: asyncio.Server | None = None
         self._answered = asyncio.Event()
-        app = make_app(config, transport, index, searches, parts, Stages([*self.stages, *stages]), intake, ready)
+        app = make_app(
+            config, transport, index, searches, tokens, parts, Stages([*self.stages, *stages]), intake, ready
+        )
 
         @web.middleware
         async def counted(request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -56,6 +71,7 @@ class Api:
                 response = await handler(request)
                 if self._stopping:
                     response.force_close()
+                await send(request, response, config.api.stall_seconds)
                 return response
             finally:
                 self._under_way -= 1
@@ -71,27 +87,42 @@ class Api:
             handler_cancellation=True,
             shutdown_timeout=config.server.drain_seconds,
             read_bufsize=_READ_BUFFER_BYTES,
-            max_field_size=65_536,
-            max_line_size=131_072,
+            keepalive_timeout=config.api.idle_seconds,
+            lingering_time=_LINGERING_SECONDS,
+            max_line_size=_MAX_LINE_BYTES,
+            max_field_size=_MAX_FIELD_BYTES,
+            max_headers=_MAX_HEADERS,
         )
 
     async def start(self) -> str:
         """Gives the address, `http://host:port`. Raises ConfigError when it can't be bound."""
-        host, port = parse_address(self._config.api.listen)
+        api = self._config.api
+        host, port = parse_address(api.listen)
         await self._runner.setup()
-        site = web.TCPSite(self._runner, host, port, backlog=1024)
+        server = self._runner.server
+        assert server is not None
+        connections = bounded(server, lambda: len(server.connections), make_room(api.max_connections))
+        context = None if self._certificate is None else self._certificate.context
+        handshake_seconds = None if context is None else _HANDSHAKE_SECONDS
         try:
-            await site.start()
+            self._listener = await asyncio.get_running_loop().create_server(
+                connections, host, port, backlog=1024, ssl=context, ssl_handshake_timeout=handshake_seconds
+            )
         except OSError as error:
             await self._runner.cleanup()
             reason = "the port is in use" if error.errno == errno.EADDRINUSE else error.strerror
-            raise ConfigError(f"api.listen {self._config.api.listen!r} can't be bound: {reason}") from error
-        bound_host, bound_port = self._runner.addresses[0][:2]
-        return f"http://[{bound_host}]:{bound_port}" if ":" in bound_host else f"http://{bound_host}:{bound_port}"
+            raise ConfigError(f"api.listen {api.listen!r} can't be bound: {reason}") from error
+        bound_host, bound_port = self._listener.sockets[0].getsockname()[:2]
+        scheme = "http" if context is None else "https"
+        return (
+            f"{scheme}://[{bound_host}]:{bound_port}" if ":" in bound_host else f"{scheme}://{bound_host}:{bound_port}"
+        )
 
     async def run(self, stop: asyncio.Event) -> None:
         """Serves until `stop`, then until the requests under way are answered; cancelling cuts them off."""
         try:
+            if self._certificate is not None:
+                await self._certificate.watch(stop)
             await stop.wait()
             await self._drain()
         except asyncio.CancelledError:
@@ -99,13 +130,17 @@ class Api:
                 await self._runner.server.shutdown(_ABORT_SECONDS)
             raise
         finally:
+            self._close_listener()
             await self._runner.cleanup()
 
     async def _drain(self) -> None:
         """aiohttp's own shutdown drops what still arrives of a body, so it has to wait for this."""
-        for site in tuple(self._runner.sites):
-            await site.stop()
+        self._close_listener()
         self._stopping = True
         while self._under_way:
             self._answered.clear()
             await self._answered.wait()
+
+    def _close_listener(self) -> None:
+        if self._listener is not None:
+            self._listener.close()

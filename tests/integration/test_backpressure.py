@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from logd import chunk
+from logd.backends.catalog.appearing import AppearingTokens
 from logd.backends.index.segments import SegmentsIndex
 from logd.backends.transport.sqlite import SqliteTransport
 from logd.chunk import Chunk, Envelope, Message, Positions
@@ -272,7 +273,7 @@ class _Client:
 
 
 @contextlib.asynccontextmanager
-async def _serving(transport: Transport, **ingest: int) -> AsyncIterator[tuple[str, Stage]]:
+async def _serving(transport: Transport, folder: Path, **ingest: int) -> AsyncIterator[tuple[str, Stage]]:
     """An HTTP end over the transport: its address, and the stage of its bodies."""
 
     async def ready() -> str:
@@ -280,7 +281,7 @@ async def _serving(transport: Transport, **ingest: int) -> AsyncIterator[tuple[s
 
     config = Config(api=ApiSettings(listen="127.0.0.1:0"), ingest=Ingest(**ingest))
     sink = _Sink()
-    api = Api(config, transport, sink, sink, {}, (), ready)
+    api = Api(config, transport, sink, sink, AppearingTokens(folder / "catalog.db"), {}, (), ready)
     address = await api.start()
     stop = asyncio.Event()
     run = asyncio.create_task(api.run(stop), name="api")
@@ -292,9 +293,9 @@ async def _serving(transport: Transport, **ingest: int) -> AsyncIterator[tuple[s
             await run
 
 
-async def test_bodies_are_held_up_to_the_limit(transport: _CountedTransport) -> None:
+async def test_bodies_are_held_up_to_the_limit(transport: _CountedTransport, tmp_path: Path) -> None:
     size = 30_000
-    async with _serving(transport, max_inflight_bytes=100_000) as (address, bodies):
+    async with _serving(transport, tmp_path, max_inflight_bytes=100_000) as (address, bodies):
         waiting = [await _Client.begin(address, size + 1) for _ in range(3)]
         for client in waiting:
             await client.send(b"x" * size)
@@ -322,7 +323,7 @@ async def test_a_writer_that_stands_still(tmp_path: Path) -> None:
     (pending,) = transport.stages
     plug = _Plug()
     try:
-        async with asyncio.TaskGroup() as tasks, _serving(transport) as (address, bodies):
+        async with asyncio.TaskGroup() as tasks, _serving(transport, tmp_path) as (address, bodies):
             tasks.create_task(transport.append("plug", [Envelope("", plug, b"")]), name="plug")
             assert await asyncio.to_thread(plug.reached.wait, 120)
             waiting = []
