@@ -147,6 +147,7 @@ def _with_tokens(config: Config, call: Callable[[Tokens], Awaitable[T]]) -> T:
     async def called() -> T:
         tokens = catalog_tokens(config)
         try:
+            await tokens.open_if_there()
             return await call(tokens)
         finally:
             await tokens.close()

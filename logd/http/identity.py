@@ -14,7 +14,6 @@ from logd.query.tree import And, Equals, Everything, Node, Or
 from logd.seams import Histogram, Search
 from logd.tokens import Scope
 
-_KEY = "logd.identity"
 Asked = TypeVar("Asked", Search, Histogram)
 #: The headers of a chunk by which its own service and host win over those that its records name.
 _LOCKS = ("service-locked", "host-locked")
@@ -29,6 +28,9 @@ class Identity(msgspec.Struct, frozen=True, kw_only=True):
     hosts: tuple[str, ...] = ()
 
 
+_KEY = web.RequestKey("logd.identity", Identity)
+
+
 def remember(request: web.Request, identity: Identity) -> None:
     """What `of` gives from now on."""
     request[_KEY] = identity
@@ -36,8 +38,7 @@ def remember(request: web.Request, identity: Identity) -> None:
 
 def of(request: web.Request) -> Identity:
     """Who sent it. Raises KeyError where nobody was asked for a token."""
-    identity: Identity = request[_KEY]
-    return identity
+    return request[_KEY]
 
 
 def within(request: web.Request, query: Node) -> Node:

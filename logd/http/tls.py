@@ -77,13 +77,11 @@ class Certificate:
         context.set_alpn_protocols(["http/1.1"])
         try:
             context.load_cert_chain(self._certificate, self._key, _no_password)
-        except ssl.SSLError as error:
-            raise ConfigError(self._said(error)) from error
+            self._warn_if_expired()
         except _Encrypted:
-            raise ConfigError(
-                f"api.tls_key {str(self._key)!r} is encrypted, expected a key without a password"
-            ) from None
-        self._warn_if_expired()
+            raise ConfigError(f"api.tls_key {str(self._key)!r} is encrypted, expected one without a password") from None
+        except (OSError, ValueError) as error:
+            raise ConfigError(self._said(error)) from error
         return context
 
     def _said(self, error: Exception) -> str:

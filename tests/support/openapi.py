@@ -24,7 +24,9 @@ _LOOKED_AT = 3
 def application() -> web.Application:
     """The application without anything behind it: its routes can be looked at, and only the document be asked for."""
     none = cast(Any, None)
-    return make_app(Config(), none, index=none, searches=none, parts={}, stages=none, intake=none, ready=none)
+    return make_app(
+        Config(), none, index=none, searches=none, tokens=none, parts={}, stages=none, intake=none, ready=none
+    )
 
 
 @functools.cache

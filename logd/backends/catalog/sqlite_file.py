@@ -12,7 +12,7 @@ from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import event
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from logd.backends.catalog import schema
@@ -40,6 +40,7 @@ class SqliteFile:
             connect_args={"timeout": _BUSY_SECONDS},
             pool_size=1,
             max_overflow=0,
+            hide_parameters=True,  # in messages, which are logged
         )
         event.listen(engine.sync_engine, "connect", _set_up)
         event.listen(engine.sync_engine, "begin", _begin)
@@ -65,7 +66,8 @@ class SqliteFile:
 
     @contextlib.asynccontextmanager
     async def writing(self) -> AsyncIterator[Any]:
-        """The same with the right to write; what was done is durable once the block has ended, or undone."""
+        """The same with the right to write; what was done is durable once the block has ended, or undone. Raises
+        IntegrityError too."""
         with _said(self._path, "write"):
             async with self._engine.execution_options(logd_writes=True).begin() as connection:
                 yield connection
@@ -140,6 +142,8 @@ def _said_at_start(path: Path) -> Iterator[None]:
 def _said(path: Path, doing: str) -> Iterator[None]:
     try:
         yield
+    except IntegrityError:
+        raise  # what was asked for contradicts what is there
     except (DBAPIError, sqlite3.Error, UnicodeDecodeError) as error:
         code, text = _cause(error)
         if code in _DAMAGE_CODES:
