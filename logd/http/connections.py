@@ -6,6 +6,7 @@ import asyncio
 import logging
 import resource
 from collections.abc import Callable
+from typing import cast
 
 import orjson
 
@@ -13,6 +14,8 @@ log = logging.getLogger("logd.api")
 #: Files that the process may have open beside connections: segments, databases, what is followed.
 _OTHER_FILES = 2_048
 _RETRY_SECONDS = 5
+#: A connection that is one too many is closed after so long.
+_WAIT_SECONDS = 1.0
 
 
 def make_room(connections: int) -> int:
@@ -38,15 +41,29 @@ def bounded(
 
 
 class _Full(asyncio.Protocol):
-    """Answers 503 without having read, and closes."""
+    """Answers 503 to whatever comes first, and closes; soon also when nothing comes. An answer that isn't waited for
+    would be lost: closing on what wasn't read resets the connection."""
+
+    def __init__(self) -> None:
+        self._transport: asyncio.Transport | None = None
+        self._end: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
+        self._transport = cast(asyncio.Transport, transport)
+        self._end = asyncio.get_running_loop().call_later(_WAIT_SECONDS, transport.close)
+
+    def data_received(self, data: bytes) -> None:
+        assert self._transport is not None
+        self._transport.pause_reading()
         error = {"code": "too_many_connections", "message": "there are api.max_connections already", "where": ""}
         body = orjson.dumps({"error": error})
         head = (
             f"HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n"
             f"Retry-After: {_RETRY_SECONDS}\r\nConnection: close\r\n\r\n"
         )
-        transport.write(head.encode() + body)
-        transport.close()
+        self._transport.write(head.encode() + body)
+        self._transport.close()
+
+    def connection_lost(self, error: Exception | None) -> None:
+        if self._end is not None:
+            self._end.cancel()

@@ -19,6 +19,8 @@ async def send(request: web.Request, response: web.StreamResponse, stall_seconds
         async with asyncio.timeout(stall_seconds * (1 + size / STEP_BYTES)):
             await response.prepare(request)
             await response.write_eof()
+            await asyncio.sleep(0)  # uvloop writes at the end of a turn, and only then knows that it can't
+            await request.writer.drain()
     except TimeoutError:
         if request.transport is not None:
             request.transport.abort()

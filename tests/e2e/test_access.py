@@ -45,9 +45,11 @@ def everything(server: Server) -> Made:
     return made
 
 
-def _ask(server: Server, method: str, path: str, made: Made | None, body: bytes = b"", **headers: str) -> Answer:
+def _ask(
+    server: Server, method: str, path: str, made: Made | None, body: bytes | None = None, **headers: str
+) -> Answer:
     given = {name.replace("_", "-"): text for name, text in headers.items()}
-    return server.request(method, path, body or None, {**given, **(made.header if made else {})})
+    return server.request(method, path, body, {**given, **(made.header if made else {})})
 
 
 def _code(answer: Answer) -> str:
@@ -234,7 +236,7 @@ def test_rates_of_everybody(tmp_path: Path) -> None:
 
 def test_pages_of_other_sites(server: Server, everything: Made) -> None:
     asks = {"Access_Control_Request_Method": "GET", "Access_Control_Request_Headers": "authorization"}
-    answer = _ask(server, "OPTIONS", SEARCH, None, Origin=_ORIGIN, **asks)
+    answer = _ask(server, "OPTIONS", SEARCH, None, None, Origin=_ORIGIN, **asks)
     assert answer.status == 204
     assert answer.headers["access-control-allow-origin"] == _ORIGIN
     assert "Authorization" in answer.headers["access-control-allow-headers"]
@@ -245,7 +247,7 @@ def test_pages_of_other_sites(server: Server, everything: Made) -> None:
         assert answer.headers["access-control-allow-origin"] == _ORIGIN
         assert answer.headers["vary"] == "Origin"
     for origin in ("https://logs.example.org.evil.example", "http://logs.example.org", "null"):
-        assert _ask(server, "OPTIONS", SEARCH, None, Origin=origin, **asks).status == 405
+        assert _ask(server, "OPTIONS", SEARCH, None, None, Origin=origin, **asks).status == 405
         answer = _ask(server, "GET", SEARCH, everything, Origin=origin)
         assert not [name for name in answer.headers if name.startswith("access-control")]
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -207,7 +209,10 @@ def test_an_agent_with_a_token(tmp_path: Path) -> None:
             for made in (wrong, other, good):
                 assert made.text.rpartition("_")[2] not in agent.whole_log()
             assert logd("token", "revoke", good.id, data_dir=server.data_dir).code == 0
-            (tmp_path / "app.log").open("a").write("after\n")
+            nothing = shipment.encode([])
+            until(lambda: _send(server, nothing, **good.header) == (401, "unauthorized"), "the server has noticed")
+            with (tmp_path / "app.log").open("a") as log:
+                log.write("after\n")
             until(lambda: f"the token {good.id} is revoked" in agent.log(), "it says so")
             assert not (agent.data_dir / "refused").exists()
 
@@ -221,7 +226,7 @@ def _logs(server: Server, header: dict[str, str], lines: int) -> list[dict[str, 
 def test_an_agent_over_https(tmp_path: Path) -> None:
     certificates = Certificates(tmp_path)
     with Server(tmp_path / "server", settings={**_LIMITS, **certificates.settings}, roles="processor,api") as server:
-        made = token(server.data_dir, "ingest")
+        made = token(server.data_dir, "ingest,search")
         agent = _agent(tmp_path, server.port, 500)
         agent.settings["agent.server"] = f"https://localhost:{server.port}"
         agent.environment = {"LOGD_TOKEN": made.text}
@@ -230,6 +235,13 @@ def test_an_agent_over_https(tmp_path: Path) -> None:
             agent.kill()
             agent.environment["SSL_CERT_FILE"] = str(certificates.authority_file)
             agent.restart()
-            until(lambda: (agent.data_dir / "agent.db").exists(), "it has begun")
+            until(lambda: _over_https(certificates, server, made.header) == 500, "all are found")
             assert agent.terminate() == 0
         assert "the target takes no chunks" not in agent.log()
+
+
+def _over_https(certificates: Certificates, server: Server, header: dict[str, str]) -> int:
+    with contextlib.closing(certificates.connect(server.port)) as connection:
+        connection.request("GET", "/api/v1/logs/search?service=app&limit=0", headers=header)
+        with connection.getresponse() as answer:
+            return int(json.loads(answer.read())["total_hits"])

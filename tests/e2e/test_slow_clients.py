@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import resource
 import socket
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -112,7 +113,7 @@ def test_a_head_without_an_end(server: Server) -> None:
             for name in range(4_000):
                 connection.sendall(b"X-%d: %s\r\n" % (name, b"x" * 8_000))
         answer = _rest(connection)
-    assert answer.startswith(b"HTTP/1.1 400 ") or answer == b""
+    assert answer[8:13] == b" 400 " or answer == b""  # what a reset has left of it
     assert server.peak_rss_bytes() - before < 20_000_000
 
 
@@ -150,18 +151,18 @@ def test_a_body_that_is_slow_enough(server: Server) -> None:
     """A step now and then keeps it going, for longer than one step may take."""
     line = b'{"message":"slow but whole"}\n'
     body = line * (400_000 // len(line))
-    import time
-
+    step = 80_000
     with _connect(server) as connection:
         connection.sendall(_head(len(body)))
         started = time.monotonic()
-        for start in range(0, len(body), 80_000):
-            connection.sendall(body[start : start + 80_000])
-            until(lambda: server.stage("api.bodies")["held"] > 0, "it is read")
-            begun = time.monotonic()
-            until(lambda begun=begun: time.monotonic() - begun > 0.5, "time passes")  # type: ignore[misc]
-        answer = connection.recv(65_536)
+        for sent in range(step, len(body), step):
+            connection.sendall(body[sent - step : sent])
+            until(lambda sent=sent: server.stage("api.bodies")["held"] == sent, "it is held")  # type: ignore[misc]
+            pause = time.monotonic() + 0.4 * _STALL_SECONDS
+            until(lambda pause=pause: time.monotonic() > pause, "time passes")  # type: ignore[misc]
         assert time.monotonic() - started > _STALL_SECONDS
+        connection.sendall(body[sent:])
+        answer = connection.recv(65_536)
     assert answer.startswith(b"HTTP/1.1 202 "), answer
 
 
@@ -170,21 +171,38 @@ def test_a_content_length_that_is_none(server: Server, length: str) -> None:
     with _connect(server) as connection:
         connection.sendall(_head(length) + b"{}\n")
         answer = _rest(connection)
-    assert answer[:12] in (b"HTTP/1.1 400", b"HTTP/1.1 413"), answer
+    assert answer[8:13] in (b" 400 ", b" 413 "), answer
     _is_served(server)
 
 
-def test_an_answer_that_nobody_reads(server: Server) -> None:
-    server.ingest("large", [{"message": "x" * 20_000, "n": n} for n in range(500)])
-    until(lambda: server.search(service="large", limit=0)["total_hits"] == 500, "they are found")
-    request = f"GET {SEARCH}?service=large&limit=500 HTTP/1.1\r\nHost: x\r\n\r\n".encode()
-    with contextlib.ExitStack() as stack:
-        clients = [stack.enter_context(_connect(server)) for _ in range(3)]
-        for client in clients:
-            client.sendall(request)
-        _is_served(server)
-        # The bound is by size: ten megabytes may take minutes. It is their going away that lets go of them here.
-    until(lambda: server.get("/healthz").status == 200, "it goes on")
+def test_an_answer_that_nobody_reads(tmp_path: Path) -> None:
+    """It is let go after a time that depends on its size; 10 MB are more than the system buffers."""
+    with Server(tmp_path, settings={"parse.join_seconds": 0.02}, roles="processor,api") as server:
+        server.ingest("large", [{"message": "x" * 20_000, "n": n} for n in range(500)])
+        assert len(server.records("large")) == 500
+        assert server.terminate() == 0
+        server.settings["api.stall_seconds"] = 0.05
+        server.restart()
+        assert server.search(service="large", limit=500)["total_hits"] == 500
+        before = _sockets(server)
+        with socket.socket() as client:
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
+            client.settimeout(PATIENCE_SECONDS)
+            client.connect(("127.0.0.1", server.port))
+            client.sendall(f"GET {SEARCH}?service=large&limit=500 HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+            until(lambda: _sockets(server) > before, "it is connected")
+            until(lambda: _sockets(server) == before, "the connection is cut off")
+            assert len(_rest(client)) < 10_000_000
+        assert server.get("/healthz").status == 200
+
+
+def _sockets(server: Server) -> int:
+    """That the process has open."""
+    found = 0
+    for name in Path(f"/proc/{server.pid}/fd").iterdir():
+        with contextlib.suppress(FileNotFoundError):
+            found += str(name.readlink()).startswith("socket:")
+    return found
 
 
 def test_too_many(tmp_path: Path) -> None:

@@ -20,13 +20,6 @@ def certificates(tmp_path: Path) -> Certificates:
     return Certificates(tmp_path)
 
 
-def _connect(server: Server, certificates: Certificates, host: str = "localhost") -> http.client.HTTPSConnection:
-    context = ssl.create_default_context(cafile=str(certificates.authority_file))
-    connection = http.client.HTTPSConnection(host, server.port, timeout=_PATIENCE_SECONDS, context=context)
-    connection.connect()
-    return connection
-
-
 def _status(connection: http.client.HTTPSConnection) -> int:
     connection.request("GET", "/readyz")
     with connection.getresponse() as answer:
@@ -43,14 +36,14 @@ def _serial(connection: http.client.HTTPSConnection) -> object:
 
 def test_a_certificate_is_replaced(tmp_path: Path, certificates: Certificates) -> None:
     with Server(tmp_path / "server", settings=certificates.settings, roles="processor,api") as server:
-        old = _connect(server, certificates)
+        old = certificates.connect(server.port)
         assert _status(old) == 200
         first = _serial(old)
         certificates.replace()
 
         def is_new() -> bool:
             for host in ("localhost", "127.0.0.1"):  # who connects by address names no server
-                with _connect(server, certificates, host).sock as sock:
+                with certificates.connect(server.port, host).sock as sock:
                     assert isinstance(sock, ssl.SSLSocket)
                     found = sock.getpeercert()
                     assert found is not None
@@ -64,7 +57,7 @@ def test_a_certificate_is_replaced(tmp_path: Path, certificates: Certificates) -
         old.close()
         certificates.key_file.write_text("half a file")
         until(lambda: "the certificate stays as it was" in server.log(), "it is said")
-        new = _connect(server, certificates)
+        new = certificates.connect(server.port)
         assert _status(new) == 200
         new.close()
         assert server.terminate() == 0
@@ -80,14 +73,14 @@ def test_what_is_refused(tmp_path: Path, certificates: Certificates) -> None:
                 pass
         old = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         old.load_verify_locations(certificates.authority_file)
-        with pytest.warns(DeprecationWarning):
+        with pytest.warns(DeprecationWarning, match="TLSv1_1"):
             old.maximum_version = ssl.TLSVersion.TLSv1_1
         with (
             socket.create_connection(("127.0.0.1", server.port), timeout=_PATIENCE_SECONDS) as sock,
             pytest.raises((ssl.SSLError, ConnectionError)),
         ):
             old.wrap_socket(sock, server_hostname="localhost")
-        good = _connect(server, certificates)
+        good = certificates.connect(server.port)
         assert _status(good) == 200
         good.close()
 

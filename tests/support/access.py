@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import http.client
+import ssl
 from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
@@ -10,6 +12,7 @@ import trustme
 
 from logd.tokens import parts_of
 from tests.support.commands import logd
+from tests.support.process import PATIENCE_SECONDS
 
 
 class Made(NamedTuple):
@@ -53,3 +56,10 @@ class Certificates:
         leaf = self._authority.issue_cert("localhost", "127.0.0.1")
         self.certificate_file.write_bytes(b"".join(blob.bytes() for blob in leaf.cert_chain_pems))
         leaf.private_key_pem.write_to_path(str(self.key_file))
+
+    def connect(self, port: int, host: str = "localhost") -> http.client.HTTPSConnection:
+        """A client that trusts the authority."""
+        context = ssl.create_default_context(cafile=str(self.authority_file))
+        connection = http.client.HTTPSConnection(host, port, timeout=PATIENCE_SECONDS, context=context)
+        connection.connect()
+        return connection

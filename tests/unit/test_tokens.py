@@ -7,9 +7,15 @@ import pytest
 from logd.tokens import Scope, Token, digest_of, new_id, new_secret, parts_of, text_of
 
 
-def _token(secret: str, **given: int) -> Token:
+def _token(secret: str, expires_us: int | None = None, revoked_us: int | None = None) -> Token:
     return Token(
-        id=new_id(), name="n", digest=digest_of(secret), scopes=frozenset({Scope.SEARCH}), created_us=0, **given
+        id=new_id(),
+        name="n",
+        digest=digest_of(secret),
+        scopes=frozenset({Scope.SEARCH}),
+        created_us=0,
+        expires_us=expires_us,
+        revoked_us=revoked_us,
     )
 
 
@@ -31,8 +37,17 @@ def test_its_own_secret_and_no_other() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "logd", "logd__", "logd_0123456789ab_", f"logd_0123456789AB_{'0' * 64}", f"logd_0123456789ab_{'0' * 65}"]
-    + [f"logd_0123456789ab_{'0' * 64}\n", f"logd_0123456789ab_{'0' * 63}é", f"xlogd_0123456789ab_{'0' * 64}"],
+    [
+        "",
+        "logd",
+        "logd__",
+        "logd_0123456789ab_",
+        f"logd_0123456789AB_{'0' * 64}",
+        f"logd_0123456789ab_{'0' * 65}",
+        f"logd_0123456789ab_{'0' * 64}\n",
+        f"logd_0123456789ab_{'0' * 63}é",
+        f"xlogd_0123456789ab_{'0' * 64}",
+    ],
 )
 def test_what_is_no_token(text: str) -> None:
     assert parts_of(text) is None
