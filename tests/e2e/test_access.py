@@ -12,20 +12,28 @@ import pytest
 
 from logd import shipment
 from logd.chunk import Chunk, compress
+from logd.http import openapi
 from tests.support.access import Made, token
 from tests.support.commands import logd
+from tests.support.openapi import document
+from tests.support.openapi import routes as served
 from tests.support.process import INGEST, NDJSON, SEARCH, Answer, Server, ndjson, until
 
 _QUICK = {"parse.join_seconds": 0.02}
 _ORIGIN = "https://logs.example.org"
-#: Path, method and the scopes of which one is needed.
-_ROUTES = [
+#: Method, path and the scopes of which one is needed; none means that everybody may.
+_ROUTES: list[tuple[str, str, set[str]]] = [
     ("POST", INGEST, {"ingest"}),
     ("POST", shipment.PATH, {"ingest"}),
     ("GET", SEARCH, {"search"}),
+    ("POST", SEARCH, {"search"}),
+    ("GET", "/api/v1/logs/histogram", {"search"}),
+    ("GET", "/api/v1/logs/{log_id}", {"search"}),
     ("GET", "/api/v1/status", {"search", "admin"}),
     ("GET", "/metrics", {"search", "admin"}),
-    ("HEAD", "/metrics", {"search", "admin"}),
+    ("GET", "/healthz", set()),
+    ("GET", "/readyz", set()),
+    ("GET", openapi.PATH, set()),
 ]
 
 
@@ -88,26 +96,37 @@ def test_without_a_token_it_is_open_on_this_machine(tmp_path: Path) -> None:
         assert server.get(SEARCH).status == 401
 
 
-@pytest.mark.parametrize(("method", "path", "scopes"), _ROUTES)
+def test_every_route_is_here() -> None:
+    assert {(method, path) for method, path, _ in _ROUTES} == served()
+
+
+@pytest.mark.parametrize(("method", "path", "scopes"), [route for route in _ROUTES if route[2]])
 def test_scopes(server: Server, everything: Made, method: str, path: str, scopes: set[str]) -> None:
-    refused = _ask(server, method, path, None)
-    assert refused.status == 401
-    assert refused.headers["www-authenticate"] == 'Bearer realm="logd"'
+    for asked in {method, "HEAD"} if method == "GET" else {method}:
+        refused = _ask(server, asked, path, None)
+        assert refused.status == 401
+        assert refused.headers["www-authenticate"] == 'Bearer realm="logd"'
     for scope in ("ingest", "search", "admin"):
-        made = token(server.data_dir, scope)
-        answer = _ask(server, method, path, made)
+        answer = _ask(server, method, path, token(server.data_dir, scope))
         assert (answer.status == 403) == (scope not in scopes), (scope, answer)
         assert answer.status != 401
-        if answer.status == 403 and method != "HEAD":
+        if answer.status == 403:
             assert _code(answer) == "forbidden"
             assert f"the scope {' or '.join(sorted(scopes))} is missing" in answer.json()["error"]["message"]
             assert 'error="insufficient_scope"' in answer.headers["www-authenticate"]
     assert _ask(server, method, path, everything).status not in (401, 403)
+    described = document()["paths"][path][method.lower()]["security"]
+    assert described == [{"token": [scope]} for scope in sorted(scopes)]
 
 
-def test_what_needs_no_token(server: Server, everything: Made) -> None:
-    for path, status in (("/healthz", 200), ("/readyz", 200), ("/nothing", 404)):
-        assert server.get(path).status == status
+@pytest.mark.parametrize(("method", "path", "scopes"), [route for route in _ROUTES if not route[2]])
+def test_what_needs_no_token(server: Server, everything: Made, method: str, path: str, scopes: set[str]) -> None:
+    assert _ask(server, method, path, None).status == 200
+    assert document()["paths"][path][method.lower()]["security"] == []
+
+
+def test_what_is_not_there(server: Server, everything: Made) -> None:
+    assert server.get("/nothing").status == 404
     assert server.request("DELETE", INGEST).status == 405
 
 
@@ -172,6 +191,16 @@ def test_services_and_hosts(server: Server, everything: Made) -> None:
     query = f"{word}%20OR%20service:payment%20OR%20NOT%20nothing"
     assert {record["service"] for record in _found(server, cart, query)} == {"cart", "basket"}
     assert _ask(server, "GET", f"{SEARCH}?service=payment", cart).json()["total_hits"] == 0
+    posted = _ask(server, "POST", SEARCH, cart, f"q={word}".encode(), Content_Type="application/x-www-form-urlencoded")
+    assert {record["service"] for record in posted.json()["logs"]} == {"cart", "basket"}
+    counted = _ask(server, "GET", f"/api/v1/logs/histogram?q={word}&by=service", cart).json()
+    assert {value["value"] for value in counted["values"]} == {"cart", "basket"}
+    for record in _found(server, everything, word):
+        one = _ask(server, "GET", f"/api/v1/logs/{record['log_id']}", cart)
+        assert (one.status == 200) == (record["service"] in ("cart", "basket")), one
+    first = _ask(server, "GET", f"{SEARCH}?q={word}&limit=1", everything).json()["next_cursor"]
+    pages = _ask(server, "GET", f"{SEARCH}?q={word}&cursor={first}", cart).json()["logs"]
+    assert {record["service"] for record in pages} <= {"cart", "basket"}
 
 
 def _chunk(service: str, host: str, line: bytes) -> Chunk:
