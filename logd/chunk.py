@@ -4,8 +4,8 @@
     logd-chunk: 1                                          layout "lines":   line \\n line \\n … [line]
     source-id, offset, end, lines, positions, layout       layout "events":  positions  n × int64, little endian
     content-type, content-encoding                                           lengths    n × int32, little endian
-    service, host, source, tags, fields, service-locked                      text       the n events, end to end
-    observed, remember, digest, replayed
+    service, host, source, tags, fields                                      text       the n events, end to end
+    service-locked, host-locked, observed, remember, digest, replayed
 
 Invariants:
 * `source-id` is 16 hex digits and never changes for a source; `log_id` is it, "-", 12 hex digits of the position.
@@ -110,6 +110,7 @@ class Chunk(msgspec.Struct, frozen=True, kw_only=True):
     tags: tuple[str, ...] = ()
     fields: dict[str, Any] = {}
     service_locked: bool = False
+    host_locked: bool = False
     remember_seconds: int = REMEMBER_SECONDS
     digest: str = ""
     replayed: bool = False
@@ -143,6 +144,8 @@ class Chunk(msgspec.Struct, frozen=True, kw_only=True):
             headers["service-locked"] = "1"
         if self.replayed:
             headers["replayed"] = "1"
+        if self.host_locked:
+            headers["host-locked"] = "1"
         return Envelope(self.service, headers, self.value)
 
 
@@ -174,6 +177,7 @@ def from_message(message: Message) -> Chunk:
             tags=msgspec.json.decode(headers.get("tags", "[]"), type=tuple[str, ...]),
             fields=msgspec.json.decode(headers.get("fields", "{}"), type=dict[str, Any]),
             service_locked=headers.get("service-locked") == "1",
+            host_locked=headers.get("host-locked") == "1",
             digest=headers.get("digest", ""),
             replayed=headers.get("replayed") == "1",
             remember_seconds=_number(headers.get("remember", str(REMEMBER_SECONDS)), _MAX_SECONDS),

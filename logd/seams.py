@@ -13,6 +13,7 @@ import msgspec
 from logd.chunk import Envelope, Message
 from logd.flow.stage import Stage
 from logd.query.tree import Everything, Node
+from logd.tokens import Token
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -285,4 +286,33 @@ class Upkeep(Protocol):
 
     def status(self) -> dict[str, Any]:
         """For people: what was done since the start, what is put aside."""
+        ...
+
+
+class Tokens(Protocol):
+    """The tokens that guard the API. Several processes may use them at the same time. Every call raises Unavailable
+    when it can't be done now, and Corrupt when what is kept can't be made sense of."""
+
+    async def create(self, token: Token) -> None:
+        """Keeps it, durably. Raises Conflict when its id is taken."""
+        ...
+
+    async def all(self) -> Sequence[Token]:
+        """The oldest first, those that are expired or revoked too. A damaged one is left out, and logged."""
+        ...
+
+    async def find(self, token_id: str) -> Token | None:
+        """As it is kept now, whatever its state; None when there never was one. Raises Corrupt when it is damaged."""
+        ...
+
+    async def revoke(self, token_id: str, at_us: int) -> Token:
+        """Revokes it, durably, and gives it; one that is revoked stays as it is. Raises NotFound."""
+        ...
+
+    async def ever(self) -> bool:
+        """Whether there is a token, or was one: an API that was closed doesn't open when its last token goes."""
+        ...
+
+    async def close(self) -> None:
+        """Releases everything."""
         ...

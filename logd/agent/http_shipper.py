@@ -6,8 +6,9 @@ import asyncio
 import contextlib
 import http.client
 import io
+import logging
 import socket
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
@@ -18,6 +19,7 @@ from logd.chunk import Chunk
 from logd.config.address import parse_url
 from logd.errors import BadRequest, Conflict, Unavailable
 
+logger = logging.getLogger("logd.agent")
 #: For each step of a request, the wait for its answer among them, which comes after one commit. A stop waits for the
 #: request under way and tries once more: together less than `server.drain_seconds`.
 _TIMEOUT_SECONDS = 10.0
@@ -27,6 +29,7 @@ _BLOCK_BYTES = 128 * 1024
 _LONGEST_RETRY_SECONDS = 300.0
 #: A logd's answers are far shorter; of another server's no more is read.
 _ANSWER_BYTES = 64 * 1024
+_NOT_LET_IN = (401, 403)
 _HEADERS = {"Content-Type": shipment.CONTENT_TYPE, "User-Agent": f"logd-agent/{__version__}"}
 #: How a connection ends that the server has closed while it was idle.
 _STALE = (http.client.RemoteDisconnected, ConnectionResetError, BrokenPipeError)
@@ -41,12 +44,17 @@ class _Answer(NamedTuple):
 class HttpShipper:
     """A Shipper over one connection, which is kept; requests are made in a thread of its own."""
 
-    def __init__(self, url: str, timeout_seconds: float = _TIMEOUT_SECONDS) -> None:
-        """`url` is `agent.server`; https verifies the server by the system's certificates. Raises ValueError."""
+    def __init__(
+        self, url: str, token: Callable[[], str] = lambda: "", timeout_seconds: float = _TIMEOUT_SECONDS
+    ) -> None:
+        """`url` is `agent.server`; https verifies the server by the system's certificates. `token` is asked for every
+        request, in a thread, and may raise Unavailable; an empty one isn't sent. Raises ValueError."""
         self.url = url
         self._parsed = parse_url(url)
         self._timeout_seconds = timeout_seconds
         self._connection: http.client.HTTPConnection | None = None
+        self._token = token
+        self._refused = False
         self._closing = False
         self._thread = ThreadPoolExecutor(1, "agent.http")
 
@@ -67,18 +75,32 @@ class HttpShipper:
         self._disconnect()
 
     def _send(self, chunks: Sequence[Chunk]) -> None:
+        token = self._token()
+        headers = {**_HEADERS, "Authorization": f"Bearer {token}"} if token else _HEADERS
         try:
-            answer = self._post(shipment.encode(chunks))
+            answer = self._post(shipment.encode(chunks), headers)
         except (OSError, http.client.HTTPException) as error:
             self._disconnect()
             raise Unavailable(f"no answer from {self.url}: {_said(error)}") from error
+        self._log_refusal(answer, bool(token))
         _check(answer, len(chunks), self.url)
 
-    def _post(self, body: bytes) -> _Answer:
+    def _log_refusal(self, answer: _Answer, has_token: bool) -> None:
+        """Once, until another answer comes: nobody but a person can help."""
+        refused = answer.status in _NOT_LET_IN
+        if refused and not self._refused:
+            what = (
+                "this agent's token" if has_token else "this agent, which has no token (agent.token_file, $LOGD_TOKEN)"
+            )
+            message = _said_by(answer)
+            logger.error("%s refuses %s: %s; it is tried again, and nothing is lost", self.url, what, message)
+        self._refused = refused
+
+    def _post(self, body: bytes, headers: Mapping[str, str]) -> _Answer:
         """One request; another one on a new connection when that of the last request is found closed."""
         if self._connection is not None:
             try:
-                return self._exchange(self._connection, body)
+                return self._exchange(self._connection, body, headers)
             except _STALE:
                 self._disconnect()
                 if self._closing:
@@ -87,13 +109,13 @@ class HttpShipper:
         connection = kind(self._parsed.host, self._parsed.port, timeout=self._timeout_seconds, blocksize=_BLOCK_BYTES)
         self._connection = connection
         connection.connect()
-        return self._exchange(connection, body)
+        return self._exchange(connection, body, headers)
 
-    def _exchange(self, connection: http.client.HTTPConnection, body: bytes) -> _Answer:
+    def _exchange(self, connection: http.client.HTTPConnection, body: bytes, headers: Mapping[str, str]) -> _Answer:
         # Who doesn't want the whole body may answer before its end, and then close: the answer is there to be read.
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
-            headers = {**_HEADERS, "Content-Length": str(len(body))}
-            connection.request("POST", self._parsed.path + shipment.PATH, io.BytesIO(body), headers)
+            sized = {**headers, "Content-Length": str(len(body))}
+            connection.request("POST", self._parsed.path + shipment.PATH, io.BytesIO(body), sized)
         with connection.getresponse() as response:
             answer = _Answer(response.status, response.headers.get("Retry-After", ""), response.read(_ANSWER_BYTES))
             again = response.isclosed() and not response.will_close
@@ -109,18 +131,25 @@ class HttpShipper:
 
 def _check(answer: _Answer, chunks: int, url: str) -> None:
     """Raises what the answer means, unless it is an acceptance of so many chunks."""
-    body = _json(answer.body)
-    if answer.status == 202 and body.get("accepted") == chunks:
+    if answer.status == 202 and _json(answer.body).get("accepted") == chunks:
         return
-    error = body.get("error")
-    error = error if isinstance(error, dict) else {}
-    code, message = str(error.get("code")), str(error.get("message") or _shortened(answer.body))
+    error = _error(answer.body)
+    code, message = str(error.get("code")), _said_by(answer)
     said = f"{url} answered {answer.status}: {message}"
     if answer.status == 409 and code == shipment.SOURCE_CONFLICT:
         raise Conflict(message)
     if answer.status == 413 or (answer.status == 400 and code == shipment.BAD_CHUNK):
         raise BadRequest(code, said, str(error.get("where", "")), answer.status)
     raise Unavailable(said, _seconds(answer.retry_after))
+
+
+def _said_by(answer: _Answer) -> str:
+    return str(_error(answer.body).get("message") or _shortened(answer.body))
+
+
+def _error(body: bytes) -> dict[str, Any]:
+    error = _json(body).get("error")
+    return error if isinstance(error, dict) else {}
 
 
 def _seconds(retry_after: str) -> float:

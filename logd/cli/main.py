@@ -24,6 +24,7 @@ from logd.cli import (
     status,
     store,
     tail,
+    token,
     transport,
 )
 from logd.errors import ConfigError, LogdError
@@ -46,6 +47,7 @@ _COMMANDS = (
     audit,
     store,
     transport,
+    token,
     config,
     completion,
 )

@@ -27,6 +27,14 @@ def parse_address(text: str) -> tuple[str, int]:
     return host, int(port)
 
 
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach what listens there; a name other than localhost may be anybody's."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host.rstrip(".").lower() == "localhost"
+
+
 class Url(NamedTuple):
     """An address of HTTP: `path` is what comes before an endpoint's, without a slash at its end."""
 
@@ -48,3 +56,16 @@ def parse_url(text: str) -> Url:
     if port == 0:
         raise ValueError(f"port 0 in {text!r}")
     return Url(parts.scheme == "https", host, port, parts.path.rstrip("/"))
+
+
+def is_origin(text: str) -> bool:
+    """Whether a browser would send this as an Origin: scheme and host, in lower case, and a port only where it isn't
+    the scheme's."""
+    try:
+        url = parse_url(text)
+    except ValueError:
+        return False
+    default = 443 if url.https else 80
+    named = f"[{url.host}]" if ":" in url.host else url.host
+    port = "" if url.port == default else f":{url.port}"
+    return text == f"{'https' if url.https else 'http'}://{named.lower()}{port}"

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from logd.config.address import parse_address, parse_url
+from logd.config.address import is_origin, parse_address, parse_url
 from logd.config.keys import KeyPath
 from logd.config.schema import PLANNED_ROLES, ROLES, Config
 
@@ -36,6 +36,7 @@ def problems(config: Config) -> Iterator[Problem]:
         except ValueError:
             yield Problem(("agent", "server"), "a URL such as http://logs.example.org:8080, or nothing")
     yield from _timezone(config.parse.timezone)
+    yield from _access(config)
 
 
 def _roles(config: Config) -> Iterator[Problem]:
@@ -75,6 +76,24 @@ def _limits(config: Config) -> Iterator[Problem]:
         yield Problem(
             ("ingest", "max_inflight_bytes"), f"at least ingest.max_body_bytes, which is {ingest.max_body_bytes}"
         )
+
+
+def _access(config: Config) -> Iterator[Problem]:
+    api = config.api
+    for name, value, other in (
+        ("tls_certificate", api.tls_certificate, api.tls_key),
+        ("tls_key", api.tls_key, api.tls_certificate),
+    ):
+        if "\0" in value:
+            yield Problem(("api", name), "the path of a PEM file")
+        if other and not value:
+            yield Problem(("api", name), "the path of a PEM file, as certificate and key go together")
+    for place, origin in enumerate(api.cors_origins):
+        # Browsers send nothing else, and only what is equal is allowed.
+        if not is_origin(origin):
+            yield Problem(("api", "cors_origins", place), "an origin such as https://grafana.example.org")
+    if "\0" in config.agent.token_file:
+        yield Problem(("agent", "token_file"), "the path of a file")
 
 
 def _timezone(name: str) -> Iterator[Problem]:

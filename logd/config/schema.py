@@ -22,6 +22,7 @@ PositiveSeconds = Annotated[float, Meta(gt=0, le=366 * 86_400)]
 Age = Annotated[int, Meta(ge=0, le=10_000_000_000)]
 #: DuckDB answers nothing useful with less than the lower bound.
 Memory = Annotated[int, Meta(ge=16 * 1024 * 1024, le=2**63 - 1)]
+Rate = Annotated[float, Meta(ge=0, le=1e12)]
 Text = Annotated[str, Meta(min_length=1)]
 
 ROLES = ("agent", "processor", "api", "archiver")
@@ -42,10 +43,11 @@ class Files(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
 
 class Agent(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """`[agent]`: follows files on this host. An empty `host` means the machine's name, an empty `server` this
-    process's own transport."""
+    process's own transport, an empty `token_file` the token in $LOGD_TOKEN, if there is one."""
 
     host: str = ""
     server: str = ""
+    token_file: str = ""
     files: list[Files] = []
     poll_seconds: PositiveSeconds = 0.25
     rescan_seconds: PositiveSeconds = 1.0
@@ -109,10 +111,28 @@ class Archiver(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     disk_warning_percent: Annotated[int, Meta(ge=1, le=100)] = 85
 
 
+class RateLimit(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """`[api.rate_limit]`: of each token, and of each address without one; 0 is no limit. What wasn't used of the last
+    `burst_seconds` may be used at once."""
+
+    requests_per_second: Rate = 0.0
+    bytes_per_second: Rate = 0.0
+    burst_seconds: PositiveSeconds = 10.0
+
+
 class Api(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """`[api]`: the HTTP listener, `host:port`; port 0 takes a free one."""
+    """`[api]`: the HTTP listener, `host:port`; port 0 takes a free one. With `anonymous`, who sends no token may do
+    everything."""
 
     listen: str = "127.0.0.1:8080"
+    anonymous: bool = False
+    tls_certificate: str = ""
+    tls_key: str = ""
+    cors_origins: list[Text] = []
+    max_connections: Annotated[int, Meta(ge=1, le=100_000)] = 2_000
+    idle_seconds: PositiveSeconds = 75.0
+    stall_seconds: PositiveSeconds = 30.0
+    rate_limit: RateLimit = RateLimit()
 
 
 class Server(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 import orjson
@@ -21,10 +21,19 @@ def json_answer(value: Any, status: int = 200, headers: dict[str, str] | None = 
     return web.Response(body=orjson.dumps(value), status=status, content_type="application/json", headers=headers)
 
 
-def error_answer(status: int, code: str, message: str, where: str = "", retry_after: float = 0.0) -> web.Response:
+def error_answer(
+    status: int,
+    code: str,
+    message: str,
+    where: str = "",
+    retry_after: float = 0.0,
+    headers: Mapping[str, str] | None = None,
+) -> web.Response:
     """`retry_after` seconds, when given, become the header Retry-After."""
-    headers = {"Retry-After": str(math.ceil(retry_after))} if retry_after else None
-    return json_answer({"error": {"code": code, "message": message, "where": where}}, status, headers)
+    named = dict(headers or {})
+    if retry_after:
+        named["Retry-After"] = str(math.ceil(retry_after))
+    return json_answer({"error": {"code": code, "message": message, "where": where}}, status, named)
 
 
 @web.middleware

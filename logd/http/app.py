@@ -5,56 +5,76 @@ from __future__ import annotations
 from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
 
+import msgspec
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from logd import __version__
 from logd.config.schema import Config
 from logd.http import deadletters, histogram, ingest, record, schemas, search, shipments, tail
+from logd.http.access import Access
 from logd.http.answers import error_answer, errors_as_json, json_answer
+from logd.http.cors import Cors
 from logd.http.intake import Intake
 from logd.http.openapi import Answer, Operation, Route, add_routes
 from logd.http.stages import Stages
 from logd.http.turns import Turns
-from logd.seams import DeadLetters, Index, Searches, Transport
+from logd.seams import DeadLetters, Index, Searches, Tokens, Transport
 from logd.tail.tailing import Tailing
+from logd.tokens import Scope
 
 #: What a part of the process says of itself in /api/v1/status.
 StatusOf = Callable[[], Mapping[str, Any]]
 Ready = Callable[[], Coroutine[Any, Any, str]]
 
-_STATUS = Operation("GET", "/api/v1/status", "What the process does", (), {200: Answer("Now.", schemas.Status)})
-_HEALTH = Operation("GET", "/healthz", "Whether the process is up", (), {200: Answer("It is.", schemas.Health)})
+_OBSERVERS = (Scope.ADMIN, Scope.SEARCH)
+_STATUS = Operation(
+    "GET", "/api/v1/status", "What the process does", (), {200: Answer("Now.", schemas.Status)}, needs=_OBSERVERS
+)
+_HEALTH = Operation(
+    "GET", "/healthz", "Whether the process is up", (), {200: Answer("It is.", schemas.Health)}, needs=()
+)
 _READY = Operation(
     "GET",
     "/readyz",
     "Whether lines are taken and searches answered; else 503 with the reason",
     (),
     {200: Answer("They are.", schemas.Health)},
+    needs=(),
 )
-_METRICS = Operation("GET", "/metrics", "Metrics for Prometheus", (), {200: Answer("Text.", str, "text/plain")})
+_METRICS = Operation(
+    "GET", "/metrics", "Metrics for Prometheus", (), {200: Answer("Text.", str, "text/plain")}, needs=_OBSERVERS
+)
+
+
+class Behind(msgspec.Struct, frozen=True):
+    """The seams that requests reach."""
+
+    transport: Transport
+    dead_letters: DeadLetters
+    index: Index
+    searches: Searches
+    tokens: Tokens
 
 
 def make_app(
     config: Config,
-    transport: Transport,
-    index: Index,
-    searches: Searches,
+    behind: Behind,
+    tailing: Tailing,
     parts: Mapping[str, StatusOf],
     stages: Stages,
     intake: Intake,
-    tailing: Tailing,
     ready: Ready,
-    dead_letters: DeadLetters,
 ) -> web.Application:
     """`parts` are shown in /api/v1/status by their names; `ready` gives "" or why the process isn't."""
+    transport, searches = behind.transport, behind.searches
     turns = Turns(config.search)
     ingestion = ingest.Ingestion(config.ingest, transport, intake)
     shipped = shipments.Shipments(transport, intake)
     searching = search.Searching(turns, searches, config.search.default_operator)
     histograms = histogram.Histograms(turns, searches, config.search.default_operator)
     one_record = record.OneRecord(turns, searches)
-    letters = deadletters.Letters(dead_letters)
+    letters = deadletters.Letters(behind.dead_letters)
     tails = tail.Tails(tailing)
 
     async def healthz(_: web.Request) -> web.Response:
@@ -73,7 +93,7 @@ def make_app(
             "version": __version__,
             "roles": config.server.roles,
             "transport": await transport.status(),
-            "index": await index.status(),
+            "index": await behind.index.status(),
             "stages": stages.status(),
             "tail": tailing.status(),
             **{name: dict(of()) for name, of in parts.items()},
@@ -83,7 +103,10 @@ def make_app(
     async def close(_: web.Application) -> None:
         await intake.close()
 
-    app = web.Application(middlewares=[errors_as_json])
+    access = Access(config.api, behind.tokens)
+    cors = Cors(config.api.cors_origins)
+    app = web.Application(middlewares=[cors.preflight, errors_as_json, access.guard])
+    app.on_response_prepare.append(cors.mark)
     app.on_cleanup.append(close)
     routes: list[Route] = [
         (ingest.OPERATION, ingestion.handle),
@@ -102,5 +125,5 @@ def make_app(
         (_READY, readyz),
         (_METRICS, metrics),
     ]
-    add_routes(app, routes)
+    add_routes(app, routes, access)
     return app

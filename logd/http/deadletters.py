@@ -21,6 +21,7 @@ from logd.http.openapi import Answer, Content, Operation
 from logd.http.parameters import Parameter, boolean, shortened, whole_number
 from logd.query.time import parse_time
 from logd.seams import DeadLetters, Moved
+from logd.tokens import Scope
 
 PATH = "/api/v1/deadletters"
 _LIMIT, _MAX_LIMIT = 100, 1_000
@@ -42,6 +43,7 @@ LIST = Operation(
         Parameter("after", "Those behind this position: `next_after` of the page before.", _After),
     ),
     {200: Answer("A page.", schemas.DeadLetterPage)},
+    needs=(Scope.ADMIN,),
 )
 SHOW = Operation(
     "GET",
@@ -57,6 +59,7 @@ REPLAY = Operation(
     (),
     {200: Answer("What was done.", schemas.Replayed)},
     body=Content("Which: either `positions` or `all`.", {"application/json": schemas.WhichDeadLetters}),
+    needs=(Scope.ADMIN,),
 )
 REMOVE = Operation(
     "DELETE",

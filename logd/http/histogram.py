@@ -12,7 +12,7 @@ from multidict import MultiMapping
 
 from logd.errors import BadRequest
 from logd.flow.clock import now_us
-from logd.http import schemas
+from logd.http import identity, schemas
 from logd.http.answers import json_answer
 from logd.http.openapi import Answer, Operation
 from logd.http.parameters import (
@@ -30,6 +30,7 @@ from logd.http.turns import Turns
 from logd.query.fields import MAX_PATH_PARTS, METADATA, column_of, path_of
 from logd.query.parse import Operator
 from logd.seams import MAX_BUCKETS, Buckets, Histogram, Searches
+from logd.tokens import Scope
 
 _FIELDS = ("level", "service", "host", "source", "tags")
 _MOST_VALUES = 100
@@ -57,6 +58,7 @@ OPERATION = Operation(
     "Count records by time, and by the values of a field",
     PARAMETERS,
     {200: Answer("The counts.", schemas.HistogramAnswer)},
+    needs=(Scope.SEARCH,),
 )
 
 
@@ -71,7 +73,8 @@ class Histograms:
     async def get(self, request: web.Request) -> web.Response:
         """200 with schemas.HistogramAnswer."""
         with self._turns.counted() as took_ms:
-            asked = read_histogram(request.query, now_us(), self._default_operator)
+            read = read_histogram(request.query, now_us(), self._default_operator)
+            asked = identity.limited(request, read)
             async with self._turns.turn(request.query):
                 found = await self._searches.histogram(asked)
             took = took_ms()

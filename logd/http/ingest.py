@@ -14,14 +14,16 @@ from logd.chunk import Chunk, Positions
 from logd.config.schema import Ingest
 from logd.errors import BadRequest, Conflict
 from logd.flow.clock import now_us
-from logd.http import schemas
+from logd.http import identity, schemas
 from logd.http.answers import json_answer
 from logd.http.bodies import Body, read_body
+from logd.http.identity import Identity
 from logd.http.intake import Intake
 from logd.http.openapi import Answer, Content, Operation
 from logd.http.parameters import Parameter
 from logd.seams import RAW_LOGS, Transport
 from logd.telemetry import metrics
+from logd.tokens import Scope
 
 NDJSON = "application/x-ndjson"
 _NDJSON_TYPES = {NDJSON, "application/ndjson", "application/jsonl", "application/x-jsonlines", "application/jsonlines"}
@@ -42,6 +44,7 @@ OPERATION = Operation(
         'Records, as a JSON object, an array, or {"logs": [...]}; or a line each, as JSON or text.',
         {"application/json": dict[str, Any] | list[Any], NDJSON: str, _TEXT: str},
     ),
+    needs=(Scope.INGEST,),
 )
 
 
@@ -58,10 +61,11 @@ class Ingestion:
         service = _name(request, "X-Service-Id") or "unknown"
         host = _name(request, "X-Host") or request.remote or ""
         key = _name(request, "Idempotency-Key")
+        sender = identity.writer(request, service, host)
         try:
             async with self._intake.read(request, self._reader(request)) as body:
                 pass  # what is left of it is compressed, and waits for the transport
-            chunks = self._chunks(body, request.content_type, service, host, key)
+            chunks = self._chunks(body, request.content_type, service, host, key, sender)
             try:
                 await self._transport.append(RAW_LOGS, [chunk.to_envelope() for chunk in chunks])
             except Conflict as error:
@@ -83,9 +87,11 @@ class Ingestion:
             keyed=bool(request.headers.get("Idempotency-Key", "").strip()),
         )
 
-    def _chunks(self, body: Body, content_type: str, service: str, host: str, key: str) -> list[Chunk]:
-        identity = f"key\0{service}\0{key}" if key else f"request\0{uuid.uuid4().hex}"
-        source_id = hashlib.blake2b(identity.encode(), digest_size=8).hexdigest()
+    def _chunks(
+        self, body: Body, content_type: str, service: str, host: str, key: str, sender: Identity
+    ) -> list[Chunk]:
+        origin = f"key\0{service}\0{key}" if key else f"request\0{uuid.uuid4().hex}"
+        source_id = hashlib.blake2b(origin.encode(), digest_size=8).hexdigest()
         observed_us = now_us()
         chunks = []
         offset = 0
@@ -104,6 +110,8 @@ class Ingestion:
                 value=piece.value,
                 content_type=_TEXT if content_type == _TEXT else NDJSON,
                 positions=Positions.LINE,
+                service_locked=bool(sender.services),
+                host_locked=bool(sender.hosts),
                 tags=("cut",) if piece.cut else (),
                 remember_seconds=self._limits.idempotency_seconds,
                 digest=body.digest,

@@ -16,10 +16,13 @@ from aiohttp import web
 
 from logd import __version__
 from logd.http import schemas
+from logd.http.access import Access
 from logd.http.answers import Handler
 from logd.http.parameters import Parameter, check
+from logd.tokens import Scope
 
 PATH = "/api/v1/openapi.json"
+_TOKEN = "token"
 _JSON = "application/json"
 _FORM = "application/x-www-form-urlencoded"
 _REFERENCE = "#/components/schemas/{name}"
@@ -52,14 +55,17 @@ class Operation(msgspec.Struct, frozen=True):
     #: Instead of a body: parameters that it has, as a JSON object or as a form.
     posted: Sequence[Parameter] = ()
     body: Content | None = None
+    #: The scopes of which a token has to have one; with none, nobody needs a token. It has to be said.
+    needs: Sequence[Scope] | None = None
 
 
-DOCUMENT = Operation("GET", PATH, "This document", (), {200: Answer("OpenAPI 3.1.", dict[str, Any])})
+DOCUMENT = Operation("GET", PATH, "This document", (), {200: Answer("OpenAPI 3.1.", dict[str, Any])}, needs=())
 Route = tuple[Operation, Handler]
 
 
-def add_routes(app: web.Application, routes: Sequence[Route]) -> None:
-    """Adds the handlers, and one for the document that describes them all."""
+def add_routes(app: web.Application, routes: Sequence[Route], access: Access) -> None:
+    """Adds the handlers, each guarded as it says, and one for the document that describes them all. Raises ValueError
+    when one doesn't say what it needs."""
     whole = msgspec.json.encode(document([*(operation for operation, _ in routes), DOCUMENT]))
 
     async def describe(_: web.Request) -> web.Response:
@@ -67,6 +73,9 @@ def add_routes(app: web.Application, routes: Sequence[Route]) -> None:
 
     for operation, handler in [*routes, (DOCUMENT, describe)]:
         strict = _checked(operation, handler) if operation.path.startswith("/api/") else handler
+        if operation.needs is None:
+            raise ValueError(f"{operation.method} {operation.path} doesn't say which scope it needs")
+        access.guards(strict, operation.needs)
         if operation.method == "GET":
             app.router.add_get(operation.path, strict)  # and HEAD
         else:
@@ -102,7 +111,7 @@ def document(operations: Iterable[Operation]) -> dict[str, Any]:
             "description": "A centralized log service: lines in, searches out.",
         },
         "paths": paths,
-        "components": {"schemas": components},
+        "components": {"schemas": components, "securitySchemes": {_TOKEN: {"type": "http", "scheme": "bearer"}}},
     }
 
 
@@ -130,6 +139,8 @@ def _described(operation: Operation, path: str, schema_of: Mapping[str, Any]) ->
         "summary": operation.summary,
         "operationId": "_".join([operation.method.lower(), *words]),
         "responses": answers,
+        # One of these is enough; without any, no token is needed.
+        "security": [{_TOKEN: [scope.value]} for scope in operation.needs or ()],
     }
     if operation.parameters:
         described["parameters"] = [_parameter(parameter, schema_of) for parameter in operation.parameters]

@@ -6,6 +6,7 @@ A handler names its parameters in a tuple of `Parameter`, from which the OpenAPI
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Annotated, Any, Literal, NamedTuple
@@ -33,6 +34,8 @@ _UNITS_US = {
 }
 #: The years that a time can have: a longer duration means nothing.
 _MOST_US = 10_000 * 366 * _UNITS_US["d"]
+#: In which a body of parameters has to come.
+_BODY_SECONDS = 30.0
 #: Of a filter: DuckDB plans each of them.
 MAX_VALUES = 1_000
 
@@ -157,7 +160,11 @@ async def in_body(request: web.Request) -> MultiDict[str]:
     """The parameters in the URL and in the body, a JSON object or a form. Raises BadRequest."""
     if request.headers.get("Content-Encoding", "identity") != "identity":
         raise BadRequest("bad_encoding", "the body is compressed", "content-encoding", 415)
-    body = await request.read()  # within aiohttp's limit of 1 MiB
+    try:
+        async with asyncio.timeout(_BODY_SECONDS):
+            body = await request.read()  # within aiohttp's limit of 1 MiB
+    except TimeoutError as error:
+        raise BadRequest("body_stalled", f"the body didn't come within {_BODY_SECONDS:g} s", "body", 408) from error
     found = MultiDict(request.query)
     if not body:
         return found

@@ -6,7 +6,7 @@ from aiohttp import web
 
 from logd.errors import NotFound
 from logd.flow.clock import now_us
-from logd.http import schemas
+from logd.http import identity, schemas
 from logd.http.answers import json_answer
 from logd.http.openapi import Answer, Operation
 from logd.http.parameters import FROM, TIMEOUT, TO, Parameter, read_filters, shortened
@@ -14,6 +14,7 @@ from logd.http.records import records
 from logd.http.turns import Turns
 from logd.query.tree import Equals
 from logd.seams import Search, Searches
+from logd.tokens import Scope
 
 OPERATION = Operation(
     "GET",
@@ -21,6 +22,7 @@ OPERATION = Operation(
     "One record",
     (Parameter("log_id", "Its id.", place="path"), FROM, TO, TIMEOUT),
     {200: Answer("The newest record with this id.", schemas.Record)},
+    needs=(Scope.SEARCH,),
 )
 
 
@@ -36,9 +38,8 @@ class OneRecord:
         log_id = request.match_info["log_id"]
         with self._turns.counted():
             times = read_filters(request.query, now_us())
-            search = Search(
-                query=Equals("log_id", log_id), from_us=times.from_us, to_us=times.to_us, limit=1, count_limit=0
-            )
+            query = identity.within(request, Equals("log_id", log_id))
+            search = Search(query=query, from_us=times.from_us, to_us=times.to_us, limit=1, count_limit=0)
             async with self._turns.turn(request.query):
                 found = await self._searches.search(search)
         if not len(found.table):

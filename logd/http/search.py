@@ -12,7 +12,7 @@ from multidict import MultiMapping
 
 from logd.errors import BadRequest
 from logd.flow.clock import now_us
-from logd.http import cursor, schemas
+from logd.http import cursor, identity, schemas
 from logd.http.answers import json_answer
 from logd.http.openapi import Answer, Operation
 from logd.http.parameters import FILTERS, TIMEOUT, Parameter, check, choice, in_body, read_filters, whole_number
@@ -20,6 +20,7 @@ from logd.http.records import records
 from logd.http.turns import Turns
 from logd.query.parse import Operator
 from logd.seams import Found, Place, Search, Searches
+from logd.tokens import Scope
 
 #: Deep pages belong to a cursor: every engine pays for each row before the page.
 MAX_WINDOW = 10_000
@@ -40,8 +41,9 @@ PARAMETERS = (
     TIMEOUT,
 )
 _ANSWERS = {200: Answer("A page of hits.", schemas.SearchAnswer)}
-GET = Operation("GET", "/api/v1/logs/search", "Search", PARAMETERS, _ANSWERS)
-POST = Operation("POST", "/api/v1/logs/search", "Search, with parameters too long for a URL", (), _ANSWERS, PARAMETERS)
+_PATH, _NEEDS = "/api/v1/logs/search", (Scope.SEARCH,)
+GET = Operation("GET", _PATH, "Search", PARAMETERS, _ANSWERS, needs=_NEEDS)
+POST = Operation("POST", _PATH, "Search, with parameters too long for a URL", (), _ANSWERS, PARAMETERS, needs=_NEEDS)
 
 
 class Asked(NamedTuple):
@@ -62,17 +64,17 @@ class Searching:
 
     async def get(self, request: web.Request) -> web.Response:
         """200 with schemas.SearchAnswer."""
-        return await self._answer(request.query)
+        return await self._answer(request, request.query)
 
     async def post(self, request: web.Request) -> web.Response:
         """The same."""
-        return await self._answer(await in_body(request))
+        return await self._answer(request, await in_body(request))
 
-    async def _answer(self, query: MultiMapping[str]) -> web.Response:
+    async def _answer(self, request: web.Request, query: MultiMapping[str]) -> web.Response:
         with self._turns.counted() as took_ms:
             asked = read_search(query, now_us(), self._default_operator)
             async with self._turns.turn(query):
-                found = await self._searches.search(asked.search)
+                found = await self._searches.search(identity.limited(request, asked.search))
             took = took_ms()
         # Thousands of rows take a while.
         return await asyncio.to_thread(lambda: json_answer(answer(asked, found, took)))

@@ -20,12 +20,14 @@ from multidict import MultiMapping
 
 from logd.errors import BadRequest
 from logd.flow.clock import now_us
+from logd.http import identity
 from logd.http.openapi import Answer, Operation
 from logd.http.parameters import DEFAULT_OPERATOR, HOST, LEVEL, MAX_VALUES, SERVICE, Parameter, Q, read_filters
 from logd.query.sql import compile_sql
 from logd.query.tree import Node
 from logd.tail.places import Places, parse_resume_id
 from logd.tail.tailing import Tail, Tailing
+from logd.tokens import Scope
 
 log = logging.getLogger("logd.api")
 _CONTENT_TYPE = "text/event-stream"
@@ -36,6 +38,7 @@ OPERATION = Operation(
     "Matching lines as they come",
     (Q, SERVICE, LEVEL, HOST, DEFAULT_OPERATOR, _LAST_EVENT_ID),
     {200: Answer("Server-sent events: open, then lines without a name, missed, gap, end.", str, _CONTENT_TYPE)},
+    needs=(Scope.SEARCH,),
 )
 _HEADERS = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
 
@@ -51,7 +54,7 @@ class Tails:
         node, places = read_tail(request.query, request.headers.get("Last-Event-ID", ""))
         if request.method == "HEAD":
             return web.Response(content_type=_CONTENT_TYPE, charset="utf-8", headers=_HEADERS)
-        async with self._tailing.join(node, places) as tail:
+        async with self._tailing.join(identity.within(request, node), places) as tail:
             response = web.StreamResponse(headers=_HEADERS)
             response.content_type = _CONTENT_TYPE
             response.charset = "utf-8"

@@ -80,14 +80,15 @@ class Assembler:
         if any(chunk.replayed for chunk in chunks):
             again = pa.array(np.array([chunk.replayed for chunk in chunks], bool)[lines.chunk])
             own_ids = again if own_ids is None else pc.or_(own_ids, again)
-        locked = np.array([chunk.service_locked for chunk in chunks], bool)[lines.chunk]
+        service_locked = np.array([chunk.service_locked for chunk in chunks], bool)[lines.chunk]
+        host_locked = np.array([chunk.host_locked for chunk in chunks], bool)[lines.chunk]
         columns = {
             "log_id": log_ids if own_ids is None else pc.coalesce(own, log_ids),
             "timestamp": pa.array(time).cast(_TIME),
             "ingested_at": pa.array(np.asarray(taken_us, np.int64)[lines.chunk]).cast(_TIME),
             "level": given.text("level").dictionary_encode(),
-            "service": _named(given.text("service"), [chunk.service for chunk in chunks], of_line, locked),
-            "host": _named(given.text("host"), [chunk.host for chunk in chunks], of_line, None),
+            "service": _named(given.text("service"), [chunk.service for chunk in chunks], of_line, service_locked),
+            "host": _named(given.text("host"), [chunk.host for chunk in chunks], of_line, host_locked),
             "source": _of_chunk([chunk.source for chunk in chunks], of_line),
             "tags": self._tags(given, chunks, of_line, unparsed),
             "trace_id": given.text("trace_id"),
@@ -158,12 +159,12 @@ def _named(
     own: pa.StringArray,
     values: Sequence[str],
     of_line: pa.Array,
-    locked: Bools | None,
+    locked: Bools,
 ) -> pa.DictionaryArray:
     """The line's own value, else its chunk's, which wins where it is locked."""
     if own.null_count == len(own):
         return _of_chunk(values, of_line)
-    if locked is not None and locked.any():
+    if locked.any():
         own = pc.if_else(pa.array(locked), pa.scalar(None, pa.string()), own)
     if own.null_count:
         own = pc.coalesce(own, pa.array(values, pa.string()).take(of_line))

@@ -3,21 +3,29 @@
 from __future__ import annotations
 
 import asyncio
+import logging
+import os
 
 from logd.agent.agent import Agent
 from logd.agent.http_shipper import HttpShipper
 from logd.agent.ship import Shipper, TransportShipper
+from logd.agent.token import TokenSource
+from logd.config.address import is_loopback, parse_url
+from logd.config.schema import Agent as AgentSettings
 from logd.config.schema import Config
 from logd.flow.stage import Stage
 from logd.seams import Transport
+
+logger = logging.getLogger("logd.agent")
 
 
 class AgentRole:
     """Follows the configured files until `stop`."""
 
     def __init__(self, config: Config, transport: Transport | None) -> None:
-        """`transport` is None only where `agent.server` says where to send."""
-        self._remote = HttpShipper(config.agent.server) if config.agent.server else None
+        """`transport` is None only where `agent.server` says where to send. Raises ConfigError when the token for it
+        can't be read."""
+        self._remote = _remote(config.agent) if config.agent.server else None
         shipper: Shipper
         if self._remote is not None:
             shipper = self._remote
@@ -42,3 +50,11 @@ class AgentRole:
         finally:
             if self._remote is not None:
                 await self._remote.close()
+
+
+def _remote(settings: AgentSettings) -> HttpShipper:
+    token = TokenSource(settings.token_file, os.environ)
+    url = parse_url(settings.server)
+    if token.there and not url.https and not is_loopback(url.host):
+        logger.warning("agent.server %s is no https://: the token can be read on its way", settings.server)
+    return HttpShipper(settings.server, token.read)

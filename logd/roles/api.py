@@ -14,20 +14,29 @@ from logd.config.schema import Config
 from logd.errors import ConfigError
 from logd.flow.stage import Stage
 from logd.http.answers import Handler
-from logd.http.app import Ready, StatusOf, make_app
+from logd.http.app import Behind, Ready, StatusOf, make_app
+from logd.http.connections import bounded, make_room
 from logd.http.intake import Intake
 from logd.http.records import records
+from logd.http.sending import send
 from logd.http.stages import Stages
+from logd.http.tls import Certificate
 from logd.parse.plan import Parser
 from logd.parse.window import Limits
 from logd.roles.processor import max_age_seconds
-from logd.seams import DeadLetters, Index, Searches, Transport
+from logd.seams import Transport
 from logd.tail.engine import Engine
 from logd.tail.tailing import Tailing
 
 log = logging.getLogger("logd.api")
 #: Of each connection: with aiohttp's 64 KiB, a body of megabytes wakes its handler for every one of them.
 _READ_BUFFER_BYTES = 1024 * 1024
+#: Of each connection, of a head that has not come whole: with these, `api.max_connections` times 0.7 MB are the most.
+_MAX_LINE_BYTES = 131_072  # a query of 100 kB
+_MAX_FIELD_BYTES, _MAX_HEADERS = 8_192, 64
+#: So long the rest of a body is read that nobody wants, so that its sender reads why.
+_LINGERING_SECONDS = 5.0
+_HANDSHAKE_SECONDS = 10.0
 #: What connections have to end in when they are cut off.
 _ABORT_SECONDS = 0.1
 
@@ -38,27 +47,24 @@ class Api:
     def __init__(
         self,
         config: Config,
-        transport: Transport,
-        index: Index,
-        searches: Searches,
+        behind: Behind,
         parts: Mapping[str, StatusOf],
         stages: Sequence[Stage],
         ready: Ready,
-        dead_letters: DeadLetters,
     ) -> None:
-        """`stages` are those of the other roles and of what they share."""
-        intake = Intake(config.ingest)
+        """`stages` are those of the other roles and of what they share. Raises ConfigError when the certificate can't
+        be used."""
+        intake = Intake(config.ingest, config.api.stall_seconds)
         #: The queue of HTTP bodies.
         self.stages = (intake.stage,)
         self._config = config
         self._stopping = False
         self._under_way = 0
+        self._certificate = Certificate(config.api) if config.api.tls_certificate else None
+        self._listener: asyncio.Server | None = None
         self._answered = asyncio.Event()
-        self._tailing = tailing_of(config, transport)
-        every_stage = Stages([*self.stages, *stages])
-        app = make_app(
-            config, transport, index, searches, parts, every_stage, intake, self._tailing, ready, dead_letters
-        )
+        self._tailing = tailing_of(config, behind.transport)
+        app = make_app(config, behind, self._tailing, parts, Stages([*self.stages, *stages]), intake, ready)
 
         @web.middleware
         async def counted(request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -67,6 +73,7 @@ class Api:
                 response = await handler(request)
                 if self._stopping:
                     response.force_close()
+                await send(request, response, config.api.stall_seconds)
                 return response
             finally:
                 self._under_way -= 1
@@ -82,29 +89,44 @@ class Api:
             handler_cancellation=True,
             shutdown_timeout=config.server.drain_seconds,
             read_bufsize=_READ_BUFFER_BYTES,
-            max_field_size=65_536,
-            max_line_size=131_072,
+            keepalive_timeout=config.api.idle_seconds,
+            lingering_time=_LINGERING_SECONDS,
+            max_line_size=_MAX_LINE_BYTES,
+            max_field_size=_MAX_FIELD_BYTES,
+            max_headers=_MAX_HEADERS,
         )
 
     async def start(self) -> str:
         """Gives the address, `http://host:port`. Raises ConfigError when it can't be bound."""
-        host, port = parse_address(self._config.api.listen)
+        api = self._config.api
+        host, port = parse_address(api.listen)
         await self._runner.setup()
-        site = web.TCPSite(self._runner, host, port, backlog=1024)
+        server = self._runner.server
+        assert server is not None
+        connections = bounded(server, lambda: len(server.connections), make_room(api.max_connections))
+        context = None if self._certificate is None else self._certificate.context
+        handshake_seconds = None if context is None else _HANDSHAKE_SECONDS
         try:
-            await site.start()
+            self._listener = await asyncio.get_running_loop().create_server(
+                connections, host, port, backlog=1024, ssl=context, ssl_handshake_timeout=handshake_seconds
+            )
         except OSError as error:
             await self._runner.cleanup()
             reason = "the port is in use" if error.errno == errno.EADDRINUSE else error.strerror
-            raise ConfigError(f"api.listen {self._config.api.listen!r} can't be bound: {reason}") from error
-        bound_host, bound_port = self._runner.addresses[0][:2]
-        return f"http://[{bound_host}]:{bound_port}" if ":" in bound_host else f"http://{bound_host}:{bound_port}"
+            raise ConfigError(f"api.listen {api.listen!r} can't be bound: {reason}") from error
+        bound_host, bound_port = self._listener.sockets[0].getsockname()[:2]
+        scheme = "http" if context is None else "https"
+        return (
+            f"{scheme}://[{bound_host}]:{bound_port}" if ":" in bound_host else f"{scheme}://{bound_host}:{bound_port}"
+        )
 
     async def run(self, stop: asyncio.Event) -> None:
         """Serves until `stop`, then until the requests under way are answered; cancelling cuts them off."""
         try:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._tailing.run(), name="api.tail")
+                if self._certificate is not None:
+                    tasks.create_task(self._certificate.watch(stop), name="api.certificate")
                 await stop.wait()
                 self._tailing.end()
                 await self._drain()
@@ -113,16 +135,20 @@ class Api:
                 await self._runner.server.shutdown(_ABORT_SECONDS)
             raise
         finally:
+            self._close_listener()
             await self._runner.cleanup()
 
     async def _drain(self) -> None:
         """aiohttp's own shutdown drops what still arrives of a body, so it has to wait for this."""
-        for site in tuple(self._runner.sites):
-            await site.stop()
+        self._close_listener()
         self._stopping = True
         while self._under_way:
             self._answered.clear()
             await self._answered.wait()
+
+    def _close_listener(self) -> None:
+        if self._listener is not None:
+            self._listener.close()
 
 
 def tailing_of(config: Config, transport: Transport) -> Tailing:

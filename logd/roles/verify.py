@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from logd.config.schema import Config
-from logd.roles.wiring import index_folder, set_up_native_libraries, transport_file
+from logd.roles.wiring import catalog_file, index_folder, set_up_native_libraries, transport_file
 from logd.store import verify as index
 from logd.store.verify import Checked
 
@@ -17,7 +17,8 @@ def verify(config: Config) -> Iterator[Checked]:
     """Each file with what is wrong with it; changes nothing, and needs no server to stop. Raises ConfigError when the
     manifest can't be read."""
     set_up_native_libraries()
-    databases = [path for path in (transport_file(config), Path(config.data_dir) / "agent.db") if path.exists()]
+    places = (transport_file(config), Path(config.data_dir) / "agent.db", catalog_file(config))
+    databases = [path for path in places if path.exists()]
     root = index_folder(config)
     for path in databases:
         yield Checked(path.name, path.stat().st_size, _damage(path))

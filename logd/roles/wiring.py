@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, assert_never
 
 from logd.config.schema import Config
-from logd.seams import RAW_LOGS, DeadLetters, Index, Searches, Transport, Upkeep
+from logd.seams import RAW_LOGS, DeadLetters, Index, Searches, Tokens, Transport, Upkeep
 
 if TYPE_CHECKING:
+    from logd.backends.catalog.appearing import AppearingTokens
     from logd.backup.about import Backup
     from logd.store.folder import Stream
 
@@ -51,6 +52,11 @@ def index_folder(config: Config) -> Path:
 def transport_file(config: Config) -> Path:
     """Where the SQLite transport is."""
     return Path(config.data_dir) / "transport.db"
+
+
+def catalog_file(config: Config) -> Path:
+    """Where the SQLite catalog is."""
+    return Path(config.data_dir) / "catalog.db"
 
 
 def needs_transport(config: Config) -> bool:
@@ -104,6 +110,24 @@ async def open_index(config: Config, transport: Transport) -> OpenIndex:
             return OpenIndex(index, index, upkeep, inventory.lease, inventory.put_aside)
         case unknown:
             assert_never(unknown)
+
+
+async def open_tokens(config: Config) -> Tokens:
+    """The tokens of the catalog. Raises ConfigError when it is there and can't be used, and when the api would be open
+    to everybody though nobody said so."""
+    from logd.http.access import refuse_if_open
+
+    tokens = catalog_tokens(config)
+    await tokens.open_if_there()
+    await refuse_if_open(config.api, tokens)
+    return tokens
+
+
+def catalog_tokens(config: Config) -> AppearingTokens:
+    """The same for a command, whether a server runs or not; nothing is opened yet."""
+    from logd.backends.catalog.appearing import AppearingTokens
+
+    return AppearingTokens(catalog_file(config))
 
 
 async def backup(

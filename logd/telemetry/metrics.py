@@ -13,6 +13,7 @@ SHIPMENT_LINES = Counter("logd_shipment_lines", "Lines of remote agents that are
 SHIPMENT_BYTES = Counter(
     "logd_shipment_bytes", "Compressed bytes of chunks of remote agents that are durable.", unit="bytes"
 )
+ACCESS_REFUSED = Counter("logd_access_refused", "Requests refused for their sender, not for what they ask.", ["reason"])
 SHIPMENT_REFUSED = Counter("logd_shipment_refused", "Bodies of remote agents refused.", ["reason"])
 
 TRANSPORT_COMMIT_SECONDS = Histogram(

@@ -12,9 +12,10 @@ from pathlib import Path
 import pytest
 
 from logd.backup import about
+from tests.support.access import token
 from tests.support.commands import logd
 from tests.support.load import PAUSE_SECONDS, SETTINGS, found_once, time_of, write_file, writers
-from tests.support.process import NDJSON, Server, ndjson, until
+from tests.support.process import NDJSON, SEARCH, Server, ndjson, until
 
 #: Small segments, so that merges are under way all the time.
 _SETTINGS = {**SETTINGS, "index.flush_rows": 300}
@@ -260,3 +261,24 @@ def test_a_data_folder_whose_path_is_too_long_for_a_socket(tmp_path: Path) -> No
         assert "can't be asked for a backup" in done.error
         assert server.terminate() == 0
     assert logd("store", "backup", tmp_path / "backup", data_dir=server.data_dir).code == 0
+
+
+def test_tokens_are_in_it(tmp_path: Path) -> None:
+    """As they were; and a damaged catalog is found."""
+    with Server(tmp_path / "first", roles="processor,api") as server:
+        made = token(server.data_dir, "search")
+        until(lambda: server.get(SEARCH).status == 401, "the server has noticed")
+        done = logd("store", "backup", tmp_path / "backup", data_dir=server.data_dir)
+        assert done.code == 0, done
+        assert logd("token", "revoke", made.id, data_dir=server.data_dir).code == 0
+    restored = Server(tmp_path / "second", roles="processor,api")
+    assert logd("store", "restore", tmp_path / "backup", data_dir=restored.data_dir).code == 0
+    with restored:
+        assert restored.get(SEARCH).status == 401
+        assert restored.request("GET", SEARCH, None, made.header).status == 200
+        assert logd("store", "verify", data_dir=restored.data_dir).code == 0
+    path = restored.data_dir / "catalog.db"
+    path.write_bytes(path.read_bytes()[:4096] + bytes(12_288))
+    done = logd("store", "verify", data_dir=restored.data_dir)
+    assert done.code == 1
+    assert "catalog.db is damaged" in done.out

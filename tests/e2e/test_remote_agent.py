@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +13,8 @@ import pytest
 
 from logd import shipment
 from logd.chunk import Chunk, compress
+from tests.support.access import Certificates, token
+from tests.support.commands import logd
 from tests.support.process import INGEST, Server, free_port, until
 
 _MAX_BODY_BYTES = 1_000_000
@@ -173,3 +177,71 @@ def test_an_agent_beside_other_roles_sends_where_it_is_told(tmp_path: Path) -> N
         with Server(tmp_path / "relay", files=[log], settings={**_QUICK, "agent.server": url}) as relay:
             _wait(server, 1)
             assert _messages(relay, "app") == []
+
+
+def test_an_agent_with_a_token(tmp_path: Path) -> None:
+    """It is refused without one, with a wrong one and with one for others, and loses nothing meanwhile."""
+    with Server(tmp_path / "server", settings=_LIMITS, roles="processor,api") as server:
+        wrong = token(server.data_dir, "search")
+        other = token(server.data_dir, "ingest", "--service", "other")
+        good = token(server.data_dir, "ingest", "--service", "app", "--host", "web-8")
+        reader = token(server.data_dir, "search")
+        until(lambda: server.get("/metrics").status == 401, "the server has noticed")
+        path = tmp_path / "token"
+        path.write_text(f"{wrong.text}\n")
+        with _agent(tmp_path, server.port, 1_000) as agent:
+            agent.may_log_errors = True
+            until(lambda: "refuses this agent, which has no token (agent.token_file, $LOGD_TOKEN)" in agent.log(), "so")
+            agent.kill()
+            agent.environment = {"LOGD_TOKEN": wrong.text}
+            agent.restart()
+            until(lambda: "refuses this agent's token: the scope ingest is missing" in agent.log(), "it says so")
+            agent.kill()
+            agent.environment = {}
+            agent.settings["agent.token_file"] = path
+            path.write_text(other.text)
+            agent.restart()
+            until(lambda: "refuses this agent's token: this token is for the services other" in agent.log(), "so")
+            path.write_text(good.text)
+            until(lambda: "the target takes chunks again" in agent.log(), "it goes on by itself")
+            found = until(lambda: _logs(server, reader.header, 1_000), "all are found")
+            assert sorted(record["message"] for record in found) == sorted(f"line {n}" for n in range(1_000))
+            for made in (wrong, other, good):
+                assert made.text.rpartition("_")[2] not in agent.whole_log()
+            assert logd("token", "revoke", good.id, data_dir=server.data_dir).code == 0
+            nothing = shipment.encode([])
+            until(lambda: _send(server, nothing, **good.header) == (401, "unauthorized"), "the server has noticed")
+            with (tmp_path / "app.log").open("a") as log:
+                log.write("after\n")
+            until(lambda: f"the token {good.id} is revoked" in agent.log(), "it says so")
+            assert not (agent.data_dir / "refused").exists()
+
+
+def _logs(server: Server, header: dict[str, str], lines: int) -> list[dict[str, str]]:
+    answer = server.request("GET", f"/api/v1/logs/search?service=app&limit={lines}", None, header)
+    found: list[dict[str, str]] = answer.json()["logs"] if answer.status == 200 else []
+    return found if len(found) == lines else []
+
+
+def test_an_agent_over_https(tmp_path: Path) -> None:
+    certificates = Certificates(tmp_path)
+    with Server(tmp_path / "server", settings={**_LIMITS, **certificates.settings}, roles="processor,api") as server:
+        made = token(server.data_dir, "ingest,search")
+        agent = _agent(tmp_path, server.port, 500)
+        agent.settings["agent.server"] = f"https://localhost:{server.port}"
+        agent.environment = {"LOGD_TOKEN": made.text}
+        with agent:
+            until(lambda: "certificate verify failed" in agent.log(), "it trusts nobody whom it doesn't know")
+            agent.kill()
+            agent.environment["SSL_CERT_FILE"] = str(certificates.authority_file)
+            agent.restart()
+            until(lambda: _over_https(certificates, server, made.header) == 500, "all are found")
+            assert agent.terminate() == 0
+        assert "the target takes no chunks" not in agent.log()
+
+
+def _over_https(certificates: Certificates, server: Server, header: dict[str, str]) -> int:
+    with contextlib.closing(certificates.connect(server.port)) as connection:
+        connection.request("GET", "/api/v1/logs/search?service=app&limit=0", headers=header)
+        with connection.getresponse() as answer:
+            return int(json.loads(answer.read())["total_hits"])

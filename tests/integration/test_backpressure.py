@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from logd import chunk
+from logd.backends.catalog.appearing import AppearingTokens
 from logd.backends.index.segments import SegmentsIndex
 from logd.backends.transport.sqlite import SqliteTransport
 from logd.chunk import Chunk, Envelope, Message, Positions
@@ -21,6 +22,7 @@ from logd.config.schema import Api as ApiSettings
 from logd.config.schema import Config, Ingest, Parse, SearchLimits
 from logd.config.schema import Index as IndexLimits
 from logd.flow.stage import Stage
+from logd.http.app import Behind
 from logd.http.bodies import read_body
 from logd.roles import processor
 from logd.roles.api import Api
@@ -279,7 +281,9 @@ class _Client:
 
 
 @contextlib.asynccontextmanager
-async def _serving(transport: Transport, dead_letters: DeadLetters, **ingest: int) -> AsyncIterator[tuple[str, Stage]]:
+async def _serving(
+    transport: Transport, dead_letters: DeadLetters, folder: Path, **ingest: int
+) -> AsyncIterator[tuple[str, Stage]]:
     """An HTTP end over the transport: its address, and the stage of its bodies."""
 
     async def ready() -> str:
@@ -287,7 +291,8 @@ async def _serving(transport: Transport, dead_letters: DeadLetters, **ingest: in
 
     config = Config(api=ApiSettings(listen="127.0.0.1:0"), ingest=Ingest(**ingest))
     sink = _Sink()
-    api = Api(config, transport, sink, sink, {}, (), ready, dead_letters)
+    behind = Behind(transport, dead_letters, sink, sink, AppearingTokens(folder / "catalog.db"))
+    api = Api(config, behind, {}, (), ready)
     address = await api.start()
     stop = asyncio.Event()
     run = asyncio.create_task(api.run(stop), name="api")
@@ -299,9 +304,10 @@ async def _serving(transport: Transport, dead_letters: DeadLetters, **ingest: in
             await run
 
 
-async def test_bodies_are_held_up_to_the_limit(transport: _CountedTransport) -> None:
+async def test_bodies_are_held_up_to_the_limit(transport: _CountedTransport, tmp_path: Path) -> None:
     size = 30_000
-    async with _serving(transport, transport.dead_letters, max_inflight_bytes=100_000) as (address, bodies):
+    serving = _serving(transport, transport.dead_letters, tmp_path, max_inflight_bytes=100_000)
+    async with serving as (address, bodies):
         waiting = [await _Client.begin(address, size + 1) for _ in range(3)]
         for client in waiting:
             await client.send(b"x" * size)
@@ -329,7 +335,8 @@ async def test_a_writer_that_stands_still(tmp_path: Path) -> None:
     (pending,) = transport.stages
     plug = _Plug()
     try:
-        async with asyncio.TaskGroup() as tasks, _serving(transport, transport.dead_letters()) as (address, bodies):
+        serving = _serving(transport, transport.dead_letters(), tmp_path)
+        async with asyncio.TaskGroup() as tasks, serving as (address, bodies):
             tasks.create_task(transport.append("plug", [Envelope("", plug, b"")]), name="plug")
             assert await asyncio.to_thread(plug.reached.wait, 120)
             waiting = []

@@ -91,7 +91,7 @@ def _record(chunk: Chunk, line: str, position: int, limits: Limits, zone: ZoneIn
         "timestamp": time or observed,
         "level": found["level"],
         "service": service or chunk.service,
-        "host": found.get("host") or chunk.host,
+        "host": (None if chunk.host_locked else found.get("host")) or chunk.host,
         "source": chunk.source,
         "tags": tags or None,
         "trace_id": found.get("trace_id"),

@@ -13,7 +13,7 @@ from aiohttp.test_utils import make_mocked_request
 from openapi_schema_validator import OAS31Validator
 
 from logd.config.schema import Config
-from logd.http.app import make_app
+from logd.http.app import Behind, make_app
 from logd.http.openapi import PATH
 
 #: Of a long list so many at each end are looked at.
@@ -24,8 +24,7 @@ _LOOKED_AT = 3
 def application() -> web.Application:
     """The application without anything behind it: its routes can be looked at, and only the document be asked for."""
     none = cast(Any, None)
-    others = {"index": none, "searches": none, "stages": none, "intake": none, "tailing": none, "ready": none}
-    return make_app(Config(), none, parts={}, dead_letters=none, **others)
+    return make_app(Config(), Behind(none, none, none, none, none), none, {}, none, none, none)
 
 
 @functools.cache

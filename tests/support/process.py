@@ -227,7 +227,7 @@ class Server:
             found = Answer(answer.status, named, answer.read())
         finally:
             connection.close()
-        if method != "HEAD":
+        if method not in ("HEAD", "OPTIONS"):  # those of browsers, which describe themselves
             check_answer(method, path, found.status, found.headers.get("content-type", ""), found.body)
         return found
 

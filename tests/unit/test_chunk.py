@@ -64,6 +64,7 @@ CHUNKS = st.builds(
     tags=st.lists(NAMES, max_size=3).map(tuple),
     fields=st.dictionaries(NAMES, JSON, max_size=3),
     service_locked=st.booleans(),
+    host_locked=st.booleans(),
 )
 
 

@@ -225,6 +225,11 @@ class TestChunks:
         assert read(parser, line, service_locked=True) == {"host": "own", "message": "m"}
         assert read(parser, line) == {"service": "own", "host": "own", "message": "m"}
 
+    def test_a_locked_host_wins(self, parser: Parser) -> None:
+        line = '{"service":"own","host":"own","message":"m"}'
+        assert read(parser, line, host_locked=True) == {"service": "own", "message": "m"}
+        assert read(parser, line, host_locked=True, service_locked=True) == {"message": "m"}
+
     def test_fields_stand_beside_the_lines_own(self, parser: Parser) -> None:
         fields = {"env": "prod", 'q"uote': {"a": None}}
         assert read(parser, "text", content_type="text/plain", fields=fields) == {"message": "text", "metadata": fields}

@@ -246,6 +246,7 @@ def chunks(draw: st.DrawFn) -> Chunk:
             st.sampled_from([{}, {}, {"x": {"from": "agent"}, 'q"uote': None, "é": 1}, {"original_timestamp": 1}])
         ),
         service_locked=draw(st.booleans()),
+        host_locked=draw(st.booleans()),
     )
 
 

@@ -53,6 +53,7 @@ def _chunks(draw: st.DrawFn) -> Chunk:
         tags=tuple(draw(st.lists(st.text(), max_size=3))),
         fields=draw(st.dictionaries(st.text(), st.integers(-(2**60), 2**60) | st.text(), max_size=3)),
         service_locked=draw(st.booleans()),
+        host_locked=draw(st.booleans()),
     )
 
 

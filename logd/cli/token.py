@@ -1,0 +1,205 @@
+"""`logd token`: the tokens in the data folder's catalog, whether a server runs or not; a running one notices."""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from logd.cli import settings
+from logd.errors import ConfigError
+
+if TYPE_CHECKING:
+    from logd.config.schema import Config
+    from logd.seams import Tokens
+    from logd.tokens import Token
+
+T = TypeVar("T")
+_SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 7 * 86_400}
+_DURATION = re.compile(r"([1-9]\d{0,5})([smhdw])")
+_MAX_NAME_CHARACTERS = 200
+
+
+def add_to(commands: Any) -> None:
+    """Adds the command to the parser's subcommands."""
+    parser = commands.add_parser("token", help="make, list and revoke the tokens of the API", allow_abbrev=False)
+    actions = parser.add_subparsers(metavar="ACTION", required=True)
+
+    def add(name: str, what: str, description: str, run: Any, example: str) -> Any:
+        action = actions.add_parser(
+            name,
+            help=what,
+            description=description,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+            epilog=f"example:\n  logd token {example}",
+            allow_abbrev=False,
+        )
+        settings.add_to(action)
+        action.set_defaults(run=run)
+        return action
+
+    create = add(
+        "create",
+        "make a token",
+        "Prints a new token, once: only a digest of it is kept. From the first one on, every request to the API needs\n"
+        "one, unless api.anonymous = true.",
+        run_create,
+        "create --name checkout --scope ingest --service checkout,payment --expires 90d",
+    )
+    create.add_argument("--name", metavar="NAME", required=True, help="what it is for, as `logd token list` shows it")
+    create.add_argument(
+        "--scope", metavar="A,B", action="append", required=True, help="ingest, search, admin; none includes another"
+    )
+    for name in ("service", "host"):
+        create.add_argument(
+            f"--{name}", metavar="A,B", action="append", default=[], help=f"only these {name}s are written or seen"
+        )
+    create.add_argument("--expires", metavar="TIME", help="after so long, such as 12h, 90d, 52w (never)")
+    for name in ("requests", "bytes"):
+        create.add_argument(
+            f"--{name}-per-second", metavar="N", type=float, help="instead of api.rate_limit; 0 is no limit"
+        )
+    lister = add("list", "show all tokens", "Prints a line for each token, the oldest first.", run_list, "list")
+    lister.add_argument("--json", action="store_true", help="a JSON object a token")
+    revoke = add(
+        "revoke",
+        "make a token worthless",
+        "Revokes a token for ever; a running server refuses it within seconds.",
+        run_revoke,
+        "revoke 0123456789ab",
+    )
+    revoke.add_argument("id", metavar="ID", help="as `logd token list` shows it, or the token itself")
+
+
+def run_create(args: argparse.Namespace) -> int:
+    """Prints the token on standard output, and about it on standard error."""
+    config = settings.load(args)
+    from logd.flow.clock import now_us
+    from logd.tokens import Scope, Token, digest_of, new_id, new_secret, text_of
+
+    name = args.name.strip()
+    if not name or len(name) > _MAX_NAME_CHARACTERS or not name.isprintable():
+        raise ConfigError(f"--name is {args.name!r}, expected 1 to {_MAX_NAME_CHARACTERS} printable characters")
+    scopes = _words(args.scope)
+    for scope in scopes:
+        if scope not in tuple(Scope):
+            raise ConfigError(f"--scope is {scope!r}, expected {', '.join(Scope)}")
+    if not scopes:
+        raise ConfigError(f"--scope is empty, expected at least one of {', '.join(Scope)}")
+    for option, rate in (("requests", args.requests_per_second), ("bytes", args.bytes_per_second)):
+        if rate is not None and not 0 <= rate <= 1e12:
+            raise ConfigError(f"--{option}-per-second is {rate}, expected a number of at least 0")
+    now, secret = now_us(), new_secret()
+    token = Token(
+        id=new_id(),
+        name=name,
+        digest=digest_of(secret),
+        scopes=frozenset(map(Scope, scopes)),
+        services=_words(args.service),
+        hosts=_words(args.host),
+        created_us=now,
+        expires_us=None if args.expires is None else now + _seconds(args.expires) * 1_000_000,
+        requests_per_second=args.requests_per_second,
+        bytes_per_second=args.bytes_per_second,
+    )
+    _make_data_dir(config)
+    _with_tokens(config, lambda tokens: tokens.create(token))
+    print(text_of(token.id, secret))
+    print(f"token {_described(token, now)}; it is not shown again", file=sys.stderr)
+    return 0
+
+
+def run_list(args: argparse.Namespace) -> int:
+    """Prints them."""
+    config = settings.load(args)
+    from logd.flow.clock import now_us
+
+    now = now_us()
+    for token in _with_tokens(config, lambda tokens: tokens.all()):
+        print(_as_json(token, now) if args.json else _described(token, now))
+    return 0
+
+
+def run_revoke(args: argparse.Namespace) -> int:
+    """Says which."""
+    config = settings.load(args)
+    from logd.flow.clock import now_us
+    from logd.tokens import ID, parts_of
+
+    parts = parts_of(args.id)
+    token_id = parts[0] if parts is not None else args.id
+    if not ID.fullmatch(token_id):
+        raise ConfigError(f"ID is {token_id!r}, expected 12 hex digits")
+    now = now_us()
+    print(f"token {_described(_with_tokens(config, lambda tokens: tokens.revoke(token_id, now)), now)}")
+    return 0
+
+
+def _with_tokens(config: Config, call: Callable[[Tokens], Awaitable[T]]) -> T:
+    import asyncio
+
+    from logd.roles.wiring import catalog_tokens
+
+    async def called() -> T:
+        tokens = catalog_tokens(config)
+        try:
+            await tokens.open_if_there()
+            return await call(tokens)
+        finally:
+            await tokens.close()
+
+    return asyncio.run(called())
+
+
+def _make_data_dir(config: Config) -> None:
+    """The first token may come before the first start: where other machines are let in, there is none without it."""
+    try:
+        Path(config.data_dir).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(f"data_dir {config.data_dir!r} can't be made: {str(error.strerror).lower()}") from error
+
+
+def _described(token: Token, now_us: int) -> str:
+    parts = [token.id, repr(token.name), ",".join(sorted(token.scopes))]
+    parts += [f"{what} {','.join(of)}" for what, of in (("service", token.services), ("host", token.hosts)) if of]
+    parts.append(f"created {_time(token.created_us)}")
+    rates = (("requests", token.requests_per_second), ("bytes", token.bytes_per_second))
+    parts += [f"{rate:g} {what}/s" for what, rate in rates if rate is not None]
+    state = token.state(now_us)
+    if token.revoked_us is not None:
+        parts.append(f"revoked {_time(token.revoked_us)}")
+    elif token.expires_us is not None:
+        parts.append(f"{'expired' if state == 'expired' else 'expires'} {_time(token.expires_us)}")
+    return "  ".join(parts)
+
+
+def _as_json(token: Token, now_us: int) -> str:
+    import msgspec
+
+    fields = msgspec.to_builtins(token)
+    del fields["digest"]
+    fields["scopes"] = sorted(fields["scopes"])
+    for name in ("created", "expires", "revoked"):
+        time_us = fields.pop(f"{name}_us")
+        fields[name] = None if time_us is None else _time(time_us)
+    return msgspec.json.encode({**fields, "state": token.state(now_us)}).decode()
+
+
+def _words(texts: list[str]) -> tuple[str, ...]:
+    words = (word.strip() for text in texts for word in text.split(","))
+    return tuple(dict.fromkeys(word for word in words if word))
+
+
+def _seconds(text: str) -> int:
+    found = _DURATION.fullmatch(text.strip())
+    if found is None:
+        raise ConfigError(f"--expires is {text!r}, expected a time such as 12h, 90d or 52w")
+    return int(found[1]) * _SECONDS[found[2]]
+
+
+def _time(time_us: int) -> str:
+    return datetime.fromtimestamp(time_us / 1e6, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
