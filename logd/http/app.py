@@ -75,7 +75,7 @@ def make_app(
     histograms = histogram.Histograms(turns, searches, config.search.default_operator)
     one_record = record.OneRecord(turns, searches)
     letters = deadletters.Letters(behind.dead_letters)
-    tails = tail.Tails(tailing)
+    tails = tail.Tails(tailing, config.search.default_operator)
 
     async def healthz(_: web.Request) -> web.Response:
         return json_answer({"status": "ok"})

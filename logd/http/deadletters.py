@@ -51,6 +51,7 @@ SHOW = Operation(
     "One of them, with all that there is of it",
     (Parameter("position", "Where it is.", _Position, place="path"),),
     {200: Answer("The message.", schemas.WholeDeadLetter)},
+    needs=(Scope.ADMIN,),
 )
 REPLAY = Operation(
     "POST",
@@ -71,6 +72,7 @@ REMOVE = Operation(
         Parameter("all", "All, if true.", bool),
     ),
     {200: Answer("What was done.", schemas.Removed)},
+    needs=(Scope.ADMIN,),
 )
 
 

@@ -23,6 +23,7 @@ from logd.flow.clock import now_us
 from logd.http import identity
 from logd.http.openapi import Answer, Operation
 from logd.http.parameters import DEFAULT_OPERATOR, HOST, LEVEL, MAX_VALUES, SERVICE, Parameter, Q, read_filters
+from logd.query.parse import Operator
 from logd.query.sql import compile_sql
 from logd.query.tree import Node
 from logd.tail.places import Places, parse_resume_id
@@ -46,12 +47,13 @@ _HEADERS = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
 class Tails:
     """The handler."""
 
-    def __init__(self, tailing: Tailing) -> None:
+    def __init__(self, tailing: Tailing, default_operator: Operator) -> None:
         self._tailing = tailing
+        self._default_operator = default_operator
 
     async def get(self, request: web.Request) -> web.StreamResponse:
         """200 and a stream that the client ends, or the server when it stops. To HEAD, the headers only."""
-        node, places = read_tail(request.query, request.headers.get("Last-Event-ID", ""))
+        node, places = read_tail(request.query, request.headers.get("Last-Event-ID", ""), self._default_operator)
         if request.method == "HEAD":
             return web.Response(content_type=_CONTENT_TYPE, charset="utf-8", headers=_HEADERS)
         async with self._tailing.join(identity.within(request, node), places) as tail:
@@ -79,10 +81,10 @@ async def _write(tail: Tail, response: web.StreamResponse) -> None:
         await response.write_eof()
 
 
-def read_tail(query: MultiMapping[str], last_event_id: str) -> tuple[Node, Places]:
+def read_tail(query: MultiMapping[str], last_event_id: str, default_operator: Operator) -> tuple[Node, Places]:
     """The filter, and the client's place. Raises BadRequest that names the parameter."""
     places = parse_resume_id(last_event_id or query.get(_LAST_EVENT_ID.name, ""))
-    node = read_filters(query, now_us()).query
+    node = read_filters(query, now_us(), default_operator).query
     if (count := len(compile_sql(node).parameters)) > MAX_VALUES:
         raise BadRequest("query_too_large", f"the query has {count} values, a tail takes at most {MAX_VALUES}", "q")
     return node, places

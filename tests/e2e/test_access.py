@@ -12,7 +12,7 @@ import pytest
 
 from logd import shipment
 from logd.chunk import Chunk, compress
-from logd.http import openapi
+from logd.http import deadletters, openapi
 from tests.support.access import Made, token
 from tests.support.commands import logd
 from tests.support.openapi import document
@@ -29,6 +29,11 @@ _ROUTES: list[tuple[str, str, set[str]]] = [
     ("POST", SEARCH, {"search"}),
     ("GET", "/api/v1/logs/histogram", {"search"}),
     ("GET", "/api/v1/logs/{log_id}", {"search"}),
+    ("GET", "/api/v1/logs/tail", {"search"}),
+    ("GET", deadletters.PATH, {"admin"}),
+    ("DELETE", deadletters.PATH, {"admin"}),
+    ("GET", f"{deadletters.PATH}/{{position}}", {"admin"}),
+    ("POST", f"{deadletters.PATH}/replay", {"admin"}),
     ("GET", "/api/v1/status", {"search", "admin"}),
     ("GET", "/metrics", {"search", "admin"}),
     ("GET", "/healthz", set()),
@@ -102,19 +107,20 @@ def test_every_route_is_here() -> None:
 
 @pytest.mark.parametrize(("method", "path", "scopes"), [route for route in _ROUTES if route[2]])
 def test_scopes(server: Server, everything: Made, method: str, path: str, scopes: set[str]) -> None:
+    target = f"{path}?last_event_id=none" if path.endswith("tail") else path  # a tail would go on
     for asked in {method, "HEAD"} if method == "GET" else {method}:
-        refused = _ask(server, asked, path, None)
+        refused = _ask(server, asked, target, None)
         assert refused.status == 401
         assert refused.headers["www-authenticate"] == 'Bearer realm="logd"'
     for scope in ("ingest", "search", "admin"):
-        answer = _ask(server, method, path, token(server.data_dir, scope))
+        answer = _ask(server, method, target, token(server.data_dir, scope))
         assert (answer.status == 403) == (scope not in scopes), (scope, answer)
         assert answer.status != 401
         if answer.status == 403:
             assert _code(answer) == "forbidden"
             assert f"the scope {' or '.join(sorted(scopes))} is missing" in answer.json()["error"]["message"]
             assert 'error="insufficient_scope"' in answer.headers["www-authenticate"]
-    assert _ask(server, method, path, everything).status not in (401, 403)
+    assert _ask(server, method, target, everything).status not in (401, 403)
     described = document()["paths"][path][method.lower()]["security"]
     assert described == [{"token": [scope]} for scope in sorted(scopes)]
 
