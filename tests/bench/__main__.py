@@ -15,7 +15,7 @@ from pathlib import Path
 import orjson
 
 from tests.bench.bench import Bench, bench
-from tests.bench.cases import CASES, DEFAULT
+from tests.bench.cases import CASES, DEFAULT, GROUPS
 from tests.bench.corpus import corpus
 from tests.bench.report import GOAL_LINES
 from tests.bench.victoria_logs import binary
@@ -58,8 +58,14 @@ def _parsed(arguments: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="scripts/bench", description="logd's figures, beside VictoriaLogs'.")
     parser.add_argument("--quick", action="store_true", help=f"{QUICK_LINES:,} lines; all default cases within 60 s")
     parser.add_argument("--lines", type=int, metavar="N", help=f"size of the corpus (default {GOAL_LINES:,})")
-    parser.add_argument("cases", nargs="*", metavar="CASE", help=f"of {', '.join(CASES)}; default {', '.join(DEFAULT)}")
+    parser.add_argument(
+        "cases",
+        nargs="*",
+        metavar="CASE",
+        help=f"of {', '.join(CASES)}, or {', '.join(GROUPS)} for all of that kind; default {', '.join(DEFAULT)}",
+    )
     asked = parser.parse_args(arguments)
+    asked.cases = [name for asked_name in asked.cases for name in GROUPS.get(asked_name, [asked_name])]
     for name in asked.cases:
         if name not in CASES:
             parser.error(f"no case {name!r}; there are {', '.join(CASES)}")

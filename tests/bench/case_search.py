@@ -18,8 +18,14 @@ from tests.bench.queries import (
     deep_page,
     histogram_level,
     newest_all,
+    newest_inner_wildcard,
     newest_level,
+    newest_level_service,
+    newest_not,
+    newest_numeric_range,
     newest_phrase,
+    newest_prefix,
+    newest_raw_regex,
     newest_word,
     newest_word_service,
     oldest_all,
@@ -55,6 +61,36 @@ def newest100_phrase(bench: Bench) -> Line:
 def newest100_level(bench: Bench) -> Line:
     """… of a level."""
     return _searched(bench, "newest100_level", newest_level, goal_ratio=1.0)
+
+
+def newest100_level_service(bench: Bench) -> Line:
+    """… of a level and a service."""
+    return _searched(bench, "newest100_level_service", newest_level_service, goal_ratio=1.0)
+
+
+def newest100_not(bench: Bench) -> Line:
+    """… without a word."""
+    return _searched(bench, "newest100_not", newest_not, goal_ratio=1.0)
+
+
+def newest100_prefix(bench: Bench) -> Line:
+    """… with words that begin so."""
+    return _searched(bench, "newest100_prefix", newest_prefix, goal_ratio=1.0)
+
+
+def newest100_inner_wildcard(bench: Bench) -> Line:
+    """… with words that have something inside."""
+    return _searched(bench, "newest100_inner_wildcard", newest_inner_wildcard, goal_ratio=1.0)
+
+
+def newest100_raw_regex(bench: Bench) -> Line:
+    """… that a regular expression finds in the text."""
+    return _searched(bench, "newest100_raw_regex", newest_raw_regex, goal_ratio=1.0)
+
+
+def newest100_numeric_range(bench: Bench) -> Line:
+    """… with a number in the metadata between two values."""
+    return _searched(bench, "newest100_numeric_range", newest_numeric_range, goal_ratio=1.0)
 
 
 def newest100_absent(bench: Bench) -> Line:

@@ -1,6 +1,6 @@
 """Every case by its name, in the order in which they run: what loads first, then what mustn't follow a search."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from tests.bench.bench import Bench
 from tests.bench.case_chunks import small_chunks
@@ -11,8 +11,14 @@ from tests.bench.case_search import (
     counts_10s_level,
     newest100_absent,
     newest100_all,
+    newest100_inner_wildcard,
     newest100_level,
+    newest100_level_service,
+    newest100_not,
+    newest100_numeric_range,
     newest100_phrase,
+    newest100_prefix,
+    newest100_raw_regex,
     newest100_word,
     newest100_word_service,
     newest100_word_total,
@@ -36,6 +42,12 @@ CASES: Mapping[str, Case] = {
     "newest100_word_service": newest100_word_service,
     "newest100_phrase": newest100_phrase,
     "newest100_level": newest100_level,
+    "newest100_level_service": newest100_level_service,
+    "newest100_not": newest100_not,
+    "newest100_prefix": newest100_prefix,
+    "newest100_inner_wildcard": newest100_inner_wildcard,
+    "newest100_raw_regex": newest100_raw_regex,
+    "newest100_numeric_range": newest100_numeric_range,
     "newest100_absent": newest100_absent,
     "newest100_all": newest100_all,
     "page_5000": page_5000,
@@ -47,6 +59,14 @@ CASES: Mapping[str, Case] = {
     "latency": latency,
     "tail": tail,
     "small_chunks": small_chunks,
+}
+
+#: Names for several cases.
+GROUPS: Mapping[str, Sequence[str]] = {
+    "search": [
+        *(name for name in CASES if name.startswith(("newest100_", "oldest100_"))),
+        *("page_5000", "count_10s_level", "histogram_level", "one_trace_id"),
+    ]
 }
 
 #: Run without being named. The others wait a minute and a half until all is merged and indexed; `small_chunks` is about
