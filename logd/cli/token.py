@@ -90,6 +90,9 @@ def run_create(args: argparse.Namespace) -> int:
             raise ConfigError(f"--scope is {scope!r}, expected {', '.join(Scope)}")
     if not scopes:
         raise ConfigError(f"--scope is empty, expected at least one of {', '.join(Scope)}")
+    services, hosts = _words(args.service), _words(args.host)
+    if Scope.ADMIN in scopes and (services or hosts):
+        raise ConfigError("--scope has admin, which can't be limited to services or hosts: make two tokens")
     for option, rate in (("requests", args.requests_per_second), ("bytes", args.bytes_per_second)):
         if rate is not None and not 0 <= rate <= 1e12:
             raise ConfigError(f"--{option}-per-second is {rate}, expected a number of at least 0")
@@ -99,8 +102,8 @@ def run_create(args: argparse.Namespace) -> int:
         name=name,
         digest=digest_of(secret),
         scopes=frozenset(map(Scope, scopes)),
-        services=_words(args.service),
-        hosts=_words(args.host),
+        services=services,
+        hosts=hosts,
         created_us=now,
         expires_us=None if args.expires is None else now + _seconds(args.expires) * 1_000_000,
         requests_per_second=args.requests_per_second,

@@ -46,6 +46,7 @@ def test_a_token_from_its_making_to_its_end(tmp_path: Path) -> None:
             ["create", "--name", "n", "--scope", "admin", "--bytes-per-second", "nan"],
             "--bytes-per-second is nan, expected a number of at least 0",
         ),
+        (["create", "--name", "n", "--scope", "admin", "--service", "s"], "--scope has admin, which can't be limited"),
         (["revoke", "x"], "ID is 'x', expected 12 hex digits"),
     ],
 )

@@ -63,7 +63,7 @@ def test_the_shipped_file_shows_every_key() -> None:
         ("", {"LOGD_PARSE__JOIN_LINES": "1_000"}, [], "parse.join_lines", 1000),
         ("", {"LOGD_PARSE__JOIN_SECONDS": "1"}, [], "parse.join_seconds", 1.0),
         ("[parse]\njoin_seconds = 1", {}, [], "parse.join_seconds", 1.0),
-        ("", {"LOGD_TOKEN": "x"}, [], "agent.token_file", ""),
+        ("", {"LOGD_TOKEN": "x", "LOGD_TOKEN_FILE": "y"}, [], "agent.token_file", ""),
         ("", {"LOGD_API__ANONYMOUS": "true"}, [], "api.anonymous", True),
         ("", {}, ["api.cors_origins=https://a.b,http://[::1]"], "api.cors_origins", ["https://a.b", "http://[::1]"]),
         ("", {"LOGD_URL": "x", "LOGD_CONFIG": "y", "LOGD_TEST_LONG": "1", "LOGDX": "z"}, [], "data_dir", "logd-data"),
