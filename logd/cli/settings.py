@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from logd.errors import ConfigError
 
@@ -21,6 +21,23 @@ def add_to(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--set", metavar="KEY=VALUE", action="append", default=[], help="overrides one key, as in api.listen=[::1]:80"
     )
+
+
+def add_action(
+    actions: Any, name: str, what: str, description: str, run: Callable[[argparse.Namespace], int], example: str
+) -> argparse.ArgumentParser:
+    """A command's action that reads a configuration: `what` is its line in the help, `example` what follows `logd`."""
+    action: argparse.ArgumentParser = actions.add_parser(
+        name,
+        help=what,
+        description=description,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog=f"example:\n  logd {example}",
+        allow_abbrev=False,
+    )
+    add_to(action)
+    action.set_defaults(run=run)
+    return action
 
 
 def add_files_to(parser: argparse.ArgumentParser) -> None:

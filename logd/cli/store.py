@@ -22,51 +22,43 @@ def add_to(commands: Any) -> None:
     parser = commands.add_parser("store", help="look at what is stored, back it up, mend damage", allow_abbrev=False)
     actions = parser.add_subparsers(metavar="ACTION", required=True)
 
-    def add(name: str, what: str, description: str, run: Any, example: str) -> Any:
-        action = actions.add_parser(
-            name,
-            help=what,
-            description=description,
-            formatter_class=argparse.RawDescriptionHelpFormatter,
-            epilog=f"example:\n  logd store {example}",
-            allow_abbrev=False,
-        )
-        settings.add_to(action)
-        action.set_defaults(run=run)
-        return action
-
-    backup = add(
+    backup = settings.add_action(
+        actions,
         "backup",
         "copy the data folder, also of a running server",
         "Copies queue, index and agent's state as they are at one moment into DIR, which must be empty or missing.",
         run_backup,
-        "backup /mnt/backup/monday --config logd.toml",
+        "store backup /mnt/backup/monday --config logd.toml",
     )
     backup.add_argument("directory", metavar="DIR", help="on another disk, best")
-    restore = add(
+    restore = settings.add_action(
+        actions,
         "restore",
         "make a data folder from a backup",
         "Copies a backup into the data folder, which must be empty or missing, and checks every file.",
         run_restore,
-        "restore /mnt/backup/monday --config logd.toml",
+        "store restore /mnt/backup/monday --config logd.toml",
     )
     restore.add_argument("directory", metavar="DIR", help="the backup")
-    add(
+    settings.add_action(
+        actions,
         "repair",
         "make the manifest anew",
         "Makes the index's manifest from the segments, where it is missing, damaged or older than the queue. The server"
         " must be stopped; the old manifest is kept beside.",
         run_repair,
-        "repair --config logd.toml",
+        "store repair --config logd.toml",
     )
-    add(
+    settings.add_action(
+        actions,
         "verify",
         "read all data and look for damage",
         "Reads every segment, skip index and database, whether a server runs or not. Ends with 1 if any is damaged.",
         run_verify,
-        "verify --config logd.toml",
+        "store verify --config logd.toml",
     )
-    stats = add(
+    stats = settings.add_action(
+        actions,
         "stats",
         "show what is stored, by day",
         "Prints rows, segments and bytes of each day, whether a server runs or not; what it only has in memory isn't"

@@ -29,26 +29,14 @@ def add_to(commands: Any) -> None:
     parser = commands.add_parser("token", help="make, list and revoke the tokens of the API", allow_abbrev=False)
     actions = parser.add_subparsers(metavar="ACTION", required=True)
 
-    def add(name: str, what: str, description: str, run: Any, example: str) -> Any:
-        action = actions.add_parser(
-            name,
-            help=what,
-            description=description,
-            formatter_class=argparse.RawDescriptionHelpFormatter,
-            epilog=f"example:\n  logd token {example}",
-            allow_abbrev=False,
-        )
-        settings.add_to(action)
-        action.set_defaults(run=run)
-        return action
-
-    create = add(
+    create = settings.add_action(
+        actions,
         "create",
         "make a token",
         "Prints a new token, once: only a digest of it is kept. From the first one on, every request to the API needs\n"
         "one, unless api.anonymous = true.",
         run_create,
-        "create --name checkout --scope ingest --service checkout,payment --expires 90d",
+        "token create --name checkout --scope ingest --service checkout,payment --expires 90d",
     )
     create.add_argument("--name", metavar="NAME", required=True, help="what it is for, as `logd token list` shows it")
     create.add_argument(
@@ -63,14 +51,17 @@ def add_to(commands: Any) -> None:
         create.add_argument(
             f"--{name}-per-second", metavar="N", type=float, help="instead of api.rate_limit; 0 is no limit"
         )
-    lister = add("list", "show all tokens", "Prints a line for each token, the oldest first.", run_list, "list")
+    lister = settings.add_action(
+        actions, "list", "show all tokens", "Prints a line for each token, the oldest first.", run_list, "token list"
+    )
     lister.add_argument("--json", action="store_true", help="a JSON object a token")
-    revoke = add(
+    revoke = settings.add_action(
+        actions,
         "revoke",
         "make a token worthless",
         "Revokes a token for ever; a running server refuses it within seconds.",
         run_revoke,
-        "revoke 0123456789ab",
+        "token revoke 0123456789ab",
     )
     revoke.add_argument("id", metavar="ID", help="as `logd token list` shows it, or the token itself")
 

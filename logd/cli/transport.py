@@ -14,28 +14,24 @@ def add_to(commands: Any) -> None:
     """Adds the command to the parser's subcommands."""
     parser = commands.add_parser("transport", help="look at the queue, remove its readers", allow_abbrev=False)
     actions = parser.add_subparsers(metavar="ACTION", required=True)
-    status = actions.add_parser(
+    settings.add_action(
+        actions,
         "status",
-        help="say what is in the queue and who reads it",
-        description="Prints for each topic what it holds, its groups, and what ever went through.",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        epilog="example:\n  logd transport status --config logd.toml",
-        allow_abbrev=False,
+        "say what is in the queue and who reads it",
+        "Prints for each topic what it holds, its groups, and what ever went through.",
+        run_status,
+        "transport status --config logd.toml",
     )
-    settings.add_to(status)
-    status.set_defaults(run=run_status)
-    forget = actions.add_parser(
+    forget = settings.add_action(
+        actions,
         "forget",
-        help="remove a group that nobody needs any more",
-        description="Removes a group, so that messages needn't be kept for it. A running server notices.",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        epilog="example:\n  logd transport forget alerter --config logd.toml",
-        allow_abbrev=False,
+        "remove a group that nobody needs any more",
+        "Removes a group, so that messages needn't be kept for it. A running server notices.",
+        run_forget,
+        "transport forget alerter --config logd.toml",
     )
-    settings.add_to(forget)
     forget.add_argument("--topic", default="raw-logs", help="the topic that it reads (raw-logs)")
     forget.add_argument("group", metavar="GROUP", help="its name, as `logd transport status` shows it")
-    forget.set_defaults(run=run_forget)
 
 
 def run_status(args: argparse.Namespace) -> int:
