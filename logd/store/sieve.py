@@ -44,7 +44,8 @@ class Sieve(msgspec.Struct, frozen=True):
         places = np.arange(len(rows)) if found is None else _true(found)
         whole = self.whole
         for value, text in self.traces:
-            some = rows.select([TRACE_ID, "metadata"]).take(places)
+            some = rows.select([TRACE_ID, "metadata"])
+            some = some if len(places) == len(rows) else some.take(places)
             same = pc.fill_null(pc.equal(some[TRACE_ID], value), False)
             elsewhere = pc.fill_null(_may_have(some["metadata"], text), False)
             whole = whole and not pc.any(pc.and_not(elsewhere, same)).as_py()
