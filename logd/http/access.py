@@ -8,6 +8,8 @@
 
 from __future__ import annotations
 
+import functools
+import logging
 from collections.abc import Mapping, Sequence
 from urllib.parse import urlsplit
 
@@ -15,7 +17,7 @@ from aiohttp import web
 
 from logd.config.address import is_loopback, parse_address
 from logd.config.schema import Api
-from logd.errors import BadRequest, ConfigError
+from logd.errors import BadRequest, ConfigError, Corrupt, Unavailable
 from logd.flow.clock import now_us
 from logd.http import identity
 from logd.http.answers import Handler, error_answer
@@ -26,6 +28,7 @@ from logd.seams import Tokens
 from logd.telemetry import metrics
 from logd.tokens import Scope, Token, parts_of
 
+log = logging.getLogger("logd.api")
 _EVERYTHING = frozenset(Scope)
 _READS = ("GET", "HEAD")
 _HOW = "logd token create"
@@ -81,11 +84,21 @@ class Access:
             return error_answer(429, "rate_limited", f"{said} second (0: any number)", "", wait)
         expected = request.content_length or 0
         self._rates.charge(sender.who, rate, expected)
-        identity.remember(request, sender)
+        identity.remember(request, sender, functools.partial(self._objection, request))
         try:
             return await handler(request)
         finally:
             self._rates.charge(sender.who, rate, request.content.total_bytes - expected)
+
+    async def _objection(self, request: web.Request) -> str:
+        """See identity.objection. While tokens can't be read, who is in stays in."""
+        try:
+            await self._sender(request)
+        except _Refused as refused:
+            return str(refused)
+        except (Unavailable, Corrupt):
+            log.warning("whether %s may go on is unknown: the tokens can't be read", identity.of(request).who)
+        return ""
 
     async def _sender(self, request: web.Request) -> tuple[Identity, Rate]:
         """Raises _Refused."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 
 import msgspec
@@ -28,12 +28,21 @@ class Identity(msgspec.Struct, frozen=True, kw_only=True):
     hosts: tuple[str, ...] = ()
 
 
+#: Why somebody who was let in no longer would be; empty as long as they would.
+Objection = Callable[[], Awaitable[str]]
 _KEY = web.RequestKey("logd.identity", Identity)
+_OBJECTION = web.RequestKey[Objection]("logd.objection", Objection)  # type: ignore[arg-type]
 
 
-def remember(request: web.Request, identity: Identity) -> None:
-    """What `of` gives from now on."""
+def remember(request: web.Request, identity: Identity, objection: Objection) -> None:
+    """What `of` and `objection` give from now on."""
     request[_KEY] = identity
+    request[_OBJECTION] = objection
+
+
+async def objection(request: web.Request) -> str:
+    """For answers that go on: why they mustn't any longer, since the token ended or one is needed now. Cheap."""
+    return await request[_OBJECTION]()
 
 
 def of(request: web.Request) -> Identity:
@@ -81,6 +90,14 @@ def writable(request: web.Request, envelopes: Sequence[Envelope]) -> Sequence[En
         if identity.hosts and host not in identity.hosts:
             raise _refused("host", host, identity.hosts, f"chunks[{place}]")
     return [msgspec.structs.replace(envelope, headers=envelope.headers | locks) for envelope in envelopes]
+
+
+def unlimited(request: web.Request) -> None:
+    """For what has records of all services and hosts in it. Raises BadRequest (403) when the sender has limits."""
+    identity = of(request)
+    if identity.services or identity.hosts:
+        message = f"{identity.who} is limited to services or hosts, and this is about all of them"
+        raise BadRequest("token_limited", message, "Authorization", 403)
 
 
 def _any(field: str, values: tuple[str, ...]) -> list[Node]:

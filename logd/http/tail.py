@@ -13,6 +13,7 @@ or the parameter `last_event_id`, gets what comes after it, no line twice.
 from __future__ import annotations
 
 import contextlib
+import functools
 import logging
 
 from aiohttp import web
@@ -26,6 +27,7 @@ from logd.http.parameters import DEFAULT_OPERATOR, HOST, LEVEL, MAX_VALUES, SERV
 from logd.query.parse import Operator
 from logd.query.sql import compile_sql
 from logd.query.tree import Node
+from logd.tail import events
 from logd.tail.places import Places, parse_resume_id
 from logd.tail.tailing import Tail, Tailing
 from logd.tokens import Scope
@@ -62,7 +64,7 @@ class Tails:
             response.charset = "utf-8"
             try:
                 await response.prepare(request)
-                await _write(tail, response)
+                await _write(tail, response, functools.partial(identity.objection, request))
             except TimeoutError:
                 log.info("a tail of %s is cut off: it took nothing for too long", request.remote)
                 if request.transport is not None:
@@ -72,11 +74,15 @@ class Tails:
         return response
 
 
-async def _write(tail: Tail, response: web.StreamResponse) -> None:
+async def _write(tail: Tail, response: web.StreamResponse, objection: identity.Objection) -> None:
+    """Until the tail ends, or its client may no longer see it: asked before each write, heartbeats among them."""
     async with contextlib.aclosing(tail.bodies()) as bodies:
         async for body in bodies:
+            reason = await objection()
             async with tail.writing():
-                await response.write(body)
+                await response.write(events.ended(reason) if reason else body)
+            if reason:
+                break
     async with tail.writing():
         await response.write_eof()
 

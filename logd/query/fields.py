@@ -2,7 +2,8 @@
 
 `message` is text: it is searched by words, and as a whole by the name of `message.raw`. The other columns are keywords:
 they have a value or not, exactly, in its case (only levels are taken in any spelling). Every other name is a path into
-`metadata`, with or without that prefix; `metadata.a.b` finds `{"a": {"b": 1}}` and `{"a.b": 1}` alike.
+`metadata`, with or without that prefix; `metadata.a.b` finds `{"a": {"b": 1}}` and `{"a.b": 1}` alike. A trace id is
+looked for in both.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ RAW_TEXT = "message.raw"
 METADATA = "metadata."
 #: Searched by their exact value; `tags` matches if any tag does.
 KEYWORDS = ("log_id", "level", "service", "host", "source", "tags", "trace_id")
+#: A column for ids that are text; others stay in the metadata, under the same name. Queries mean both.
+TRACE_ID = "trace_id"
 #: Searched by ranges.
 TIMES = ("timestamp", "ingested_at")
 #: What the Elastic common schema and OpenTelemetry call the columns. Ingest takes these names, so queries do.

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from logd.errors import QueryError
 from logd.levels import LEVELS, level_of
 from logd.query import fuzzy, regex, slop, wildcard
-from logd.query.fields import MAX_PATH_PARTS, METADATA, RAW_TEXT, TEXT, TIMES, column_of, path_of
+from logd.query.fields import MAX_PATH_PARTS, METADATA, RAW_TEXT, TEXT, TIMES, TRACE_ID, column_of, path_of
 from logd.query.lexer import Kind, Token
 from logd.query.shapes import Bounds, Shape
 from logd.query.span import EXPECTED as EXPECTED_TIME
 from logd.query.span import parse_span
 from logd.query.tokens import tokens
-from logd.query.tree import Equals, Exists, Fuzzy, Node, Range, Regex, Wildcard, Words
+from logd.query.tree import Equals, Exists, Fuzzy, Node, Or, Range, Regex, Wildcard, Words
 
 _IN_QUOTES = "text in double quotes"
 
@@ -29,6 +31,27 @@ def field_of(name: str, column: int) -> str:
 
 def leaf(field: str, token: Token, now_us: int) -> Node:
     """The node for a token's text, as the value of a field. Raises QueryError."""
+    return _wherever(field, lambda place: _leaf(place, token, now_us))
+
+
+def shaped(field: str, term: Shape, column: int, now_us: int) -> Node:
+    """The node for an unquoted term. Raises QueryError."""
+    return _wherever(field, lambda place: _shaped(place, term, column, now_us))
+
+
+def exists(field: str) -> Node:
+    """The field has a value."""
+    return _wherever(field, _exists)
+
+
+def _wherever(field: str, make: Callable[[str], Node]) -> Node:
+    """What is made for each place where ingest keeps values of the field."""
+    if field != TRACE_ID:
+        return make(field)
+    return Or((make(TRACE_ID), make(METADATA + TRACE_ID)))
+
+
+def _leaf(field: str, token: Token, now_us: int) -> Node:
     column = token.column
     match token.kind:
         case Kind.PHRASE:
@@ -39,13 +62,12 @@ def leaf(field: str, token: Token, now_us: int) -> Node:
             assert token.bounds is not None
             return _range(field, token.bounds, column, now_us)
         case _:
-            return shaped(field, token.shape, column, now_us)
+            return _shaped(field, token.shape, column, now_us)
 
 
-def shaped(field: str, term: Shape, column: int, now_us: int) -> Node:
-    """The node for an unquoted term. Raises QueryError."""
+def _shaped(field: str, term: Shape, column: int, now_us: int) -> Node:
     if term.wildcards and wildcard.is_anything(term.text):
-        return exists(field)
+        return _exists(field)
     if term.wildcards:
         _refuse(field, column, "wildcards")
         count = sum(isinstance(part, wildcard.Any) for part in wildcard.parts(term.text))
@@ -57,8 +79,7 @@ def shaped(field: str, term: Shape, column: int, now_us: int) -> Node:
     return _plain(field, term.text, column, now_us)
 
 
-def exists(field: str) -> Node:
-    """The field has a value."""
+def _exists(field: str) -> Node:
     return Exists(TEXT if field == RAW_TEXT else field)
 
 
@@ -112,7 +133,7 @@ def _fuzzy(field: str, term: Shape, column: int) -> Node:
 
 def _range(field: str, bounds: Bounds, column: int, now_us: int) -> Node:
     if bounds.low is None and bounds.high is None:
-        return exists(field)
+        return _exists(field)
     if field in (TEXT, RAW_TEXT):
         raise QueryError(f"{field} has no order", column, f"a field before the range, or {_IN_QUOTES}")
     low: str | int | None = bounds.low

@@ -32,8 +32,7 @@ Test = Callable[[str], tuple[str, Parameters]]
 
 def has_value(path: tuple[str, ...], value: str, parameters: Parameters) -> str:
     """The condition that the field has the value; its parameters are added to `parameters`."""
-    guard = _guard([value]) if not is_number(value) else _guard([], path)
-    return _any(path, guard, lambda name: _is_value(name, value), parameters)
+    return _any(path, _guard_of(part_of(value, path)), lambda name: _is_value(name, value), parameters)
 
 
 def has_text(
@@ -136,15 +135,27 @@ def _is_value(name: str, value: str) -> tuple[str, Parameters]:
     return f"{name} = to_json(?::VARCHAR)", [value]
 
 
+def part_of(value: str, path: Sequence[str]) -> str:
+    """What stands in the JSON of all metadata that has the value at the path, unless a `\\u` does; it may be empty."""
+    return _part([value]) if not is_number(value) else _part([], path)
+
+
 def _guard(values: Sequence[str], path: Sequence[str] = ()) -> tuple[str, Parameters]:
-    """What is true of all metadata that may have texts with these in them at the path, and cheap: the text of a string,
-    and a key that can't be an index, stands in its JSON, but for what is escaped."""
-    keys = [key for key in path if not key.isdecimal()]
-    parts = [part for value in (*values, *keys) for part in _MAYBE_ESCAPED.split(value)]
-    part = max(parts, key=len, default="")
+    """What is true of all metadata that may have texts with these in them at the path, and cheap."""
+    return _guard_of(_part(values, path))
+
+
+def _guard_of(part: str) -> tuple[str, Parameters]:
     if not part:
         return "metadata IS NOT NULL", []
     return r"(contains(metadata, ?) OR contains(metadata, '\u'))", [part]
+
+
+def _part(values: Sequence[str], path: Sequence[str] = ()) -> str:
+    """The text of a string, and a key that can't be an index, stands in its JSON, but for what is escaped."""
+    keys = [key for key in path if not key.isdecimal()]
+    parts = [part for value in (*values, *keys) for part in _MAYBE_ESCAPED.split(value)]
+    return max(parts, key=len, default="")
 
 
 def _spellings(path: tuple[str, ...]) -> Iterator[tuple[str, ...]]:

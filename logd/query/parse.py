@@ -198,6 +198,9 @@ class _Parser:
                 self._count(len(words) * (_PATTERN_WORDS if slop else 1), column)
             case Wildcard() | Regex() | Fuzzy():
                 self._count(_PATTERN_WORDS, column)
+            case Or(children):
+                for child in children:
+                    self._counted(child, column)
             case _:
                 self._count(1, column)
         return node

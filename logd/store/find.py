@@ -200,8 +200,9 @@ def _hits(reader: _Reader, rows: pa.Table, times: Times, condition: Condition) -
     micros = micros_of(rows)
     places = np.flatnonzero((micros >= times.from_us) & (micros < times.to_us))
     if (first := sieve(reader.search.query)) is not None:
-        places = places[first.places(rows if len(places) == len(rows) else rows.take(places))]
-        if not len(places) or (first.whole and condition is reader.condition):
+        passing, whole = first.places(rows if len(places) == len(rows) else rows.take(places))
+        places = places[passing]
+        if not len(places) or (whole and condition is reader.condition):
             return places
     left = rows if len(places) == len(rows) else rows.take(places)
     numbered = left.append_column("place", pa.array(places))

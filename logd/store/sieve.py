@@ -16,29 +16,40 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from logd.levels import level_of
-from logd.query import regex, wildcard
-from logd.query.fields import KEYWORDS, TEXT
-from logd.query.tree import And, Equals, Node, Regex, Wildcard, Words
+from logd.query import metadata, regex, wildcard
+from logd.query.fields import KEYWORDS, TEXT, TRACE_ID
+from logd.query.tree import And, Equals, Node, Or, Regex, Wildcard, Words
 from logd.query.words import Filter, first_filter, pattern
 
 Places = npt.NDArray[np.intp]
 
 
 class Sieve(msgspec.Struct, frozen=True):
-    """All of `values` (column, value) hold, and the message has all of `patterns`, each with its cheap filter. `whole`:
-    there is no more to the query, so what passes is a hit."""
+    """All of `values` (column, value) hold, the trace id is each of `traces`, or may be in metadata that has the text
+    beside it, and the message has all of `patterns`, each with its cheap filter. `whole`: there is no more to the
+    query."""
 
     values: Sequence[tuple[str, str]]
+    traces: Sequence[tuple[str, str]]
     patterns: Sequence[tuple[Filter | None, str]]
     whole: bool
 
-    def places(self, rows: pa.Table) -> Places:
-        """Where the rows that pass are, rising. `rows` has the columns of the condition."""
+    def places(self, rows: pa.Table) -> tuple[Places, bool]:
+        """Where the rows that pass are, rising, and whether all of them are hits. `rows` has the columns of the
+        condition."""
         found: pa.ChunkedArray | None = None
         for column, value in self.values:
             same = pc.equal(rows[column], value)
             found = same if found is None else pc.and_(found, same)
         places = np.arange(len(rows)) if found is None else _true(found)
+        whole = self.whole
+        for value, text in self.traces:
+            some = rows.select([TRACE_ID, "metadata"])
+            some = some if len(places) == len(rows) else some.take(places)
+            same = pc.fill_null(pc.equal(some[TRACE_ID], value), False)
+            elsewhere = pc.fill_null(_may_have(some["metadata"], text), False)
+            whole = whole and not pc.any(pc.and_not(elsewhere, same)).as_py()
+            places = places[_true(pc.or_(same, elsewhere))]
         for cheap, exact in self.patterns:
             texts = rows[TEXT] if len(places) == len(rows) else rows[TEXT].take(places)
             if cheap is not None:
@@ -48,12 +59,13 @@ class Sieve(msgspec.Struct, frozen=True):
                     continue
                 places, texts = places[kept], texts.take(kept)
             places = places[_true(pc.match_substring_regex(texts, exact))]
-        return places
+        return places, whole
 
 
 def sieve(query: Node) -> Sieve | None:
     """What of the tree is simple, and must hold; None when nothing is."""
     values: list[tuple[str, str]] = []
+    traces: list[tuple[str, str]] = []
     patterns: list[tuple[Filter | None, str]] = []
     whole = True
     for part in query.children if isinstance(query, And) else (query,):
@@ -70,9 +82,16 @@ def sieve(query: Node) -> Sieve | None:
                 values.append(("level", level))
             case Equals(field, value) if field in KEYWORDS and field not in ("level", "tags"):
                 values.append((field, value))
+            case Or((Equals("trace_id", value), Equals("metadata.trace_id", same))) if value == same:
+                traces.append((value, metadata.part_of(value, (TRACE_ID,))))
             case _:
                 whole = False
-    return Sieve(values, patterns, whole) if values or patterns else None
+    return Sieve(values, traces, patterns, whole) if values or traces or patterns else None
+
+
+def _may_have(texts: pa.ChunkedArray, part: str) -> pa.ChunkedArray:
+    """As the condition that metadata.py guards its fields with."""
+    return pc.or_(pc.match_substring(texts, part), pc.match_substring(texts, r"\u"))
 
 
 def _true(mask: pa.ChunkedArray) -> Places:

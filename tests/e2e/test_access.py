@@ -18,6 +18,7 @@ from tests.support.commands import logd
 from tests.support.openapi import document
 from tests.support.openapi import routes as served
 from tests.support.process import INGEST, NDJSON, SEARCH, Answer, Server, ndjson, until
+from tests.support.tails import TailClient
 
 _QUICK = {"parse.join_seconds": 0.02}
 _ORIGIN = "https://logs.example.org"
@@ -209,6 +210,38 @@ def test_services_and_hosts(server: Server, everything: Made) -> None:
     first = _ask(server, "GET", f"{SEARCH}?q={word}&limit=1", everything).json()["next_cursor"]
     pages = _ask(server, "GET", f"{SEARCH}?q={word}&cursor={first}", cart).json()["logs"]
     assert {record["service"] for record in pages} <= {"cart", "basket"}
+
+
+def test_a_tail_ends_with_its_token(server: Server, everything: Made) -> None:
+    expiring, revoked = token(server.data_dir, "search", "--expires", "5s"), token(server.data_dir, "search")
+    with (
+        TailClient(server.port, header=expiring.header, q="tailword") as first,
+        TailClient(server.port, header=revoked.header, q="tailword") as second,
+    ):
+        first.opened()
+        second.opened()
+        assert logd("token", "revoke", revoked.id, data_dir=server.data_dir).code == 0
+        for made in (expiring, revoked):
+            until(lambda made=made: _ask(server, "GET", SEARCH, made).status == 401, "it has ended")  # type: ignore[misc]
+        assert _write(server, everything, "s", {"message": "tailword"}).status == 202
+        for tail, state in ((first, f"{expiring.id} is expired"), (second, f"{revoked.id} is revoked")):
+            tail.wait()
+            assert (tail.complete, tail.records) == (True, [])
+            assert tail.named("end") == [{"reason": f"the token {state}"}]
+
+
+def test_dead_letters_are_of_all_services(server: Server, everything: Made) -> None:
+    for limit in ("--service", "--host"):
+        limited = token(server.data_dir, "admin", limit, "cart")
+        for method, path in (
+            ("GET", deadletters.PATH),
+            ("GET", f"{deadletters.PATH}/1"),
+            ("POST", f"{deadletters.PATH}/replay"),
+            ("DELETE", f"{deadletters.PATH}?all=true"),
+        ):
+            answer = _ask(server, method, path, limited, b'{"all": true}' if method == "POST" else None)
+            assert (answer.status, _code(answer)) == (403, "token_limited")
+    assert _ask(server, "GET", deadletters.PATH, everything).status == 200
 
 
 def _chunk(service: str, host: str, line: bytes) -> Chunk:

@@ -7,7 +7,7 @@ import http.client
 import json
 import socket
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
@@ -28,13 +28,15 @@ class TailClient:
     """Connects at once; `last_id` is where it goes on when it is given to another one. As a context manager it is
     closed at the end."""
 
-    def __init__(self, port: int, last_id: str = "", **parameters: object) -> None:
+    def __init__(
+        self, port: int, last_id: str = "", header: Mapping[str, str] | None = None, **parameters: object
+    ) -> None:
         self.last_id = last_id
         self.events: list[Event] = []
         self.heartbeats = 0
         self.complete = False
         self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE_SECONDS)
-        headers = {"Last-Event-ID": last_id} if last_id else {}
+        headers = {**({"Last-Event-ID": last_id} if last_id else {}), **(header or {})}
         self._connection.request("GET", f"{TAIL}?{urlencode(parameters, doseq=True)}", headers=headers)
         self._socket: socket.socket = self._connection.sock
         self._response = self._connection.getresponse()

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from logd.errors import QueryError
-from logd.query.fields import KEYWORDS, RAW_TEXT, TEXT, TIMES
+from logd.query.fields import KEYWORDS, RAW_TEXT, TEXT, TIMES, TRACE_ID
 from logd.query.parse import MAX_CHARACTERS, MAX_DEPTH, MAX_WORDS, parse
 from logd.query.tokens import tokens
 from logd.query.tree import And, Equals, Everything, Exists, Fuzzy, Node, Not, Or, Range, Regex, Wildcard, Words
@@ -112,7 +112,9 @@ def _of(field: str) -> str:
         ("source:C:\\logs\\x.log", "source=C:\\logs\\x.log"),
         ("tags:unparsed log_id:0f-01", "(tags=unparsed | log_id=0f-01)"),
         ("@x:1 host.name:a log.level:b service.name:c", "(metadata.@x=1 | host=a | level=b | service=c)"),
-        ("metadata.trace_id:x trace.id:y", "(trace_id=x | trace_id=y)"),
+        # One that is no text is in the metadata.
+        ("metadata.trace_id:x", "(trace_id=x | metadata.trace_id=x)"),
+        ("trace.id:y AND NOT trace_id:z", "((trace_id=y | metadata.trace_id=y) & !(trace_id=z | metadata.trace_id=z))"),
         ("url:http://a/b?c=d", "metadata.url=http://a/b?c=d"),
         ('message:"---" AND host:"---"', "host=---"),
         # What people paste.
@@ -438,7 +440,8 @@ def _typed(node: Node) -> str:
 
 
 _TEXTS = st.text(st.characters(codec="utf-8"), max_size=10)
-_FIELDS = st.sampled_from([*KEYWORDS, "metadata.a", "metadata.a.b-c"])
+#: Those that are one place; a trace id is looked for in two.
+_FIELDS = st.sampled_from([*(name for name in KEYWORDS if name != TRACE_ID), "metadata.a", "metadata.a.b-c"])
 _LEAVES = st.one_of(
     st.builds(Everything),
     _TEXTS.filter(tokens).map(lambda text: Words(TEXT, text, tuple(tokens(text)))),
