@@ -6,10 +6,12 @@ others looks there too.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from logd.levels import LEVELS, level_of
 from logd.query import fuzzy, metadata, regex, wildcard
 from logd.query.fields import KEYWORDS, TIMES
-from logd.query.tree import Equals, Exists, Fuzzy, Range, Regex, Wildcard
+from logd.query.tree import Equals, Exists, Fuzzy, Node, Range, Regex, Wildcard
 
 Parameters = list[str | float]
 _LEVEL = ("level",)
@@ -26,6 +28,21 @@ def equals(node: Equals, parameters: Parameters) -> str:
         value = level
     parameters.append(value)
     return "list_contains(tags, ?)" if node.field == "tags" else f"{node.field} = ?"
+
+
+def exactly(node: Node) -> tuple[str, str] | None:
+    """The column, of one value, and the value, where that is all that the node asks for."""
+    if not isinstance(node, Equals) or node.field not in KEYWORDS or node.field == "tags":
+        return None
+    value = level_of(node.value) if node.field == "level" else node.value
+    return None if value is None else (node.field, value)
+
+
+def one_of(field: str, values: Sequence[str], parameters: Parameters) -> str:
+    """… that a column of one value has one of these."""
+    distinct = list(dict.fromkeys(values))
+    parameters += distinct
+    return f"{field} = ?" if len(distinct) == 1 else f"{field} IN ({', '.join('?' * len(distinct))})"
 
 
 def wildcards(node: Wildcard, parameters: Parameters) -> str:

@@ -25,16 +25,31 @@ from typing import Literal
 
 from logd.errors import QueryError
 from logd.flow import clock
-from logd.query.fields import METADATA, TEXT
+from logd.query.fields import METADATA, TEXT, path_of
 from logd.query.leaves import exists, field_of, leaf, shaped
 from logd.query.lexer import Kind, Token, lex
 from logd.query.shapes import Shape
-from logd.query.tree import And, Everything, Fuzzy, Node, Not, Or, Regex, Wildcard, Words
+from logd.query.tree import (
+    And,
+    Equals,
+    Everything,
+    Exists,
+    Fuzzy,
+    Node,
+    Not,
+    Or,
+    Range,
+    Regex,
+    Wildcard,
+    Words,
+)
 
 #: DuckDB plans an AND of words in 0.7 ms a word, a phrase in 0.2: the costliest query takes 0.7 s to begin.
 MAX_WORDS = 1_024
 #: What a pattern, or a word of a phrase with a distance, counts as: so much longer RE2 takes to compile it.
 _PATTERN_WORDS = 16
+#: Up to here a path costs little more than one name; each further part doubles its spellings.
+_PLAIN_PARTS = 4
 #: A kilobyte is a long query; this leaves room for pasted ones, and the parser 50 ms.
 MAX_CHARACTERS = 32_768
 #: People don't nest ten deep; a level costs Python five frames of its 1,000.
@@ -193,22 +208,32 @@ class _Parser:
         return self._counted(leaf(field, token, self._now_us), token.column)
 
     def _counted(self, node: Node, column: int) -> Node:
+        deep = _spellings_weigh(node)
         match node:
             case Words(words=words, slop=slop):
                 self._count(len(words) * (_PATTERN_WORDS if slop else 1), column)
             case Wildcard() | Regex() | Fuzzy():
-                self._count(_PATTERN_WORDS, column)
+                self._count(_PATTERN_WORDS * deep, column)
             case Or(children):
                 for child in children:
                     self._counted(child, column)
             case _:
-                self._count(1, column)
+                self._count(deep, column)
         return node
 
     def _count(self, words: int, column: int) -> None:
         self._words += words
         if self._words > MAX_WORDS:
             raise QueryError(f"the query has more than {MAX_WORDS} words and values", column, "a shorter one")
+
+
+def _spellings_weigh(node: Node) -> int:
+    """As how many values one counts that is looked for in a deep path, which has many spellings."""
+    match node:
+        case Equals(field) | Wildcard(field) | Regex(field) | Fuzzy(field) | Range(field) | Exists(field):
+            return 2 ** max(0, len(path_of(field)) - _PLAIN_PARTS) if field.startswith(METADATA) else 1
+        case _:
+            return 1
 
 
 def _alone(item: _Item) -> Node:

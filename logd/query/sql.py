@@ -159,13 +159,25 @@ def _joined(operator: str, parts: list[str]) -> str:
 
 
 def _or(children: tuple[Node, ...], parameters: Parameters) -> str:
-    single = [child.words[0] for child in children if _is_one_word(child)]
-    if len(single) < _MANY_WORDS:
-        return _joined(" OR ", [_sql(child, parameters) for child in children]) or "false"
-    parameters.append(any_pattern(list(dict.fromkeys(single))))
-    parts = [f"regexp_matches({TEXT}, ?)"]
-    parts += [_sql(child, parameters) for child in children if not _is_one_word(child)]
-    return _joined(" OR ", parts)
+    """What there is much of becomes one condition: DuckDB evaluates an OR child by child."""
+    words: list[str] = []
+    values: dict[str, list[str]] = {}
+    others: list[Node] = []
+    for child in children:
+        if _is_one_word(child):
+            words.append(child.words[0])
+        elif (found := keyword_sql.exactly(child)) is not None:
+            values.setdefault(found[0], []).append(found[1])
+        else:
+            others.append(child)
+    parts = [keyword_sql.one_of(field, some, parameters) for field, some in values.items()]
+    if len(words) < _MANY_WORDS:
+        others += [child for child in children if _is_one_word(child)]
+    else:
+        parameters.append(any_pattern(list(dict.fromkeys(words))))
+        parts.append(f"regexp_matches({TEXT}, ?)")
+    parts += [_sql(child, parameters) for child in others]
+    return _joined(" OR ", parts) or "false"
 
 
 def _is_one_word(node: Node) -> TypeGuard[Words]:

@@ -477,3 +477,10 @@ def test_a_tree_that_is_typed_out_is_parsed_to_the_same_tree(tree: Node, operato
 
 def test_the_fields_are_the_record_s_columns() -> None:
     assert {TEXT, *KEYWORDS, *TIMES, "metadata"} == set(SCHEMA.names)
+
+
+def test_a_deep_path_counts_as_the_many_spellings_that_it_has() -> None:
+    shallow, deep = (" ".join(f"{path}.k{number}:1" for number in range(100)) for path in ("a.b", "a.b.c.d.e.f.g"))
+    parse(shallow)
+    with pytest.raises(QueryError, match="more than 1024 words and values"):
+        parse(deep)

@@ -277,3 +277,10 @@ def test_duckdb_finds_what_the_naive_evaluator_finds(data: st.DataObject, drawn:
     rows = _table(records)
     for node in nodes:
         assert _hits(node, rows) == [record["log_id"] for record in records if matches(node, record)], node
+
+
+def test_many_values_of_a_column_are_one_condition() -> None:
+    condition = compile_sql(parse("service:(a OR b OR a) OR level:(err OR warn OR loud) OR tags:(a OR b) OR service:c"))
+    assert condition.sql.count("service") == 1
+    assert condition.sql.startswith("(service IN (?, ?, ?) OR level IN (?, ?) OR ")
+    assert condition.parameters[:5] == ["a", "b", "c", "ERROR", "WARN"]
