@@ -38,6 +38,8 @@ _MOST_US = 10_000 * 366 * _UNITS_US["d"]
 _BODY_SECONDS = 30.0
 #: Of a filter: DuckDB plans each of them.
 MAX_VALUES = 1_000
+#: There are six levels; others are looked for in the metadata, which costs more than a column.
+_MAX_LEVELS = 50
 
 
 class Parameter(msgspec.Struct, frozen=True):
@@ -111,8 +113,9 @@ def _filters(query: MultiMapping[str]) -> Iterable[Node]:
         field = parameter.name
         texts = [value.strip() for text in query.getall(field, ()) for value in text.split(",")]
         values = tuple(Equals(field, value) for value in dict.fromkeys(texts) if value)
-        if len(values) > MAX_VALUES:
-            raise BadRequest("too_many_values", f"{field} has {len(values)} values, at most {MAX_VALUES}", field)
+        most = _MAX_LEVELS if parameter is LEVEL else MAX_VALUES
+        if len(values) > most:
+            raise BadRequest("too_many_values", f"{field} has {len(values)} values, at most {most}", field)
         if values:
             yield values[0] if len(values) == 1 else Or(values)
 

@@ -341,3 +341,11 @@ def test_the_queue_gives_up_what_is_in_segments(tmp_path_factory: pytest.TempPat
         until(lambda: queue()["messages"] == 0, "the queue is empty", 30)
         assert queue()["groups"]["processor"]["lag"] == 0
         assert len(server.records("queued")) == 3_000
+
+
+@pytest.mark.parametrize(("name", "most"), [("service", 1_000), ("host", 1_000), ("level", 50)])
+def test_filters_have_so_many_values_at_most(server: Server, name: str, most: int) -> None:
+    values = [f"v{number}" for number in range(most + 1)]
+    assert server.search(**{name: values[:most]})["total_hits"] == 0
+    answer = server.get(SEARCH, **{name: values})
+    assert (answer.status, answer.json()["error"]["where"]) == (400, name)
