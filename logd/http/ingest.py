@@ -41,8 +41,8 @@ OPERATION = Operation(
     ),
     {202: Answer("All are durable.", schemas.Accepted)},
     body=Content(
-        'Records, as a JSON object, an array, or {"logs": [...]}; or a line each, as JSON or text.',
-        {"application/json": dict[str, Any] | list[Any], NDJSON: str, _TEXT: str},
+        'Records, as {"logs": [...]}; or a line each, as JSON or text.',
+        {"application/json": dict[str, Any], NDJSON: str, _TEXT: str},
     ),
     needs=(Scope.INGEST,),
 )
