@@ -203,7 +203,9 @@ def _json(body: bytes) -> Any:
 
 
 def _said(error: object) -> str:
-    return str(getattr(error, "strerror", None) or error or type(error).__name__).lower()
+    said = str(getattr(error, "strerror", None) or error or type(error).__name__).lower()
+    trust = "; $SSL_CERT_FILE names a file with the certificates to trust"
+    return said + (trust if "certificate_verify_failed" in said else "")
 
 
 def _shortened(body: bytes) -> str:

@@ -19,7 +19,12 @@ EXIT_CODES = """exit codes:
 
 def add_to(parser: argparse.ArgumentParser) -> None:
     """Adds --url and --token-file."""
-    parser.add_argument("--url", metavar="URL", help=f"the server; else $LOGD_URL, else {DEFAULT_URL}")
+    parser.add_argument(
+        "--url",
+        metavar="URL",
+        help=f"the server; else $LOGD_URL, else {DEFAULT_URL}; for https the system's certificates are trusted, or "
+        "those in $SSL_CERT_FILE",
+    )
     parser.add_argument(
         "--token-file",
         metavar="FILE",

@@ -5,11 +5,13 @@ from __future__ import annotations
 import http.client
 import socket
 import ssl
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
 from tests.support.access import Certificates
+from tests.support.commands import begun
 from tests.support.process import Server, until
 
 _PATIENCE_SECONDS = 60.0
@@ -101,3 +103,21 @@ def test_a_start_without(tmp_path: Path, certificates: Certificates, settings: d
     assert server.wait() == 2
     assert server.log().count("\n") == 1, server.log()
     assert sentence in server.log()
+
+
+def test_commands_trust_the_certificates_that_they_are_told(tmp_path: Path, certificates: Certificates) -> None:
+    with Server(tmp_path / "server", settings=certificates.settings, roles="processor,api") as server:
+        for host in ("localhost", "127.0.0.1"):
+            asked = ("search", "word", "--url", f"https://{host}:{server.port}")
+            trusting = {"SSL_CERT_FILE": str(certificates.authority_file)}
+            assert _finished(*asked, environment=trusting) == (0, "", "")
+            code, _, error = _finished(*asked)
+            assert code == 3
+            assert "$SSL_CERT_FILE names a file with the certificates to trust" in error
+
+
+def _finished(*arguments: str, environment: Mapping[str, str] | None = None) -> tuple[int, str, str]:
+    """A command that has no data folder: its exit code and what it wrote."""
+    with begun(*arguments, environment=environment) as child:
+        out, error = child.communicate(timeout=_PATIENCE_SECONDS)
+    return child.returncode, out, error
