@@ -92,14 +92,6 @@ def writable(request: web.Request, envelopes: Sequence[Envelope]) -> Sequence[En
     return [msgspec.structs.replace(envelope, headers=envelope.headers | locks) for envelope in envelopes]
 
 
-def unlimited(request: web.Request) -> None:
-    """For what has records of all services and hosts in it. Raises BadRequest (403) when the sender has limits."""
-    identity = of(request)
-    if identity.services or identity.hosts:
-        message = f"{identity.who} is limited to services or hosts, and this is about all of them"
-        raise BadRequest("token_limited", message, "Authorization", 403)
-
-
 def _any(field: str, values: tuple[str, ...]) -> list[Node]:
     nodes = tuple(Equals(field, value) for value in values)
     return [] if not nodes else [nodes[0] if len(nodes) == 1 else Or(nodes)]

@@ -230,20 +230,6 @@ def test_a_tail_ends_with_its_token(server: Server, everything: Made) -> None:
             assert tail.named("end") == [{"reason": f"the token {state}"}]
 
 
-def test_dead_letters_are_of_all_services(server: Server, everything: Made) -> None:
-    for limit in ("--service", "--host"):
-        limited = token(server.data_dir, "admin", limit, "cart")
-        for method, path in (
-            ("GET", deadletters.PATH),
-            ("GET", f"{deadletters.PATH}/1"),
-            ("POST", f"{deadletters.PATH}/replay"),
-            ("DELETE", f"{deadletters.PATH}?all=true"),
-        ):
-            answer = _ask(server, method, path, limited, b'{"all": true}' if method == "POST" else None)
-            assert (answer.status, _code(answer)) == (403, "token_limited")
-    assert _ask(server, "GET", deadletters.PATH, everything).status == 200
-
-
 def _chunk(service: str, host: str, line: bytes) -> Chunk:
     return Chunk(
         service=service,
