@@ -64,7 +64,7 @@ def add_to(commands: Any) -> None:
         "Prints rows, segments and bytes of each day, whether a server runs or not; what it only has in memory isn't"
         " counted.",
         store_stats.run,
-        "stats --config logd.toml",
+        "store stats --config logd.toml",
     )
     stats.add_argument("--json", action="store_true", help="a JSON object a day")
 
