@@ -188,7 +188,8 @@ def of_text(chance: random.Random, message: str) -> Iterator[Node]:
     if not there:
         return
     word = chance.choice(there)
-    if mistyped := _mistyped(chance, word):
+    mistyped = _mistyped(chance, word)
+    if tokens(mistyped) == [mistyped]:  # others are no query
         yield Fuzzy("message", mistyped, chance.randint(1, 2))
     yield Regex("message", word.replace(chance.choice(word), chance.choice(".a"), 1) + chance.choice(["", "*", "+b*"]))
     if re.sub(r"\s", "", word):
