@@ -9,9 +9,10 @@
 from __future__ import annotations
 
 import functools
+import ipaddress
 import logging
 from collections.abc import Mapping, Sequence
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from aiohttp import web
 
@@ -110,6 +111,8 @@ class Access:
         if not self._anonymous and not (self._on_loopback and not await self._known.ever()):
             raise _Refused("a token is needed: Authorization: Bearer logd_…")
         self._refuse_other_sites(request)
+        if not self._anonymous:
+            _refuse_other_names(request)
         return Identity(who=request.remote or "", scopes=_EVERYTHING), self._default
 
     async def _token(self, given: list[str]) -> Token:
@@ -131,8 +134,36 @@ class Access:
         origin = request.headers.get("Origin")
         if origin is None or request.method in _READS or origin in self._origins:
             return
-        if urlsplit(origin).netloc != request.host:
+        if (parts := _parts(origin)) is None or parts.netloc != request.host:
             raise BadRequest("cross_origin", f"{origin!r} is not among api.cors_origins", "Origin", 403)
+
+
+def _refuse_other_names(request: web.Request) -> None:
+    """A site may let its name mean this machine's address: then its pages are of the same origin as this API, and read
+    everything. Names without a dot are nobody's site."""
+    host = request.headers.get("Host", "")
+    parts = _parts(f"//{host}")
+    name = host if parts is None else parts.hostname or ""
+    is_site = "." in name.rstrip(".") and not name.endswith(".localhost") and not _is_address(name)
+    if parts is None or is_site:
+        message = f"without a token this is for 127.0.0.1 or localhost, not for {name!r}; make one with `{_HOW}`"
+        raise BadRequest("wrong_host", message, "Host", 403)
+
+
+def _parts(url: str) -> SplitResult | None:
+    """None when it is malformed."""
+    try:
+        return urlsplit(url)
+    except ValueError:
+        return None
+
+
+def _is_address(name: str) -> bool:
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    return True
 
 
 def _rate(token: Token, default: Rate) -> Rate:

@@ -88,8 +88,24 @@ def test_without_a_token_it_is_open_on_this_machine(tmp_path: Path) -> None:
         wrong = Made("0" * 12, f"logd_{'0' * 12}_{'0' * 64}")
         assert _ask(server, "GET", SEARCH, wrong).status == 401
         # A page of another site mustn't write by its reader's browser; it can't read an answer either.
-        for origin, status in (("http://evil.example", 403), (f"http://127.0.0.1:{server.port}", 202), ("null", 403)):
+        for origin, status in (
+            ("http://evil.example", 403),
+            ("http://[", 403),
+            (f"http://127.0.0.1:{server.port}", 202),
+            ("null", 403),
+        ):
             assert server.post(b"{}", {**NDJSON, "Origin": origin}).status == status
+        # Nor read, by a name of its own that leads here.
+        for host, status in (
+            ("evil.example", 403),
+            ("evil.example:80", 403),
+            ("[", 403),
+            ("127.0.0.1", 200),
+            ("[::1]:80", 200),
+        ):
+            assert server.request("GET", SEARCH, None, {"Host": host}).status == status
+        for host in ("localhost:8080", "logs.localhost", "box"):
+            assert server.request("GET", SEARCH, None, {"Host": host}).status == 200
         assert not (server.data_dir / "catalog.db").exists()
         made = token(server.data_dir, "search")
         until(lambda: server.get(SEARCH).status == 401, "the server has noticed")
