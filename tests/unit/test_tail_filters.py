@@ -37,8 +37,8 @@ def table(records: list[dict[str, Any]]) -> pa.Table:
         {
             **{name: record.get(name) for name in SCHEMA.names},
             "log_id": f"{number}",
-            "timestamp": _WHEN,
-            "ingested_at": _WHEN,
+            "timestamp": record.get("timestamp", _WHEN),
+            "ingested_at": record.get("ingested_at", _WHEN),
             "metadata": None if record.get("metadata") is None else json.dumps(record["metadata"]),
         }
         for number, record in enumerate(records)
