@@ -59,11 +59,12 @@ class Answer(NamedTuple):
         return orjson.loads(self.body)
 
 
-def until(condition: Callable[[], T], what: str, seconds: float = PATIENCE_SECONDS) -> T:
-    """The condition's first true value; AssertionError at the deadline."""
+def until(condition: Callable[[], T], what: str | Callable[[], str], seconds: float = PATIENCE_SECONDS) -> T:
+    """The condition's first true value; AssertionError at the deadline, with `what` as it then is."""
     deadline = time.monotonic() + seconds
     while not (value := condition()):
-        assert time.monotonic() < deadline, f"not within {seconds:g} s: {what}"
+        if time.monotonic() > deadline:
+            raise AssertionError(f"not within {seconds:g} s: {what if isinstance(what, str) else what()}")
         time.sleep(_PAUSE_SECONDS)
     return value
 
@@ -222,9 +223,9 @@ class Server:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE_SECONDS)
         try:
             connection.request(method, path, body, dict(headers or {}))
-            answer = connection.getresponse()
-            named = {name.lower(): text for name, text in answer.getheaders()}
-            found = Answer(answer.status, named, answer.read())
+            with connection.getresponse() as answer:
+                named = {name.lower(): text for name, text in answer.getheaders()}
+                found = Answer(answer.status, named, answer.read())
         finally:
             connection.close()
         if method not in ("HEAD", "OPTIONS"):  # those of browsers, which describe themselves

@@ -71,7 +71,7 @@ class NaiveIndex:
             for one in self.rows
             if (from_us is None or one["timestamp"] >= EPOCH + timedelta(microseconds=from_us))
             and (to_us is None or one["timestamp"] < EPOCH + timedelta(microseconds=to_us))
-            and matches(query, one)
+            and matches(query, {**one, "metadata": json.loads(one["metadata"] or "null")})
         ]
         return sorted(found, key=_place, reverse=newest_first)
 
