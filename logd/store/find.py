@@ -17,14 +17,14 @@ import pyarrow.compute as pc
 
 from logd.query.sql import Condition, compile_sql
 from logd.query.times import narrowed
-from logd.query.tree import And, Everything
+from logd.query.tree import And, Everything, Node
 from logd.record import SCHEMA
 from logd.seams import Found, Place, Search
 from logd.store.connection import Connection
 from logd.store.count import count
 from logd.store.read import COLUMNS, literal, read, run
 from logd.store.segments import micros_of
-from logd.store.sieve import Places, sieve
+from logd.store.sieve import Places, Sieve, sieve
 from logd.store.walk import FIRST_SLICE_ROWS, Slice, Slices, Snapshot, Stretch, Times, in_order, times_of
 
 #: Up to here, and where row groups are far apart, Arrow reads faster: DuckDB looks at every row group of a file.
@@ -33,6 +33,14 @@ WHOLE_ROWS = 98_304
 MAX_TIMES = 128
 #: Arrow holds what it reads: so much at once, which is more than WHOLE_ROWS of usual lines, but a line may have 1 MB.
 PORTION_BYTES = 64 * 1024 * 1024
+
+
+class _Asked(msgspec.Struct, frozen=True):
+    """What is asked of some stretches: the condition, of which the sieve is a part. `after`: it has a place as well."""
+
+    sieve: Sieve | None
+    condition: Condition
+    after: bool
 
 
 class _Reader(msgspec.Struct, frozen=True):
@@ -88,8 +96,7 @@ def _first(reader: _Reader, times: Times, need: int) -> tuple[pa.Table, bool]:
     tables = [SCHEMA.empty_table()]
     have = 0
     while have < need and (part := walk.for_hits(first_rows, have, need)):
-        condition = _after(reader.condition, part.times, search)
-        rows = _first_of(reader, part, condition, need - have)
+        rows = _first_of(reader, part, need - have)
         tables.append(rows)
         have += len(rows)
     return pa.concat_tables(tables), have >= need
@@ -106,10 +113,11 @@ def _after(condition: Condition, times: Times, search: Search) -> Condition:
     return Condition(sql, [*condition.parameters, after.log_id], columns)
 
 
-def _first_of(reader: _Reader, part: Slice, condition: Condition, limit: int) -> pa.Table:
+def _first_of(reader: _Reader, part: Slice, limit: int) -> pa.Table:
     """The first hits of a slice. In a large one their times first, which takes only the columns of the condition."""
     if part.rows <= WHOLE_ROWS or part.sparse:
-        return _first_of_few(reader, part, condition, limit)
+        return _first_of_few(reader, part, limit)
+    condition = _after(reader.condition, part.times, reader.search)
     order = "DESC" if reader.search.newest_first else "ASC"
     query = f"SELECT timestamp FROM rows WHERE {condition.sql} ORDER BY timestamp {order} LIMIT {limit}"
     asked = run(reader.connection, reader.snapshot, part.times, part.stretches, query, condition)
@@ -127,13 +135,26 @@ def _first_of(reader: _Reader, part: Slice, condition: Condition, limit: int) ->
     return run(reader.connection, reader.snapshot, times, part.stretches, query, condition).cast(SCHEMA)
 
 
-def _first_of_few(reader: _Reader, part: Slice, condition: Condition, limit: int) -> pa.Table:
+def _first_of_few(reader: _Reader, part: Slice, limit: int) -> pa.Table:
     """By Arrow, which holds what it reads: a few stretches at a time where lines are long."""
     hits = SCHEMA.empty_table()
-    for stretches in _portions(reader.snapshot, part.stretches):
-        found = _first_of_these(reader, stretches, part.times, condition, limit)
-        hits = _first_rows(reader, pa.concat_tables([hits, found]), limit) if len(hits) else found
+    whole = reader.search.query
+    for query, stretches in _by_query(part.stretches, whole).items():
+        base = reader.condition if query is whole else compile_sql(query)
+        condition = _after(base, part.times, reader.search)
+        asked = _Asked(sieve(query), condition, condition is not base)
+        for portion in _portions(reader.snapshot, stretches):
+            found = _first_of_these(reader, portion, part.times, asked, limit)
+            hits = _first_rows(reader, pa.concat_tables([hits, found]), limit) if len(hits) else found
     return hits
+
+
+def _by_query(stretches: Sequence[Stretch], whole: Node) -> dict[Node, list[Stretch]]:
+    """The stretches by what of the query can have hits in them."""
+    found: dict[Node, list[Stretch]] = {}
+    for stretch in stretches:
+        found.setdefault(stretch.query or whole, []).append(stretch)
+    return found
 
 
 def _portions(snapshot: Snapshot, stretches: Sequence[Stretch]) -> Iterator[Sequence[Stretch]]:
@@ -157,19 +178,19 @@ def _bytes_of(snapshot: Snapshot, stretch: Stretch) -> int:
 
 
 def _first_of_these(
-    reader: _Reader, stretches: Sequence[Stretch], times: Times, condition: Condition, limit: int
+    reader: _Reader, stretches: Sequence[Stretch], times: Times, asked: _Asked, limit: int
 ) -> pa.Table:
     """First the columns that decide, then, of the row groups with hits, the others. Of those that only the skip index
     took for hits, ids aren't read: of equal times all are taken, and put in order at the end."""
     connection, snapshot, newest_first = reader.connection, reader.snapshot, reader.search.newest_first
-    wanted = {"timestamp", *condition.columns}
+    wanted = {"timestamp", *asked.condition.columns}
     deciding = [name for name in SCHEMA.names if name in wanted]
     others = [name for name in SCHEMA.names if name not in wanted]
     read_all = snapshot.footers.read_all
     tables = read_all([partial(read, connection, snapshot, stretch, deciding) for stretch in stretches])
     ends = np.cumsum([len(table) for table in tables])
     rows = pa.concat_tables(tables)
-    places = _hits(reader, rows, times, condition)
+    places = _hits(reader.connection, rows, times, asked)
     if not len(places):
         return SCHEMA.empty_table()
     if len(places) > limit:
@@ -195,18 +216,18 @@ def _first_rows(reader: _Reader, rows: pa.Table, limit: int) -> pa.Table:
     return rows.take(pc.sort_indices(rows.select(["timestamp", "log_id"]), order)[:limit])
 
 
-def _hits(reader: _Reader, rows: pa.Table, times: Times, condition: Condition) -> Places:
+def _hits(connection: Connection, rows: pa.Table, times: Times, asked: _Asked) -> Places:
     """Where the hits are in the rows, rising. What doesn't pass the sieve, DuckDB doesn't see."""
     micros = micros_of(rows)
     places = np.flatnonzero((micros >= times.from_us) & (micros < times.to_us))
-    if (first := sieve(reader.search.query)) is not None:
-        passing, whole = first.places(rows if len(places) == len(rows) else rows.take(places))
+    if asked.sieve is not None:
+        passing, whole = asked.sieve.places(rows if len(places) == len(rows) else rows.take(places))
         places = places[passing]
-        if not len(places) or (whole and condition is reader.condition):
+        if not len(places) or (whole and not asked.after):
             return places
     left = rows if len(places) == len(rows) else rows.take(places)
     numbered = left.append_column("place", pa.array(places))
-    query = f"SELECT place FROM rows WHERE {condition.sql}"
-    found = reader.connection.ask(query, condition.parameters, {"rows": numbered})["place"].to_numpy()
+    query = f"SELECT place FROM rows WHERE {asked.condition.sql}"
+    found = connection.ask(query, asked.condition.parameters, {"rows": numbered})["place"].to_numpy()
     hits: Places = np.sort(found)
     return hits

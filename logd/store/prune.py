@@ -39,7 +39,13 @@ def opened(path: Path) -> Iterator[Having]:
 def may_match(node: Node, having: Having) -> Groups | None:
     """The row groups that may have a hit; None when nothing can be said, and all may."""
     match node:
-        case Everything() | Not() | Fuzzy() | Range() | Exists():
+        case Everything() | Not():
+            return None
+        case Equals(field, value):
+            return _equals(field, value, having)
+        case Fuzzy(field) | Range(field) | Exists(field) | Wildcard(field) | Regex(field) if field.startswith(METADATA):
+            return _in_metadata(field, "", having)
+        case Fuzzy() | Range() | Exists():
             return None
         case Wildcard(field, pattern):
             found = wildcard.of_text(pattern) if field == TEXT else None
@@ -48,8 +54,6 @@ def may_match(node: Node, having: Having) -> Groups | None:
             return _in_text(regex.rewritten(pattern).literals, having) if field == RAW_TEXT else None
         case Words(field, _, words):
             return _words(words, having) if field == TEXT else None
-        case Equals(field, value):
-            return _equals(field, value, having)
         case And(children):
             known = [groups for child in children if (groups := may_match(child, having)) is not None]
             return np.logical_and.reduce(known) if known else None
@@ -57,6 +61,19 @@ def may_match(node: Node, having: Having) -> Groups | None:
             return _any([may_match(child, having) for child in children])
         case _:
             assert_never(node)
+
+
+def left_of(node: Node, having: Having) -> Node:
+    """The part of a query that can have hits in the segment: alternatives that no row group may have are left out."""
+    match node:
+        case And(children):
+            return And(tuple(left_of(child, having) for child in children))
+        case Or(children):
+            found = [(child, may_match(child, having)) for child in children]
+            left = tuple(left_of(child, having) for child, groups in found if groups is None or groups.any())
+            return left[0] if len(left) == 1 else Or(left) if left else node
+        case _:
+            return node
 
 
 def _any(found: list[Groups | None]) -> Groups | None:
@@ -85,21 +102,26 @@ def _in_text(literals: Sequence[str], having: Having) -> Groups | None:
 
 def _equals(field: str, value: str, having: Having) -> Groups | None:
     level = level_of(value) if field == "level" else None
-    if field.startswith(METADATA) or (field == "level" and level is None):
-        return _in_metadata(value, having)
+    if field == "level" and level is None:
+        return _in_metadata(METADATA + field, value, having)
+    if field.startswith(METADATA):
+        return _in_metadata(field, value, having)
     mark = marks.of_value(field, level or value)
     return None if mark is None else having(mark)
 
 
-def _in_metadata(value: str, having: Having) -> Groups | None:
-    """Of a value the stretches with a letter stand in the JSON; an integer does, or another spelling of it."""
-    if is_number(value):
-        digits = value.removeprefix("-").encode()
-        if not digits.isdigit() or len(digits) > marks.MAX_BYTES:
-            return None
-        return _or_anything([having(marks.of_word(digits)) | having(marks.ODD_NUMBER)], having)
-    parts = [part for part in marks.words_of(value.encode("utf-8", "surrogatepass")) if part.strip(b"0123456789_")]
-    return _or_anything([having(marks.of_word(part)) for part in parts], having)
+def _in_metadata(field: str, value: str, having: Having) -> Groups | None:
+    """Of names and a value the stretches with a letter stand in the JSON; an integer does, or another spelling of it."""
+    found = [having(marks.of_word(word)) for word in _lettered(field.removeprefix(METADATA))]
+    if not is_number(value):
+        found += [having(marks.of_word(word)) for word in _lettered(value)]
+    elif (digits := value.removeprefix("-").encode()).isdigit() and len(digits) <= marks.MAX_BYTES:
+        found.append(having(marks.of_word(digits)) | having(marks.ODD_NUMBER))
+    return _or_anything(found, having)
+
+
+def _lettered(text: str) -> list[bytes]:
+    return [word for word in marks.words_of(text.encode("utf-8", "surrogatepass")) if word.strip(b"0123456789_")]
 
 
 def _or_anything(found: list[Groups], having: Having) -> Groups | None:

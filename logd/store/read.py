@@ -78,7 +78,7 @@ def stretches(snapshot: Snapshot, query: Node, times: Times) -> Iterable[Stretch
     """All that may have hits, in no order."""
     for segment in snapshot.segments:
         if times.overlaps(segment.min_us, segment.max_us):
-            yield from of_segment(segment, groups_to_read(snapshot.root, segment, query, times).tolist())
+            yield from of_segment(segment, groups_to_read(snapshot.root, segment, query, times)[0].tolist())
     yield from map(in_memory, snapshot.recent)
 
 

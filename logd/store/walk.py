@@ -76,6 +76,8 @@ class Stretch(NamedTuple):
     recent: Recent | None
     #: It is one of few of its segment: most of the others were ruled out.
     sparse: bool = False
+    #: What of the query can have hits in it, where that is less than all.
+    query: Node | None = None
 
 
 class Slice(NamedTuple):
@@ -103,19 +105,19 @@ def times_of(snapshot: Snapshot, from_us: int | None, to_us: int | None) -> Time
     return Times(start, end) if start < end else None
 
 
-def groups_to_read(root: Path, segment: Segment, query: Node, times: Times) -> npt.NDArray[np.intp]:
-    """The row groups of a segment that may have hits."""
+def groups_to_read(root: Path, segment: Segment, query: Node, times: Times) -> tuple[npt.NDArray[np.intp], Node]:
+    """The row groups of a segment that may have hits, and what of the query has them."""
     pieces = segment.pieces
     wanted = (pieces[:, 1] >= times.from_us) & (pieces[:, 0] < times.to_us)
     if segment.skip_bytes and not isinstance(query, Everything) and wanted.any():
         try:
             with prune.opened(root / segment.skip_file) as having:
-                may = prune.may_match(query, having)
+                may, left = prune.may_match(query, having), prune.left_of(query, having)
         except (OSError, Corrupt):
             may = None  # it only saves reading; the archiver finds it and makes it anew
         if may is not None and len(may) == len(wanted):
-            wanted &= may
-    return np.flatnonzero(wanted)
+            return np.flatnonzero(wanted & may), left
+    return np.flatnonzero(wanted), query
 
 
 def in_order(snapshot: Snapshot, query: Node, times: Times, newest_first: bool) -> Iterator[Stretch]:
@@ -135,12 +137,12 @@ def in_order(snapshot: Snapshot, query: Node, times: Times, newest_first: bool) 
     while heap or waiting:
         while waiting and (not heap or key(waiting[-1]) <= heap[0][0]):
             segment = waiting.pop()
-            groups = groups_to_read(snapshot.root, segment, query, times).tolist()
+            groups, left = groups_to_read(snapshot.root, segment, query, times)
             sparse = len(groups) * _SPARSE < len(segment.pieces)
-            for group in groups:
+            for group in groups.tolist():
                 low, high, rows = segment.pieces[group].tolist()
                 pushed += 1
-                stretch = Stretch(low, high, rows, segment, group, None, sparse)
+                stretch = Stretch(low, high, rows, segment, group, None, sparse, left)
                 heapq.heappush(heap, (key(stretch), pushed, stretch))
         if heap:
             yield heapq.heappop(heap)[2]
