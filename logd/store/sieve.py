@@ -53,7 +53,7 @@ class Sieve(msgspec.Struct, frozen=True):
         for cheap, exact in self.patterns:
             texts = rows[TEXT] if len(places) == len(rows) else rows[TEXT].take(places)
             if cheap is not None:
-                kept = _true(pc.match_substring(texts, cheap.text, ignore_case=cheap.any_case))
+                kept = _true(_having(texts, cheap.text, any_case=cheap.any_case))
                 if cheap.text == exact:
                     places = places[kept]
                     continue
@@ -91,7 +91,27 @@ def sieve(query: Node) -> Sieve | None:
 
 def _may_have(texts: pa.ChunkedArray, part: str) -> pa.ChunkedArray:
     """As the condition that metadata.py guards its fields with."""
-    return pc.or_(pc.match_substring(texts, part), pc.match_substring(texts, r"\u"))
+    return pc.or_kleene(_having(texts, part), _having(texts, r"\u"))
+
+
+def _having(texts: pa.ChunkedArray, part: str, *, any_case: bool = False) -> pa.ChunkedArray:
+    """Which texts have the part. By RE2 also where case counts: it is twice as fast as Arrow's own search (⏱)."""
+    options = {"pattern": regex.quoted(part), "ignore_case": any_case}
+    found = []
+    for chunk in texts.chunks:
+        # Through one long text RE2 is thrice as fast as through its pieces (⏱), and a rare part is in none of them.
+        anywhere = pc.match_substring_regex(_joined(chunk), **options)[0].as_py()
+        found.append(pc.match_substring_regex(chunk, **options) if anywhere else pa.nulls(len(chunk), pa.bool_()))
+    return pa.chunked_array(found, pa.bool_())
+
+
+def _joined(chunk: pa.StringArray) -> pa.StringArray:
+    """All texts as one, which isn't copied."""
+    _, offsets, data = chunk.buffers()
+    if not len(chunk) or data is None:
+        return pa.array([""])
+    ends = np.frombuffer(offsets, np.int32, len(chunk) + 1, chunk.offset * 4)[[0, -1]]
+    return pa.StringArray.from_buffers(1, pa.py_buffer(ends), data)
 
 
 def _true(mask: pa.ChunkedArray) -> Places:
