@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from logd.query.parse import parse
 from logd.query.sql import compile_sql
 from logd.query.tokens import tokens
-from logd.query.tree import Equals, Node, Words
+from logd.query.tree import And, Equals, Node, Or, Words
 from logd.record import SCHEMA
 from logd.store import marks, prune
 from logd.store.skip_index import Groups
@@ -160,6 +160,8 @@ def test_a_hit_is_never_pruned(data: st.DataObject) -> None:
     ]
     nodes = data.draw(st.lists(TREES | _QUERIES.map(parse), min_size=1, max_size=4))
     nodes += _that_hit(chance, records, metadata)
+    nodes.append(Or(tuple(chance.choices(nodes, k=3))))
+    nodes.append(And((chance.choice(nodes), Or(tuple(chance.choices(nodes, k=2))))))
     with pytest.MonkeyPatch.context() as patch:
         window, longest = data.draw(st.sampled_from([(24, 3), (24, 20), (300, 256), (marks._WINDOW_BYTES, 256)]))
         patch.setattr(marks, "_WINDOW_BYTES", window)
