@@ -60,17 +60,19 @@ async def test_a_segment_for_each_day(folder: SegmentsStore) -> None:
 async def test_alternatives_that_only_some_row_groups_have(
     folder: SegmentsStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The skip index knows which those are; of one it knows nothing, and one is nowhere."""
+    """The skip index knows which those are; one may be in all of them, and one is nowhere."""
     monkeypatch.setattr(segments, "ROW_GROUP_ROWS", 2)
     index = await folder.open()
-    rows = [row(DAY + n, f"{n}", "red" if n == 2 else "blue", trace_id="t" if n == 7 else None) for n in range(10)]
+    rows = [
+        row(DAY + n, f"{n}", "red sky" if n == 2 else "blue sky", trace_id="t" if n == 7 else None) for n in range(10)
+    ]
     await index.write(batch(rows, 1))
     await index.flush()
     await folder.upkeep()
     assert (await index.status())["skip_index_bytes"]
     for query, found in [
         ("red OR trace_id:t OR x:absent", ["7", "2"]),
-        ("red OR trace_id:t OR /.*absent/", ["7", "2"]),
+        ('red OR trace_id:t OR "sky blue"', ["7", "2"]),
         ("blue AND (red OR trace_id:t)", ["7"]),
     ]:
         assert await ids(index, query=parse(query)) == found
