@@ -177,9 +177,7 @@ def _bytes_of(snapshot: Snapshot, stretch: Stretch) -> int:
     return snapshot.footers.bytes_of(snapshot.root / stretch.segment.file, stretch.group)
 
 
-def _first_of_these(
-    reader: _Reader, stretches: Sequence[Stretch], times: Times, asked: _Asked, limit: int
-) -> pa.Table:
+def _first_of_these(reader: _Reader, stretches: Sequence[Stretch], times: Times, asked: _Asked, limit: int) -> pa.Table:
     """First the columns that decide, then, of the row groups with hits, the others. Of those that only the skip index
     took for hits, ids aren't read: of equal times all are taken, and put in order at the end."""
     connection, snapshot, newest_first = reader.connection, reader.snapshot, reader.search.newest_first

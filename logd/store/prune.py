@@ -111,7 +111,7 @@ def _equals(field: str, value: str, having: Having) -> Groups | None:
 
 
 def _in_metadata(field: str, value: str, having: Having) -> Groups | None:
-    """Of names and a value the stretches with a letter stand in the JSON; an integer does, or another spelling of it."""
+    """Of names and a value the stretches with a letter stand in the JSON; so does an integer, or one spelled so."""
     found = [having(marks.of_word(word)) for word in _lettered(field.removeprefix(METADATA))]
     if not is_number(value):
         found += [having(marks.of_word(word)) for word in _lettered(value)]

@@ -30,8 +30,8 @@ _OVER_SECONDS = 3_600.0
 #: Files are checked at this pace, once after each start: a disk has other things to do.
 _CHECK_BYTES_A_SECOND = 64 * 1024 * 1024
 _RETRY_SECONDS = 60.0
-#: What comes so fast that it is merged within seconds gets its skip index then; what doesn't, gets one at once too: after
-#: this part of the time that makes a day quiet, or a rare word would be sought in 100,000 rows for half a minute.
+#: What is merged within seconds gets its skip index then. What isn't gets one after this part of the time that makes a
+#: day quiet, or a rare word would be sought in 100,000 rows for half a minute.
 _SETTLED = 1 / 30
 
 
