@@ -242,7 +242,7 @@ class TestCancelling:
             await index.search(Search(limit=1, count_limit=0))
             waits.append(time.perf_counter() - begun)
             await asyncio.gather(search, return_exceptions=True)
-        assert sorted(waits)[len(waits) // 2] < whole / 3, (whole, waits)
+        assert sorted(waits)[len(waits) // 2] < whole / 2, (whole, waits)  # uncancelled: 0.7
         await index.close()
 
     async def test_a_cancelled_histogram_harms_nothing(self, index: SearchedIndex) -> None:

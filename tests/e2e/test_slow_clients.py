@@ -14,7 +14,7 @@ import pytest
 from tests.support.process import INGEST, NDJSON, PATIENCE_SECONDS, SEARCH, Server, until
 
 _IDLE_SECONDS = 3.0
-_STALL_SECONDS = 2.0
+_STALL_SECONDS = 4.0
 _MANY = 1_000
 _SETTINGS = {
     "api.idle_seconds": _IDLE_SECONDS,
@@ -158,7 +158,7 @@ def test_a_body_that_is_slow_enough(server: Server) -> None:
         for sent in range(step, len(body), step):
             connection.sendall(body[sent - step : sent])
             until(lambda sent=sent: server.stage("api.bodies")["held"] == sent, "it is held")  # type: ignore[misc]
-            pause = time.monotonic() + 0.4 * _STALL_SECONDS
+            pause = time.monotonic() + 0.3 * _STALL_SECONDS
             until(lambda pause=pause: time.monotonic() > pause, "time passes")  # type: ignore[misc]
         assert time.monotonic() - started > _STALL_SECONDS
         connection.sendall(body[sent:])

@@ -249,7 +249,7 @@ def test_clients_that_never_read_hold_up_neither_memory_nor_the_stop(server: Ser
         begin = time.monotonic()
         server.signal(signal.SIGTERM)
         assert server.wait() == 0
-        assert time.monotonic() - begin < 10
+        assert time.monotonic() - begin < 25  # and not until the drain's deadline
 
 
 def test_a_stop_ends_tails_at_once(server: Server) -> None:
@@ -262,7 +262,7 @@ def test_a_stop_ends_tails_at_once(server: Server) -> None:
     ended = time.monotonic() - begin
     assert server.wait() == 0
     assert all(client.complete and client.named("end") for client in clients)
-    assert ended < 10
+    assert ended < 25
     for client in clients:
         client.close()
 
