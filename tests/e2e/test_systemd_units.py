@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.support import sandbox
-from tests.support.process import Server
+from tests.support.process import Server, until
 
 _UNITS = Path(__file__).parents[2] / "conf" / "systemd"
 _SERVER = _UNITS / "logd.service"
@@ -65,7 +65,7 @@ def test_the_server_works_under_it(tmp_path: Path, monkeypatch: pytest.MonkeyPat
             assert manager.recv(100) == b"READY=1"
             server.ingest("web", [{"message": f"line {n}", "n": n} for n in range(2_000)])
             assert len(server.records("web")) == 2_000
-            assert len(server.records("app")) == 1
+            until(lambda: server.records("app"), "the line of the file is found")
             assert server.search(q="line AND n:7", service="web")["total_hits"] == 1
             assert server.terminate() == 0
             assert manager.recv(100) == b"STOPPING=1"
