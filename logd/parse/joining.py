@@ -33,15 +33,16 @@ async def joined(
     return messages
 
 
-def parts(messages: Sequence[Message]) -> Iterator[Sequence[Message]]:
-    """The messages in parts of at most _PARSE_BYTES of text, unless one alone has more."""
-    sizes = [_text_bytes(message.value) for message in messages]
-    start = size = 0
-    for place, one in enumerate(sizes):
-        if place > start and size + one > _PARSE_BYTES:
+def parts(messages: Sequence[Message], max_lines: int | None = None) -> Iterator[Sequence[Message]]:
+    """The messages in parts of at most _PARSE_BYTES of text, and of so many lines, unless one alone has more."""
+    start = size = lines = 0
+    for place, message in enumerate(messages):
+        one, count = _text_bytes(message.value), lines_of([message])
+        if place > start and (size + one > _PARSE_BYTES or (max_lines is not None and lines + count > max_lines)):
             yield messages[start:place]
-            start, size = place, 0
+            start, size, lines = place, 0, 0
         size += one
+        lines += count
     yield messages[start:]
 
 

@@ -40,6 +40,8 @@ class Subscriber:
         self._bytes = 0
         self._events = 0
         self._changed = asyncio.Event()
+        self._empty = asyncio.Event()
+        self._empty.set()
         self._writing: asyncio.Timeout | None = None
 
     @property
@@ -60,7 +62,12 @@ class Subscriber:
             metrics.TAIL_MISSED.inc(part.missed)
         if self._bytes > self._max_bytes or self._events > MAX_EVENTS:
             self._drop()
+        self._empty.clear()
         self._changed.set()
+
+    async def taken(self) -> None:
+        """Until nothing waits, or it has ended."""
+        await self._empty.wait()
 
     async def take(self, wait_seconds: float) -> bytes:
         """Events to write, as many as make up a write; a heartbeat when none came within `wait_seconds`; nothing once
@@ -81,6 +88,8 @@ class Subscriber:
             body = sent(part)
             bodies.append(body)
             size += len(body)
+        if not self._parts:
+            self._empty.set()
         return b"".join(bodies) or events.heartbeat(resume_id(self.places))
 
     @contextlib.asynccontextmanager
@@ -100,6 +109,7 @@ class Subscriber:
         self._parts.clear()
         self._bytes = self._events = 0
         self._changed.set()
+        self._empty.set()
         if self._writing is not None:
             self._writing.reschedule(asyncio.get_running_loop().time() + _END_SECONDS)
 

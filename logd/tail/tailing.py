@@ -34,6 +34,10 @@ log = logging.getLogger("logd.tail")
 #: Small chunks share a batch: shorter costs more CPU, longer is noticed by people.
 _JOIN_SECONDS = 0.15
 _JOIN_LINES = 8_000
+#: While the reader keeps up, a burst comes to the clients in steps of so many lines, each of which a client may take so
+#: long for: only one that is slower misses some.
+_STEP_LINES = 1_000
+_STEP_SECONDS = 0.1
 #: After the last client: as long as one that lost its connection may take to come back.
 _GRACE_SECONDS = 60.0
 #: Proxies cut connections off on which nothing happens for a minute, or for half of one.
@@ -204,9 +208,18 @@ class _Session:
             for subscriber in self.subscribers:
                 subscriber.put([gap], begin)
         if messages:
-            for part in parts(messages):
+            for number, part in enumerate(parts(messages, None if self.lag() else _STEP_LINES)):
+                if number:
+                    await self._taken()
                 if not self.ended:
                     await self._deliver(part)
+
+    async def _taken(self) -> None:
+        """Until nothing waits for any client, or it has taken too long."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_STEP_SECONDS):
+                for subscriber in list(self.subscribers):
+                    await subscriber.taken()
 
     async def _fetch(self, max_lines: int, wait_seconds: float) -> Sequence[Message]:
         try:
