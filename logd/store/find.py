@@ -138,22 +138,21 @@ def _first_of(reader: _Reader, part: Slice, limit: int) -> pa.Table:
 def _first_of_few(reader: _Reader, part: Slice, limit: int) -> pa.Table:
     """By Arrow, which holds what it reads: a few stretches at a time where lines are long."""
     hits = SCHEMA.empty_table()
-    whole = reader.search.query
-    for query, stretches in _by_query(part.stretches, whole).items():
-        base = reader.condition if query is whole else compile_sql(query)
+    for query, stretches in _by_query(part.stretches).items():
+        base = compile_sql(query) if query else reader.condition
         condition = _after(base, part.times, reader.search)
-        asked = _Asked(sieve(query), condition, condition is not base)
+        asked = _Asked(sieve(query or reader.search.query), condition, condition is not base)
         for portion in _portions(reader.snapshot, stretches):
             found = _first_of_these(reader, portion, part.times, asked, limit)
             hits = _first_rows(reader, pa.concat_tables([hits, found]), limit) if len(hits) else found
     return hits
 
 
-def _by_query(stretches: Sequence[Stretch], whole: Node) -> dict[Node, list[Stretch]]:
-    """The stretches by what of the query can have hits in them."""
-    found: dict[Node, list[Stretch]] = {}
+def _by_query(stretches: Sequence[Stretch]) -> dict[Node | None, list[Stretch]]:
+    """The stretches by what of the query can have hits in them; None is all of it."""
+    found: dict[Node | None, list[Stretch]] = {}
     for stretch in stretches:
-        found.setdefault(stretch.query or whole, []).append(stretch)
+        found.setdefault(stretch.query, []).append(stretch)
     return found
 
 

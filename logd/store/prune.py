@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import operator
 import os
 import re
 from collections.abc import Callable, Iterator, Sequence
@@ -64,16 +65,24 @@ def may_match(node: Node, having: Having) -> Groups | None:
 
 
 def left_of(node: Node, having: Having) -> Node:
-    """The part of a query that can have hits in the segment: alternatives that no row group may have are left out."""
+    """The part of a query that can have hits in the segment: alternatives that no row group may have are left out. The
+    same object when none is."""
     match node:
         case And(children):
-            return And(tuple(left_of(child, having) for child in children))
+            kept = tuple(left_of(child, having) for child in children)
+            return node if _same(kept, children) else And(kept)
         case Or(children):
             found = [(child, may_match(child, having)) for child in children]
-            left = tuple(left_of(child, having) for child, groups in found if groups is None or groups.any())
-            return left[0] if len(left) == 1 else Or(left) if left else node
+            kept = tuple(left_of(child, having) for child, groups in found if groups is None or groups.any())
+            if not kept or _same(kept, children):
+                return node
+            return kept[0] if len(kept) == 1 else Or(kept)
         case _:
             return node
+
+
+def _same(kept: tuple[Node, ...], children: tuple[Node, ...]) -> bool:
+    return len(kept) == len(children) and all(map(operator.is_, kept, children))
 
 
 def _any(found: list[Groups | None]) -> Groups | None:

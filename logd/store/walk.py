@@ -76,7 +76,7 @@ class Stretch(NamedTuple):
     recent: Recent | None
     #: It is one of few of its segment: most of the others were ruled out.
     sparse: bool = False
-    #: What of the query can have hits in it, where that is less than all.
+    #: What of the query can have hits in it; None if that is all.
     query: Node | None = None
 
 
@@ -105,8 +105,8 @@ def times_of(snapshot: Snapshot, from_us: int | None, to_us: int | None) -> Time
     return Times(start, end) if start < end else None
 
 
-def groups_to_read(root: Path, segment: Segment, query: Node, times: Times) -> tuple[npt.NDArray[np.intp], Node]:
-    """The row groups of a segment that may have hits, and what of the query has them."""
+def groups_to_read(root: Path, segment: Segment, query: Node, times: Times) -> tuple[npt.NDArray[np.intp], Node | None]:
+    """The row groups of a segment that may have hits, and what of the query has them, None if that is all."""
     pieces = segment.pieces
     wanted = (pieces[:, 1] >= times.from_us) & (pieces[:, 0] < times.to_us)
     if segment.skip_bytes and not isinstance(query, Everything) and wanted.any():
@@ -116,8 +116,8 @@ def groups_to_read(root: Path, segment: Segment, query: Node, times: Times) -> t
         except (OSError, Corrupt):
             may = None  # it only saves reading; the archiver finds it and makes it anew
         if may is not None and len(may) == len(wanted):
-            return np.flatnonzero(wanted & may), left
-    return np.flatnonzero(wanted), query
+            return np.flatnonzero(wanted & may), None if left is query else left
+    return np.flatnonzero(wanted), None
 
 
 def in_order(snapshot: Snapshot, query: Node, times: Times, newest_first: bool) -> Iterator[Stretch]:
