@@ -17,6 +17,7 @@ settings.register_profile("everywhere", deadline=None, suppress_health_check=[He
 settings.register_profile("ci", settings.get_profile("everywhere"), derandomize=True)
 settings.load_profile("ci" if os.environ.get("CI") else "everywhere")
 
+pytest_plugins = ["tests.support.services"]
 _ROOT = Path(__file__).parent.parent
 _NO_DATA = pytest.StashKey[str]()
 

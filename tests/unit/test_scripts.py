@@ -46,7 +46,7 @@ def test_run_explains_itself() -> None:
     assert done.stdout.startswith("usage: scripts/run [FILE…]\n")
 
 
-@pytest.mark.parametrize("script", ["scripts/run", "scripts/check", "scripts/test", ".ci/run"])
+@pytest.mark.parametrize("script", ["scripts/run", "scripts/check", "scripts/test", "scripts/services", ".ci/run"])
 def test_scripts_can_be_run(script: str) -> None:
     assert os.access(ROOT / script, os.X_OK)
     bash = shutil.which("bash")
