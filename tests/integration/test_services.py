@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import socket
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,15 +17,16 @@ from tests.services import mysql as mariadb
 from tests.services import s3 as objects
 from tests.support.process import until
 
-ROOT = Path(__file__).parents[2]
+#: Java on a slow machine takes a minute to start, and each test starts it several times.
+pytestmark = pytest.mark.timeout(1_200)
 
 
-def _over_restarts(server: Running, keeps: Callable[[], bool]) -> None:
-    """Stops and kills it; `keeps` says whether what was written is there."""
+def _over_restarts(server: Running, keeps: Callable[[], bool], ends: Sequence[str] = ("stop", "kill")) -> None:
+    """Ends it in each way; `keeps` says whether what was written is there."""
     address = server.url, server.ports
     assert keeps()
     assert not server.start(), "it was started twice"
-    for end in (server.stop, server.kill):
+    for end in (getattr(server, name) for name in ends):
         pids = server.pids
         assert pids
         assert end()
@@ -50,6 +52,21 @@ def test_redis(tmp_path: Path) -> None:
         assert server.url == f"redis://127.0.0.1:{server.port}/0"
         assert ask(b"SET a b") == b"+OK\r\n"
         _over_restarts(server, lambda: ask(b"GET a") == b"$1\r\nb\r\n")
+
+
+@pytest.mark.servers("redis")
+def test_a_paused_server_keeps_its_connections(tmp_path: Path) -> None:
+    with (
+        running("redis", tmp_path) as server,
+        socket.create_connection(("127.0.0.1", server.port)) as connection,
+    ):
+        server.pause()
+        assert server.is_running()
+        assert not server.is_ready()
+        connection.sendall(b"PING\r\n")
+        server.resume()
+        assert connection.recv(100) == b"+PONG\r\n"
+        assert server.is_ready()
 
 
 @pytest.mark.servers("mysql")
@@ -89,6 +106,21 @@ def test_kafka(tmp_path: Path) -> None:
         )
 
 
+@pytest.mark.servers("kafka")
+def test_three_brokers(tmp_path: Path) -> None:
+    with running("kafka", tmp_path, members=3) as server:
+        assert server.url == ",".join(f"127.0.0.1:{port}" for port in server.ports)
+        assert len(set(server.ports)) == len(set(server.pids)) == 3
+        first, _, third = server.pids
+        assert server.kill(1)
+        assert server.pids == (first, third)
+        assert not server.is_running()
+        until(lambda: _made_by_asking(server.ports[2], "topic") == 0, "the two that are left make a topic")
+        assert server.start()
+        assert {first, third} < set(server.pids)
+        until(lambda: _made_by_asking(server.ports[1], "topic", make=False) == 0, "the third knows of it")
+
+
 def _made_by_asking(port: int, topic: str, make: bool = True) -> int:
     """The error of the topic in Kafka's answer to a Metadata request, version 4, which makes a topic that isn't there;
     0 when there is none."""
@@ -113,4 +145,28 @@ def test_elasticsearch(tmp_path: Path) -> None:
 
         assert server.url == f"http://127.0.0.1:{server.port}"
         assert es.ask(server.port, "PUT", "/index/_create/1?refresh=true", {"a": 1})[0] == 201
-        _over_restarts(server, found)
+        _over_restarts(server, found, ["stop"])  # its starts are slow; a node is killed below
+
+
+@pytest.mark.servers("elasticsearch")
+def test_three_nodes(tmp_path: Path) -> None:
+    with running("elasticsearch", tmp_path, members=3) as server:
+
+        def ask(member: int, method: str, path: str, body: object = None) -> Any:
+            status, answer = es.ask(server.ports[member], method, path, body)
+            assert status == 200, answer
+            return json.loads(answer)
+
+        assert server.url == ",".join(f"http://127.0.0.1:{port}" for port in server.ports)
+        nodes = ask(0, "GET", "/_nodes")["nodes"].values()
+        hot, warm = {"master", "ingest", "data_hot", "data_content"}, {"master", "ingest", "data_warm"}
+        roles = {node["name"]: set(node["roles"]) for node in nodes}
+        assert roles == {"node-1": hot, "node-2": hot, "node-3": warm}
+        tier = {"index.routing.allocation.include._tier_preference": "data_warm"}
+        ask(0, "PUT", "/index", {"settings": {"number_of_replicas": 0, **tier}})
+        assert [node["name"] for node in ask(0, "GET", "/index/_search_shards")["nodes"].values()] == ["node-3"]
+        assert server.kill(0)
+        assert len(server.pids) == 2
+        assert not ask(1, "GET", "/_cluster/health?wait_for_nodes=2&timeout=90s")["timed_out"]
+        assert server.start()
+        assert ask(0, "GET", "/_cluster/health")["number_of_nodes"] == 3

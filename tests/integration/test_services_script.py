@@ -16,7 +16,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from tests.services.children import Child, alive, end
+from tests.services.children import Child, alive, send, wait_or_kill
 from tests.services.state import read_state, write_state
 from tests.support.process import until
 
@@ -51,7 +51,8 @@ def _stopped_at_the_end(data: Path) -> Iterator[None]:
         state = read_state(data / "redis")
         for child in state.children if state else ():
             if child is not None:
-                end(child, signal.SIGKILL, 120)
+                send(child, signal.SIGKILL)
+                wait_or_kill(child, 120)
 
 
 def _child(data: Path) -> Child:
@@ -116,7 +117,7 @@ def test_another_process_with_its_pid_is_left_alone(tmp_path: Path) -> None:
         write_state(tmp_path / "redis", msgspec.structs.replace(state, children=(earlier,)))
         assert _services("stop", "redis", "--data", str(tmp_path)) == (0, "redis wasn't running\n", "")
         assert alive(child)
-        end(child, signal.SIGKILL, 120)
+        write_state(tmp_path / "redis", state)
 
 
 @pytest.mark.servers("redis")

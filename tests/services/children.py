@@ -69,25 +69,25 @@ def alive(one: Child) -> bool:
     return stat is not None and stat.started == one.started and stat.runs
 
 
-def end(one: Child, number: signal.Signals, seconds: float) -> None:
-    """SIGTERM asks the leader and SIGKILL hits the group. Returns when nothing of the group runs: after `seconds` it is
-    killed. Does nothing to a process that isn't the one that was started."""
-    if alive(one):
-        _send(one.pid, number)
-        if _wait(one, seconds):
-            return
-        _send(one.pid, signal.SIGKILL)
-        _wait(one, seconds)
-
-
-def _send(leader: int, number: signal.Signals) -> None:
+def send(one: Child, number: signal.Signals) -> None:
+    """SIGTERM asks the leader, which ends the others; any other signal hits the group. Nothing happens to a process
+    that isn't the one that was started."""
+    if not alive(one):
+        return
     try:
-        if number == signal.SIGKILL:
-            os.killpg(leader, number)
+        if number == signal.SIGTERM:
+            os.kill(one.pid, number)
         else:
-            os.kill(leader, number)
+            os.killpg(one.pid, number)
     except ProcessLookupError:
         pass
+
+
+def wait_or_kill(one: Child, seconds: float) -> None:
+    """Returns when nothing of the group runs: what hasn't ended after `seconds` is killed."""
+    if not _wait(one, seconds):
+        send(one, signal.SIGKILL)
+        _wait(one, seconds)
 
 
 def _wait(one: Child, seconds: float) -> bool:

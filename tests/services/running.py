@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import secrets
 import signal
 import subprocess
@@ -13,7 +12,7 @@ from types import TracebackType
 from typing import Self
 
 from tests.services.cache import locked
-from tests.services.children import Child, alive, child, end, launch
+from tests.services.children import Child, alive, child, launch, send, wait_or_kill
 from tests.services.errors import Failed
 from tests.services.kinds import kind_of
 from tests.services.ports import free_ports, is_free
@@ -80,7 +79,7 @@ class Running:
 
     @property
     def pids(self) -> tuple[int, ...]:
-        """Of the members that run."""
+        """Of the members that run. Each leads a process group of that number: Elasticsearch's server is a child."""
         return tuple(one.pid for one in self._children() if one is not None and alive(one))
 
     def is_running(self) -> bool:
@@ -116,6 +115,14 @@ class Running:
     def kill(self, member: int | None = None) -> bool:
         """SIGKILL, to one member or all; returns when they are gone, True when one had run."""
         return self._end(self._members(member), signal.SIGKILL)
+
+    def pause(self, member: int | None = None) -> None:
+        """SIGSTOP: connections stay open and nothing is answered, until `resume`. Only `kill` ends it then."""
+        self._send(self._members(member), signal.SIGSTOP)
+
+    def resume(self, member: int | None = None) -> None:
+        """SIGCONT, after `pause`."""
+        self._send(self._members(member), signal.SIGCONT)
 
     def log(self) -> str:
         """The end of what its processes have written since they were started here, ended ones first."""
@@ -201,18 +208,24 @@ class Running:
         return False
 
     def _end(self, members: list[int], number: signal.Signals) -> bool:
-        children = self._children()
-        running = [one for at in members if at < len(children) and (one := children[at]) is not None and alive(one)]
-        if number == signal.SIGTERM:
-            for one in running:  # all at once: the last of a cluster may wait for one that is gone
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(one.pid, number)
+        running = self._alive(members)
+        # All at once, then one by one: the last of a cluster may wait for one that is gone.
         for one in running:
-            end(one, number, STOP_SECONDS)
+            send(one, number)
+        for one in running:
+            wait_or_kill(one, STOP_SECONDS)
         for at in members:
             if at in self._popen:
                 self._popen.pop(at).wait()
         return bool(running)
+
+    def _send(self, members: list[int], number: signal.Signals) -> None:
+        for one in self._alive(members):
+            send(one, number)
+
+    def _alive(self, members: list[int]) -> list[Child]:
+        children = self._children()
+        return [one for at in members if at < len(children) and (one := children[at]) is not None and alive(one)]
 
     def _place(self, state: State) -> Place:
         return Place(self.folder, state.ports, state.password)
