@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import socket
 import struct
 from collections.abc import Callable, Sequence
@@ -38,6 +39,21 @@ def _over_restarts(server: Running, keeps: Callable[[], bool], ends: Sequence[st
         assert server.is_ready()
         assert keeps()
     assert (server.folder / "server.json").stat().st_mode & 0o077 == 0, "others can read the password"
+
+
+@pytest.mark.parametrize("name", ["mysql", "redis"])
+def test_fixtures(name: str, request: pytest.FixtureRequest) -> None:
+    server: Running = request.getfixturevalue(name)
+    assert server.is_ready()
+    assert server.url.startswith(f"{name}://")
+
+
+@pytest.mark.servers("redis")
+def test_without_its_folder_it_ends_too(tmp_path: Path) -> None:
+    with running("redis", tmp_path / "redis") as server:
+        (pid,) = server.pids
+        shutil.rmtree(tmp_path / "redis")
+    assert not Path(f"/proc/{pid}").exists()
 
 
 @pytest.mark.servers("redis")

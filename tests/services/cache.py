@@ -19,7 +19,8 @@ def cache() -> Path:
 
 
 def open_cache() -> Path:
-    """One that every user may enter: the cache, or where only root may enter that, /var/cache/logd-services."""
+    """For what runs as another user where we are root: the cache, or where that is closed to others,
+    /var/cache/logd-services."""
     folder = cache()
     if is_open(folder):
         return folder
@@ -29,8 +30,8 @@ def open_cache() -> Path:
 
 
 def is_open(folder: Path) -> bool:
-    """Whether every user may enter it."""
-    return all(part.stat().st_mode & 0o001 for part in (folder, *folder.parents))
+    """Whether whoever a server runs as may enter it: ourselves, or any user where we are root."""
+    return os.geteuid() != 0 or all(part.stat().st_mode & 0o001 for part in (folder, *folder.parents))
 
 
 def once(name: str, make: Callable[[Path], None], folder: Path | None = None) -> Path:

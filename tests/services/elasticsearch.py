@@ -136,9 +136,9 @@ def settings_of(place: Place, member: int, members: int) -> list[tuple[str, obje
 
 
 def _folder(place: Place, member: int) -> Path:
-    """The server's own; where only root may enter that, one of open_cache() in its stead."""
+    """The server's own; where that is closed to its user, one of open_cache() in its stead."""
     home = place.folder
-    if os.geteuid() == 0 and not is_open(home):
+    if not is_open(home):
         home = open_cache() / f"{_DATA}{hashlib.sha256(bytes(home)).hexdigest()[:16]}"
     return home / f"node-{member + 1}"
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from xml.sax.saxutils import escape
 
 from tests.services.cache import is_open, once, open_cache
-from tests.services.programs import from_pypi, program, run
+from tests.services.programs import from_pypi, program, run, say
 
 #: Where Debian, Red Hat, Temurin's images and SDKMAN put them.
 _PLACES = ("/usr/lib/jvm/*", "/opt/java/*", "/opt/*jdk*", "~/.sdkman/candidates/java/*")
@@ -23,7 +23,7 @@ _VERSION = re.compile(r'version "(?:1\.)?(\d+)')
 
 @cache
 def java_home(at_least: int) -> Path:
-    """Of the first Java that is new enough and that every user may run, wherever it lies; else of one from PyPI. Raises
+    """Of the first Java that is new enough and open to whoever runs it, wherever it lies; else of one from PyPI. Raises
     Missing."""
     for home in _homes():
         if (version := _version(home / "bin" / "java")) and version >= at_least and is_open(home.resolve()):
@@ -43,6 +43,7 @@ def jars(name: str, *coordinates: str) -> Path:
 
     def make(folder: Path) -> None:
         mvn = program("mvn", "maven")
+        say(f"getting {coordinates[0]} from Maven Central (once)")
         pom = folder / "pom.xml"
         pom.write_text(project(*coordinates))
         argv = [mvn, "--quiet", "--batch-mode", f"--file={pom}", "dependency:copy-dependencies"]

