@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import os
+import signal
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -16,6 +17,10 @@ settings.register_profile("everywhere", deadline=None, suppress_health_check=[He
 # CI must give one answer for one commit; new examples are sought where people look at them, and by --long.
 settings.register_profile("ci", settings.get_profile("everywhere"), derandomize=True)
 settings.load_profile("ci" if os.environ.get("CI") else "everywhere")
+
+# A shell that runs us in the background has us ignore it, and with us the commands that tests interrupt.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 pytest_plugins = ["tests.support.services"]
 _ROOT = Path(__file__).parent.parent
