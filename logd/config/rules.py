@@ -30,6 +30,7 @@ def problems(config: Config) -> Iterator[Problem]:
         parse_address(config.api.listen)
     except ValueError:
         yield Problem(("api", "listen"), "host:port such as 127.0.0.1:8080 or [::1]:8080")
+    yield from _catalog(config)
     if config.agent.server:
         try:
             parse_url(config.agent.server)
@@ -94,6 +95,18 @@ def _access(config: Config) -> Iterator[Problem]:
             yield Problem(("api", "cors_origins", place), "an origin such as https://grafana.example.org")
     if "\0" in config.agent.token_file:
         yield Problem(("agent", "token_file"), "the path of a file")
+
+
+def _catalog(config: Config) -> Iterator[Problem]:
+    catalog = config.catalog
+    try:
+        if parse_address(catalog.address)[1] == 0:
+            raise ValueError
+    except ValueError:
+        yield Problem(("catalog", "address"), "host:port such as db.example.org:3306")
+    for name in ("password_file", "tls_ca"):
+        if "\0" in getattr(catalog, name):
+            yield Problem(("catalog", name), "the path of a file")
 
 
 def _timezone(name: str) -> Iterator[Problem]:

@@ -75,6 +75,18 @@ class Transport(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
     max_age_seconds: PositiveSeconds = 7 * 86_400.0
 
 
+class Catalog(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """`[catalog]`: where tokens are kept. All but `type` is for "mysql". An empty `password_file` takes the password in
+    $LOGD_CATALOG_PASSWORD, if there is one; an empty `tls_ca` connects without TLS."""
+
+    type: Literal["sqlite", "mysql"] = "sqlite"
+    address: str = "127.0.0.1:3306"
+    database: Text = "logd"
+    user: Text = "logd"
+    password_file: str = ""
+    tls_ca: str = ""
+
+
 class Parse(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """`[parse]`: how lines become records. `timezone` is an IANA name, used for times that carry no zone."""
 
@@ -158,6 +170,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     api: Api = Api()
     ingest: Ingest = Ingest()
     transport: Transport = Transport()
+    catalog: Catalog = Catalog()
     parse: Parse = Parse()
     index: Index = Index()
     search: SearchLimits = SearchLimits()
