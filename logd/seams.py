@@ -25,6 +25,8 @@ StreamPositions = Mapping[int, int]
 RAW_LOGS = "raw-logs"
 DEAD_LETTERS = "dead-letters"
 
+#: Of a cache: a request asks it before its search and after, which together may cost 50 ms.
+CACHE_CALL_SECONDS = 0.025
 #: Of a histogram: more than a screen has columns, and half a megabyte of JSON.
 MAX_BUCKETS = 5_000
 
@@ -311,6 +313,28 @@ class Tokens(Protocol):
 
     async def ever(self) -> bool:
         """Whether there is a token, or was one: an API that was closed doesn't open when its last token goes."""
+        ...
+
+    async def close(self) -> None:
+        """Releases everything."""
+        ...
+
+
+class Cache(Protocol):
+    """A short memory for answers, which processes may share. Lossy: what was put may be gone at any moment, or be what
+    another process has put. Nothing raises, and no call takes longer than CACHE_CALL_SECONDS: when what is behind it is
+    slow or gone, nothing is found, which metrics count."""
+
+    async def get(self, key: str) -> bytes | None:
+        """What was put last, within its time; None when that isn't known."""
+        ...
+
+    async def put(self, key: str, value: bytes, seconds: float) -> None:
+        """Keeps it, for so long at most; one that is too large isn't kept."""
+        ...
+
+    def status(self) -> dict[str, Any]:
+        """For people: what is behind it, and what is wrong with that."""
         ...
 
     async def close(self) -> None:

@@ -12,7 +12,7 @@ import pytest
 import trustme
 from hypothesis import HealthCheck, settings
 
-from tests.support.servers import MysqlServer, running
+from tests.support.servers import MysqlServer, Server, redis_server, running
 
 # A busy machine is no fault of an example: what hangs, the test's own time limit ends.
 settings.register_profile("everywhere", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -70,6 +70,13 @@ def mysql(tmp_path_factory: pytest.TempPathFactory, authority: Path) -> Iterator
     server = MysqlServer(tmp_path_factory.mktemp("mysql"), authority / "server.pem", authority / "server.key")
     with running(server.server):
         server.make_user()
+        yield server
+
+
+@pytest.fixture(scope="session")
+def redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A real Redis, which all tests share."""
+    with running(redis_server(tmp_path_factory.mktemp("redis"))) as server:
         yield server
 
 

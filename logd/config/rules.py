@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 import zoneinfo
 from collections.abc import Iterator
 
@@ -12,13 +13,20 @@ from logd.config.address import is_origin, parse_address, parse_url
 from logd.config.keys import KeyPath
 from logd.config.schema import PLANNED_ROLES, ROLES, Config
 
+_REDIS = re.compile(
+    r"rediss?://([A-Za-z0-9._~-]*(?P<password>:[^/]*)?@)?"
+    r"(?P<address>(\[[0-9a-fA-F:.]+\]|[^\s/@:\[\]]+)(?P<port>:[0-9]+)?)(/[0-9]{0,4})?"
+)
+
 
 class Problem(msgspec.Struct, frozen=True):
-    """The value at `path` won't do. `expected` completes "expected …"; `reason` is said first, where there is one."""
+    """The value at `path` won't do. `expected` completes "expected …"; `reason` is said first, where there is one. A
+    `secret` value isn't shown."""
 
     path: KeyPath
     expected: str
     reason: str = ""
+    secret: bool = False
 
 
 def problems(config: Config) -> Iterator[Problem]:
@@ -31,6 +39,7 @@ def problems(config: Config) -> Iterator[Problem]:
     except ValueError:
         yield Problem(("api", "listen"), "host:port such as 127.0.0.1:8080 or [::1]:8080")
     yield from _catalog(config)
+    yield from _cache(config)
     if config.agent.server:
         try:
             parse_url(config.agent.server)
@@ -107,6 +116,24 @@ def _catalog(config: Config) -> Iterator[Problem]:
     for name in ("password_file", "tls_ca"):
         if "\0" in getattr(catalog, name):
             yield Problem(("catalog", name), "the path of a file")
+
+
+def _cache(config: Config) -> Iterator[Problem]:
+    cache = config.cache
+    found = _REDIS.fullmatch(cache.url)
+    if found is None or found["password"]:
+        expected = "a URL such as redis://127.0.0.1:6379/0"
+        if found is not None:
+            expected += ", and the password in cache.password_file or $LOGD_CACHE_PASSWORD"
+        yield Problem(("cache", "url"), expected, secret="@" in cache.url)
+    else:
+        try:
+            parse_address(found["address"] if found["port"] else f"{found['address']}:6379")
+        except ValueError:
+            yield Problem(("cache", "url"), "a URL such as redis://127.0.0.1:6379/0")
+    for name in ("password_file", "tls_ca"):
+        if "\0" in getattr(cache, name):
+            yield Problem(("cache", name), "the path of a file")
 
 
 def _timezone(name: str) -> Iterator[Problem]:

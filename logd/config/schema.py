@@ -87,6 +87,18 @@ class Catalog(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     tls_ca: str = ""
 
 
+class Cache(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """`[cache]`: where answers are kept that are asked for again. `max_bytes` is for "memory", the rest for "redis". An
+    empty `password_file` takes the password in $LOGD_CACHE_PASSWORD, if there is one; `tls_ca` is for rediss://."""
+
+    type: Literal["memory", "redis", "none"] = "memory"
+    max_bytes: PositiveInt = 16 * 1024 * 1024
+    url: str = "redis://127.0.0.1:6379/0"
+    password_file: str = ""
+    tls_ca: str = ""
+    prefix: Text = "logd"
+
+
 class Parse(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """`[parse]`: how lines become records. `timezone` is an IANA name, used for times that carry no zone."""
 
@@ -171,6 +183,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     ingest: Ingest = Ingest()
     transport: Transport = Transport()
     catalog: Catalog = Catalog()
+    cache: Cache = Cache()
     parse: Parse = Parse()
     index: Index = Index()
     search: SearchLimits = SearchLimits()

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple, assert_never
 
 from logd.config.schema import Config
 from logd.config.secrets import read_password
-from logd.seams import RAW_LOGS, DeadLetters, Index, Searches, Tokens, Transport, Upkeep
+from logd.seams import RAW_LOGS, Cache, DeadLetters, Index, Searches, Tokens, Transport, Upkeep
 
 if TYPE_CHECKING:
     from logd.backup.about import Backup
@@ -162,6 +162,23 @@ async def migrate(config: Config) -> tuple[str, Sequence[str]]:
 
 def _catalog_password(config: Config) -> str:
     return read_password("catalog", config.catalog.password_file, os.environ)
+
+
+def open_cache(config: Config) -> Cache | None:
+    """The configured cache, which is not asked yet; None for none. Raises ConfigError."""
+    match config.cache.type:
+        case "memory":
+            from logd.backends.cache.memory import MemoryCache
+
+            return MemoryCache(config.cache.max_bytes)
+        case "redis":
+            from logd.backends.cache.redis import RedisCache
+
+            return RedisCache(config.cache, read_password("cache", config.cache.password_file, os.environ))
+        case "none":
+            return None
+        case unknown:
+            assert_never(unknown)
 
 
 async def backup(

@@ -20,8 +20,8 @@ from logd.errors import ConfigError, Corrupt, Unavailable
 from logd.tokens import Scope, Token
 from tests.support.catalogs import migrated, new_catalog
 from tests.support.commands import logd
-from tests.support.process import PATIENCE_SECONDS
-from tests.support.servers import MysqlServer, free_port, redis_server, running
+from tests.support.process import PATIENCE_SECONDS, free_port
+from tests.support.servers import MysqlServer, redis_server, running
 
 _TOKEN = Token(
     id="0123456789ab", name="ü 𝄞", digest="0" * 64, scopes=frozenset({Scope.INGEST}), services=("a",), created_us=1

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.process import PATIENCE_SECONDS
+from tests.support.process import PATIENCE_SECONDS, free_port
 
 _PAUSE_SECONDS = 0.05
 #: As in tests/support/process.py: SIGKILL when the starter dies.
@@ -65,13 +65,6 @@ class Server:
     def resume(self) -> None:
         assert self._process is not None
         self._process.send_signal(signal.SIGCONT)
-
-
-def free_port() -> int:
-    with socket.socket() as bound:
-        bound.bind(("127.0.0.1", 0))
-        port: int = bound.getsockname()[1]
-        return port
 
 
 def program(name: str, package: str) -> str:
