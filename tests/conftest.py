@@ -5,14 +5,11 @@ from __future__ import annotations
 import asyncio
 import inspect
 import os
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-import trustme
 from hypothesis import HealthCheck, settings
-
-from tests.support.servers import MysqlServer, Server, redis_server, running
 
 # A busy machine is no fault of an example: what hangs, the test's own time limit ends.
 settings.register_profile("everywhere", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -50,34 +47,6 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
 def long() -> bool:
     """Whether `scripts/test --long` asks for the long runs."""
     return bool(os.environ.get("LOGD_TEST_LONG"))
-
-
-@pytest.fixture(scope="session")
-def authority(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with ca.pem, and with server.pem and server.key for 127.0.0.1 that are from it."""
-    folder = tmp_path_factory.mktemp("authority")
-    authority = trustme.CA()
-    authority.cert_pem.write_to_path(folder / "ca.pem")
-    issued = authority.issue_cert("127.0.0.1")
-    issued.private_key_pem.write_to_path(folder / "server.key")
-    issued.cert_chain_pems[0].write_to_path(folder / "server.pem")
-    return folder
-
-
-@pytest.fixture(scope="session")
-def mysql(tmp_path_factory: pytest.TempPathFactory, authority: Path) -> Iterator[MysqlServer]:
-    """A real MariaDB, which all tests share: each makes databases of its own."""
-    server = MysqlServer(tmp_path_factory.mktemp("mysql"), authority / "server.pem", authority / "server.key")
-    with running(server.server):
-        server.make_user()
-        yield server
-
-
-@pytest.fixture(scope="session")
-def redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A real Redis, which all tests share."""
-    with running(redis_server(tmp_path_factory.mktemp("redis"))) as server:
-        yield server
 
 
 @pytest.fixture(autouse=True)

@@ -18,6 +18,8 @@ _REDIS = re.compile(
     r"(?P<address>(\[[0-9a-fA-F:.]+\]|[^\s/@:\[\]]+)(?P<port>:[0-9]+)?)(/[0-9]{0,4})?"
 )
 
+_PREFIX = re.compile(r"([A-Za-z0-9_=-][A-Za-z0-9._=-]{0,99}/){1,2}")
+
 
 class Problem(msgspec.Struct, frozen=True):
     """The value at `path` won't do. `expected` completes "expected …"; `reason` is said first, where there is one. A
@@ -40,6 +42,7 @@ def problems(config: Config) -> Iterator[Problem]:
         yield Problem(("api", "listen"), "host:port such as 127.0.0.1:8080 or [::1]:8080")
     yield from _catalog(config)
     yield from _cache(config)
+    yield from _objects(config)
     if config.agent.server:
         try:
             parse_url(config.agent.server)
@@ -134,6 +137,24 @@ def _cache(config: Config) -> Iterator[Problem]:
     for name in ("password_file", "tls_ca"):
         if "\0" in getattr(cache, name):
             yield Problem(("cache", name), "the path of a file")
+
+
+def _objects(config: Config) -> Iterator[Problem]:
+    objects = config.objects
+    if objects.type == "s3" and not objects.bucket:
+        yield Problem(("objects", "bucket"), "the name of a bucket, as objects.type is s3")
+    if objects.prefix and not _PREFIX.fullmatch(objects.prefix):
+        yield Problem(("objects", "prefix"), "letters, digits and signs, with a slash at its end, such as logs/")
+    if objects.endpoint:
+        try:
+            parse_url(objects.endpoint)
+        except ValueError:
+            yield Problem(
+                ("objects", "endpoint"), "a URL such as http://127.0.0.1:9000", secret="@" in objects.endpoint
+            )
+    for name in ("path", "credentials_file"):
+        if "\0" in getattr(objects, name):
+            yield Problem(("objects", name), "a path")
 
 
 def _timezone(name: str) -> Iterator[Problem]:

@@ -99,6 +99,21 @@ class Cache(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     prefix: Text = "logd"
 
 
+class Objects(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """`[objects]`: where the archive lies. `path` is for "folder", empty is `objects` in data_dir; the rest is for
+    "s3". An empty `endpoint` is Amazon's; credentials come from where AWS's own tools take them."""
+
+    type: Literal["folder", "s3"] = "folder"
+    path: str = ""
+    bucket: str = ""
+    prefix: str = ""
+    endpoint: str = ""
+    region: str = "us-east-1"
+    path_style: bool = False
+    credentials_file: str = ""
+    profile: str = ""
+
+
 class Parse(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """`[parse]`: how lines become records. `timezone` is an IANA name, used for times that carry no zone."""
 
@@ -184,6 +199,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     transport: Transport = Transport()
     catalog: Catalog = Catalog()
     cache: Cache = Cache()
+    objects: Objects = Objects()
     parse: Parse = Parse()
     index: Index = Index()
     search: SearchLimits = SearchLimits()

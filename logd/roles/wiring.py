@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple, assert_never
 
 from logd.config.schema import Config
 from logd.config.secrets import read_password
-from logd.seams import RAW_LOGS, Cache, DeadLetters, Index, Searches, Tokens, Transport, Upkeep
+from logd.seams import RAW_LOGS, Cache, DeadLetters, Index, Objects, Searches, Tokens, Transport, Upkeep
 
 if TYPE_CHECKING:
     from logd.backup.about import Backup
@@ -177,6 +177,21 @@ def open_cache(config: Config) -> Cache | None:
             return RedisCache(config.cache, read_password("cache", config.cache.password_file, os.environ))
         case "none":
             return None
+        case unknown:
+            assert_never(unknown)
+
+
+async def open_objects(config: Config) -> Objects:
+    """The configured store of objects. Raises ConfigError."""
+    match config.objects.type:
+        case "folder":
+            from logd.backends.objects.folder import FolderObjects
+
+            return await FolderObjects.open(Path(config.objects.path or Path(config.data_dir) / "objects"))
+        case "s3":
+            from logd.backends.objects.s3 import S3Objects
+
+            return await S3Objects.open(config.objects)
         case unknown:
             assert_never(unknown)
 

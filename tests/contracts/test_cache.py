@@ -13,18 +13,18 @@ from logd.backends.cache.memory import MemoryCache
 from logd.backends.cache.redis import RedisCache
 from logd.config.schema import Cache as Settings
 from logd.seams import Cache
+from tests.services import Running
 from tests.support.process import PATIENCE_SECONDS
-from tests.support.servers import Server
 
 Open = Callable[[], Cache]
 
 
-@pytest.fixture(params=["memory", "redis"])
+@pytest.fixture(params=["memory", pytest.param("redis", marks=pytest.mark.servers("redis"))])
 def open_cache(request: pytest.FixtureRequest) -> Open:
     """Opens an empty cache."""
     if request.param == "memory":
         return lambda: MemoryCache(1_000_000)
-    redis: Server = request.getfixturevalue("redis")
+    redis: Running = request.getfixturevalue("redis")
 
     def opened() -> Cache:
         config = Settings(type="redis", url=f"redis://127.0.0.1:{redis.port}/1", prefix=f"test-{uuid.uuid4()}")

@@ -15,7 +15,6 @@ from logd.errors import Conflict, NotFound
 from logd.seams import Tokens
 from logd.tokens import Scope, Token, digest_of, new_id, new_secret
 from tests.support.catalogs import migrated
-from tests.support.servers import MysqlServer
 
 Open = Callable[[], Awaitable[Tokens]]
 
@@ -29,12 +28,13 @@ async def _appearing(path: Path) -> Tokens:
 _FILES: dict[str, Callable[[Path], Awaitable[Tokens]]] = {"sqlite": open_sqlite, "sqlite, lazily": _appearing}
 
 
-@pytest.fixture(params=[*sorted(_FILES), "mysql"])
+@pytest.fixture(params=[*sorted(_FILES), pytest.param("mysql", marks=pytest.mark.servers("mysql"))])
 async def open_tokens(request: pytest.FixtureRequest, tmp_path: Path) -> Open:
     """Opens the same tokens each time, as another process would."""
     if request.param == "mysql":
-        catalog = await migrated(request.getfixturevalue("mysql"))
-        return lambda: open_mysql(catalog, MysqlServer.PASSWORD)
+        mysql = request.getfixturevalue("mysql")
+        catalog = await migrated(mysql)
+        return lambda: open_mysql(catalog, mysql.password)
     keeper = _FILES[request.param]
     return lambda: keeper(tmp_path / "catalog.db")
 

@@ -2,27 +2,28 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.services import Running
 from tests.support.access import token
 from tests.support.process import SEARCH, Answer, Server, until
-from tests.support.servers import Server as Redis
-from tests.support.servers import redis_server, running
+from tests.support.servers import redis_with_password, send
 
 _HISTOGRAM = "/api/v1/logs/histogram"
 _PAST = {"from_": "2024-01-01", "to": "2024-01-03"}
 _QUICK = {"parse.join_seconds": 0.02}
 
 
-@pytest.fixture(params=["memory", "redis"])
+@pytest.fixture(params=["memory", pytest.param("redis", marks=pytest.mark.servers("redis"))])
 def server(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Server]:
     settings: dict[str, Any] = {**_QUICK, "cache.type": request.param}
     if request.param == "redis":
-        redis: Redis = request.getfixturevalue("redis")
+        redis: Running = request.getfixturevalue("redis")
         settings |= {"cache.url": f"redis://127.0.0.1:{redis.port}/2", "cache.prefix": tmp_path.name}
     with Server(tmp_path, settings=settings, roles="processor,api") as running:
         for service in ("a", "b"):
@@ -101,20 +102,21 @@ def test_nobody_sees_what_another_may(server: Server) -> None:
         assert services(everything) == {"a", "b"}
 
 
+@pytest.mark.servers("redis")
 @pytest.mark.parametrize("fault", ["killed", "paused"])
 def test_searches_do_without_a_redis(tmp_path: Path, fault: str) -> None:
-    with running(redis_server(tmp_path, password="secret")) as redis:
+    with redis_with_password(tmp_path / "redis") as redis:
         settings = {**_QUICK, "cache.type": "redis", "cache.url": f"redis://127.0.0.1:{redis.port}"}
-        environment = {"LOGD_CACHE_PASSWORD": "secret"}
+        environment = {"LOGD_CACHE_PASSWORD": redis.password}
         with Server(tmp_path / "logd", settings=settings, roles="processor,api", environment=environment) as server:
             server.ingest("a", [{"timestamp": "2024-01-02T00:00:00Z", "message": "old"}])
             server.settle()
             assert _hit_again(server, SEARCH, q="old", **_PAST).json()["total_hits"] == 1
-            redis.kill() if fault == "killed" else redis.pause()
+            redis.kill() if fault == "killed" else send(redis, signal.SIGSTOP)
             for _ in range(5):
                 answer = server.get(SEARCH, q="old", **_PAST)
                 assert (_hit(answer), answer.json()["total_hits"]) == (False, 1)
             assert server.get("/api/v1/status").json()["cache"]["trouble"]
-            redis.start() if fault == "killed" else redis.resume()
+            redis.start() if fault == "killed" else send(redis, signal.SIGCONT)
             _hit_again(server, SEARCH, q="old", **_PAST)
             assert server.get("/api/v1/status").json()["cache"]["trouble"] == ""

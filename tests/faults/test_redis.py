@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,9 +14,11 @@ import pytest
 from logd.backends.cache.redis import RedisCache
 from logd.config.schema import Cache as Settings
 from logd.seams import CACHE_CALL_SECONDS
+from tests.services import Running
 from tests.support.process import PATIENCE_SECONDS, free_port
-from tests.support.servers import Server, redis_server, running
+from tests.support.servers import redis_with_password, send
 
+pytestmark = pytest.mark.servers("redis")
 #: A call that waited for the server would take for ever; the machine may be busy for a while.
 _SOON_SECONDS = 10.0
 
@@ -31,8 +34,8 @@ class _Clock:
 
 
 @pytest.fixture
-def server(tmp_path: Path) -> Iterator[Server]:
-    with running(redis_server(tmp_path, password="secret")) as server:
+def server(tmp_path: Path) -> Iterator[Running]:
+    with redis_with_password(tmp_path) as server:
         yield server
 
 
@@ -56,32 +59,32 @@ async def _costs_nothing(cache: RedisCache) -> None:
 
 
 @pytest.mark.parametrize("fault", ["killed", "paused"])
-async def test_it_goes_and_comes_back(server: Server, caplog: pytest.LogCaptureFixture, fault: str) -> None:
+async def test_it_goes_and_comes_back(server: Running, caplog: pytest.LogCaptureFixture, fault: str) -> None:
     clock = _Clock()
     caplog.set_level(logging.INFO, "logd.cache")
-    cache = RedisCache(Settings(url=f"redis://127.0.0.1:{server.port}"), "secret", clock=clock)
+    cache = RedisCache(Settings(url=f"redis://127.0.0.1:{server.port}"), server.password, clock=clock)
     await _works(cache, clock)
     caplog.clear()
-    server.kill() if fault == "killed" else server.pause()
+    server.kill() if fault == "killed" else send(server, signal.SIGSTOP)
     for _ in range(3):  # at once, and whenever it is asked again
         await _costs_nothing(cache)
         clock.seconds += 60
     assert [record.levelname for record in caplog.records] == ["WARNING"]
     assert str(server.port) in caplog.text
     assert cache.status()["trouble"]
-    server.start() if fault == "killed" else server.resume()
+    server.start() if fault == "killed" else send(server, signal.SIGCONT)
     await _works(cache, clock)
     assert cache.status()["trouble"] == ""
     assert "answers again" in caplog.text
     await cache.close()
 
 
-async def test_a_call_that_hangs_is_given_up(server: Server) -> None:
+async def test_a_call_that_hangs_is_given_up(server: Running) -> None:
     assert CACHE_CALL_SECONDS * 2 <= 0.05
     clock = _Clock()
-    cache = RedisCache(Settings(url=f"redis://127.0.0.1:{server.port}"), "secret", clock=clock)
+    cache = RedisCache(Settings(url=f"redis://127.0.0.1:{server.port}"), server.password, clock=clock)
     await _works(cache, clock)
-    server.pause()
+    send(server, signal.SIGSTOP)
     started = time.perf_counter()
     assert await asyncio.gather(*(cache.get("works") for _ in range(50))) == [None] * 50
     assert time.perf_counter() - started < _SOON_SECONDS
@@ -89,7 +92,7 @@ async def test_a_call_that_hangs_is_given_up(server: Server) -> None:
 
 
 @pytest.mark.parametrize("password", ["", "wrong"])
-async def test_wrong_credentials_are_named(server: Server, caplog: pytest.LogCaptureFixture, password: str) -> None:
+async def test_wrong_credentials_are_named(server: Running, caplog: pytest.LogCaptureFixture, password: str) -> None:
     config = Settings(url=f"redis://127.0.0.1:{server.port}")
     cache = RedisCache(config, password, call_seconds=PATIENCE_SECONDS)
     assert await cache.get("a") is None

@@ -6,18 +6,20 @@ import uuid
 
 from logd.backends.catalog import mysql_server
 from logd.config.schema import Catalog
-from tests.support.servers import MysqlServer
+from tests.services import Running
+from tests.services.mysql import ask
 
 
-def new_catalog(mysql: MysqlServer) -> Catalog:
+def new_catalog(mysql: Running) -> Catalog:
     """A database that is empty."""
     database = f"logd_{uuid.uuid4().hex[:12]}"
-    mysql.run(f"CREATE DATABASE {database} CHARACTER SET latin1")  # so that it is our own tables that know all letters
-    return Catalog(type="mysql", address=mysql.address, database=database, user=mysql.USER)
+    # So that it is our own tables that know all letters.
+    ask(mysql.port, mysql.password, f"CREATE DATABASE {database} CHARACTER SET latin1")
+    return Catalog(type="mysql", address=f"127.0.0.1:{mysql.port}", database=database)
 
 
-async def migrated(mysql: MysqlServer) -> Catalog:
+async def migrated(mysql: Running) -> Catalog:
     """One with today's tables."""
     catalog = new_catalog(mysql)
-    await mysql_server.migrate(catalog, mysql.PASSWORD)
+    await mysql_server.migrate(catalog, mysql.password)
     return catalog

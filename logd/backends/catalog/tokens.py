@@ -13,8 +13,6 @@ from sqlalchemy import insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from logd.backends.catalog.database import Database
-from logd.backends.catalog.mysql_server import MysqlServer
-from logd.backends.catalog.sqlite_file import SqliteFile
 from logd.backends.catalog.tables import TOKENS
 from logd.config.schema import Catalog
 from logd.errors import Conflict, Corrupt, NotFound
@@ -80,11 +78,15 @@ class CatalogTokens:
 
 async def open_sqlite(path: Path) -> CatalogTokens:
     """See SqliteFile.open."""
+    from logd.backends.catalog.sqlite_file import SqliteFile
+
     return CatalogTokens(await SqliteFile.open(path))
 
 
 async def open_mysql(config: Catalog, password: str) -> CatalogTokens:
     """See MysqlServer.open."""
+    from logd.backends.catalog.mysql_server import MysqlServer
+
     return CatalogTokens(await MysqlServer.open(config, password))
 
 
