@@ -57,7 +57,7 @@ def test_what_is_over_is_answered_from_the_cache(server: Server) -> None:
         assert "cache-status" not in fresh.headers
         again = _hit_again(server, path, q="old", **_PAST).json()
         assert {**again, "took_ms": 0, "next_cursor": ""} == {**fresh.json(), "took_ms": 0, "next_cursor": ""}
-        assert not _hit(server.get(path, q="old", from_="2024-01-01"))
+        assert server.get(path, q="old", from_="2024-01-01", to="2024-01-02").json()["total_hits"] == 0
         assert not _hit(server.get(path, q="old", from_="2024-01-01"))
         assert _hit(_hit_again(server, path, q="old", from_="2024-01-01", max_age=30))
     counted = server.request("GET", "/metrics").body.decode()
@@ -95,6 +95,12 @@ def test_nobody_sees_what_another_may(server: Server) -> None:
         assert answer.status == 200, answer
         return {record["service"] for record in answer.json()["logs"]}
 
+    # Of two who are answered the same, each can go on with its own next page.
+    for made, filters in ((limited, ""), (everything, "&service=a")):
+        first = f"{SEARCH}?q=old&limit=1&from=2024-01-01&to=2024-01-03{filters}"
+        page = server.request("GET", first, headers=made.header).json()
+        following = server.request("GET", f"{first}&cursor={page['next_cursor']}", headers=made.header)
+        assert (following.status, following.json()["logs"][0]["service"]) == (200, "a")
     for _ in range(3):
         assert services(everything, service="b") == {"b"}
         assert services(limited) == {"a"}

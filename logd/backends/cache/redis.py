@@ -91,7 +91,7 @@ class RedisCache:
         try:
             async with asyncio.timeout(self._call_seconds):
                 if self._trouble:
-                    # Connections from before it went: each would fail once.
+                    # Idle connections from before may be dead without knowing it: each would fail once.
                     await self._pool.disconnect(inuse_connections=False)
                 found = await call()
         except Exception as error:
