@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ import pytest
 from tests.services import Running
 from tests.support.access import token
 from tests.support.process import SEARCH, Answer, Server, until
-from tests.support.servers import redis_with_password, send
+from tests.support.servers import redis_with_password
 
 _HISTOGRAM = "/api/v1/logs/histogram"
 _PAST = {"from_": "2024-01-01", "to": "2024-01-03"}
@@ -118,11 +117,11 @@ def test_searches_do_without_a_redis(tmp_path: Path, fault: str) -> None:
             server.ingest("a", [{"timestamp": "2024-01-02T00:00:00Z", "message": "old"}])
             server.settle()
             assert _hit_again(server, SEARCH, q="old", **_PAST).json()["total_hits"] == 1
-            redis.kill() if fault == "killed" else send(redis, signal.SIGSTOP)
+            redis.kill() if fault == "killed" else redis.pause()
             for _ in range(5):
                 answer = server.get(SEARCH, q="old", **_PAST)
                 assert (_hit(answer), answer.json()["total_hits"]) == (False, 1)
             assert server.get("/api/v1/status").json()["cache"]["trouble"]
-            redis.start() if fault == "killed" else send(redis, signal.SIGCONT)
+            redis.start() if fault == "killed" else redis.resume()
             _hit_again(server, SEARCH, q="old", **_PAST)
             assert server.get("/api/v1/status").json()["cache"]["trouble"] == ""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import signal
 from pathlib import Path
 
 import pytest
@@ -17,7 +16,6 @@ from tests.services import running
 from tests.support.access import token
 from tests.support.catalogs import migrated
 from tests.support.process import PATIENCE_SECONDS, SEARCH, Server, until
-from tests.support.servers import send
 
 pytestmark = pytest.mark.servers("mysql")
 
@@ -43,7 +41,7 @@ async def test_known_tokens_outlast_it(tmp_path: Path, fault: str, caplog: pytes
         await tokens.create(made)
         assert await known.find(made.id) == made
         assert await known.find("0" * 12) is None
-        mysql.kill() if fault == "killed" else send(mysql, signal.SIGSTOP)
+        mysql.kill() if fault == "killed" else mysql.pause()
         for seconds in (STALE_SECONDS, STALE_SECONDS, OUTAGE_SECONDS - 2 * STALE_SECONDS - 1):
             clock.seconds += seconds
             assert await known.find(made.id) == made
@@ -52,7 +50,7 @@ async def test_known_tokens_outlast_it(tmp_path: Path, fault: str, caplog: pytes
         clock.seconds += STALE_SECONDS
         with pytest.raises(Unavailable):
             await known.find(made.id)
-        mysql.start() if fault == "killed" else send(mysql, signal.SIGCONT)
+        mysql.start() if fault == "killed" else mysql.resume()
         clock.seconds += 60
         async with asyncio.timeout(PATIENCE_SECONDS):
             while True:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,7 +15,7 @@ from logd.config.schema import Cache as Settings
 from logd.seams import CACHE_CALL_SECONDS
 from tests.services import Running
 from tests.support.process import PATIENCE_SECONDS, free_port
-from tests.support.servers import redis_with_password, send
+from tests.support.servers import redis_with_password
 
 pytestmark = pytest.mark.servers("redis")
 #: A call that waited for the server would take for ever; the machine may be busy for a while.
@@ -65,14 +64,14 @@ async def test_it_goes_and_comes_back(server: Running, caplog: pytest.LogCapture
     cache = RedisCache(Settings(url=f"redis://127.0.0.1:{server.port}"), server.password, clock=clock)
     await _works(cache, clock)
     caplog.clear()
-    server.kill() if fault == "killed" else send(server, signal.SIGSTOP)
+    server.kill() if fault == "killed" else server.pause()
     for _ in range(3):  # at once, and whenever it is asked again
         await _costs_nothing(cache)
         clock.seconds += 60
     assert [record.levelname for record in caplog.records] == ["WARNING"]
     assert str(server.port) in caplog.text
     assert cache.status()["trouble"]
-    server.start() if fault == "killed" else send(server, signal.SIGCONT)
+    server.start() if fault == "killed" else server.resume()
     await _works(cache, clock)
     assert cache.status()["trouble"] == ""
     assert "answers again" in caplog.text
@@ -84,7 +83,7 @@ async def test_a_call_that_hangs_is_given_up(server: Running) -> None:
     clock = _Clock()
     cache = RedisCache(Settings(url=f"redis://127.0.0.1:{server.port}"), server.password, clock=clock)
     await _works(cache, clock)
-    send(server, signal.SIGSTOP)
+    server.pause()
     started = time.perf_counter()
     assert await asyncio.gather(*(cache.get("works") for _ in range(50))) == [None] * 50
     assert time.perf_counter() - started < _SOON_SECONDS

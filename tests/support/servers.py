@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import socket
 from dataclasses import dataclass
 from pathlib import Path
@@ -66,9 +64,3 @@ def mysql_with_tls(folder: Path, certificates: Certificates) -> Running:
 def redis_with_password(folder: Path) -> Running:
     """A Redis of one's own."""
     return Running(With(Redis(), (), wants_password=True), folder, tied=True)
-
-
-def send(server: Running, number: signal.Signals) -> None:
-    """To all its processes: SIGSTOP leaves its connections, and nothing is answered."""
-    for pid in server.pids:
-        os.kill(pid, number)
