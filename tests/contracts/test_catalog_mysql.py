@@ -136,6 +136,22 @@ async def test_what_is_wrong_is_named(mysql: Running, redis: Running, tmp_path: 
     assert said == f"catalog.tls_ca is set, but the server at {catalog.address} doesn't offer TLS"
 
 
+@pytest.mark.parametrize(
+    "said",
+    [b"HTTP/1.1 400 Bad Request\r\n\r\n", b"", b"\x03\0\0\0\n5\0", b"\0\0\0\0", b"J\0\0\0\n5.7\0" + b"\xe9" * 70],
+)
+async def test_what_is_no_database(said: bytes) -> None:
+    async def talk(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(said)
+        await writer.drain()
+        writer.close()
+
+    async with await asyncio.start_server(talk, "127.0.0.1", 0) as other:
+        address = f"127.0.0.1:{other.sockets[0].getsockname()[1]}"
+        refused = await _refused(Catalog(type="mysql", address=address), "secret")
+    assert refused.startswith(f"catalog.address {address!r} can't be used: ")
+
+
 @pytest.mark.servers("mysql")
 async def test_tls(tmp_path: Path) -> None:
     certificates = Certificates(tmp_path)

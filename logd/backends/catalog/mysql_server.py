@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import os
 import ssl
+import struct
 from collections.abc import AsyncIterator, Sequence
 from functools import partial
 from typing import Any
@@ -100,7 +101,6 @@ def _engine(config: Catalog, password: str) -> tuple[AsyncEngine, str]:
     engine = create_async_engine(
         sa.URL.create("mysql+aiomysql", config.user, password, host, port, config.database, {"charset": "utf8mb4"}),
         connect_args={
-            "connect_timeout": _CONNECT_SECONDS,
             "init_command": _MODES,
             "ssl": context,
             "async_creator_fn": partial(_connect, config),
@@ -117,7 +117,11 @@ def _engine(config: Catalog, password: str) -> tuple[AsyncEngine, str]:
 
 async def _connect(config: Catalog, *args: Any, **given: Any) -> Any:
     """The driver goes on in the clear where the server has no TLS."""
-    connection = await aiomysql.connect(*args, **given)
+    try:
+        async with asyncio.timeout(_CONNECT_SECONDS):  # the driver's own is for TCP alone
+            connection = await aiomysql.connect(*args, **given)
+    except (struct.error, LookupError, ValueError) as error:
+        raise ConnectionError("what it says is not the protocol of MySQL") from error
     if given["ssl"] is not None and not connection.server_capabilities & CLIENT.SSL:
         connection.close()
         raise ConfigError(f"catalog.tls_ca is set, but the server at {config.address} doesn't offer TLS")
@@ -130,7 +134,7 @@ async def _said_at_start(config: Catalog, seconds: float) -> AsyncIterator[None]
         async with asyncio.timeout(seconds):
             yield
     except TimeoutError as error:
-        raise ConfigError(f"catalog.address {config.address!r} doesn't answer within {seconds:g} s") from error
+        raise ConfigError(f"catalog.address {config.address!r} doesn't answer: is it MariaDB or MySQL?") from error
     except (SQLAlchemyError, OSError) as error:
         raise ConfigError(_wrong(config, error)) from error
 
