@@ -49,6 +49,23 @@ async def test_what_is_wrong_is_named(s3: Running, tmp_path: Path, monkeypatch: 
     assert said.startswith(f"objects.endpoint '{nowhere}' can't be used: ")
 
 
+@pytest.mark.parametrize("page", ["<html><body>It works!</body></html>", "<!DOCTYPE html><p>It works!", ""])
+async def test_a_web_server_is_no_bucket(tmp_path: Path, page: str) -> None:
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        head = f"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: {len(page)}\r\nConnection: close\r\n\r\n"
+        writer.write((head + page).encode())
+        await writer.drain()
+        writer.close()
+
+    async with await asyncio.start_server(talk, "127.0.0.1", 0) as other:
+        endpoint = f"http://127.0.0.1:{other.sockets[0].getsockname()[1]}"
+        file = credentials(tmp_path / "c", "p")
+        settings = Settings(type="s3", bucket="b", endpoint=endpoint, credentials_file=str(file), profile="logd")
+        settings = msgspec.structs.replace(settings, path_style=True)
+        assert (await _refused(settings)).startswith(f"objects.endpoint {endpoint!r} ")
+
+
 async def test_credentials_of_the_environment(s3: Running, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "logd")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", s3.password)

@@ -45,7 +45,9 @@ class S3Objects:
         async with contextlib.AsyncExitStack() as stack:
             with _said_at_start(config):
                 client = await stack.enter_async_context(_client(config))
-                await client.head_bucket(Bucket=config.bucket)
+                found = await client.list_objects_v2(Bucket=config.bucket, Prefix=config.prefix, MaxKeys=1)
+            if found.get("Name") != config.bucket:  # a web server, which answers everything with a page
+                raise ConfigError(f"objects.endpoint {config.endpoint!r} doesn't answer as S3 does")
             return cls(config, client, stack.pop_all())
 
     async def put(self, name: str, content: AsyncIterable[bytes]) -> int:
@@ -129,7 +131,9 @@ class S3Objects:
 
     async def _created(self, place: dict[str, Any], request: Any) -> None:
         try:
-            await request
+            if "ETag" not in await request:
+                raise Unavailable(f"can't write object {place['Key']!r}: what answers is not S3")
+            return
         except ClientError as error:
             if _status(error) not in (404, 412):  # 404: the upload that an answer we never saw has completed
                 raise
