@@ -26,12 +26,12 @@ from logd.errors import ConfigError, LogdError
 from logd.flow.stage import Stage, held
 from logd.roles import control, wiring
 from logd.roles.wiring import OpenTransport
-from logd.seams import Index, Searches, Tokens, Transport, Upkeep
+from logd.seams import Cache, Index, Searches, Tokens, Transport, Upkeep
 from logd.telemetry import systemd
 from logd.telemetry.logging import set_up_logging
 
 log = logging.getLogger("logd.server")
-T = TypeVar("T", Transport, Index, Upkeep, Tokens)
+T = TypeVar("T", Transport, Index, Upkeep, Tokens, Cache)
 EXIT_OK, EXIT_FAILED, EXIT_ABORTED = 0, 1, 3
 
 
@@ -49,9 +49,12 @@ async def _serve(config: Config) -> int:
         stack.enter_context(signals.caught())
         data_dir = Path(config.data_dir)
         stack.enter_context(locked(data_dir))
-        queue, transport, store, index, searches, upkeep, tokens = None, None, None, None, None, None, None
+        queue, transport, store, index, searches, upkeep, tokens, cache = None, None, None, None, None, None, None, None
         if "api" in config.server.roles:
             tokens = await stack.enter_async_context(_closing(await wiring.open_tokens(config)))
+            cache = wiring.open_cache(config)
+            if cache is not None:
+                await stack.enter_async_context(_closing(cache))
         if wiring.needs_transport(config):
             queue = await wiring.open_transport(config)
             transport = await stack.enter_async_context(_closing(queue.transport))
@@ -65,7 +68,7 @@ async def _serve(config: Config) -> int:
             backup = partial(wiring.backup, data_dir, queue=queue, store=store)
             await stack.enter_async_context(control.serving(data_dir / control.SOCKET, backup))
         try:
-            await _run_roles(config, queue, index, searches, upkeep, tokens, signals)
+            await _run_roles(config, queue, index, searches, upkeep, tokens, cache, signals)
         except ExceptionGroup as failures:
             return _exit_code(failures)
     return EXIT_OK
@@ -90,6 +93,7 @@ async def _run_roles(
     searches: Searches | None,
     upkeep: Upkeep | None,
     tokens: Tokens | None,
+    cache: Cache | None,
     signals: _Signals,
 ) -> None:
     started = time.monotonic()
@@ -127,7 +131,7 @@ async def _run_roles(
             from logd.http.app import Behind
             from logd.roles.api import Api
 
-            behind = Behind(queue.transport, queue.dead_letters, index, searches, tokens)
+            behind = Behind(queue.transport, queue.dead_letters, index, searches, tokens, cache)
             api = Api(config, behind, parts, tuple(stages), partial(_ready, stop, queue.transport, index))
             stages += api.stages
             address = await api.start()

@@ -18,6 +18,7 @@ from logd.cli import (
     export,
     get,
     import_,
+    migrate,
     resend,
     search,
     server,
@@ -48,6 +49,7 @@ _COMMANDS = (
     store,
     transport,
     token,
+    migrate,
     config,
     completion,
 )

@@ -1,4 +1,4 @@
-"""`logd token`: the tokens in the data folder's catalog, whether a server runs or not; a running one notices."""
+"""`logd token`: the tokens in the catalog, whether a server runs or not; a running one notices."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ def run_create(args: argparse.Namespace) -> int:
         requests_per_second=args.requests_per_second,
         bytes_per_second=args.bytes_per_second,
     )
-    _make_data_dir(config)
+    make_data_dir(config)
     _with_tokens(config, lambda tokens: tokens.create(token))
     print(text_of(token.id, secret))
     print(f"token {_described(token, now)}; it is not shown again", file=sys.stderr)
@@ -139,9 +139,8 @@ def _with_tokens(config: Config, call: Callable[[Tokens], Awaitable[T]]) -> T:
     from logd.roles.wiring import catalog_tokens
 
     async def called() -> T:
-        tokens = catalog_tokens(config)
+        tokens = await catalog_tokens(config)
         try:
-            await tokens.open_if_there()
             return await call(tokens)
         finally:
             await tokens.close()
@@ -149,7 +148,7 @@ def _with_tokens(config: Config, call: Callable[[Tokens], Awaitable[T]]) -> T:
     return asyncio.run(called())
 
 
-def _make_data_dir(config: Config) -> None:
+def make_data_dir(config: Config) -> None:
     """The first token may come before the first start: where other machines are let in, there is none without it."""
     try:
         Path(config.data_dir).mkdir(parents=True, exist_ok=True)

@@ -46,7 +46,8 @@ def load(path: Path | None, environ: Mapping[str, str], sets: Sequence[str] = ()
     except msgspec.ValidationError as error:
         raise mistyped(error, tree, where) from None
     for problem in problems(config):
-        raise refused(problem.path, value_at(config, problem.path), where, problem.expected, problem.reason)
+        value = "…" if problem.secret else value_at(config, problem.path)
+        raise refused(problem.path, value, where, problem.expected, problem.reason)
     if follow and "agent" not in config.server.roles:
         roles: KeyPath = ("server", "roles")
         raise refused(roles, config.server.roles, where, "agent among them, as it is to follow files")

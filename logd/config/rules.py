@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 import zoneinfo
 from collections.abc import Iterator
 
@@ -12,13 +13,22 @@ from logd.config.address import is_origin, parse_address, parse_url
 from logd.config.keys import KeyPath
 from logd.config.schema import PLANNED_ROLES, ROLES, Config
 
+_REDIS = re.compile(
+    r"rediss?://([A-Za-z0-9._~-]*(?P<password>:[^/]*)?@)?"
+    r"(?P<address>(\[[0-9a-fA-F:.]+\]|[^\s/@:\[\]]+)(?P<port>:[0-9]+)?)(/[0-9]{0,4})?"
+)
+
+_PREFIX = re.compile(r"([A-Za-z0-9_=-][A-Za-z0-9._=-]{0,99}/){1,2}")
+
 
 class Problem(msgspec.Struct, frozen=True):
-    """The value at `path` won't do. `expected` completes "expected …"; `reason` is said first, where there is one."""
+    """The value at `path` won't do. `expected` completes "expected …"; `reason` is said first, where there is one. A
+    `secret` value isn't shown."""
 
     path: KeyPath
     expected: str
     reason: str = ""
+    secret: bool = False
 
 
 def problems(config: Config) -> Iterator[Problem]:
@@ -30,6 +40,9 @@ def problems(config: Config) -> Iterator[Problem]:
         parse_address(config.api.listen)
     except ValueError:
         yield Problem(("api", "listen"), "host:port such as 127.0.0.1:8080 or [::1]:8080")
+    yield from _catalog(config)
+    yield from _cache(config)
+    yield from _objects(config)
     if config.agent.server:
         try:
             parse_url(config.agent.server)
@@ -94,6 +107,54 @@ def _access(config: Config) -> Iterator[Problem]:
             yield Problem(("api", "cors_origins", place), "an origin such as https://grafana.example.org")
     if "\0" in config.agent.token_file:
         yield Problem(("agent", "token_file"), "the path of a file")
+
+
+def _catalog(config: Config) -> Iterator[Problem]:
+    catalog = config.catalog
+    try:
+        if parse_address(catalog.address)[1] == 0:
+            raise ValueError
+    except ValueError:
+        yield Problem(("catalog", "address"), "host:port such as db.example.org:3306")
+    for name in ("password_file", "tls_ca"):
+        if "\0" in getattr(catalog, name):
+            yield Problem(("catalog", name), "the path of a file")
+
+
+def _cache(config: Config) -> Iterator[Problem]:
+    cache = config.cache
+    found = _REDIS.fullmatch(cache.url)
+    if found is None or found["password"]:
+        expected = "a URL such as redis://127.0.0.1:6379/0"
+        if found is not None:
+            expected += ", and the password in cache.password_file or $LOGD_CACHE_PASSWORD"
+        yield Problem(("cache", "url"), expected, secret="@" in cache.url)
+    else:
+        try:
+            parse_address(found["address"] if found["port"] else f"{found['address']}:6379")
+        except ValueError:
+            yield Problem(("cache", "url"), "a URL such as redis://127.0.0.1:6379/0")
+    for name in ("password_file", "tls_ca"):
+        if "\0" in getattr(cache, name):
+            yield Problem(("cache", name), "the path of a file")
+
+
+def _objects(config: Config) -> Iterator[Problem]:
+    objects = config.objects
+    if objects.type == "s3" and not objects.bucket:
+        yield Problem(("objects", "bucket"), "the name of a bucket, as objects.type is s3")
+    if objects.prefix and not _PREFIX.fullmatch(objects.prefix):
+        yield Problem(("objects", "prefix"), "letters, digits and signs, with a slash at its end, such as logs/")
+    if objects.endpoint:
+        try:
+            parse_url(objects.endpoint)
+        except ValueError:
+            yield Problem(
+                ("objects", "endpoint"), "a URL such as http://127.0.0.1:9000", secret="@" in objects.endpoint
+            )
+    for name in ("path", "credentials_file"):
+        if "\0" in getattr(objects, name):
+            yield Problem(("objects", name), "a path")
 
 
 def _timezone(name: str) -> Iterator[Problem]:

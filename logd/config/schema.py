@@ -75,6 +75,45 @@ class Transport(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
     max_age_seconds: PositiveSeconds = 7 * 86_400.0
 
 
+class Catalog(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """`[catalog]`: where tokens are kept. All but `type` is for "mysql". An empty `password_file` takes the password in
+    $LOGD_CATALOG_PASSWORD, if there is one; an empty `tls_ca` connects without TLS."""
+
+    type: Literal["sqlite", "mysql"] = "sqlite"
+    address: str = "127.0.0.1:3306"
+    database: Text = "logd"
+    user: Text = "logd"
+    password_file: str = ""
+    tls_ca: str = ""
+
+
+class Cache(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """`[cache]`: where answers are kept that are asked for again. `max_bytes` is for "memory", the rest for "redis". An
+    empty `password_file` takes the password in $LOGD_CACHE_PASSWORD, if there is one; `tls_ca` is for rediss://."""
+
+    type: Literal["memory", "redis", "none"] = "memory"
+    max_bytes: PositiveInt = 16 * 1024 * 1024
+    url: str = "redis://127.0.0.1:6379/0"
+    password_file: str = ""
+    tls_ca: str = ""
+    prefix: Text = "logd"
+
+
+class Objects(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """`[objects]`: where the archive lies. `path` is for "folder", empty is `objects` in data_dir; the rest is for
+    "s3". An empty `endpoint` is Amazon's; credentials come from where AWS's own tools take them."""
+
+    type: Literal["folder", "s3"] = "folder"
+    path: str = ""
+    bucket: str = ""
+    prefix: str = ""
+    endpoint: str = ""
+    region: str = "us-east-1"
+    path_style: bool = False
+    credentials_file: str = ""
+    profile: str = ""
+
+
 class Parse(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """`[parse]`: how lines become records. `timezone` is an IANA name, used for times that carry no zone."""
 
@@ -158,6 +197,9 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     api: Api = Api()
     ingest: Ingest = Ingest()
     transport: Transport = Transport()
+    catalog: Catalog = Catalog()
+    cache: Cache = Cache()
+    objects: Objects = Objects()
     parse: Parse = Parse()
     index: Index = Index()
     search: SearchLimits = SearchLimits()

@@ -16,9 +16,14 @@ log = logging.getLogger("logd.api")
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
-def json_answer(value: Any, status: int = 200, headers: dict[str, str] | None = None) -> web.Response:
+def json_bytes(value: Any) -> bytes:
     """`value` may hold orjson.Fragment."""
-    return web.Response(body=orjson.dumps(value), status=status, content_type="application/json", headers=headers)
+    return orjson.dumps(value)
+
+
+def json_answer(value: Any, status: int = 200, headers: dict[str, str] | None = None) -> web.Response:
+    """See json_bytes."""
+    return web.Response(body=json_bytes(value), status=status, content_type="application/json", headers=headers)
 
 
 def error_answer(

@@ -14,12 +14,13 @@ from logd.config.schema import Config
 from logd.http import deadletters, histogram, ingest, record, schemas, search, shipments, tail
 from logd.http.access import Access
 from logd.http.answers import error_answer, errors_as_json, json_answer
+from logd.http.cached import Cached
 from logd.http.cors import Cors
 from logd.http.intake import Intake
 from logd.http.openapi import Answer, Operation, Route, add_routes
 from logd.http.stages import Stages
 from logd.http.turns import Turns
-from logd.seams import DeadLetters, Index, Searches, Tokens, Transport
+from logd.seams import Cache, DeadLetters, Index, Searches, Tokens, Transport
 from logd.tail.tailing import Tailing
 from logd.tokens import Scope
 
@@ -55,6 +56,7 @@ class Behind(msgspec.Struct, frozen=True):
     index: Index
     searches: Searches
     tokens: Tokens
+    cache: Cache | None = None
 
 
 def make_app(
@@ -69,10 +71,11 @@ def make_app(
     """`parts` are shown in /api/v1/status by their names; `ready` gives "" or why the process isn't."""
     transport, searches = behind.transport, behind.searches
     turns = Turns(config.search)
+    cached = Cached(behind.cache, turns)
     ingestion = ingest.Ingestion(config.ingest, transport, intake)
     shipped = shipments.Shipments(transport, intake)
-    searching = search.Searching(turns, searches, config.search.default_operator)
-    histograms = histogram.Histograms(turns, searches, config.search.default_operator)
+    searching = search.Searching(turns, cached, searches, config.search.default_operator)
+    histograms = histogram.Histograms(turns, cached, searches, config.search.default_operator)
     one_record = record.OneRecord(turns, searches)
     letters = deadletters.Letters(behind.dead_letters)
     tails = tail.Tails(tailing, config.search.default_operator)
@@ -96,6 +99,7 @@ def make_app(
             "index": await behind.index.status(),
             "stages": stages.status(),
             "tail": tailing.status(),
+            "cache": {"type": "none"} if behind.cache is None else behind.cache.status(),
             **{name: dict(of()) for name, of in parts.items()},
         }
         return json_answer(body)

@@ -14,7 +14,7 @@ from logd.http.answers import Handler
 _METHODS = "GET, HEAD, POST, PUT, DELETE"
 _HEADERS = "Authorization, Content-Type, Content-Encoding, Idempotency-Key, X-Host, X-Service-Id, Last-Event-ID"
 #: What a page may read of an answer beside its body.
-_EXPOSED = "Retry-After, WWW-Authenticate"
+_EXPOSED = "Retry-After, WWW-Authenticate, Cache-Status, Age"
 #: How long a browser remembers an answer to its question; a change shows after so long.
 _REMEMBER_SECONDS = 600
 

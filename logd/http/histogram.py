@@ -13,7 +13,8 @@ from multidict import MultiMapping
 from logd.errors import BadRequest
 from logd.flow.clock import now_us
 from logd.http import identity, schemas
-from logd.http.answers import json_answer
+from logd.http.answers import json_bytes
+from logd.http.cached import MAX_AGE, Cached
 from logd.http.openapi import Answer, Operation
 from logd.http.parameters import (
     FILTERS,
@@ -51,6 +52,7 @@ PARAMETERS = (
     Parameter("top", "How many values; 10 unless told.", Annotated[int, Meta(ge=1, le=_MOST_VALUES)]),
     Parameter("fill", "Also intervals without hits: between `from` and `to`, or the first hit and the last.", bool),
     TIMEOUT,
+    MAX_AGE,
 )
 OPERATION = Operation(
     "GET",
@@ -65,20 +67,25 @@ OPERATION = Operation(
 class Histograms:
     """The handler."""
 
-    def __init__(self, turns: Turns, searches: Searches, default_operator: Operator) -> None:
+    def __init__(self, turns: Turns, cached: Cached, searches: Searches, default_operator: Operator) -> None:
+        self._cached = cached
         self._default_operator = default_operator
         self._turns = turns
         self._searches = searches
 
     async def get(self, request: web.Request) -> web.Response:
         """200 with schemas.HistogramAnswer."""
+        query = request.query
         with self._turns.counted() as took_ms:
-            read = read_histogram(request.query, now_us(), self._default_operator)
+            read = read_histogram(query, now_us(), self._default_operator)
             asked = identity.limited(request, read)
-            async with self._turns.turn(request.query):
-                found = await self._searches.histogram(asked)
-            took = took_ms()
-        return json_answer(answer(asked, found, took))
+
+            async def make() -> bytes:
+                async with self._turns.turn(query):
+                    found = await self._searches.histogram(asked)
+                return json_bytes(answer(asked, found, took_ms()))
+
+            return await self._cached.answer(query, asked, (query.get("from", ""), query.get("to", "")), make)
 
 
 def read_histogram(query: MultiMapping[str], now: int, default_operator: Operator) -> Histogram:

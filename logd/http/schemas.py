@@ -49,7 +49,7 @@ class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 class SearchAnswer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A page. Nobody counted when `total_hits` is absent; it is a lower bound when `total_relation` is gte.
-    `next_cursor` is null when this is the last page."""
+    `next_cursor` is null when this is the last page. `took_ms` is of the search, also of an answer from the cache."""
 
     logs: list[Record]
     next_cursor: str | None
@@ -101,6 +101,7 @@ class Status(msgspec.Struct, frozen=True):
     index: dict[str, Any]
     stages: dict[str, Any]
     tail: dict[str, Any]
+    cache: dict[str, Any]
 
 
 class Shipped(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

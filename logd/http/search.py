@@ -13,7 +13,8 @@ from multidict import MultiMapping
 from logd.errors import BadRequest
 from logd.flow.clock import now_us
 from logd.http import cursor, identity, schemas
-from logd.http.answers import json_answer
+from logd.http.answers import json_bytes
+from logd.http.cached import MAX_AGE, Cached
 from logd.http.openapi import Answer, Operation
 from logd.http.parameters import FILTERS, TIMEOUT, Parameter, check, choice, in_body, read_filters, whole_number
 from logd.http.records import records
@@ -39,6 +40,7 @@ PARAMETERS = (
         bool | Annotated[int, Meta(ge=0)],
     ),
     TIMEOUT,
+    MAX_AGE,
 )
 _ANSWERS = {200: Answer("A page of hits.", schemas.SearchAnswer)}
 _PATH, _NEEDS = "/api/v1/logs/search", (Scope.SEARCH,)
@@ -47,17 +49,20 @@ POST = Operation("POST", _PATH, "Search, with parameters too long for a URL", ()
 
 
 class Asked(NamedTuple):
-    """A search, what its times are relative to, and what its cursors have to belong to."""
+    """A search, what its times are relative to, and what its cursors have to belong to. `before` is the cursor that it
+    came with."""
 
     search: Search
     now_us: int
     belongs_to: bytes
+    before: cursor.Cursor | None
 
 
 class Searching:
     """The handlers."""
 
-    def __init__(self, turns: Turns, searches: Searches, default_operator: Operator) -> None:
+    def __init__(self, turns: Turns, cached: Cached, searches: Searches, default_operator: Operator) -> None:
+        self._cached = cached
         self._default_operator = default_operator
         self._turns = turns
         self._searches = searches
@@ -73,11 +78,16 @@ class Searching:
     async def _answer(self, request: web.Request, query: MultiMapping[str]) -> web.Response:
         with self._turns.counted() as took_ms:
             asked = read_search(query, now_us(), self._default_operator)
-            async with self._turns.turn(query):
-                found = await self._searches.search(identity.limited(request, asked.search))
-            took = took_ms()
-        # Thousands of rows take a while.
-        return await asyncio.to_thread(lambda: json_answer(answer(asked, found, took)))
+            limited = identity.limited(request, asked.search)
+
+            async def make() -> bytes:
+                async with self._turns.turn(query):
+                    found = await self._searches.search(limited)
+                took = took_ms()
+                # Thousands of rows take a while.
+                return await asyncio.to_thread(lambda: json_bytes(answer(asked, found, took)))
+
+            return await self._cached.answer(query, limited, (asked.belongs_to, asked.before), make)
 
 
 def read_search(query: MultiMapping[str], now: int, default_operator: Operator) -> Asked:
@@ -112,7 +122,7 @@ def read_search(query: MultiMapping[str], now: int, default_operator: Operator) 
         offset=offset,
         count_limit=_count_limit(query, count_limit),
     )
-    return Asked(search, now, belongs_to)
+    return Asked(search, now, belongs_to, before)
 
 
 def _count_limit(query: MultiMapping[str], default: int | None) -> int | None:

@@ -37,7 +37,7 @@ class Turns:
     async def turn(self, query: MultiMapping[str]) -> AsyncIterator[None]:
         """Within it, the caller may search. Raises Unavailable when no turn comes within the request's deadline,
         TimeoutError at the deadline, and BadRequest when it is wrong."""
-        seconds = self._seconds(query)
+        seconds = self.seconds(query)
         waits = True
         try:
             async with asyncio.timeout(seconds), self._places:
@@ -49,7 +49,8 @@ class Turns:
             running = f"{self._limits.concurrent} searches run (search.concurrent)"
             raise Unavailable(f"{running}, and none of them ended within {seconds:g} s") from error
 
-    def _seconds(self, query: MultiMapping[str]) -> float:
+    def seconds(self, query: MultiMapping[str]) -> float:
+        """How long the request may take. Raises BadRequest."""
         text = query.get(TIMEOUT.name, "")
         most = self._limits.deadline_seconds
         return min(most, duration_us(text, TIMEOUT.name) / 1_000_000) if text else most

@@ -5,16 +5,16 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import os
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, assert_never
 
 from logd.config.schema import Config
-from logd.seams import RAW_LOGS, DeadLetters, Index, Searches, Tokens, Transport, Upkeep
+from logd.config.secrets import read_password
+from logd.seams import RAW_LOGS, Cache, DeadLetters, Index, Objects, Searches, Tokens, Transport, Upkeep
 
 if TYPE_CHECKING:
-    from logd.backends.catalog.appearing import AppearingTokens
     from logd.backup.about import Backup
     from logd.store.folder import Stream
 
@@ -117,17 +117,83 @@ async def open_tokens(config: Config) -> Tokens:
     to everybody though nobody said so."""
     from logd.http.access import refuse_if_open
 
-    tokens = catalog_tokens(config)
-    await tokens.open_if_there()
-    await refuse_if_open(config.api, tokens)
+    tokens = await catalog_tokens(config)
+    try:
+        await refuse_if_open(config.api, tokens)
+    except BaseException:
+        await tokens.close()
+        raise
     return tokens
 
 
-def catalog_tokens(config: Config) -> AppearingTokens:
-    """The same for a command, whether a server runs or not; nothing is opened yet."""
-    from logd.backends.catalog.appearing import AppearingTokens
+async def catalog_tokens(config: Config) -> Tokens:
+    """The same for a command, whether a server runs or not."""
+    match config.catalog.type:
+        case "sqlite":
+            from logd.backends.catalog.appearing import AppearingTokens
 
-    return AppearingTokens(catalog_file(config))
+            tokens = AppearingTokens(catalog_file(config))
+            await tokens.open_if_there()
+            return tokens
+        case "mysql":
+            from logd.backends.catalog.tokens import open_mysql
+
+            return await open_mysql(config.catalog, _catalog_password(config))
+        case unknown:
+            assert_never(unknown)
+
+
+async def migrate(config: Config) -> tuple[str, Sequence[str]]:
+    """What people call the catalog, and the migrations that brought it to today's schema. Raises ConfigError."""
+    match config.catalog.type:
+        case "sqlite":
+            from logd.backends.catalog.sqlite_file import SqliteFile
+
+            file = await SqliteFile.open(catalog_file(config))
+            await file.close()
+            return f"the catalog {catalog_file(config)}", file.migrated
+        case "mysql":
+            from logd.backends.catalog.mysql_server import migrate
+
+            return await migrate(config.catalog, _catalog_password(config))
+        case unknown:
+            assert_never(unknown)
+
+
+def _catalog_password(config: Config) -> str:
+    return read_password("catalog", config.catalog.password_file, os.environ)
+
+
+def open_cache(config: Config) -> Cache | None:
+    """The configured cache, which is not asked yet; None for none. Raises ConfigError."""
+    match config.cache.type:
+        case "memory":
+            from logd.backends.cache.memory import MemoryCache
+
+            return MemoryCache(config.cache.max_bytes)
+        case "redis":
+            from logd.backends.cache.redis import RedisCache
+
+            return RedisCache(config.cache, read_password("cache", config.cache.password_file, os.environ))
+        case "none":
+            return None
+        case unknown:
+            assert_never(unknown)
+
+
+async def open_objects(config: Config) -> Objects:
+    """The configured store of objects. Raises ConfigError."""
+    match config.objects.type:
+        case "folder":
+            from logd.backends.objects.folder import FolderObjects
+
+            return await FolderObjects.open(Path(config.objects.path or Path(config.data_dir) / "objects"))
+        case "s3":
+            from logd.backends.objects.s3 import S3Objects
+
+            return await S3Objects.open(config.objects)
+        case unknown:
+            assert_never(unknown)
 
 
 async def backup(

@@ -62,6 +62,15 @@ SEARCH_SECONDS = Histogram(
 SEARCH_FAILED = Counter("logd_search_failed", "Searches that gave an error.", ["reason"])
 SEARCH_RUNNING = Gauge("logd_search_running", "Searches and look-ups of ids that the engine works on now.")
 
+CACHE_ANSWERS = Counter(
+    "logd_cache_answers", "Searches and histograms that the cache might answer: hit, miss, or joined to one.", ["how"]
+)
+CACHE_ERRORS = Counter(
+    "logd_cache_errors",
+    "Calls of the cache that failed, were too slow, or weren't made as it rests after that.",
+    ["reason"],
+)
+
 TAIL_CLIENTS = Gauge("logd_tail_clients", "Live tails that are open.")
 TAIL_SENT = Counter("logd_tail_sent", "Lines sent to live tails.")
 TAIL_MISSED = Counter("logd_tail_missed", "Lines that matched, and that a live tail was too slow for.")

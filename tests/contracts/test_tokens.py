@@ -10,10 +10,11 @@ import msgspec
 import pytest
 
 from logd.backends.catalog.appearing import AppearingTokens
-from logd.backends.catalog.tokens import open_sqlite
+from logd.backends.catalog.tokens import open_mysql, open_sqlite
 from logd.errors import Conflict, NotFound
 from logd.seams import Tokens
 from logd.tokens import Scope, Token, digest_of, new_id, new_secret
+from tests.support.catalogs import migrated
 
 Open = Callable[[], Awaitable[Tokens]]
 
@@ -24,13 +25,17 @@ async def _appearing(path: Path) -> Tokens:
     return tokens
 
 
-_KEEPERS: dict[str, Callable[[Path], Awaitable[Tokens]]] = {"sqlite": open_sqlite, "sqlite, lazily": _appearing}
+_FILES: dict[str, Callable[[Path], Awaitable[Tokens]]] = {"sqlite": open_sqlite, "sqlite, lazily": _appearing}
 
 
-@pytest.fixture(params=sorted(_KEEPERS))
-def open_tokens(request: pytest.FixtureRequest, tmp_path: Path) -> Open:
+@pytest.fixture(params=[*sorted(_FILES), pytest.param("mysql", marks=pytest.mark.servers("mysql"))])
+async def open_tokens(request: pytest.FixtureRequest, tmp_path: Path) -> Open:
     """Opens the same tokens each time, as another process would."""
-    keeper = _KEEPERS[request.param]
+    if request.param == "mysql":
+        mysql = request.getfixturevalue("mysql")
+        catalog = await migrated(mysql)
+        return lambda: open_mysql(catalog, mysql.password)
+    keeper = _FILES[request.param]
     return lambda: keeper(tmp_path / "catalog.db")
 
 

@@ -26,9 +26,10 @@ class Made(NamedTuple):
         return {"Authorization": f"Bearer {self.text}"}
 
 
-def token(data_dir: Path, scope: str, *options: object) -> Made:
+def token(data_dir: Path, scope: str, *options: object, environment: Mapping[str, str] | None = None) -> Made:
     """`logd token create`, in a process of its own."""
-    done = logd("token", "create", "--name", "test", "--scope", scope, *options, data_dir=data_dir)
+    command = ("token", "create", "--name", "test", "--scope", scope, *options)
+    done = logd(*command, data_dir=data_dir, environment=environment)
     assert done.code == 0, done
     parts = parts_of(done.out.strip())
     assert parts is not None, done.out

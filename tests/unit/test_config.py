@@ -65,6 +65,9 @@ def test_the_shipped_file_shows_every_key() -> None:
         ("[parse]\njoin_seconds = 1", {}, [], "parse.join_seconds", 1.0),
         ("", {"LOGD_TOKEN": "x", "LOGD_TOKEN_FILE": "y"}, [], "agent.token_file", ""),
         ("", {"LOGD_API__ANONYMOUS": "true"}, [], "api.anonymous", True),
+        ("", {"LOGD_CATALOG_PASSWORD": "x", "LOGD_CACHE_PASSWORD": "y"}, [], "catalog.password_file", ""),
+        ("", {"LOGD_CACHE__URL": "rediss://u@h"}, [], "cache.url", "rediss://u@h"),
+        ("", {"LOGD_CACHE__URL": "redis://[::1]:1/3"}, [], "cache.url", "redis://[::1]:1/3"),
         ("", {}, ["api.cors_origins=https://a.b,http://[::1]"], "api.cors_origins", ["https://a.b", "http://[::1]"]),
         ("", {"LOGD_URL": "x", "LOGD_CONFIG": "y", "LOGD_TEST_LONG": "1", "LOGDX": "z"}, [], "data_dir", "logd-data"),
         ("", {"LOGD_PORT": "tcp://10.0.0.1:80", "LOGD_SERVICE_HOST": "10.0.0.1"}, [], "data_dir", "logd-data"),
@@ -124,6 +127,38 @@ def test_values(tmp_path: Path, toml: str, env: Env, sets: list[str], key: str, 
         ("[api]\ncors_origins = ['*']", 'api.cors_origins[0] is "*" in FILE, expected an origin such as https://graf'),
         ("[api]\ncors_origins = ['https://a.example/']", "expected an origin such as https://grafana.example.org"),
         ("[api]\ncors_origins = ['https://a.example:443']", "expected an origin such as https://grafana.example.org"),
+        ("[catalog]\ntype = 'postgres'", 'catalog.type is "postgres" in FILE, expected '),
+        (
+            "[catalog]\naddress = 'db'",
+            'catalog.address is "db" in FILE, expected host:port such as db.example.org:3306',
+        ),
+        ("[catalog]\naddress = 'db:0'", 'catalog.address is "db:0" in FILE, expected host:port such as db.example'),
+        (
+            "[cache]\nurl = 'localhost'",
+            'cache.url is "localhost" in FILE, expected a URL such as redis://127.0.0.1:6379/0',
+        ),
+        ("[cache]\nurl = 'redis://h:99999'", 'cache.url is "redis://h:99999" in FILE, expected a URL such as redis://'),
+        ("[cache]\nurl = 'redis://h/0?x=1'", 'cache.url is "redis://h/0?x=1" in FILE, expected a URL such as redis://'),
+        (
+            "[cache]\nurl = 'redis://u:hidden@h:1/0'",
+            'cache.url is "…" in FILE, expected a URL such as redis://127.0.0.1:6379/0, and the password in cache.pa',
+        ),
+        (
+            "[cache]\nurl = 'redis://:hidden@'",
+            'cache.url is "…" in FILE, expected a URL such as redis://127.0.0.1:6379/0',
+        ),
+        (
+            "[objects]\ntype = 's3'",
+            'objects.bucket is "" by default, expected the name of a bucket, as objects.type is s3',
+        ),
+        (
+            "[objects]\nprefix = 'logs'",
+            'objects.prefix is "logs" in FILE, expected letters, digits and signs, with a sl',
+        ),
+        (
+            "[objects]\nendpoint = 'http://id:hidden@h'",
+            'objects.endpoint is "…" in FILE, expected a URL such as http://127.0.0.1:9000',
+        ),
         (
             "[api.rate_limit]\nrequests_per_second = -1",
             "api.rate_limit.requests_per_second is -1 in FILE, expected a number of at least 0",

@@ -14,6 +14,17 @@ for module in pkgutil.walk_packages(logd.agent.__path__, "logd.agent."):
     importlib.import_module(module.name)
 """
 
+EVERYTHING_BY_DEFAULT = """
+import asyncio, tempfile
+from logd.config.schema import Config
+from logd.roles import api, processor, wiring
+with tempfile.TemporaryDirectory() as folder:
+    config = Config(data_dir=folder)
+    for opened in (wiring.open_tokens, wiring.open_objects):
+        asyncio.run(opened(config))
+    wiring.open_cache(config)
+"""
+
 
 @pytest.mark.parametrize(
     ("code", "unwanted"),
@@ -21,6 +32,7 @@ for module in pkgutil.walk_packages(logd.agent.__path__, "logd.agent."):
         (EVERY_MODULE_OF_THE_AGENT, HEAVY),
         ("import logd.server, logd.roles.agent", HEAVY),
         ("import logd.config.load", HEAVY),
+        (EVERYTHING_BY_DEFAULT, {"aiomysql", "pymysql", "redis", "aiobotocore", "botocore"}),
         ("import logd.cli.main", HEAVY | {"msgspec", "asyncio", "urllib.request"}),
         ("import logd.cli.ask, logd.cli.hits, logd.cli.search", HEAVY | {"msgspec", "asyncio"}),
     ],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,17 +19,33 @@ VERSION = "0001"
 _MIGRATIONS = Path(__file__).parent / "migrations"
 
 
-async def prepare(connection: AsyncConnection, name: object) -> None:
-    """Brings the catalog, which people know as `name`, to VERSION, within the connection's transaction. Raises
-    ConfigError when it is of a newer logd, or of something else."""
+async def prepare(connection: AsyncConnection, name: object) -> Sequence[str]:
+    """Brings the catalog, which people know as `name`, to VERSION, within the connection's transaction; gives the
+    migrations that this took, such as `0001 tokens`. Raises ConfigError when it is of a newer logd, or of something
+    else. Where a transaction can't undo changes of tables, calling it again goes on."""
+    version = await _known(connection, name)
+    missing = [step for step in _steps() if step[:4] > version]
+    if missing:
+        await connection.run_sync(_upgrade)
+    return missing
+
+
+async def require(connection: AsyncConnection, name: object) -> None:
+    """Raises ConfigError when the catalog is of any other version than VERSION."""
+    version = await _known(connection, name)
+    if version != VERSION:
+        found = f"schema {version}" if version else "no tables yet"
+        raise ConfigError(f"{name} has {found}, this logd needs {VERSION}: run `logd migrate`")
+
+
+async def _known(connection: AsyncConnection, name: object) -> str:
+    """The version, which is none of the future."""
     version = await connection.run_sync(_version)
-    if version == VERSION:
-        return
     if version and not version.isdigit():
         raise ConfigError(f"{name} has schema {version!r}, which no logd has written")
     if version > VERSION:
         raise ConfigError(f"{name} has schema {version}, this logd knows up to {VERSION}: use a newer logd")
-    await connection.run_sync(_upgrade)
+    return version
 
 
 def _version(connection: sa.Connection) -> str:
@@ -36,6 +53,12 @@ def _version(connection: sa.Connection) -> str:
     if not connection.dialect.has_table(connection, "alembic_version"):
         return ""
     return str(connection.scalar(sa.text("SELECT version_num FROM alembic_version")) or "")
+
+
+def _steps() -> list[str]:
+    """Every migration, the first one first: its number and its name."""
+    names = sorted(path.stem for path in (_MIGRATIONS / "versions").glob("v*.py"))
+    return [name[1:].replace("_", " ") for name in names]
 
 
 def _upgrade(connection: sa.Connection) -> None:

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import os
 import sqlite3
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,9 +27,11 @@ _HOLDS = "it holds the tokens"
 class SqliteFile:
     """One connection to the file, which other processes may use at the same time."""
 
-    def __init__(self, path: Path, engine: AsyncEngine) -> None:
+    def __init__(self, path: Path, engine: AsyncEngine, migrated: Sequence[str]) -> None:
         self._path = path
         self._engine = engine
+        #: What brought it to today's schema; see schema.prepare.
+        self.migrated = migrated
 
     @classmethod
     async def open(cls, path: Path) -> SqliteFile:
@@ -51,11 +53,11 @@ class SqliteFile:
                 if found != "ok":
                     raise ConfigError(f"the catalog {path} is damaged ({' '.join(found.split())[:200]}); {_advice()}")
                 async with engine.execution_options(logd_writes=True).begin() as connection:
-                    await schema.prepare(connection, path)
+                    migrated = await schema.prepare(connection, path)
         except BaseException:
             await engine.dispose()
             raise
-        return cls(path, engine)
+        return cls(path, engine, migrated)
 
     @contextlib.asynccontextmanager
     async def reading(self) -> AsyncIterator[Any]:

@@ -6,7 +6,10 @@ tokens   id → name, SHA-256 of the secret, scopes (`ingest,search`), services 
 
 from __future__ import annotations
 
+from typing import Any
+
 from sqlalchemy import BigInteger, Column, Double, MetaData, String, Table, Text
+from sqlalchemy.dialects.mysql import MEDIUMTEXT
 
 #: Names of keys and indexes are part of the schema: migrations drop them by name.
 METADATA = MetaData(
@@ -17,6 +20,11 @@ METADATA = MetaData(
     }
 )
 
+#: What one table is on MariaDB: case counts, as it does in SQLite.
+MYSQL: dict[str, Any] = {"mysql_engine": "InnoDB", "mysql_charset": "utf8mb4", "mysql_collate": "utf8mb4_bin"}
+#: MariaDB's TEXT ends at 64 kB, which a few thousand names take.
+_LIST = Text().with_variant(MEDIUMTEXT(), "mysql")
+
 TOKENS = Table(
     "tokens",
     METADATA,
@@ -24,12 +32,13 @@ TOKENS = Table(
     Column("name", String(200), nullable=False),
     Column("digest", String(64), nullable=False),
     Column("scopes", String(100), nullable=False),
-    Column("services", Text, nullable=False),
-    Column("hosts", Text, nullable=False),
+    Column("services", _LIST, nullable=False),
+    Column("hosts", _LIST, nullable=False),
     Column("created_us", BigInteger, nullable=False),
     Column("expires_us", BigInteger),
     Column("revoked_us", BigInteger),
     Column("requests_per_second", Double),
     Column("bytes_per_second", Double),
     Column("checksum", BigInteger, nullable=False),
+    **MYSQL,
 )

@@ -12,8 +12,9 @@ import msgspec
 from sqlalchemy import insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from logd.backends.catalog.sqlite_file import SqliteFile
+from logd.backends.catalog.database import Database
 from logd.backends.catalog.tables import TOKENS
+from logd.config.schema import Catalog
 from logd.errors import Conflict, Corrupt, NotFound
 from logd.tokens import Scope, Token
 
@@ -24,20 +25,20 @@ _ONE = TOKENS.select().limit(1)
 class CatalogTokens:
     """The table `tokens`."""
 
-    def __init__(self, file: SqliteFile) -> None:
-        self._file = file
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
     async def create(self, token: Token) -> None:
         """See Tokens."""
         try:
-            async with self._file.writing() as connection:
+            async with self._database.writing() as connection:
                 await connection.execute(insert(TOKENS).values(_row(token)))
         except IntegrityError:
             raise Conflict(f"there is a token {token.id!r} already") from None
 
     async def all(self) -> Sequence[Token]:
         """See Tokens."""
-        async with self._file.reading() as connection:
+        async with self._database.reading() as connection:
             rows = (await connection.execute(select(TOKENS).order_by(TOKENS.c.created_us, TOKENS.c.id))).all()
         found = []
         for row in rows:
@@ -49,13 +50,13 @@ class CatalogTokens:
 
     async def find(self, token_id: str) -> Token | None:
         """See Tokens."""
-        async with self._file.reading() as connection:
+        async with self._database.reading() as connection:
             row = (await connection.execute(select(TOKENS).where(TOKENS.c.id == token_id))).first()
         return None if row is None else _token(row)
 
     async def revoke(self, token_id: str, at_us: int) -> Token:
         """See Tokens."""
-        async with self._file.writing() as connection:
+        async with self._database.writing() as connection:
             row = (await connection.execute(select(TOKENS).where(TOKENS.c.id == token_id).with_for_update())).first()
             if row is None:
                 raise NotFound(f"there is no token {token_id!r}")
@@ -67,17 +68,26 @@ class CatalogTokens:
 
     async def ever(self) -> bool:
         """See Tokens."""
-        async with self._file.reading() as connection:
+        async with self._database.reading() as connection:
             return (await connection.execute(_ONE)).first() is not None
 
     async def close(self) -> None:
         """See Tokens."""
-        await self._file.close()
+        await self._database.close()
 
 
 async def open_sqlite(path: Path) -> CatalogTokens:
     """See SqliteFile.open."""
+    from logd.backends.catalog.sqlite_file import SqliteFile
+
     return CatalogTokens(await SqliteFile.open(path))
+
+
+async def open_mysql(config: Catalog, password: str) -> CatalogTokens:
+    """See MysqlServer.open."""
+    from logd.backends.catalog.mysql_server import MysqlServer
+
+    return CatalogTokens(await MysqlServer.open(config, password))
 
 
 def _row(token: Token) -> dict[str, Any]:

@@ -1,0 +1,25 @@
+"""Databases of a real MariaDB for one test each."""
+
+from __future__ import annotations
+
+import uuid
+
+from logd.backends.catalog import mysql_server
+from logd.config.schema import Catalog
+from tests.services import Running
+from tests.services.mysql import ask
+
+
+def new_catalog(mysql: Running) -> Catalog:
+    """A database that is empty."""
+    database = f"logd_{uuid.uuid4().hex[:12]}"
+    # So that it is our own tables that know all letters.
+    ask(mysql.port, mysql.password, f"CREATE DATABASE {database} CHARACTER SET latin1")
+    return Catalog(type="mysql", address=f"127.0.0.1:{mysql.port}", database=database)
+
+
+async def migrated(mysql: Running) -> Catalog:
+    """One with today's tables."""
+    catalog = new_catalog(mysql)
+    await mysql_server.migrate(catalog, mysql.password)
+    return catalog
