@@ -55,7 +55,7 @@ def in_range(path: tuple[str, ...], bounds: Range, parameters: Parameters) -> st
     limits = [str(bound) for bound in (bounds.low, bounds.high) if bound is not None]
     numeric = all(map(is_number, limits))
     compared = _compared(bounds)
-    numbers: Parameters = [*_numbers(bounds)] if numeric else []
+    doubles: Parameters = [*numbers(bounds)] if numeric else []
 
     def test(name: str) -> tuple[str, Parameters]:
         text = f"json_extract_string({name}, '$')"
@@ -65,7 +65,7 @@ def in_range(path: tuple[str, ...], bounds: Range, parameters: Parameters) -> st
         string = f"CASE WHEN regexp_full_match({text}, '{_NUMBER.pattern}') THEN try_cast({text} AS DOUBLE) END"
         number = f"try_cast({name}::VARCHAR AS DOUBLE)"
         number = f"(CASE WHEN starts_with({name}, '\"') THEN {string} ELSE {number} END)"
-        return f"({number} BETWEEN ? AND ?)", [*numbers]
+        return f"({number} BETWEEN ? AND ?)", [*doubles]
 
     return _any(path, _guard([], path), test, parameters)
 
@@ -85,7 +85,7 @@ def is_number(value: str) -> bool:
     return _NUMBER.fullmatch(value) is not None
 
 
-def _numbers(bounds: Range) -> tuple[float, float]:
+def numbers(bounds: Range) -> tuple[float, float]:
     """The bounds as doubles, both included: the value is taken out of the JSON once, and compared once."""
     low = -math.inf if bounds.low is None else float(bounds.low)
     high = math.inf if bounds.high is None else float(bounds.high)

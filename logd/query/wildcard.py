@@ -74,36 +74,36 @@ def of_value(pattern: str) -> Pattern:
 
 def of_text(pattern: str) -> Pattern | None:
     """For a stretch of text; None when the pattern has nothing that is in words."""
-    pieces = _pieces(pattern)
-    if not pieces:
+    found = pieces(pattern)
+    if not found:
         return None
-    whole, first, last = tuple(pieces), pieces[0], pieces[-1]
+    whole, first, last = tuple(found), found[0], found[-1]
     # What is around the whole may be anything, and needn't be read.
-    pieces[0] = first[first[0] is Any.RUN and len(first) > 1 :]
-    pieces[-1] = pieces[-1][: -1 if last[-1] is Any.RUN and len(pieces[-1]) > 1 else None]
-    texts = [_piece(piece) for piece in pieces]
+    found[0] = first[first[0] is Any.RUN and len(first) > 1 :]
+    found[-1] = found[-1][: -1 if last[-1] is Any.RUN and len(found[-1]) > 1 else None]
+    texts = [_piece(piece) for piece in found]
     begin = rf"(?:\A|{SEPARATOR})" if first[0] is Any.ONE else before(first[0]) if isinstance(first[0], str) else ""
     end = rf"(?:\z|{SEPARATOR})" if last[-1] is Any.ONE else after(last[-1]) if isinstance(last[-1], str) else ""
-    literals = tuple(part for piece in pieces for part in piece if isinstance(part, str))
+    literals = tuple(part for piece in found for part in piece if isinstance(part, str))
     words = [word for piece in whole if len(piece) == 1 and isinstance(piece[0], str) for word in tokens(piece[0])]
     return Pattern(begin + f"{SEPARATOR}+".join(texts) + end, literals, tuple(words))
 
 
-def _pieces(pattern: str) -> list[Parts]:
-    """What stands between separators, in lower case."""
-    pieces: list[list[str | Any]] = [[]]
+def pieces(pattern: str) -> list[Parts]:
+    """Of a pattern for text what stands between separators, in lower case."""
+    found: list[list[str | Any]] = [[]]
     for part in parts(pattern):
         if isinstance(part, Any):
-            pieces[-1].append(part)
+            found[-1].append(part)
             continue
         for char in lower(part):
             if is_separator(char):
-                pieces.append([])
-            elif pieces[-1] and isinstance(last := pieces[-1][-1], str):
-                pieces[-1][-1] = last + char
+                found.append([])
+            elif found[-1] and isinstance(last := found[-1][-1], str):
+                found[-1][-1] = last + char
             else:
-                pieces[-1].append(char)
-    return [tuple(piece) for piece in pieces if piece]
+                found[-1].append(char)
+    return [tuple(piece) for piece in found if piece]
 
 
 def _piece(piece: Parts) -> str:

@@ -1,0 +1,68 @@
+"""The scenarios give the same answers on the naive evaluator, the embedded index and Elasticsearch, but where a
+difference is written down."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from logd.backends.index.segments import SegmentsIndex
+from logd.query.parse import parse
+from logd.record import SCHEMA
+from tests.contracts.scenarios import of_fields, of_text
+from tests.contracts.scenarios.corpus import CORPUS
+from tests.contracts.scenarios.differences import ON_ELASTICSEARCH
+from tests.support.elastic import Elastic, Server
+from tests.support.indexes import SegmentsStore, ids
+from tests.support.naive_query import matches
+from tests.support.rows import batch
+
+SCENARIOS = (*of_text.SCENARIOS, *of_fields.SCENARIOS)
+#: Sets with names are nothing to Python's expressions.
+_NOT_NAIVE = ("[[:upper:]]",)
+
+
+@pytest.fixture
+async def segments(tmp_path: Path) -> AsyncIterator[SegmentsIndex]:
+    """With half of the corpus in segments."""
+    index = await SegmentsStore(tmp_path).open()
+    half = len(CORPUS) // 2
+    await index.write(batch(CORPUS[:half], 1))
+    await index.flush()
+    await index.write(batch(CORPUS[half:], 2))
+    yield index
+    await index.close()
+
+
+def test_there_are_enough_and_none_twice() -> None:
+    queries = [query for query, _ in SCENARIOS]
+    assert len(queries) == len(set(queries)) > 120
+    assert set(ON_ELASTICSEARCH) <= set(queries)
+    assert all(found != dict(SCENARIOS)[query] for query, (found, _) in ON_ELASTICSEARCH.items())
+
+
+def test_on_the_naive_evaluator() -> None:
+    records = [{**one, "metadata": json.loads(one["metadata"] or "null")} for one in CORPUS]
+    for query, expected in SCENARIOS:
+        if any(part in query for part in _NOT_NAIVE):
+            continue
+        tree = parse(query)
+        assert "".join(one["log_id"] for one in records if matches(tree, one)) == expected, query
+
+
+async def test_on_the_embedded_index(segments: SegmentsIndex) -> None:
+    for query, expected in SCENARIOS:
+        found = await ids(segments, query=parse(query), newest_first=False)
+        assert "".join(found) == expected, query
+
+
+def test_on_elasticsearch(elasticsearch: Server) -> None:
+    with Elastic(elasticsearch.url, "scenarios") as server:
+        server.write(pa.Table.from_pylist(list(CORPUS), schema=SCHEMA))
+        answers = server.hits([parse(query) for query, _ in SCENARIOS])
+    for (query, expected), found in zip(SCENARIOS, answers, strict=True):
+        assert "".join(found) == ON_ELASTICSEARCH.get(query, (expected,))[0], query
