@@ -123,13 +123,34 @@ class Parse(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     memory_bytes: Memory = 512 * 1024 * 1024
 
 
-class Index(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """`[index]`: where lines are searched. Recent rows stay in memory until one of the three limits is reached."""
+class Elasticsearch(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """`[index.elasticsearch]`: a cluster, and how its indices are made. An API key goes before a user; without either,
+    nobody is named. An empty `tls_ca` trusts the authorities that the system does."""
 
-    type: Literal["segments"] = "segments"
+    urls: Annotated[list[Text], Meta(min_length=1)] = msgspec.field(default_factory=lambda: ["http://127.0.0.1:9200"])
+    user: str = ""
+    password_file: str = ""
+    api_key_file: str = ""
+    tls_ca: str = ""
+    timeout_seconds: PositiveSeconds = 60.0
+    shards: Annotated[int, Meta(ge=1, le=1_024)] = 5
+    replicas: Few = 1
+    refresh_seconds: PositiveSeconds = 1.0
+    max_fields: PositiveInt = 2_000
+    bulk_rows: Annotated[int, Meta(ge=1, le=100_000)] = 2_000
+    bulks_in_flight: Annotated[int, Meta(ge=1, le=64)] = 4
+    gzip: bool = False
+
+
+class Index(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """`[index]`: where lines are searched. Of segments, recent rows stay in memory until one of the three limits is
+    reached."""
+
+    type: Literal["segments", "elasticsearch"] = "segments"
     flush_rows: PositiveInt = 48_000
     flush_bytes: PositiveInt = 32 * 1024 * 1024
     flush_seconds: PositiveSeconds = 60.0
+    elasticsearch: Elasticsearch = Elasticsearch()
 
 
 class SearchLimits(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING, NamedTuple, assert_never
 
 from logd.config.schema import Config
 from logd.config.secrets import read_password
-from logd.seams import RAW_LOGS, Cache, DeadLetters, Index, Objects, Searches, Tokens, Transport, Upkeep
+from logd.seams import DEAD_LETTERS, RAW_LOGS, Cache, DeadLetters, Index, Objects, Searches, Tokens, Transport, Upkeep
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from logd.backup.about import Backup
     from logd.store.folder import Stream
 
@@ -108,6 +110,18 @@ async def open_index(config: Config, transport: Transport) -> OpenIndex:
             quiet_seconds = config.index.flush_seconds / 2
             upkeep = SegmentsUpkeep(inventory, config.archiver.retention_days, quiet_seconds)
             return OpenIndex(index, index, upkeep, inventory.lease, inventory.put_aside)
+        case "elasticsearch":
+            from logd.backends.index.elasticsearch import ElasticsearchIndex, NoUpkeep
+            from logd.backends.index.elasticsearch_refused import letters
+
+            async def bury(table: pa.Table, reasons: Sequence[str]) -> None:
+                await transport.append(DEAD_LETTERS, list(letters(table, reasons)))
+
+            async def nothing_to_put_aside(damaged: Mapping[int, str]) -> None:
+                pass
+
+            remote = await ElasticsearchIndex.open(config.index.elasticsearch, config.search, bury)
+            return OpenIndex(remote, remote, NoUpkeep(), contextlib.nullcontext, nothing_to_put_aside)
         case unknown:
             assert_never(unknown)
 

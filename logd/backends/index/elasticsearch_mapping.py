@@ -3,7 +3,8 @@
 `message` is for people who ask Elasticsearch themselves, with its standard analyzer; logd asks `words`, `runs` and
 `message.raw`, the first two of which are indexed and not kept. Every value of the metadata is a keyword, and what is a
 number is one beside that too, under a name of its own: no two records can disagree about a field's type. Beyond the
-limit of fields, metadata is kept and not indexed.
+limit of fields, metadata is kept and not indexed. What is left out of `_source` has Elasticsearch write it anew, with
+doubles for fractions: 1e3 comes back as 1000.0, and digits beyond doubles are lost.
 """
 
 from __future__ import annotations

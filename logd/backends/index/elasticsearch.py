@@ -1,0 +1,153 @@
+"""The index of a cluster: an Elasticsearch index a day, by the record's own day.
+
+    write ── lines of JSON, made for the whole batch ── bulks, several in flight ── each document's own result
+
+What `write` has returned for is durable (Elasticsearch syncs its log before it answers) and is found within
+`refresh_seconds`. While the cluster is away or read-only everything is Unavailable, so the processor waits, and goes on
+by itself. What Elasticsearch can't store becomes a dead letter, with its reason.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import duckdb
+import msgspec
+import pyarrow as pa
+
+from logd.backends.index import elasticsearch_search as searching
+from logd.backends.index.elasticsearch_body import Body, bodies
+from logd.backends.index.elasticsearch_bulk import Bulks
+from logd.backends.index.elasticsearch_client import Client
+from logd.backends.index.elasticsearch_mapping import PREFIX, template
+from logd.config.schema import Elasticsearch as Settings
+from logd.config.schema import SearchLimits
+from logd.errors import BadRequest, Unavailable
+from logd.flow.stage import Stage
+from logd.seams import Batch, Buckets, Found, Histogram, Search, StreamPositions
+from logd.telemetry import metrics
+
+log = logging.getLogger("logd.index")
+#: The name of the template in the cluster.
+_TEMPLATE = "logd-logs"
+#: Called with the rows that Elasticsearch refused, and for each the reason.
+Bury = Callable[[pa.Table, Sequence[str]], Awaitable[None]]
+
+
+class ElasticsearchIndex:
+    """seams.Index and seams.Searches. Use `ElasticsearchIndex.open`."""
+
+    def __init__(self, client: Client, settings: Settings, limits: SearchLimits, bury: Bury) -> None:
+        self._client = client
+        self._settings = settings
+        self._limits = limits
+        self._bury = bury
+        self._bulks = Bulks(client, settings)
+        self._ready = False
+        self._sql = duckdb.connect(config={"threads": 1})
+        self._thread = ThreadPoolExecutor(1, "index.encode")
+        self.stages: Sequence[Stage] = ()
+
+    @classmethod
+    async def open(cls, settings: Settings, limits: SearchLimits, bury: Bury) -> ElasticsearchIndex:
+        """Starts also while the cluster is away. Raises ConfigError when the settings can't be right."""
+        index = cls(Client(settings), settings, limits, bury)
+        try:
+            await index._prepare()
+        except (Unavailable, BadRequest) as error:
+            log.warning("the index isn't there yet: %s", error)
+        return index
+
+    def durable(self) -> StreamPositions | None:
+        """The transport's commits say it."""
+        return None
+
+    async def write(self, batch: Batch) -> int:
+        await self._prepare()
+        if not len(batch.table):
+            return 0
+        loop = asyncio.get_running_loop()
+        made = await loop.run_in_executor(self._thread, self._bodies, batch.table)
+        duplicates, refused = 0, dict[int, str]()
+        for body in made:
+            stored = await self._bulks.store(body, batch.table["log_id"])
+            duplicates += stored.duplicates
+            refused |= stored.refused
+        if refused:
+            rows = sorted(refused)
+            log.error("Elasticsearch refused %d records, the first: %s", len(rows), refused[rows[0]])
+            await self._bury(batch.table.take(pa.array(rows)), [refused[row] for row in rows])
+        metrics.INDEX_ROWS.inc(len(batch.table) - duplicates - len(refused))
+        metrics.INDEX_DUPLICATES.inc(duplicates)
+        return duplicates
+
+    def _bodies(self, table: pa.Table) -> list[Body]:
+        return list(bodies(self._sql, table))
+
+    async def flush(self) -> None:
+        """What was written is durable already."""
+
+    async def search(self, search: Search) -> Found:
+        with metrics.SEARCH_RUNNING.track_inprogress():
+            return await searching.search(self._client, search, self._limits.deadline_seconds)
+
+    async def histogram(self, histogram: Histogram) -> Buckets:
+        with metrics.SEARCH_RUNNING.track_inprogress():
+            return await searching.histogram(self._client, histogram, self._limits.deadline_seconds)
+
+    async def refresh(self) -> None:
+        """Makes all that was written searchable now."""
+        await self._client.ask("POST", f"/{PREFIX}*/_refresh")
+
+    async def status(self) -> dict[str, Any]:
+        """Of the cluster, or why nothing is known."""
+        try:
+            health = msgspec.json.decode(await self._client.ask("GET", "/_cluster/health"))
+            stats = msgspec.json.decode(await self._client.ask("GET", f"/{PREFIX}*/_stats/docs,store"))
+        except (Unavailable, BadRequest) as error:
+            return {"error": str(error)}
+        primaries: Mapping[str, Any] = stats["_all"].get("primaries") or {}
+        return {
+            "rows": primaries.get("docs", {}).get("count", 0),
+            "bytes": stats["_all"].get("total", {}).get("store", {}).get("size_in_bytes", 0),
+            "indices": len(stats.get("indices", {})),
+            "health": health["status"],
+            "bulk_rows": self._bulks.rows,
+        }
+
+    async def close(self) -> None:
+        await asyncio.to_thread(self._thread.shutdown)
+        self._sql.close()
+        await self._client.close()
+
+    async def _prepare(self) -> None:
+        """The template, before the first index. Raises Unavailable."""
+        if self._ready:
+            return
+        made = self._settings
+        body = template(made.shards, made.replicas, made.refresh_seconds, made.max_fields)
+        try:
+            await self._client.ask("PUT", f"/_index_template/{_TEMPLATE}", body)
+        except BadRequest as error:
+            raise Unavailable(f"the index template {_TEMPLATE} can't be made: {error}") from error
+        self._ready = True
+
+
+class NoUpkeep:
+    """seams.Upkeep: Elasticsearch merges by itself."""
+
+    async def step(self) -> bool:
+        return False
+
+    def halt(self) -> None:
+        """Nothing is under way."""
+
+    async def close(self) -> None:
+        """Nothing is held."""
+
+    def status(self) -> dict[str, Any]:
+        return {}
