@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 
@@ -29,16 +27,3 @@ async def transport(store: Store) -> AsyncIterator[Transport]:
     opened = await store.open()
     yield opened
     await opened.close()
-
-
-class _ByHand(NamedTuple):
-    url: str
-
-
-@pytest.fixture(scope="session")
-def elasticsearch() -> _ByHand:
-    """A server that was started by hand."""
-    url = os.environ.get("LOGD_TEST_ELASTICSEARCH")
-    if not url:
-        pytest.skip("no $LOGD_TEST_ELASTICSEARCH")
-    return _ByHand(url)

@@ -90,10 +90,10 @@ class Client:
         headers = {"accept": _JSON + _COMPATIBLE, "content-type": (_LINES if lines else _JSON) + _COMPATIBLE}
         try:
             answer = await self._client.perform_request(method, path, params=parameters, headers=headers, body=body)
-        except elasticsearch.ApiError as error:
-            raise self._failed(error.meta.status, error.body) from error
         except elasticsearch.UnsupportedProductError as error:
             raise Unavailable(f"index.elasticsearch.urls: what answers at {self._where} is no Elasticsearch") from error
+        except elasticsearch.ApiError as error:
+            raise self._failed(error.meta.status, error.body) from error
         except (elastic_transport.TransportError, OSError) as error:
             raise Unavailable(f"Elasticsearch at {self._where} can't be reached: {error}") from error
         return bytes(answer.body)
