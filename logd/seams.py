@@ -230,7 +230,7 @@ class Buckets(msgspec.Struct, frozen=True):
 
 
 class Searches(Protocol):
-    """Asking an index. Every answer is about all rows written before the call. Cancelling stops the work in the engine,
+    """Asking an index. Every answer is about all rows that were searchable before the call. Cancelling stops the work in the engine,
     whatever step it is at. Raises BadRequest when an answer takes more than there is for it."""
 
     async def search(self, search: Search) -> Found:
@@ -255,7 +255,8 @@ class Index(Protocol):
         ...
 
     async def write(self, batch: Batch) -> int:
-        """Rows are searchable when this returns; gives the number left out as duplicates. Raises Unavailable."""
+        """Rows are searchable when this returns, or, in an engine that refreshes its indices, a moment later; gives the
+        number left out as duplicates. Raises Unavailable."""
         ...
 
     async def flush(self) -> None:

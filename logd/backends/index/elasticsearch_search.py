@@ -6,6 +6,8 @@ Unavailable, never a smaller answer. Pages go on by (timestamp, log_id), which n
 
 from __future__ import annotations
 
+import asyncio
+import time
 from collections import Counter
 from datetime import date, timedelta
 from typing import Any
@@ -34,6 +36,10 @@ _SHARD_VALUES = 10_000
 _INTERVALS_MS = (1, 10, 100, 1_000, 5_000, 10_000, 30_000, 60_000, 300_000, 600_000, 1_800_000, 3_600_000, 10_800_000)
 _FEW_BUCKETS = 100
 _DAY_MS = 86_400_000
+#: The shards of an index that is being made, as one is at each midnight, can't be asked for some tenths of a second.
+_STARTING = "no_shard_available"
+_STARTING_SECONDS = 5.0
+_AGAIN_SECONDS = 0.1
 _EPOCH = date(1970, 1, 1)
 _PARAMETERS = {"ignore_unavailable": "true", "allow_no_indices": "true"}
 
@@ -160,13 +166,25 @@ async def _ask(
         wanted.append(times("timestamp", from_us, to_us))
     body = {**body, "query": {"bool": {"filter": wanted}}, "timeout": f"{max(1, int(deadline_seconds * 1_000))}ms"}
     path = f"/{','.join(indices(from_us, to_us))}/_search"
+    give_up = time.monotonic() + min(_STARTING_SECONDS, deadline_seconds)
+    while True:
+        try:
+            return await _ask_once(client, path, body, deadline_seconds)
+        except Unavailable as error:
+            if _STARTING not in str(error) or time.monotonic() > give_up:
+                raise
+        await asyncio.sleep(_AGAIN_SECONDS)
+
+
+async def _ask_once(client: Client, path: str, body: dict[str, Any], deadline_seconds: float) -> _Answer:
     answered = await client.ask("POST", path, body, _PARAMETERS)
     answer = msgspec.json.decode(answered, type=_Answer)
     if answer.timed_out:
         raise Unavailable(f"Elasticsearch didn't finish within search.deadline_seconds, {deadline_seconds:g}")
     if answer.shards.failed:
         failed, total = answer.shards.failed, answer.shards.total
-        raise Unavailable(f"{failed} of {total} shards didn't answer: {str(answer.shards.failures)[:300]}")
+        why = str(answer.shards.failures)[:300] if answer.shards.failures else _STARTING
+        raise Unavailable(f"{failed} of {total} shards didn't answer: {why}")
     return answer
 
 
