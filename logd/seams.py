@@ -230,8 +230,9 @@ class Buckets(msgspec.Struct, frozen=True):
 
 
 class Searches(Protocol):
-    """Asking an index. Every answer is about all rows that were searchable before the call. Cancelling stops the work in the engine,
-    whatever step it is at. Raises BadRequest when an answer takes more than there is for it."""
+    """Asking an index. Every answer is about all rows that were searchable before the call, or raises Unavailable.
+    Cancelling stops the work in the engine, whatever step it is at. Raises BadRequest when an answer takes more than
+    there is for it."""
 
     async def search(self, search: Search) -> Found:
         """A page of hits, and how many there are."""

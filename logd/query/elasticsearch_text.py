@@ -13,11 +13,12 @@ searched in the whole text, among the documents that have its whole words.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from itertools import pairwise
 from typing import Any
 
 from logd.query import lucene, regex, wildcard
+from logd.query.charset import union, without
 from logd.query.fields import RAW_TEXT
 from logd.query.tokens import KATAKANA, NOT_LETTERS, SEPARATORS, SINGLES, Range, is_katakana, is_letter, spellings
 from logd.query.tree import Fuzzy, Regex, Wildcard, Words
@@ -31,8 +32,21 @@ MAX_WORD = 250
 #: How much work Lucene may have with an expression; its own limit is a tenth, and `.{400}` is beyond that.
 _MOST_STATES = 100_000
 NOTHING: Query = {"match_none": {}}
-#: What in a run is no letter.
-_NOT_LETTERS: tuple[Range, ...] = (*SINGLES, *KATAKANA)
+
+
+def _over_gaps(table: Iterable[Range]) -> tuple[Range, ...]:
+    """The set as fewer ranges, where nothing but separators lies between two: no run has these."""
+    whole: list[Range] = []
+    for first, last in union(table):
+        if whole and not without([(whole[-1][1] + 1, first - 1)], SEPARATORS):
+            whole[-1] = (whole[-1][0], last)
+        else:
+            whole.append((first, last))
+    return tuple(whole)
+
+
+#: What in a run is no letter. Every range costs Lucene some 0.1 ms in each shard.
+_NOT_LETTERS = _over_gaps((*SINGLES, *KATAKANA))
 
 
 def words(node: Words) -> Query:

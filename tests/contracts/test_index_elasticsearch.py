@@ -190,8 +190,10 @@ async def test_a_full_cluster_is_waited_for(
     await client.ask("PUT", f"/{_NAMES}/_settings", {"index.blocks.read_only_allow_delete": True})
     with pytest.raises(Unavailable, match=r"takes no more documents .* flood|read-only"):
         await index.write(batch([row(DAY + 1, "b")], 2))
+    assert "takes no more documents" in (await index.status())["flush_error"]
     await client.ask("PUT", f"/{_NAMES}/_settings", {"index.blocks.read_only_allow_delete": None})
     assert await index.write(batch([row(DAY, "a"), row(DAY + 1, "b")], 2)) == 1
+    assert (await index.status())["flush_error"] is None
 
 
 async def test_types_that_contradict_each_other_and_many_names(
@@ -234,7 +236,7 @@ async def test_wrong_addresses_and_files(buried: _Buried) -> None:
             index = await ElasticsearchIndex.open(settings, SearchLimits(), buried)
             with pytest.raises(Unavailable, match=said):
                 await index.write(batch([row(DAY, "a")], 1))
-            assert said in (await index.status())["error"]
+            assert said in (await index.status())["flush_error"]
             await index.close()
     for setting in ({"api_key_file": "/nowhere"}, {"user": "u", "password_file": "/nowhere"}):
         with pytest.raises(ConfigError, match=r"index.elasticsearch.\w+_file: /nowhere can't be read"):

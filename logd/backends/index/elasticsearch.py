@@ -48,6 +48,8 @@ class ElasticsearchIndex:
         self._bury = bury
         self._bulks = Bulks(client, settings)
         self._ready = False
+        #: Why the last write failed; empty when it didn't.
+        self._trouble = ""
         self._sql = duckdb.connect(config={"threads": 1})
         self._thread = ThreadPoolExecutor(1, "index.encode")
         self.stages: Sequence[Stage] = ()
@@ -67,6 +69,15 @@ class ElasticsearchIndex:
         return None
 
     async def write(self, batch: Batch) -> int:
+        try:
+            duplicates = await self._write(batch)
+        except Unavailable as error:
+            self._trouble = str(error)
+            raise
+        self._trouble = ""
+        return duplicates
+
+    async def _write(self, batch: Batch) -> int:
         await self._prepare()
         if not len(batch.table):
             return 0
@@ -109,7 +120,7 @@ class ElasticsearchIndex:
             health = msgspec.json.decode(await self._client.ask("GET", "/_cluster/health"))
             stats = msgspec.json.decode(await self._client.ask("GET", f"/{PREFIX}*/_stats/docs,store"))
         except (Unavailable, BadRequest) as error:
-            return {"error": str(error)}
+            return {"flush_error": str(error)}
         primaries: Mapping[str, Any] = stats["_all"].get("primaries") or {}
         return {
             "rows": primaries.get("docs", {}).get("count", 0),
@@ -117,6 +128,7 @@ class ElasticsearchIndex:
             "indices": len(stats.get("indices", {})),
             "health": health["status"],
             "bulk_rows": self._bulks.rows,
+            "flush_error": self._trouble or None,
         }
 
     async def close(self) -> None:
