@@ -46,6 +46,12 @@ INDEX_RECENT_ROWS = Gauge("logd_index_recent_rows", "Rows in memory, not yet in 
 INDEX_FLUSH_SECONDS = Histogram(
     "logd_index_flush_seconds", "Time to write and commit segments.", buckets=(0.03, 0.1, 0.3, 1, 3, 10, 30)
 )
+INDEX_BULK_SECONDS = Histogram(
+    "logd_index_bulk_seconds", "Time of a bulk request to Elasticsearch.", buckets=(0.03, 0.1, 0.3, 1, 3, 10, 30)
+)
+INDEX_BULK_RETRIED = Counter(
+    "logd_index_bulk_retried_rows", "Rows sent again because Elasticsearch had no room for them."
+)
 
 DISK_USED_RATIO = Gauge("logd_disk_used_ratio", "How full the disk with data_dir is, from 0 to 1.")
 STAGE_HELD = Gauge("logd_stage_held", "What a bounded queue holds, in its unit.", ["stage", "unit"])

@@ -10,17 +10,16 @@ from pathlib import Path
 
 import pytest
 
+from tests.services import running
 from tests.support import elastic
 from tests.support.letters import PATH
 from tests.support.process import SEARCH, Server, until
 
 
-@pytest.fixture
-def server(elasticsearch: elastic.Server, tmp_path: Path) -> Iterator[Server]:
-    """Over indices of its own, which are deleted afterwards."""
-    settings = {
+def _settings(url: str) -> dict[str, object]:
+    return {
         "index.type": "elasticsearch",
-        "index.elasticsearch.urls": json.dumps([elasticsearch.url]),
+        "index.elasticsearch.urls": json.dumps([url]),
         "index.elasticsearch.replicas": 0,
         "index.elasticsearch.shards": 1,
         "index.elasticsearch.refresh_seconds": 0.1,
@@ -28,9 +27,14 @@ def server(elasticsearch: elastic.Server, tmp_path: Path) -> Iterator[Server]:
         "parse.join_seconds": 0.02,
         "search.deadline_seconds": 120,
     }
+
+
+@pytest.fixture
+def server(elasticsearch: elastic.Server, tmp_path: Path) -> Iterator[Server]:
+    """Over indices of its own, which are deleted afterwards."""
     try:
-        with Server(tmp_path, settings=settings) as running:
-            yield running
+        with Server(tmp_path, settings=_settings(elasticsearch.url)) as logd:
+            yield logd
     finally:
         with urllib.request.urlopen(f"{elasticsearch.url}/logs-*", timeout=120) as answer:
             names = list(json.load(answer))
@@ -78,3 +82,21 @@ def test_what_elasticsearch_refuses_is_a_dead_letter(server: Server) -> None:
     (letter,) = server.get(PATH).json()["deadletters"]
     assert "Field name cannot be an empty string" in letter["reason"]
     assert letter["service"] == "web"
+
+
+@pytest.mark.servers("elasticsearch")
+def test_it_waits_for_an_elasticsearch_that_was_killed(tmp_path: Path) -> None:
+    with (
+        running("elasticsearch", tmp_path / "cluster") as cluster,
+        Server(tmp_path / "logd", settings=_settings(cluster.url)) as logd,
+    ):
+        lines = [{"log_id": f"id-{number:03}", "message": f"line n{number} timeout"} for number in range(100)]
+        logd.ingest("web", lines[:50])
+        until(lambda: _total(logd, "timeout") == 50, "the first lines are found")
+        cluster.kill()
+        assert logd.ingest("web", lines[50:]) == 50
+        until(lambda: logd.get("/readyz").status == 503, "it says that it isn't ready")
+        assert "can't be reached" in logd.get("/readyz").json()["error"]["message"]
+        cluster.start()
+        until(lambda: _total(logd, "timeout") == 100, "all lines are found")
+        until(lambda: logd.get("/readyz").status == 200, "it is ready again")

@@ -91,6 +91,7 @@ class ElasticsearchIndex:
         if refused:
             rows = sorted(refused)
             log.error("Elasticsearch refused %d records, the first: %s", len(rows), refused[rows[0]])
+            metrics.DEAD_LETTERS.labels("refused_by_index").inc(len(rows))
             await self._bury(batch.table.take(pa.array(rows)), [refused[row] for row in rows])
         metrics.INDEX_ROWS.inc(len(batch.table) - duplicates - len(refused))
         metrics.INDEX_DUPLICATES.inc(duplicates)

@@ -24,6 +24,7 @@ from logd.backends.index.elasticsearch_client import Client, Failure
 from logd.backends.index.elasticsearch_mapping import PREFIX
 from logd.config.schema import Elasticsearch as Settings
 from logd.errors import BadRequest, Unavailable
+from logd.telemetry import metrics
 
 #: Elasticsearch advises 5 to 15 MB a request, and keeps each in its heap.
 _MOST_BYTES = 8 * 1024 * 1024
@@ -140,6 +141,7 @@ class Bulks:
                 await self._send_late(index, late, body, ids, blocked, stored)
             if not again:
                 return
+            metrics.INDEX_BULK_RETRIED.inc(len(again))
             self.rows = max(_LEAST_ROWS, self.rows // 2)
             numbers = again
             await asyncio.sleep(wait * random.uniform(0.5, 1.0))
@@ -159,7 +161,9 @@ class Bulks:
         except BadRequest as error:
             return await self._halves(index, body, numbers, str(error))
         answer = msgspec.json.decode(answered, type=_Answer)
-        slow = time.perf_counter() - started > _SLOW_SECONDS
+        took = time.perf_counter() - started
+        metrics.INDEX_BULK_SECONDS.observe(took)
+        slow = took > _SLOW_SECONDS
         self.rows = max(_LEAST_ROWS, self.rows // 2) if slow else min(self._most_rows, self.rows + self.rows // 8 + 1)
         return [item.create for item in answer.items] if answer.errors else None
 
