@@ -37,6 +37,8 @@ _LEAST_ROWS = 100
 #: limit of shards.
 _AGAIN = (404, 429, 500, 502, 503, 504)
 _OF_INDEX = ("index_closed_exception", "security_exception", "validation_exception")
+#: Of a request: what is wrong is one of its documents. Anything else would be wrong with all that ever come.
+_OF_DOCUMENTS = "action_request_validation_exception"
 _EPOCH = date(1970, 1, 1)
 _RESULTS = {"filter_path": "errors,items.create.status,items.create.error"}
 
@@ -159,6 +161,8 @@ class Bulks:
         try:
             answered = await self._client.ask("POST", f"/{index}/_bulk", text, _RESULTS, lines=True)
         except BadRequest as error:
+            if _OF_DOCUMENTS not in str(error):
+                raise Unavailable(f"the bulk as a whole was refused: {error}") from error
             return await self._halves(index, body, numbers, str(error))
         answer = msgspec.json.decode(answered, type=_Answer)
         took = time.perf_counter() - started
@@ -184,7 +188,10 @@ class Bulks:
             raise Unavailable(f"{late} is write-blocked, too")
         names = ids.take(pa.array(body.rows[list(numbers)])).to_pylist()
         asked = {"ids": names}
-        answered = await self._client.ask("POST", f"/{index}/_mget", asked, {"_source": "false"})
+        try:
+            answered = await self._client.ask("POST", f"/{index}/_mget", asked, {"_source": "false"})
+        except BadRequest as error:
+            raise Unavailable(f"what {index} has can't be told now: {error}") from error
         known = {one.id for one in msgspec.json.decode(answered, type=_KnownAnswer).docs if one.found}
         missing = [number for number, name in zip(numbers, names, strict=True) if name not in known]
         stored.duplicates += len(numbers) - len(missing)
