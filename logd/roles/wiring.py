@@ -80,6 +80,11 @@ async def open_transport(config: Config) -> OpenTransport:
 
             transport = await SqliteTransport.open(transport_file(config), config.transport)
             return OpenTransport(transport, transport.paused, transport.dead_letters())
+        case "kafka":
+            from logd.backends.transport.kafka import KafkaTransport
+
+            stream = await KafkaTransport.open(config.transport)
+            return OpenTransport(stream, stream.paused, stream.dead_letters())
         case unknown:
             assert_never(unknown)
 
