@@ -24,7 +24,7 @@ from aiokafka import ConsumerRebalanceListener, TopicPartition, errors
 from aiokafka.coordinator.assignors.sticky.sticky_assignor import StickyPartitionAssignor
 
 from logd.backends.transport.kafka_client import REQUEST_SECONDS, Connection
-from logd.backends.transport.kafka_reader import KafkaReader, driver_of
+from logd.backends.transport.kafka_reader import KafkaReader, driver_of, stop
 from logd.chunk import Message
 from logd.errors import ConfigError, Unavailable
 from logd.seams import StreamPositions
@@ -155,8 +155,7 @@ class KafkaConsumer:
             self._closed = True
             self._reader.drop()
             self._progress.set()
-            with contextlib.suppress(errors.KafkaError):
-                await self._driver.stop()
+            await stop(self._driver)
 
     async def _begin_anew(self) -> None:
         if self._fresh:

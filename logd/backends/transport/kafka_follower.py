@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable, Sequence
 
 from aiokafka import TopicPartition, errors
 
 from logd.backends.transport.kafka_client import Connection
-from logd.backends.transport.kafka_reader import KafkaReader, driver_of
+from logd.backends.transport.kafka_reader import KafkaReader, driver_of, stop
 from logd.chunk import Message
 from logd.errors import Unavailable
 from logd.seams import StreamPositions
@@ -82,8 +81,7 @@ class KafkaFollower:
             self._closed = True
             self._release(self)
             self._reader.drop()
-            with contextlib.suppress(errors.KafkaError):
-                await self._driver.stop()
+            await stop(self._driver)
 
 
 def _lost(partition: int, position: int, count: int) -> None:

@@ -28,6 +28,8 @@ HELD_BYTES = 48 * 1024 * 1024
 _PARTITION_BYTES = (128 * 1024, 1024 * 1024)
 #: A wait is cut into pieces: between them it is seen that partitions were taken away, or came.
 _SLICE_SECONDS = 0.5
+#: Leaving a group is one request; a broker that doesn't answer must not hold up the end of the process.
+_STOP_SECONDS = 10.0
 
 
 def driver_of(connection: Connection, partitions: int, **options: Any) -> AIOKafkaConsumer:
@@ -41,6 +43,21 @@ def driver_of(connection: Connection, partitions: int, **options: Any) -> AIOKaf
         fetch_max_bytes=FETCH_BYTES,
         max_partition_fetch_bytes=max(least, min(most, HELD_BYTES // max(partitions, 1))),
     )
+
+
+async def stop(driver: AIOKafkaConsumer) -> None:
+    """Leaves its group and closes its connections, also while no broker answers."""
+    with contextlib.suppress(errors.KafkaError, TimeoutError):
+        try:
+            async with asyncio.timeout(_STOP_SECONDS):
+                await driver.stop()
+        except asyncio.CancelledError:
+            # The driver raises this by itself where a request of it waited to be tried again, and stops there.
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():
+                raise
+        finally:
+            await driver._client.close()
 
 
 class KafkaReader:
