@@ -225,4 +225,6 @@ async def stream_of(transport: Transport) -> Stream:
     if topic is None:
         return Stream()
     group = topic["groups"].get(GROUP, {"position": 0})
+    if "next_positions" in topic:
+        return Stream(group.get("positions", {}), topic["next_positions"])
     return Stream({0: group["position"]}, {0: topic["next_position"]})

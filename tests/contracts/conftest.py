@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from logd.seams import Transport
-from tests.support.transports import STORES, Store
+from tests.services import Running
+from tests.support.transports import KAFKA_VARIABLE, STORES, KafkaStore, Store
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -19,13 +20,22 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         for mark in metafunc.definition.iter_markers("only"):
             assert mark.kwargs["reason"], "a difference has a reason"
             kinds &= set(mark.args)
-        metafunc.parametrize("kind", sorted(kinds))
+        servers = {"kafka": [pytest.mark.servers("kafka")]}
+        metafunc.parametrize("kind", [pytest.param(kind, marks=servers.get(kind, [])) for kind in sorted(kinds)])
+
+
+@pytest.fixture
+def topics(kafka: Running, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> KafkaStore:
+    """Topics and groups of the test's own."""
+    monkeypatch.setenv(KAFKA_VARIABLE, kafka.url)
+    return KafkaStore(tmp_path)
 
 
 @pytest.fixture
 def store(kind: str, tmp_path: Path, request: pytest.FixtureRequest) -> Store:
     if kind == "kafka":
-        request.getfixturevalue("kafka")
+        topics: KafkaStore = request.getfixturevalue("topics")
+        return topics
     return STORES[kind](tmp_path)
 
 
@@ -34,10 +44,3 @@ async def transport(store: Store) -> AsyncIterator[Transport]:
     opened = await store.open()
     yield opened
     await opened.close()
-
-
-@pytest.fixture(scope="session")
-def kafka() -> str:
-    import os
-
-    return os.environ.setdefault("LOGD_TEST_KAFKA", "127.0.0.1:29092")

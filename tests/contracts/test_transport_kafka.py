@@ -8,7 +8,6 @@ import contextlib
 import logging
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -29,12 +28,6 @@ from tests.support.transports import A, KafkaStore, held, plain, rest, texts
 
 #: A busy machine may take so long for whatever is waited for.
 PATIENCE_SECONDS = 120
-
-
-@pytest.fixture
-def topics(tmp_path: Path, kafka: str) -> KafkaStore:
-    """Topics and groups of the test's own."""
-    return KafkaStore(tmp_path)
 
 
 @contextlib.asynccontextmanager

@@ -32,7 +32,7 @@ from logd.backends.transport.kafka_follower import KafkaFollower
 from logd.backends.transport.kafka_letters import KafkaDeadLetters
 from logd.backends.transport.kafka_producer import Producer
 from logd.backends.transport.kafka_records import record_of
-from logd.backends.transport.kafka_status import status
+from logd.backends.transport.kafka_status import group_name, status
 from logd.backends.transport.kafka_topics import Topics
 from logd.chunk import Envelope
 from logd.config.schema import Transport as Settings
@@ -112,7 +112,9 @@ class KafkaTransport:
                 await known.rewind(start)
                 return known
             ends, partitions = await self._known(name)
-            consumer = await KafkaConsumer.open(self._connection, name, self._prefix + group, partitions, start, ends)
+            consumer = await KafkaConsumer.open(
+                self._connection, name, group_name(self._prefix, topic, group), partitions, start, ends
+            )
             self._consumers[topic, group] = consumer
             return consumer
 

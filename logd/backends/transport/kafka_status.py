@@ -10,6 +10,13 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 
 from logd.backends.transport.kafka_client import Connection
+from logd.seams import RAW_LOGS
+
+
+def group_name(prefix: str, topic: str, group: str) -> str:
+    """A group's name in Kafka. Members of one group wait for one another whatever their topics are: so each topic has
+    its own, and those that people look for have plain names."""
+    return prefix + ("" if topic == RAW_LOGS else f"{topic}.") + group
 
 
 async def status(
@@ -41,7 +48,7 @@ async def status(
             "oldest_us": None,
             "next_positions": {place.partition: ends[place] for place in places[prefix + topic]},
             "groups": {
-                name.removeprefix(prefix): group
+                name.removeprefix(group_name(prefix, topic, "")): group
                 for name in names
                 if (group := _group(places[prefix + topic], oldest, ends, offsets[name]))
             },
