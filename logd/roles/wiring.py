@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple, assert_never
 
 from logd.config.schema import Config
 from logd.config.secrets import read_password
+from logd.errors import ConfigError
 from logd.seams import RAW_LOGS, Cache, DeadLetters, Index, Objects, Searches, Tokens, Transport, Upkeep
 
 if TYPE_CHECKING:
@@ -50,7 +51,11 @@ def index_folder(config: Config) -> Path:
 
 
 def transport_file(config: Config) -> Path:
-    """Where the SQLite transport is."""
+    """Where the SQLite transport is. Raises ConfigError when there is none."""
+    if config.transport.type != "sqlite":
+        raise ConfigError(
+            f"transport.type is {config.transport.type}, so the queue is not in data_dir: `logd status` asks a server"
+        )
     return Path(config.data_dir) / "transport.db"
 
 

@@ -14,6 +14,7 @@ from typing import Any
 
 from aiokafka import errors
 from aiokafka.conn import create_conn
+from aiokafka.protocol.metadata import MetadataRequest
 
 from logd.config.address import parse_address
 from logd.config.schema import Kafka
@@ -109,6 +110,14 @@ class Connection:
             connection = await create_conn(
                 host, port, client_id="logd", request_timeout_ms=int(_CONNECT_SECONDS * 1000), **self._login
             )
+            try:
+                # Who has to log in, and doesn't, is told so by the first request only.
+                await connection.send(MetadataRequest([]))
+            finally:
+                closed = connection.close()
+                if closed is not None:
+                    with contextlib.suppress(Exception):
+                        await closed
         except ssl.SSLCertVerificationError as error:
             ca = f"{_TABLE}.tls_ca is {settings.tls_ca!r}" if settings.tls_ca else f"{_TABLE}.tls_ca is not set"
             raise ConfigError(f"the certificate of {server} is not trusted, {ca}: {error.verify_message}") from None
@@ -121,7 +130,7 @@ class Connection:
             ) from None
         except errors.IllegalSaslStateError:
             raise ConfigError(f"{server} takes no login, {_TABLE}.user is {settings.user!r}") from None
-        except errors.AuthenticationFailedError as error:
+        except (errors.AuthenticationFailedError, errors.SaslAuthenticationFailed) as error:
             # What the broker says of it names no password.
             raise ConfigError(
                 f"{server} refuses {_TABLE}.user {settings.user!r} with this password: {error or 'no reason given'}"
@@ -130,8 +139,14 @@ class Connection:
             raise Unavailable(f"{server} of {_TABLE}.servers doesn't answer") from None
         except OSError as error:
             number = error.errno or 0  # those of name lookups are below 0
-            reason = os.strerror(number) if number > 0 else error.strerror or "it hangs up"
-            raise Unavailable(f"{server} of {_TABLE}.servers can't be reached: {reason.lower()}") from None
+            reason = (
+                os.strerror(number)
+                if number > 0
+                else error.strerror or f"it hangs up, with {_TABLE}.tls = {str(settings.tls).lower()}"
+            )
+            raise Unavailable(
+                f"{server} of {_TABLE}.servers can't be reached: {reason[:1].lower()}{reason[1:]}"
+            ) from None
         except Exception as error:
             # A broker with TLS hangs up on who speaks without it, and one that wants a login on who has none; a server
             # of another kind sends what is no answer.
@@ -139,10 +154,6 @@ class Connection:
                 f"{server} of {_TABLE}.servers doesn't answer as a Kafka that takes {_protocol(settings)}, which "
                 f"{_TABLE}.tls and {_TABLE}.sasl_mechanism say: {error or type(error).__name__}"
             ) from None
-        closed = connection.close()
-        if closed is not None:
-            with contextlib.suppress(Exception):
-                await closed
 
 
 def _protocol(settings: Kafka) -> str:
