@@ -231,5 +231,6 @@ async def stream_of(transport: Transport) -> Stream:
         return Stream()
     group = topic["groups"].get(GROUP, {"position": 0})
     if "next_positions" in topic:
-        return Stream(group.get("positions", {}), topic["next_positions"])
+        told, ends = group.get("positions", {}), topic["next_positions"]
+        return Stream({int(number): told[number] for number in told}, {int(number): ends[number] for number in ends})
     return Stream({0: group["position"]}, {0: topic["next_position"]})

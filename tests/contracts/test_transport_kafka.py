@@ -170,13 +170,13 @@ class TestGap:
             await transport.consume(RAW_LOGS, "g")
             await transport.append(RAW_LOGS, plain(*"abcdef"))
             (partition,) = (n for n, end in (await transport.status())[RAW_LOGS]["next_positions"].items() if end)
-            await brokers.delete_records({TopicPartition(name, partition): RecordsToDelete(4)})
+            await brokers.delete_records({TopicPartition(name, int(partition)): RecordsToDelete(4)})
             consumer = await transport.consume(RAW_LOGS, "g")
             assert texts(await rest(consumer)) == ["e", "f"]
             await until_gap(consumer, name, 4)
             assert "LOST 4 messages" in caplog.text
             await transport.append(RAW_LOGS, plain("g"))
-            await brokers.delete_records({TopicPartition(name, partition): RecordsToDelete(7)})
+            await brokers.delete_records({TopicPartition(name, int(partition)): RecordsToDelete(7)})
             consumer = await transport.consume(RAW_LOGS, "g")
             await until_gap(consumer, name, 11)  # the four again, as nothing was committed, and three more
             assert consumer.lag() == 0

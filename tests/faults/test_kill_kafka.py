@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from logd.backends.transport import kafka_producer
+from logd.backends.transport import kafka_producer, kafka_reader
 from logd.backends.transport.kafka import KafkaTransport
 from logd.chunk import Envelope, Message
 from logd.errors import Unavailable
@@ -30,6 +29,7 @@ class Traffic:
         self.tried = 0
         self.accepted: set[int] = set()
         self.refused: list[str] = []
+        self.unreadable: list[str] = []
         self.seen: list[Message] = []
         self._end = asyncio.Event()
 
@@ -48,10 +48,12 @@ class Traffic:
     async def read(self) -> None:
         consumer = await self._transport.consume(RAW_LOGS, "g")
         while not self._end.is_set() or not self.accepted <= self.numbers():
-            with contextlib.suppress(Unavailable):
+            try:
                 messages = await consumer.fetch(100, 0.25)
                 await consumer.commit({message.partition: message.position + 1 for message in messages})
                 self.seen += messages
+            except Unavailable as error:
+                self.unreadable.append(str(error))
 
     def numbers(self) -> set[int]:
         return {int(message.value) for message in self.seen}
@@ -64,6 +66,10 @@ class Traffic:
     async def refusals(self, count: int) -> None:
         """Waits until so many were refused in all."""
         await until(lambda: len(self.refused) >= count)
+
+    async def silences(self, count: int) -> None:
+        """Waits until the reader was told so often that nothing can be read."""
+        await until(lambda: len(self.unreadable) >= count)
 
     def end(self) -> None:
         self._end.set()
@@ -100,6 +106,7 @@ async def test_the_only_broker_is_killed_and_comes_back(
 ) -> None:
     monkeypatch.setenv(KAFKA_VARIABLE, broker.url)
     monkeypatch.setattr(kafka_producer, "APPEND_SECONDS", 2.0)
+    monkeypatch.setattr(kafka_reader, "SILENT_SECONDS", 2.0)
     transport = await KafkaTransport.open(KafkaStore(tmp_path).settings())
     traffic = Traffic(transport)
     async with asyncio.TaskGroup() as tasks:
@@ -107,9 +114,11 @@ async def test_the_only_broker_is_killed_and_comes_back(
         tasks.create_task(traffic.read())
         for _ in range(2):
             await traffic.more(20)
-            refused = len(traffic.refused)
+            refused, unreadable = len(traffic.refused), len(traffic.unreadable)
             broker.kill()
             await traffic.refusals(refused + 2)
+            await traffic.silences(unreadable + 1)
+            assert "no broker has answered for" in traffic.unreadable[-1]
             assert "can't be reached: connection refused" in transport.trouble()
             broker.start()
             await traffic.more(20)

@@ -40,6 +40,10 @@ from logd.errors import Unavailable
 from logd.seams import DEAD_LETTERS, RAW_LOGS, Appended, Consumer, Follower, StreamPositions
 
 log = logging.getLogger("logd.transport")
+# The driver tells of each of its tries, as an error; what they come to is said here, once. A level that is set stays.
+_driver_log = logging.getLogger("aiokafka")
+if _driver_log.level == logging.NOTSET:
+    _driver_log.setLevel(logging.CRITICAL)
 #: As long as appends fail, and so long after: without anything to write, nobody would see that it works again.
 _TROUBLE_SECONDS = 30.0
 T = TypeVar("T")

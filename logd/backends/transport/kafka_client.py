@@ -27,6 +27,8 @@ PASSWORD_VARIABLE = "LOGD_KAFKA_PASSWORD"
 REQUEST_SECONDS = 40.0
 #: Of connecting to one broker and logging in.
 _CONNECT_SECONDS = 10.0
+#: Of the driver's own tries, each of which it logs.
+_BACKOFF_MS = 250
 #: Between tries while no broker answers.
 _RETRY_SECONDS = 1.0
 #: Errors of a broker that say who we are, or may do, and don't pass by themselves.
@@ -58,6 +60,7 @@ class Connection:
             "bootstrap_servers": list(self.settings.servers),
             "client_id": "logd",
             "request_timeout_ms": int(REQUEST_SECONDS * 1000),
+            "retry_backoff_ms": _BACKOFF_MS,
             **self._login,
         }
 

@@ -28,6 +28,8 @@ HELD_BYTES = 48 * 1024 * 1024
 _PARTITION_BYTES = (128 * 1024, 1024 * 1024)
 #: A wait is cut into pieces: between them it is seen that partitions were taken away, or came.
 _SLICE_SECONDS = 0.5
+#: A reader that hears nothing for so long is told; a new leader is found sooner.
+SILENT_SECONDS = 15.0
 #: Leaving a group is one request; a broker that doesn't answer must not hold up the end of the process.
 _STOP_SECONDS = 10.0
 
@@ -84,6 +86,7 @@ class KafkaReader:
         self._gaps: list[tuple[int, int, int]] = []
         self._lines_each = 1.0
         self._turn = 0
+        self._begun_ms = 0.0
 
     async def begin(self, positions: dict[int, int]) -> None:
         """Goes on there, and nowhere else. Raises KafkaError."""
@@ -92,6 +95,7 @@ class KafkaReader:
         for partition in partitions:
             self._ends[partition.partition] = max(self._ends.get(partition.partition, 0), ends[partition])
             self._driver.seek(partition, positions[partition.partition])
+        self._begun_ms = time.time() * 1000
         self.next = dict(positions)
         self._reached = dict(positions)
         self.drop()
@@ -158,6 +162,8 @@ class KafkaReader:
         self._see_ends()
         if not fetched and self.lag():
             await self._pass_missing()
+        if not fetched and self._is_silent():
+            raise await self._connection.explained(f"no broker has answered for {self._topic} of late")
         if self._gaps:
             await self._tell_gaps()
         return bool(fetched)
@@ -169,6 +175,11 @@ class KafkaReader:
         self._buffer.extend(map(message_of, records))
         self._reached[partition] = records[-1].offset + 1
         self._ends[partition] = max(self._ends.get(partition, 0), records[-1].offset + 1)
+
+    def _is_silent(self) -> bool:
+        """Brokers answer each fetch within half a second, also when there is nothing."""
+        answers = [self._driver.last_poll_timestamp(partition) or 0 for partition in self._driver.assignment()]
+        return bool(answers) and time.time() - max(*answers, self._begun_ms) / 1000 > SILENT_SECONDS
 
     def _see_ends(self) -> None:
         for partition in self._driver.assignment():

@@ -46,7 +46,7 @@ async def status(
             "lines": None,
             "bytes": None,
             "oldest_us": None,
-            "next_positions": {place.partition: ends[place] for place in places[prefix + topic]},
+            "next_positions": {str(place.partition): ends[place] for place in places[prefix + topic]},
             "groups": {
                 name.removeprefix(group_name(prefix, topic, "")): group
                 for name in names
@@ -65,11 +65,11 @@ def _group(
 ) -> dict[str, Any]:
     """Empty for a group that has committed nothing to the topic."""
     positions = {
-        place.partition: int(offsets[place].offset)
+        str(place.partition): int(offsets[place].offset)
         for place in places
         if place in offsets and offsets[place].offset >= 0
     }
     if not positions:
         return {}
-    lag = sum(ends[place] - max(positions.get(place.partition, 0), oldest[place]) for place in places)
+    lag = sum(ends[place] - max(positions.get(str(place.partition), 0), oldest[place]) for place in places)
     return {"positions": positions, "lag": lag}
