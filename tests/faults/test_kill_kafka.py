@@ -108,26 +108,29 @@ async def test_the_only_broker_is_killed_and_comes_back(
     monkeypatch.setattr(kafka_producer, "APPEND_SECONDS", 2.0)
     monkeypatch.setattr(kafka_reader, "SILENT_SECONDS", 2.0)
     transport = await KafkaTransport.open(KafkaStore(tmp_path).settings())
-    traffic = Traffic(transport)
-    async with asyncio.TaskGroup() as tasks:
-        tasks.create_task(traffic.write())
-        tasks.create_task(traffic.read())
-        for _ in range(2):
-            await traffic.more(20)
-            refused, unreadable = len(traffic.refused), len(traffic.unreadable)
-            broker.kill()
-            await traffic.refusals(refused + 2)
-            await traffic.silences(unreadable + 1)
-            assert "no broker has answered for" in traffic.unreadable[-1]
-            assert "can't be reached: connection refused" in transport.trouble()
-            broker.start()
-            await traffic.more(20)
-            assert transport.trouble() == ""
-        traffic.end()
-    traffic.check()
-    broker.kill()
-    async with asyncio.timeout(PATIENCE_SECONDS):
-        await transport.close()
+    try:
+        traffic = Traffic(transport)
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(traffic.write())
+            tasks.create_task(traffic.read())
+            await until(lambda: traffic.seen)
+            for _ in range(2):
+                await traffic.more(20)
+                refused, unreadable = len(traffic.refused), len(traffic.unreadable)
+                broker.kill()
+                await traffic.refusals(refused + 2)
+                await traffic.silences(unreadable + 1)
+                assert "no broker has answered for" in traffic.unreadable[-1]
+                assert "can't be reached: connection refused" in transport.trouble()
+                broker.start()
+                await traffic.more(20)
+                assert transport.trouble() == ""
+            traffic.end()
+        traffic.check()
+        broker.kill()
+    finally:
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            await transport.close()
 
 
 async def test_one_of_three_brokers_is_killed(three: Running, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -139,7 +142,7 @@ async def test_one_of_three_brokers_is_killed(three: Running, tmp_path: Path, mo
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(traffic.write())
             tasks.create_task(traffic.read())
-            await traffic.more(20)
+            await until(lambda: traffic.seen)
             three.kill(1)
             await traffic.more(50)
             traffic.end()
