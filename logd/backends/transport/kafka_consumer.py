@@ -23,6 +23,7 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from aiokafka import ConsumerRebalanceListener, TopicPartition, errors
 from aiokafka.coordinator.assignors.sticky.sticky_assignor import StickyPartitionAssignor
 
+from logd.backends.transport import kafka_reader
 from logd.backends.transport.kafka_client import REQUEST_SECONDS, Connection
 from logd.backends.transport.kafka_reader import KafkaReader, driver_of, stop
 from logd.chunk import Message
@@ -74,6 +75,7 @@ class KafkaConsumer:
         self._reader = KafkaReader(connection, self._driver, topic, ends, self._count_lost)
         self._committed: dict[int, int] = {}
         self._owned = asyncio.Event()
+        self._without_since = time.monotonic()
         self._fresh = False  # partitions came, and nobody has asked yet where they begin
         self._beginning = asyncio.Lock()
         self._progress = asyncio.Event()
@@ -118,6 +120,9 @@ class KafkaConsumer:
                 async with asyncio.timeout(left):
                     await self._owned.wait()
             except TimeoutError:
+                if time.monotonic() - self._without_since > kafka_reader.SILENT_SECONDS:
+                    what = f"group {self._group} is without partitions of {self._topic}"
+                    raise await self._connection.explained(what) from None
                 return []
             await self._begin_anew()
             if messages := await self._reader.fetch(max_lines, max(deadline - time.monotonic(), 0.0)):
@@ -209,6 +214,8 @@ class KafkaConsumer:
 
     async def _revoked(self, partitions: Iterable[TopicPartition]) -> None:
         """The driver waits for this before it lets go of them."""
+        if self._owned.is_set():
+            self._without_since = time.monotonic()
         self._owned.clear()
         self._reader.drop()
         given = {place.partition: self._reader.next.get(place.partition, 0) for place in partitions}

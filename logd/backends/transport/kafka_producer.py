@@ -31,6 +31,8 @@ _MAX_BYTES = 1_000_000
 _TOO_LARGE = 413
 #: What may wait for acknowledgements: a second's worth at the highest rate, less than a broker takes in one request.
 _PENDING_BYTES = 64 * 1024 * 1024
+#: For requests that are under way when it is closed; every caller has left by then.
+_STOP_SECONDS = 5.0
 #: For so long the driver waits for more before it sends a batch that isn't full; what comes meanwhile goes along.
 _LINGER_MS = 5
 
@@ -124,7 +126,14 @@ class Producer:
 
 
 async def _stop(driver: AIOKafkaProducer) -> None:
-    # Else it would wait until the brokers have taken what nobody waits for any more.
+    # By itself it would wait until the brokers have taken what nobody waits for any more. First ends who sends, as it
+    # can't have its batches taken away; what it raises is what it had under way.
+    with contextlib.suppress(Exception):
+        async with asyncio.timeout(_STOP_SECONDS):
+            await driver._sender.close()
     driver._message_accumulator.fail_all(errors.ProducerClosed())
-    with contextlib.suppress(errors.KafkaError):
-        await driver.stop()
+    try:
+        with contextlib.suppress(errors.KafkaError):
+            await driver.stop()
+    finally:
+        await driver.client.close()
