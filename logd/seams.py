@@ -40,7 +40,8 @@ class Appended(msgspec.Struct, frozen=True):
 
 
 class Consumer(Protocol):
-    """One group's reader of one topic. Messages come in the order of their partition, each at least once."""
+    """One group's reader of one topic; where several processes have one, each gets some of the partitions, which may
+    change at any time. Messages come in the order of their partition, each at least once."""
 
     async def fetch(self, max_lines: int, wait_seconds: float) -> Sequence[Message]:
         """The next messages: at least one unless none came within `wait_seconds`, and no more after `max_lines` lines
@@ -50,7 +51,8 @@ class Consumer(Protocol):
         ...
 
     async def commit(self, positions: StreamPositions) -> None:
-        """Everything below `positions` is done; a later reader of the group starts there. Never moves backwards."""
+        """Everything below `positions` is done; a later reader of the group starts there. Never moves backwards, and
+        changes nothing for partitions that another reader has by now: that one reads again what wasn't committed."""
         ...
 
     def lag(self) -> int:
@@ -80,7 +82,13 @@ class Follower(Protocol):
 
 
 class Transport(Protocol):
-    """The durable queue between hosts and roles."""
+    """The durable queue between hosts and roles.
+
+    Two guarantees are those of a transport of our own, which knows what each source has sent (SQLite), and can't be
+    those of Kafka, which stores records and knows no sources. There a resend is stored again, by the same ids, of which
+    the index keeps one; and of an append that fails, a part may be stored, which the resend then repeats. Where they
+    are tested, and why only there, is marked in tests/contracts. The same goes for retention: Kafka deletes what is too
+    old whether a group has taken it or not; a reader that finds it missing counts and says so."""
 
     @property
     def stages(self) -> Sequence[Stage]:
@@ -88,17 +96,21 @@ class Transport(Protocol):
         ...
 
     async def append(self, topic: str, envelopes: Sequence[Envelope]) -> Appended:
-        """Stores all envelopes or none, durably (a power cut after the return loses nothing), in order, together.
+        """Stores all envelopes durably, those of one source in order. A transport of our own stores all or none, and
+        together: a power cut after the return loses nothing.
 
-        An envelope whose `source-id` has already sent everything below its `end` is left out and counted duplicate.
-        Raises Conflict when one begins before, and ends after, what its source has sent; Unavailable when nothing can
-        be stored now, also because what the topic's slowest group has not taken is over the limit of bytes or of age.
-        A topic without groups is never full: it loses its oldest messages over a limit, and counts them."""
+        There an envelope whose `source-id` has already sent everything below its `end` is left out and counted
+        duplicate, and Conflict is raised when one begins before, and ends after, what its source has sent. Raises
+        Unavailable when not all can be stored now, there also because what the topic's slowest group has not taken is
+        over the limit of bytes or of age; BadRequest for one that is too large. A topic without groups is never full:
+        it loses its oldest messages over a limit, and counts them."""
         ...
 
     async def consume(self, topic: str, group: str, start: StreamPositions | None = None) -> Consumer:
-        """A reader of `topic` for `group`, which is registered by this; from `start`, else from what the group has
-        committed, else from the oldest message. No message is appended below `start` any more."""
+        """A reader of `topic` for `group`, which is registered by this; in each partition from `start`, else from what
+        the group has committed, else from the oldest message. A partition that comes to this reader later begins at
+        what the group has committed. No message is appended below `start` any more; raises ConfigError where the
+        stream doesn't reach it. A transport has one reader of a group: asked again, it begins anew."""
         ...
 
     async def follow(self, topic: str, start: StreamPositions | None = None) -> Follower:
@@ -113,8 +125,9 @@ class Transport(Protocol):
         ...
 
     async def status(self) -> dict[str, Any]:
-        """By topic: messages, lines and bytes held, `groups` with position and lag, and the `ledger`, which counts
-        durably, with the messages: appended and expired, and left out as duplicates, in messages and lines."""
+        """By topic: messages, lines and bytes held (None where nobody counts them), `groups` with position and lag, or
+        `positions` by partition, and the `ledger` of a transport of our own, which counts durably, with the messages:
+        appended and expired, and left out as duplicates, in messages and lines."""
         ...
 
     async def close(self) -> None:

@@ -67,7 +67,10 @@ def report(status: dict[str, Any], now: float) -> Iterator[str]:
     for name, topic in sorted((status.get("transport") or {}).items()):
         readers = [f"{group} has {of['lag']:,} to store" for group, of in sorted(topic["groups"].items())]
         age = "" if topic["oldest_us"] is None else duration(now - topic["oldest_us"] / 1e6)
-        topics.append([name, f"{topic['lines']:,}", size(topic["bytes"]), age, ", ".join(readers)])
+        held = ["" if topic["lines"] is None else f"{topic['lines']:,}", ""]
+        if topic["bytes"] is not None:
+            held[1] = size(topic["bytes"])
+        topics.append([name, *held, age, ", ".join(readers)])
     if len(topics) > 1:
         yield ""
         yield from table(topics, right="lines,bytes").splitlines()

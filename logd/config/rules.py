@@ -11,7 +11,10 @@ import msgspec
 
 from logd.config.address import is_origin, parse_address, parse_url
 from logd.config.keys import KeyPath
-from logd.config.schema import PLANNED_ROLES, ROLES, Config
+from logd.config.schema import PLANNED_ROLES, ROLES, Config, Transport
+
+#: Topics are named so, up to 249 characters.
+_KAFKA_PREFIX = re.compile(r"[A-Za-z0-9._-]{0,100}")
 
 _REDIS = re.compile(
     r"rediss?://([A-Za-z0-9._~-]*(?P<password>:[^/]*)?@)?"
@@ -40,6 +43,7 @@ def problems(config: Config) -> Iterator[Problem]:
         parse_address(config.api.listen)
     except ValueError:
         yield Problem(("api", "listen"), "host:port such as 127.0.0.1:8080 or [::1]:8080")
+    yield from _kafka(config.transport)
     yield from _catalog(config)
     yield from _cache(config)
     yield from _objects(config)
@@ -107,6 +111,34 @@ def _access(config: Config) -> Iterator[Problem]:
             yield Problem(("api", "cors_origins", place), "an origin such as https://grafana.example.org")
     if "\0" in config.agent.token_file:
         yield Problem(("agent", "token_file"), "the path of a file")
+
+
+def _kafka(transport: Transport) -> Iterator[Problem]:
+    kafka = transport.kafka
+    path: KeyPath = ("transport", "kafka")
+    if transport.type == "kafka" and not kafka.servers:
+        yield Problem((*path, "servers"), "at least one host:port, as transport.type is kafka")
+    for place, server in enumerate(kafka.servers):
+        try:
+            if parse_address(server)[1] == 0:
+                raise ValueError
+        except ValueError:
+            yield Problem((*path, "servers", place), "host:port such as kafka-1.example.org:9092")
+    if not _KAFKA_PREFIX.fullmatch(kafka.prefix):
+        yield Problem((*path, "prefix"), "at most 100 letters, digits, dots, hyphens and underscores")
+    if bool(kafka.tls_certificate) != bool(kafka.tls_key):
+        missing = "tls_key" if kafka.tls_certificate else "tls_certificate"
+        yield Problem((*path, missing), "the path of a PEM file, as certificate and key go together")
+    for name in ("tls_ca", "tls_certificate", "tls_key", "password_file"):
+        if "\0" in getattr(kafka, name):
+            yield Problem((*path, name), "the path of a file")
+    if not kafka.tls and (kafka.tls_ca or kafka.tls_certificate):
+        # Else the password would go out in the clear, though somebody thought of TLS.
+        yield Problem((*path, "tls"), "true, as there are certificates for it")
+    if kafka.sasl_mechanism and not kafka.user:
+        yield Problem((*path, "user"), f"a name, as transport.kafka.sasl_mechanism is {kafka.sasl_mechanism}")
+    if kafka.user and not kafka.sasl_mechanism:
+        yield Problem((*path, "sasl_mechanism"), "PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512, as there is a user")
 
 
 def _catalog(config: Config) -> Iterator[Problem]:

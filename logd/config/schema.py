@@ -67,12 +67,35 @@ class Ingest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     idempotency_seconds: Annotated[int, Meta(ge=1, le=366 * 86_400)] = 86_400
 
 
+class Kafka(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """`[transport.kafka]`: `servers` are asked for the others. `prefix` comes before the names of topics and groups.
+    `partitions` and `replication` are those of topics that are created. Each of `hot_services` has `hot_partitions` of
+    them. An empty `sasl_mechanism` doesn't log in; an empty `password_file` takes $LOGD_KAFKA_PASSWORD."""
+
+    servers: list[Text] = []
+    prefix: str = ""
+    partitions: Annotated[int, Meta(ge=1, le=10_000)] = 50
+    replication: Annotated[int, Meta(ge=1, le=100)] = 3
+    acks: Literal["all", "1"] = "all"
+    hot_services: list[Text] = []
+    hot_partitions: Annotated[int, Meta(ge=1, le=10_000)] = 8
+    connect_seconds: Seconds = 30.0
+    tls: bool = False
+    tls_ca: str = ""
+    tls_certificate: str = ""
+    tls_key: str = ""
+    sasl_mechanism: Literal["", "PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = ""
+    user: str = ""
+    password_file: str = ""
+
+
 class Transport(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """`[transport]`: the durable queue, and what each of its topics may hold unread."""
 
-    type: Literal["sqlite"] = "sqlite"
+    type: Literal["sqlite", "kafka"] = "sqlite"
     max_bytes: PositiveInt = 10 * 1024 * 1024 * 1024
     max_age_seconds: PositiveSeconds = 7 * 86_400.0
+    kafka: Kafka = Kafka()
 
 
 class Catalog(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

@@ -9,6 +9,7 @@ the index says is durable. What can't be parsed at all becomes a dead letter bef
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import functools
 import logging
 import random
@@ -67,7 +68,8 @@ class Processor:
     async def run(self, stop: asyncio.Event) -> None:
         """Runs until `stop`, then finishes what was fetched and flushes the index. Raises Corrupt after that when the
         transport can't be read on."""
-        consumer = await self._transport.consume(RAW_LOGS, GROUP, self._index.durable() or None)
+        start = self._index.durable() or None
+        consumer = await _until_available("the transport", self._transport.consume, RAW_LOGS, GROUP, start)
         self._consumer = consumer
         parse = self._config.parse
         limits = Limits(max_age_seconds(self._config), self._config.ingest.max_ahead_seconds)
@@ -93,7 +95,7 @@ class Processor:
         limits = self._config.parse
 
         async def fetch(lines: int, wait_seconds: float) -> Sequence[Message]:
-            return await _until_available("the transport", consumer.fetch, lines, wait_seconds)
+            return await _fetched(consumer, lines, wait_seconds, stop)
 
         try:
             while not stop.is_set():
@@ -160,6 +162,21 @@ def _count(parsed: Parsed) -> None:
     metrics.PARSE_UNPARSED.inc(parsed.unparsed)
     metrics.PARSE_MENDED.inc(parsed.mended)
     metrics.PARSE_OUT_OF_WINDOW.labels("time_not_accepted").inc(parsed.out_of_window)
+
+
+async def _fetched(consumer: Consumer, lines: int, wait_seconds: float, stop: asyncio.Event) -> Sequence[Message]:
+    """As Consumer.fetch, once it can be read; nothing when it should stop while it can't."""
+    wait, longest = _RETRY_SECONDS
+    while True:
+        try:
+            return await consumer.fetch(lines, wait_seconds)
+        except Unavailable as error:
+            log.warning("the transport is unavailable, trying again in %.1f s: %s", wait, error)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(wait * random.uniform(0.5, 1.0)):
+                    await stop.wait()
+                    return []
+            wait = min(2 * wait, longest)
 
 
 async def _until_available(what: str, call: Callable[P, Awaitable[T]], *arguments: P.args, **named: P.kwargs) -> T:

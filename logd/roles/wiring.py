@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple, assert_never
 
 from logd.config.schema import Config
 from logd.config.secrets import read_password
+from logd.errors import ConfigError
 from logd.seams import DEAD_LETTERS, RAW_LOGS, Cache, DeadLetters, Index, Objects, Searches, Tokens, Transport, Upkeep
 
 if TYPE_CHECKING:
@@ -52,7 +53,11 @@ def index_folder(config: Config) -> Path:
 
 
 def transport_file(config: Config) -> Path:
-    """Where the SQLite transport is."""
+    """Where the SQLite transport is. Raises ConfigError when there is none."""
+    if config.transport.type != "sqlite":
+        raise ConfigError(
+            f"transport.type is {config.transport.type}, so the queue is not in data_dir: `logd status` asks a server"
+        )
     return Path(config.data_dir) / "transport.db"
 
 
@@ -82,6 +87,11 @@ async def open_transport(config: Config) -> OpenTransport:
 
             transport = await SqliteTransport.open(transport_file(config), config.transport)
             return OpenTransport(transport, transport.paused, transport.dead_letters())
+        case "kafka":
+            from logd.backends.transport.kafka import KafkaTransport
+
+            stream = await KafkaTransport.open(config.transport)
+            return OpenTransport(stream, stream.paused, stream.dead_letters())
         case unknown:
             assert_never(unknown)
 
@@ -234,4 +244,7 @@ async def stream_of(transport: Transport) -> Stream:
     if topic is None:
         return Stream()
     group = topic["groups"].get(GROUP, {"position": 0})
+    if "next_positions" in topic:
+        told, ends = group.get("positions", {}), topic["next_positions"]
+        return Stream({int(number): told[number] for number in told}, {int(number): ends[number] for number in ends})
     return Stream({0: group["position"]}, {0: topic["next_position"]})

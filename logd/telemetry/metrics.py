@@ -25,6 +25,9 @@ TRANSPORT_HELD_BYTES = Gauge("logd_transport_held_bytes", "Compressed bytes of t
 TRANSPORT_EXPIRED = Counter(
     "logd_transport_expired_messages", "Messages of a topic without groups, deleted over a limit.", ["topic"]
 )
+TRANSPORT_GAP = Counter(
+    "logd_transport_gap_messages", "Messages that Kafka deleted before a group had read them.", ["topic", "group"]
+)
 TRANSPORT_DUPLICATES = Counter("logd_transport_duplicates", "Chunks whose source had sent them before.")
 
 PARSE_LINES = Counter("logd_parse_lines", "Lines parsed into records.")

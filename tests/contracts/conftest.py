@@ -1,4 +1,5 @@
-"""The fixtures of the transport's suites: each test runs over each implementation in STORES."""
+"""The fixtures of the transport's suites: each test runs over each implementation in STORES, but where it is marked
+`only`, with the reason why the guarantee isn't one of the others."""
 
 from __future__ import annotations
 
@@ -8,17 +9,33 @@ from pathlib import Path
 import pytest
 
 from logd.seams import Transport
-from tests.support.transports import STORES, Store
+from tests.services import Running
+from tests.support.transports import KAFKA_VARIABLE, STORES, KafkaStore, Store
 
 
-@pytest.fixture(params=sorted(STORES))
-def kind(request: pytest.FixtureRequest) -> str:
-    name: str = request.param
-    return name
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Over which implementations a test runs."""
+    if "kind" in metafunc.fixturenames:
+        kinds = set(STORES)
+        for mark in metafunc.definition.iter_markers("only"):
+            assert mark.kwargs["reason"], "a difference has a reason"
+            kinds &= set(mark.args)
+        servers = {"kafka": [pytest.mark.servers("kafka")]}
+        metafunc.parametrize("kind", [pytest.param(kind, marks=servers.get(kind, [])) for kind in sorted(kinds)])
 
 
 @pytest.fixture
-def store(kind: str, tmp_path: Path) -> Store:
+def topics(kafka: Running, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> KafkaStore:
+    """Topics and groups of the test's own."""
+    monkeypatch.setenv(KAFKA_VARIABLE, kafka.url)
+    return KafkaStore(tmp_path)
+
+
+@pytest.fixture
+def store(kind: str, tmp_path: Path, request: pytest.FixtureRequest) -> Store:
+    if kind == "kafka":
+        topics: KafkaStore = request.getfixturevalue("topics")
+        return topics
     return STORES[kind](tmp_path)
 
 

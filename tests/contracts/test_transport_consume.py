@@ -70,6 +70,7 @@ class TestConsume:
             await (await transport.consume(RAW_LOGS, "g")).commit(past(messages[0]))
             await transport.close()
 
+    @pytest.mark.only("sqlite", reason="Kafka has it on several brokers instead of on one disk")
     async def test_a_commit_survives_a_power_cut(self, store: Store, transport: Transport) -> None:
         await transport.append(RAW_LOGS, plain("a", "b"))
         consumer = await transport.consume(RAW_LOGS, "g")
@@ -159,5 +160,11 @@ class TestConsume:
         await transport.append(RAW_LOGS, plain("aa", "bb", lines="3"))
         await transport.consume(RAW_LOGS, "g")
         topic = (await transport.status())[RAW_LOGS]
-        assert (topic["messages"], topic["bytes"], topic["lines"]) == (2, 4, 6)
+        assert topic["messages"] == 2
         assert topic["groups"]["g"]["lag"] == 2
+
+    @pytest.mark.only("sqlite", reason="brokers look into no record")
+    async def test_status_says_how_much_is_there(self, transport: Transport) -> None:
+        await transport.append(RAW_LOGS, plain("aa", "bb", lines="3"))
+        topic = (await transport.status())[RAW_LOGS]
+        assert (topic["bytes"], topic["lines"]) == (4, 6)

@@ -45,7 +45,7 @@ class TestFollow:
         assert follower.lag() == 2
         messages = await all_of(follower)
         assert texts(messages) == ["a", "b"]
-        assert follower.positions == past(messages[-1])
+        assert past(messages[-1]).items() <= follower.positions.items()
         await follower.close()
 
     async def test_a_topic_that_is_not_there_yet(self, transport: Transport) -> None:
@@ -59,7 +59,7 @@ class TestFollow:
         await transport.append(RAW_LOGS, plain("a", "b", "c"))
         first = (await rest(await transport.consume(RAW_LOGS, "g")))[0]
         follower = await transport.follow(RAW_LOGS, past(first))
-        assert follower.positions == past(first)
+        assert past(first).items() <= follower.positions.items()
         assert texts(await all_of(follower)) == ["b", "c"]
         await follower.close()
 
@@ -89,6 +89,7 @@ class TestFollow:
         await two.close()
 
 
+@pytest.mark.only("sqlite", reason="Kafka keeps everything until its retention ends, whoever follows")
 class TestKept:
     """`seconds` and bytes of what is kept are the constants of the implementation, which the tests make small."""
 

@@ -1,5 +1,5 @@
-"""What every transport guarantees about how much it holds: the slowest group is waited for, dead letters are trimmed,
-and the ledger says what became of everything."""
+"""What a transport of our own guarantees about how much it holds: the slowest group is waited for, dead letters are
+trimmed, and the ledger says what became of everything."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from logd.errors import Unavailable
 from logd.seams import DEAD_LETTERS, RAW_LOGS, Appended, Consumer, Transport
 from tests.support.transports import A, B, Clock, Store, held, past, plain, rest, sent, texts
 
+pytestmark = pytest.mark.only("sqlite", reason="Kafka's retention is the brokers', and waits for nobody")
 DAY = 86_400.0
 Opened = Callable[..., AbstractAsyncContextManager[Transport]]
 

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import shutil
 import tempfile
 import time
+import uuid
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
+import msgspec
+
+from logd.backends.transport.kafka import KafkaTransport
 from logd.backends.transport.sqlite import SqliteTransport
 from logd.chunk import Envelope, Message
+from logd.config.schema import Kafka
 from logd.config.schema import Transport as Limits
 from logd.seams import RAW_LOGS, Consumer, DeadLetters, Transport
 
@@ -57,7 +63,35 @@ class SqliteStore:
         return transport.dead_letters()
 
 
-STORES: dict[str, type[Store]] = {"sqlite": SqliteStore}
+class KafkaStore:
+    """Topics and groups of the folder's own, in the Kafka at $LOGD_TEST_KAFKA. Its clock is the brokers', and the power
+    of all of them can't be cut here: what survives a broker is in test_transport_kafka.py."""
+
+    def __init__(self, folder: Path) -> None:
+        self._prefix = folder / "prefix"
+
+    def settings(self, limits: Limits | None = None, **kafka: Any) -> Limits:
+        """The configuration of a transport over it."""
+        if not self._prefix.exists():
+            self._prefix.write_text(f"test-{uuid.uuid4().hex[:12]}.")
+        servers = os.environ[KAFKA_VARIABLE].split(",")
+        ours = {"servers": servers, "prefix": self._prefix.read_text(), "partitions": 3, "replication": 1}
+        return msgspec.structs.replace(limits or Limits(), type="kafka", kafka=Kafka(**{**ours, **kafka}))
+
+    async def open(self, limits: Limits | None = None, clock: Callable[[], float] = time.time) -> Transport:
+        return await KafkaTransport.open(self.settings(limits))
+
+    async def after_power_cut(self) -> Transport:
+        raise NotImplementedError
+
+    def dead_letters(self, transport: Transport) -> DeadLetters:
+        assert isinstance(transport, KafkaTransport)
+        return transport.dead_letters()
+
+
+STORES: dict[str, type[Store]] = {"sqlite": SqliteStore, "kafka": KafkaStore}
+#: Where the tests' Kafka is: the fixture sets it, and processes that tests start inherit it.
+KAFKA_VARIABLE = "LOGD_TEST_KAFKA"
 
 
 def plain(*texts: str, **headers: str) -> list[Envelope]:

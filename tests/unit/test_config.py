@@ -117,7 +117,31 @@ def test_values(tmp_path: Path, toml: str, env: Env, sets: list[str], key: str, 
         ("[parse]\ntimezone = '../UTC'", 'parse.timezone is "../UTC" in FILE, expected an IANA name such as '),
         ("[parse]\ntimezone = ''", 'parse.timezone is "" in FILE, expected an IANA name such as Europe/Berlin'),
         ("[log]\nlevel = 'warning'", 'log.level is "warning" in FILE, expected "debug" or "error" or "info" or "warn"'),
-        ("[transport]\ntype = 'kafka'", 'transport.type is "kafka" in FILE, expected "sqlite"'),
+        ("[transport]\ntype = 'rabbit'", 'transport.type is "rabbit" in FILE, expected "kafka" or "sqlite"'),
+        (
+            "[transport]\ntype = 'kafka'",
+            "transport.kafka.servers is [] by default, expected at least one host:port, as",
+        ),
+        ("[transport.kafka]\nservers = ['a']", 'transport.kafka.servers[0] is "a" in FILE, expected host:port such as'),
+        (
+            "[transport.kafka]\nservers = ['a:0']",
+            'transport.kafka.servers[0] is "a:0" in FILE, expected host:port such',
+        ),
+        ("[transport.kafka]\nprefix = 'a b'", 'transport.kafka.prefix is "a b" in FILE, expected at most 100 letters'),
+        ("[transport.kafka]\nacks = '0'", 'transport.kafka.acks is "0" in FILE, expected "1" or "all"'),
+        (
+            "[transport.kafka]\ntls_ca = 'ca.pem'",
+            "transport.kafka.tls is false by default, expected true, as there are",
+        ),
+        (
+            "[transport.kafka]\ntls = true\ntls_key = 'key.pem'",
+            'transport.kafka.tls_certificate is "" by default, expected the path of a PEM file, as certificate and key',
+        ),
+        ("[transport.kafka]\nsasl_mechanism = 'PLAIN'", 'transport.kafka.user is "" by default, expected a name, as'),
+        (
+            "[transport.kafka]\nuser = 'u'",
+            'transport.kafka.sasl_mechanism is "" by default, expected PLAIN, SCRAM-SHA-',
+        ),
         ("[api]\nanonymous = 'yes'", 'api.anonymous is "yes" in FILE, expected true or false'),
         (
             "[api]\ntls_certificate = 'a.pem'",

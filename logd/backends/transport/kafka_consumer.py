@@ -1,0 +1,268 @@
+"""A group's reader over Kafka.
+
+    brokers ── the driver: fetches ahead ── KafkaReader: buffer ── fetch ── … ── the sink's ack ── commit ── brokers
+                   │ partitions are taken away: no more is given; what was given has REVOKE_SECONDS to be committed
+                   │ partitions came: the first call after it asks where they begin, and goes on there
+
+Invariants:
+* A position is committed only by `commit`, only for a partition that is ours, and never backwards.
+* A partition that comes (back) is read from what its group has committed. What we were given and have not committed is
+  read again by whoever has it then, perhaps by us.
+* A group that has committed nothing yet commits where it begins: so it is known, and sees what is deleted before it
+  has read it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+
+from aiokafka import ConsumerRebalanceListener, TopicPartition, errors
+from aiokafka.coordinator.assignors.sticky.sticky_assignor import StickyPartitionAssignor
+
+from logd.backends.transport import kafka_reader
+from logd.backends.transport.kafka_client import REQUEST_SECONDS, Connection
+from logd.backends.transport.kafka_reader import KafkaReader, driver_of, stop
+from logd.chunk import Message
+from logd.errors import ConfigError, Unavailable
+from logd.seams import StreamPositions
+from logd.telemetry import metrics
+
+log = logging.getLogger("logd.transport")
+#: What a batch that is under way has to be stored in before its partitions go to somebody else: a few bulks.
+REVOKE_SECONDS = 10.0
+#: The brokers wait so long for every member to join again; it has to be more than that and less than a request.
+_REBALANCE_SECONDS = 30.0
+#: Whoever is silent for so long is taken for dead, and its partitions go to the others.
+_SESSION_SECONDS = 10.0
+#: A member that fetches nothing because its index is away for hours is alive all the same: heartbeats say that.
+_POLL_SECONDS = 7 * 86_400
+#: For the first assignment: the brokers wait for other members, and for those that are dead.
+_JOIN_SECONDS = 60.0
+assert REVOKE_SECONDS < _REBALANCE_SECONDS < REQUEST_SECONDS
+
+
+class KafkaConsumer:
+    """seams.Consumer. Use `KafkaConsumer.open`."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        topic: str,
+        group: str,
+        partitions: int,
+        start: StreamPositions | None,
+        ends: dict[int, int],
+    ) -> None:
+        self._connection = connection
+        self._topic = topic
+        self._group = group
+        self._start = dict(start or {})
+        self._ends = ends
+        self._driver = driver_of(
+            connection,
+            partitions,
+            group_id=group,
+            # The driver keeps in the class what a member had: each member needs one of its own.
+            partition_assignment_strategy=(type("Sticky", (StickyPartitionAssignor,), {}),),
+            session_timeout_ms=int(_SESSION_SECONDS * 1000),
+            rebalance_timeout_ms=int(_REBALANCE_SECONDS * 1000),
+            max_poll_interval_ms=_POLL_SECONDS * 1000,
+        )
+        self._reader = KafkaReader(connection, self._driver, topic, ends, self._count_lost)
+        self._committed: dict[int, int] = {}
+        self._owned = asyncio.Event()
+        self._without_since = time.monotonic()
+        self._fresh = False  # partitions came, and nobody has asked yet where they begin
+        self._beginning = asyncio.Lock()
+        self._progress = asyncio.Event()
+        self._closed = False
+
+    @classmethod
+    async def open(
+        cls,
+        connection: Connection,
+        topic: str,
+        group: str,
+        partitions: int,
+        start: StreamPositions | None,
+        ends: dict[int, int],
+    ) -> KafkaConsumer:
+        """Joins the group. Raises Unavailable."""
+        self = cls(connection, topic, group, partitions, start, ends)
+        try:
+            async with asyncio.timeout(_JOIN_SECONDS):
+                await self._driver.start()
+                self._driver.subscribe([topic], listener=_Listener(self._revoked, self._assigned))
+                await self._owned.wait()
+                await self._begin()
+        except TimeoutError:
+            await self.close()
+            raise Unavailable(f"group {group} got no partitions of {topic} within {_JOIN_SECONDS:g} s") from None
+        except errors.KafkaError as error:
+            await self.close()
+            raise connection.failure(f"{topic} can't be read as group {group}", error) from error
+        except BaseException:
+            await self.close()
+            raise
+        return self
+
+    async def fetch(self, max_lines: int, wait_seconds: float) -> Sequence[Message]:
+        deadline = time.monotonic() + wait_seconds
+        while True:
+            if self._closed:
+                raise Unavailable(f"the reader of {self._topic} is closed")
+            left = max(deadline - time.monotonic(), 0.0)
+            try:
+                async with asyncio.timeout(left):
+                    await self._owned.wait()
+            except TimeoutError:
+                if time.monotonic() - self._without_since > kafka_reader.SILENT_SECONDS:
+                    what = f"group {self._group} is without partitions of {self._topic}"
+                    raise await self._connection.explained(what) from None
+                return []
+            await self._begin_anew()
+            if messages := await self._reader.fetch(max_lines, max(deadline - time.monotonic(), 0.0)):
+                return messages
+            if time.monotonic() >= deadline:
+                return []
+
+    async def commit(self, positions: StreamPositions) -> None:
+        """See Consumer.commit. What isn't ours any more is left to who has it now."""
+        if self._closed:
+            raise Unavailable(f"the reader of {self._topic} is closed")
+        await self._begin_anew()
+        ours = {where.partition for where in self._driver.assignment()}
+        ahead = {
+            partition: position
+            for partition, position in positions.items()
+            if partition in ours and position > self._committed.get(partition, -1)
+        }
+        await self._commit(ahead)
+        self._progress.set()
+
+    def lag(self) -> int:
+        return self._reader.lag()
+
+    async def rewind(self, start: StreamPositions | None) -> None:
+        """Becomes the reader that another `consume` of the same group would be. Raises Unavailable."""
+        self._start = dict(start or {})
+        self._reader.drop()
+        self._fresh = True
+        await self._begin_anew()
+
+    async def close(self) -> None:
+        """Leaves the group. May be called twice."""
+        if not self._closed:
+            self._closed = True
+            self._reader.drop()
+            self._progress.set()
+            await stop(self._driver)
+
+    async def _begin_anew(self) -> None:
+        if self._fresh:
+            try:
+                await self._begin()
+            except errors.KafkaError as error:
+                raise self._connection.failure(f"{self._topic} can't be read as group {self._group}", error) from error
+
+    async def _begin(self) -> None:
+        """Goes on where the partitions that came begin, which takes three requests. Raises KafkaError."""
+        async with self._beginning:
+            if not self._fresh:
+                return
+            self._fresh = False
+            try:
+                places = sorted(self._driver.assignment())
+                oldest = await self._driver.beginning_offsets(places) if places else {}
+                committed = await asyncio.gather(*map(self._driver.committed, places))
+                known = {place.partition: at for place, at in zip(places, committed, strict=True) if at is not None}
+                positions = {place.partition: known.get(place.partition, oldest[place]) for place in places}
+                positions |= {number: at for number, at in self._start.items() if number in positions}
+                await self._reader.begin(positions)
+                self._refuse_ahead()
+                self._committed = known
+                await self._commit({number: at for number, at in positions.items() if number not in known})
+            except BaseException:
+                self._fresh = True
+                raise
+            self._start = {}
+
+    def _refuse_ahead(self) -> None:
+        for partition, position in self._start.items():
+            if position > (end := self._ends.get(partition, 0)):
+                raise ConfigError(
+                    f"the index has partition {partition} of {self._topic} up to {position}, Kafka up to {end}: "
+                    "it is another Kafka, or the topic was made anew; see transport.kafka.servers and prefix"
+                )
+
+    async def _commit(self, positions: dict[int, int]) -> None:
+        if not positions:
+            return
+        offsets = {TopicPartition(self._topic, partition): at for partition, at in positions.items()}
+        try:
+            await self._driver.commit(offsets)
+        except (errors.CommitFailedError, errors.IllegalStateError, errors.RebalanceInProgressError) as error:
+            log.warning("group %s has other members now, who read again what wasn't committed: %s", self._group, error)
+            return
+        except errors.KafkaError as error:
+            raise self._connection.failure(f"group {self._group} can't commit to {self._topic}", error) from error
+        self._committed |= positions
+
+    async def _revoked(self, partitions: Iterable[TopicPartition]) -> None:
+        """The driver waits for this before it lets go of them."""
+        if self._owned.is_set():
+            self._without_since = time.monotonic()
+        self._owned.clear()
+        self._reader.drop()
+        given = {place.partition: self._reader.next.get(place.partition, 0) for place in partitions}
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(REVOKE_SECONDS):
+                while not self._closed and self._uncommitted(given):
+                    self._progress.clear()
+                    await self._progress.wait()
+        if left := self._uncommitted(given):
+            log.warning(
+                "group %s: %d messages of %s that were under way are left to the next owner",
+                self._group,
+                left,
+                self._topic,
+            )
+
+    def _uncommitted(self, given: dict[int, int]) -> int:
+        return sum(max(0, at - self._committed.get(partition, at)) for partition, at in given.items())
+
+    def _assigned(self, partitions: Iterable[TopicPartition]) -> None:
+        self._reader.drop()
+        self._reader.next = {}  # nothing was given of them yet
+        self._fresh = True
+        self._owned.set()
+
+    def _count_lost(self, partition: int, position: int, count: int) -> None:
+        metrics.TRANSPORT_GAP.labels(self._topic, self._group).inc(count)
+        log.error(
+            "group %s LOST %d messages: Kafka deleted partition %d of %s from position %d on before they were read; "
+            "its retention is too short for how far the group was behind",
+            *(self._group, count, partition, self._topic, position),
+        )
+
+
+class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]
+    """The driver takes no other."""
+
+    def __init__(
+        self,
+        revoked: Callable[[Iterable[TopicPartition]], Awaitable[None]],
+        assigned: Callable[[Iterable[TopicPartition]], None],
+    ) -> None:
+        self._revoked = revoked
+        self._assigned = assigned
+
+    async def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:
+        await self._revoked(revoked)
+
+    async def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
+        self._assigned(assigned)

@@ -1,0 +1,145 @@
+"""The topics of the Kafka transport: made once, and looked at before they are used."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from aiokafka import errors
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+
+from logd.backends.transport.kafka_client import Connection
+from logd.config.schema import Kafka
+
+log = logging.getLogger("logd.transport")
+#: With so many copies, one may be away and two still have what is accepted.
+_SAFE_COPIES, _SAFE_IN_SYNC = 3, 2
+#: A topic that was just made has its leaders within a second; on a slow machine it takes longer.
+_LEADERS_SECONDS = 30.0
+_LEADERS_POLL_SECONDS = 0.1
+_TOPIC_ALREADY_EXISTS = 36
+
+
+class Topics:
+    """What there is on the brokers. One admin client, which connects again by itself."""
+
+    def __init__(self, connection: Connection, max_age_seconds: float) -> None:
+        self._connection = connection
+        self._max_age_ms = int(max_age_seconds * 1000)
+        self._admin: AIOKafkaAdminClient | None = None
+        self._ready: set[str] = set()
+        self._one = asyncio.Lock()
+
+    async def ensure(self, name: str) -> None:
+        """The topic is there, with a leader for each partition, and was looked at. Raises Unavailable."""
+        if name in self._ready:
+            return
+        async with self._one:
+            if name in self._ready:
+                return
+            try:
+                admin = await self._open()
+                if name in await admin.list_topics():
+                    await self._look(admin, name)
+                else:
+                    await self._create(admin, name)
+                await self._await_leaders(admin, name)
+            except (errors.KafkaError, OSError, TimeoutError) as error:
+                raise self._connection.failure(f"topic {name} can't be used", error) from error
+            self._ready.add(name)
+
+    async def admin(self) -> AIOKafkaAdminClient:
+        """For what else is asked of brokers. Raises Unavailable."""
+        async with self._one:
+            try:
+                return await self._open()
+            except (errors.KafkaError, OSError, TimeoutError) as error:
+                raise self._connection.failure("Kafka can't be asked", error) from error
+
+    async def close(self) -> None:
+        if self._admin is not None:
+            admin, self._admin = self._admin, None
+            await admin.close()
+
+    async def _open(self) -> AIOKafkaAdminClient:
+        if self._admin is None:
+            admin = AIOKafkaAdminClient(**self._connection.options)
+            try:
+                await admin.start()
+            except BaseException:
+                await admin.close()
+                raise
+            self._admin = admin
+        return self._admin
+
+    async def _create(self, admin: AIOKafkaAdminClient, name: str) -> None:
+        settings = self._connection.settings
+        brokers = len((await admin.describe_cluster())["brokers"])
+        copies = min(settings.replication, brokers)
+        if copies < settings.replication:
+            log.warning(
+                "topic %s gets %d copies, not transport.kafka.replication = %d: there are no more brokers",
+                name,
+                copies,
+                settings.replication,
+            )
+        configs = wanted(copies, self._max_age_ms)
+        response = await admin.create_topics([NewTopic(name, settings.partitions, copies, topic_configs=configs)])
+        for _, code, *message in response.topic_errors:
+            if code not in (0, _TOPIC_ALREADY_EXISTS):
+                raise errors.for_code(code)(*message)
+        log.info("topic %s: %d partitions, %d copies, %s", name, settings.partitions, copies, configs)
+
+    async def _look(self, admin: AIOKafkaAdminClient, name: str) -> None:
+        (topic,) = await admin.describe_topics([name])
+        (answer,) = await admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, name)])
+        # A resource is: error code, error message, type, name, entries; an entry begins with name and value.
+        configs = {entry[0]: entry[1] for resource in answer.resources for entry in resource[4]}
+        for complaint in complaints(topic, configs, self._connection.settings, self._max_age_ms):
+            log.warning("topic %s %s", name, complaint)
+
+    async def _await_leaders(self, admin: AIOKafkaAdminClient, name: str) -> None:
+        async with asyncio.timeout(_LEADERS_SECONDS):
+            while True:
+                (topic,) = await admin.describe_topics([name])
+                partitions = topic["partitions"]
+                if partitions and all(partition["leader"] >= 0 for partition in partitions):
+                    return
+                await asyncio.sleep(_LEADERS_POLL_SECONDS)
+
+
+def wanted(copies: int, max_age_ms: int) -> dict[str, str]:
+    """The settings of a topic with so many copies. A message's time is when the broker took it: it says the same to
+    all who read it again, whatever the clock of who wrote it."""
+    in_sync = _SAFE_IN_SYNC if copies >= _SAFE_COPIES else 1
+    return {
+        "min.insync.replicas": str(in_sync),
+        "retention.ms": str(max_age_ms),
+        "message.timestamp.type": "LogAppendTime",
+    }
+
+
+def complaints(topic: Mapping[str, Any], configs: Mapping[str, str], settings: Kafka, max_age_ms: int) -> Iterator[str]:
+    """What a topic that was there has less than it should. `topic` is as the driver describes it."""
+    partitions = topic["partitions"]
+    if len(partitions) < settings.partitions:
+        yield f"has {len(partitions)} partitions, fewer than transport.kafka.partitions = {settings.partitions}"
+    copies = min((len(partition["replicas"]) for partition in partitions), default=0)
+    if copies < settings.replication:
+        yield f"has {copies} copies, fewer than transport.kafka.replication = {settings.replication}"
+    in_sync = int(configs.get("min.insync.replicas", "1"))
+    if settings.acks == "all" and settings.replication >= _SAFE_COPIES and in_sync < _SAFE_IN_SYNC:
+        yield (
+            f"has min.insync.replicas = {in_sync}: what is accepted may be on one broker only, whose disk is not "
+            f"waited for; set it to {_SAFE_IN_SYNC}"
+        )
+    retention_ms = int(configs.get("retention.ms", "-1"))
+    if 0 <= retention_ms < max_age_ms:
+        yield (
+            f"keeps messages for {retention_ms / 1000:g} s, less than transport.max_age_seconds = {max_age_ms / 1000:g}"
+        )
+    if "compact" in configs.get("cleanup.policy", ""):
+        yield "is compacted: Kafka deletes all but the last chunk of a service, unread; set cleanup.policy = delete"

@@ -1,0 +1,311 @@
+"""What only the Kafka transport has: partitions, members of a group that come and go, retention that waits for nobody,
+records of other producers."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from typing import Any
+
+import pytest
+from aiokafka import AIOKafkaProducer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic, RecordsToDelete
+from prometheus_client import REGISTRY
+
+from logd.backends.transport import kafka_consumer
+from logd.backends.transport.kafka import KafkaTransport
+from logd.chunk import Chunk, Envelope, Message, compress, from_message
+from logd.config.schema import Transport as Limits
+from logd.errors import BadRequest, ConfigError, NotFound
+from logd.parse.plan import Parser
+from logd.seams import DEAD_LETTERS, RAW_LOGS, Appended, Consumer
+from tests.support.chunks import LIMITS
+from tests.support.naive_parse import as_records
+from tests.support.transports import A, KafkaStore, held, plain, rest, texts
+
+#: A busy machine may take so long for whatever is waited for.
+PATIENCE_SECONDS = 120
+
+
+@contextlib.asynccontextmanager
+async def opened(topics: KafkaStore, limits: Limits | None = None, **kafka: Any) -> AsyncIterator[KafkaTransport]:
+    transport = await KafkaTransport.open(topics.settings(limits, **kafka))
+    try:
+        yield transport
+    finally:
+        await transport.close()
+
+
+@contextlib.asynccontextmanager
+async def admin(topics: KafkaStore) -> AsyncIterator[AIOKafkaAdminClient]:
+    client = AIOKafkaAdminClient(bootstrap_servers=topics.settings().kafka.servers)
+    await client.start()
+    try:
+        yield client
+    finally:
+        await client.close()
+
+
+def of_services(count: int, each: int = 1) -> list[Envelope]:
+    """Envelopes of so many services, which are in all partitions."""
+    return [Envelope(f"service-{n % count}", {"logd-chunk": "1", "lines": "1"}, b"%d" % n) for n in range(count * each)]
+
+
+def ends(messages: Sequence[Message]) -> dict[int, int]:
+    """The positions that say all of them are done."""
+    return {message.partition: message.position + 1 for message in messages}
+
+
+class Reader:
+    """Fetches and commits in the background, as a processor does; `seen` has what was committed."""
+
+    def __init__(self, consumer: Consumer) -> None:
+        self.consumer = consumer
+        self.seen: list[Message] = []
+        self._task = asyncio.create_task(self._run())
+
+    async def _run(self) -> None:
+        while True:
+            messages = await self.consumer.fetch(10, 0.25)
+            if messages:
+                await self.consumer.commit(ends(messages))
+                self.seen += messages
+
+    async def stop(self) -> None:
+        self._task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await self._task
+
+
+async def until(true: Callable[[], object]) -> None:
+    """Polls, as what is waited for comes from the brokers."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not true():
+        assert time.monotonic() < deadline
+        await asyncio.sleep(0.05)
+
+
+class TestGroup:
+    async def test_members_that_come_and_go_share_the_partitions(self, topics: KafkaStore) -> None:
+        async with opened(topics, partitions=6) as one, opened(topics, partitions=6) as two:
+            first = Reader(await one.consume(RAW_LOGS, "g"))
+            await one.append(RAW_LOGS, of_services(40))
+            await until(lambda: len(first.seen) == 40)
+            second = Reader(await two.consume(RAW_LOGS, "g"))
+            await one.append(RAW_LOGS, of_services(40, 3))
+            await until(lambda: len(first.seen) + len(second.seen) >= 160)
+            assert second.seen, "it got partitions"
+            mine = {message.partition for message in first.seen[40:]}
+            assert mine.isdisjoint({message.partition for message in second.seen})
+            await second.stop()
+            await two.close()
+            await one.append(RAW_LOGS, of_services(40))
+            await until(lambda: len(first.seen) + len(second.seen) >= 200)
+            await first.stop()
+            places = [(message.partition, message.position) for message in [*first.seen, *second.seen]]
+            assert len(places) == len(set(places)) == 200, "all was committed in time, so nothing comes twice"
+            assert (await one.status())[RAW_LOGS]["groups"]["g"]["lag"] == 0
+
+    async def test_a_batch_under_way_is_waited_for(self, topics: KafkaStore) -> None:
+        async with opened(topics) as one, opened(topics) as two:
+            await one.append(RAW_LOGS, of_services(30))
+            held_up = await one.consume(RAW_LOGS, "g")
+            messages = await rest(held_up)
+            assert len(messages) == 30
+            joining = asyncio.create_task(two.consume(RAW_LOGS, "g"))
+            # The group is being handed out anew once the first member gives nothing more and waits for its commits.
+            assert isinstance(held_up, kafka_consumer.KafkaConsumer)
+            await until(lambda: not held_up._owned.is_set())
+            assert not joining.done()
+            await held_up.commit(ends(messages))
+            await joining
+            assert (await one.status())[RAW_LOGS]["groups"]["g"]["lag"] == 0
+
+    async def test_what_is_not_committed_in_time_is_read_again(
+        self, topics: KafkaStore, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        monkeypatch.setattr(kafka_consumer, "REVOKE_SECONDS", 0.2)
+        async with opened(topics) as one, opened(topics) as two:
+            await one.append(RAW_LOGS, of_services(30))
+            slow = await one.consume(RAW_LOGS, "g")
+            taken = await rest(slow)
+            other = Reader(await two.consume(RAW_LOGS, "g"))
+            assert "30 messages" in caplog.text
+            again: list[Message] = []
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                while len(again) + len(other.seen) < 30:
+                    again += await slow.fetch(100, 0.25)
+            assert again, "it has partitions still"
+            assert other.seen, "the other has some too"
+            assert {(one.partition, one.position) for one in [*again, *other.seen]} == {
+                (one.partition, one.position) for one in taken
+            }
+            await slow.commit(ends(taken))  # of what the other has now, nothing
+            await other.stop()
+            assert (await one.status())[RAW_LOGS]["groups"]["g"]["lag"] == 0
+
+    async def test_a_commit_of_what_is_not_ours_changes_nothing(self, topics: KafkaStore) -> None:
+        async with opened(topics) as transport:
+            await transport.append(RAW_LOGS, plain("a"))
+            consumer = await transport.consume(RAW_LOGS, "g")
+            await consumer.commit({99: 5})
+            assert await held(transport, group="g") == ["a"]
+
+    async def test_an_index_of_another_stream_is_refused(self, topics: KafkaStore) -> None:
+        async with opened(topics) as transport:
+            await transport.append(RAW_LOGS, plain("a"))
+            with pytest.raises(ConfigError, match=r"up to 500, Kafka up to .*transport\.kafka\.servers"):
+                await transport.consume(RAW_LOGS, "g", {0: 500})
+
+
+class TestGap:
+    async def test_what_was_deleted_unread_is_counted_and_said(
+        self, topics: KafkaStore, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        name = topics.settings().kafka.prefix + RAW_LOGS
+        async with opened(topics) as transport, admin(topics) as brokers:
+            await transport.consume(RAW_LOGS, "g")
+            await transport.append(RAW_LOGS, plain(*"abcdef"))
+            (partition,) = (n for n, end in (await transport.status())[RAW_LOGS]["next_positions"].items() if end)
+            await brokers.delete_records({TopicPartition(name, int(partition)): RecordsToDelete(4)})
+            consumer = await transport.consume(RAW_LOGS, "g")
+            assert texts(await rest(consumer)) == ["e", "f"]
+            await until_gap(consumer, name, 4)
+            assert "LOST 4 messages" in caplog.text
+            await transport.append(RAW_LOGS, plain("g"))
+            await brokers.delete_records({TopicPartition(name, int(partition)): RecordsToDelete(7)})
+            consumer = await transport.consume(RAW_LOGS, "g")
+            await until_gap(consumer, name, 11)  # the four again, as nothing was committed, and three more
+            assert consumer.lag() == 0
+
+
+async def until_gap(consumer: Consumer, topic: str, count: int) -> None:
+    labels = {"topic": topic, "group": topic.replace(RAW_LOGS, "g")}
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while REGISTRY.get_sample_value("logd_transport_gap_messages_total", labels) != count:
+            await consumer.fetch(10, 0.1)
+
+
+class TestOtherProducers:
+    async def test_lines_beside_chunks(self, topics: KafkaStore) -> None:
+        name = topics.settings().kafka.prefix + RAW_LOGS
+        body = b'{"message": "from a chunk", "level": "warn"}'
+        chunk = Chunk(
+            service="ours",
+            host="h",
+            source="f",
+            source_id=A,
+            offset=0,
+            lines=1,
+            observed_us=1_732_269_600_000_000,
+            value=compress(body),
+            content_type="application/x-ndjson",
+        )
+        async with opened(topics, partitions=1) as transport:
+            await transport.append(RAW_LOGS, [chunk.to_envelope()])
+            async with AIOKafkaProducer(bootstrap_servers=topics.settings().kafka.servers) as other:
+                await other.send_and_wait(name, b"plain text", key=b"kcat")
+                await other.send_and_wait(
+                    name, b'{"message": "json"}', headers=[("service", b"fluent"), ("host", b"web")]
+                )
+                await other.send_and_wait(name, b"\xff bytes", headers=[("service", b"\xe4\xfc")])
+                await other.send_and_wait(name, b"", key=b"empty")
+                await other.send_and_wait(name, None, key=b"tombstone")
+            messages = await rest(await transport.consume(RAW_LOGS, "g"))
+        chunks = [from_message(message) for message in messages]
+        parser = Parser("UTC", LIMITS, 64 * 1024 * 1024)
+        try:
+            records = as_records(parser.parse(chunks, [message.timestamp_us for message in messages]).table)
+        finally:
+            parser.close()
+        found = [(record["service"], record["message"]) for record in records]
+        assert found[:4] == [
+            ("ours", "from a chunk"),
+            ("kcat", "plain text"),
+            ("fluent", "json"),
+            ("\ufffd\ufffd", "\ufffd bytes"),
+        ]
+        assert records[2]["host"] == "web"
+        assert len({record["log_id"] for record in records}) == len(records)
+
+    async def test_a_chunk_whose_headers_are_no_text_is_damaged(self, topics: KafkaStore) -> None:
+        name = topics.settings().kafka.prefix + RAW_LOGS
+        async with opened(topics) as transport:
+            await transport.append(RAW_LOGS, plain("a"))
+            async with AIOKafkaProducer(bootstrap_servers=topics.settings().kafka.servers) as other:
+                await other.send_and_wait(name, b"x", headers=[("logd-chunk", b"1"), ("service", b"\xff")])
+            messages = await rest(await transport.consume(RAW_LOGS, "g"))
+        assert sorted(message.damage[:24] for message in messages) == ["", "the headers at position "]
+
+
+class TestPartitions:
+    async def test_a_service_is_in_the_partition_that_its_key_has_for_everybody(self, topics: KafkaStore) -> None:
+        name = topics.settings().kafka.prefix + RAW_LOGS
+        async with opened(topics, partitions=7) as transport:
+            await transport.append(RAW_LOGS, of_services(20))
+            async with AIOKafkaProducer(bootstrap_servers=topics.settings().kafka.servers) as other:
+                for envelope in of_services(20):
+                    await other.send_and_wait(name, b"", key=envelope.key.encode())
+            messages = await rest(await transport.consume(RAW_LOGS, "g"))
+        assert len({(message.key, message.partition) for message in messages}) == 20
+        assert len({message.partition for message in messages}) > 3
+
+    async def test_a_hot_service_is_spread_by_its_sources(self, topics: KafkaStore) -> None:
+        sources = [f"{number:016x}" for number in range(30)]
+        async with opened(topics, partitions=7, hot_services=["hot"], hot_partitions=3) as transport:
+            for _ in range(2):
+                envelopes = [Envelope("hot", {"source-id": source}, source.encode()) for source in sources]
+                await transport.append(RAW_LOGS, envelopes)
+            messages = await rest(await transport.consume(RAW_LOGS, "g"))
+        assert len({message.partition for message in messages}) == 3
+        assert len({(message.value, message.partition) for message in messages}) == 30, "a resend goes where it was"
+
+
+class TestTopics:
+    async def test_made_as_configured(self, topics: KafkaStore, caplog: pytest.LogCaptureFixture) -> None:
+        limits = Limits(max_age_seconds=3_600)
+        async with opened(topics, limits, partitions=5, replication=1) as transport:
+            await transport.append(RAW_LOGS, plain("a"))
+            assert len((await transport.status())[RAW_LOGS]["next_positions"]) == 5
+        caplog.clear()
+        async with opened(topics, limits, partitions=5, replication=1) as transport:
+            await transport.append(RAW_LOGS, plain("a"))
+        assert [record.getMessage() for record in caplog.records if record.name == "logd.transport"] == []
+
+    async def test_one_that_has_less_is_used_with_a_warning(
+        self, topics: KafkaStore, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        settings = topics.settings()
+        configs = {"retention.ms": "60000", "cleanup.policy": "compact,delete"}
+        async with admin(topics) as brokers:
+            await brokers.create_topics([NewTopic(settings.kafka.prefix + RAW_LOGS, 2, 1, topic_configs=configs)])
+        with caplog.at_level(logging.WARNING):
+            async with opened(topics, partitions=5, replication=3) as transport:
+                await transport.append(RAW_LOGS, plain("a"))
+        for said in (
+            "2 partitions, fewer than transport.kafka.partitions = 5",
+            "1 copies, fewer than transport.kafka.replication = 3",
+            "min.insync.replicas = 1",
+            "60 s, less than transport.max_age_seconds = 604800",
+            "is compacted",
+        ):
+            assert said in caplog.text
+
+
+class TestRefusals:
+    async def test_a_record_that_no_broker_takes(self, topics: KafkaStore) -> None:
+        async with opened(topics) as transport:
+            with pytest.raises(BadRequest, match="1000000"):
+                await transport.append(RAW_LOGS, [*plain("a"), *plain("x" * 1_100_000)])
+            assert await transport.append(RAW_LOGS, plain("b")) == Appended(1, 0)
+            assert await held(transport) == ["b"]
+
+    async def test_dead_letters_are_kept_but_not_yet_shown(self, topics: KafkaStore) -> None:
+        async with opened(topics) as transport:
+            await transport.append(DEAD_LETTERS, plain("a"))
+            assert await held(transport, DEAD_LETTERS) == ["a"]
+            with pytest.raises(NotFound, match=f"topic {topics.settings().kafka.prefix}dead-letters"):
+                await transport.dead_letters().read(0)
