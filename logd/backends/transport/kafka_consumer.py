@@ -165,7 +165,11 @@ class KafkaConsumer:
     async def _begin_anew(self) -> None:
         if self._fresh:
             try:
-                await self._begin()
+                async with asyncio.timeout(kafka_reader.SILENT_SECONDS):
+                    await self._begin()
+            except TimeoutError:
+                what = f"{self._topic} can't be read as group {self._group}"
+                raise await self._connection.explained(what) from None
             except errors.KafkaError as error:
                 raise self._connection.failure(f"{self._topic} can't be read as group {self._group}", error) from error
 
@@ -204,10 +208,14 @@ class KafkaConsumer:
             return
         offsets = {TopicPartition(self._topic, partition): at for partition, at in positions.items()}
         try:
-            await self._driver.commit(offsets)
+            # The driver would try until a broker is there.
+            async with asyncio.timeout(kafka_reader.SILENT_SECONDS):
+                await self._driver.commit(offsets)
         except (errors.CommitFailedError, errors.IllegalStateError, errors.RebalanceInProgressError) as error:
             log.warning("group %s has other members now, who read again what wasn't committed: %s", self._group, error)
             return
+        except TimeoutError:
+            raise await self._connection.explained(f"group {self._group} can't commit to {self._topic}") from None
         except errors.KafkaError as error:
             raise self._connection.failure(f"group {self._group} can't commit to {self._topic}", error) from error
         self._committed |= positions
