@@ -28,6 +28,8 @@ DEAD_LETTERS = "dead-letters"
 
 #: Of a cache: a request asks it before its search and after, which together may cost 50 ms.
 CACHE_CALL_SECONDS = 0.025
+#: Lines come within seconds; what comes after so long is late.
+LATE_SECONDS = 30
 #: Of a histogram: more than a screen has columns, and half a megabyte of JSON.
 MAX_BUCKETS = 5_000
 
@@ -253,6 +255,11 @@ class Searches(Protocol):
 
     async def histogram(self, histogram: Histogram) -> Buckets:
         """Exact counts. Raises BadRequest also when there would be more than MAX_BUCKETS."""
+        ...
+
+    def late_writes(self) -> int:
+        """How often rows have become searchable that were older than LATE_SECONDS: as long as it is the same, an answer
+        about what was over so long ago still holds. Always 0 where other processes write too."""
         ...
 
 

@@ -1,7 +1,8 @@
 """Answers that are asked for again within seconds: from the cache, and made once for all who ask at the same time.
 
 An entry is the body with 8 bytes before it, the time at which it was made in Unix µs. It is found by what was asked:
-the query as a tree, which has the sender's limits in it, and relative times as they were written.
+the query as a tree, which has the sender's limits in it, and relative times as they were written. Where the index knows
+that late lines have come, nothing that was made before them is found any more.
 """
 
 from __future__ import annotations
@@ -19,11 +20,11 @@ from multidict import MultiMapping
 from logd.flow.clock import now_us
 from logd.http.parameters import TIMEOUT, Parameter, whole_number
 from logd.http.turns import Turns
-from logd.seams import Cache, Histogram, Search
+from logd.seams import LATE_SECONDS, Cache, Histogram, Search
 from logd.telemetry import metrics
 
 #: How long an answer is kept; also how long ago a range has to be over to be answered from the cache unasked.
-KEPT_SECONDS = 30
+KEPT_SECONDS = LATE_SECONDS
 _MOST_SECONDS = 86_400
 _TIME_BYTES = 8
 #: Of what is kept: another shape of answers needs another number.
@@ -47,9 +48,12 @@ class _Answer(NamedTuple):
 class Cached:
     """For all handlers that ask the index."""
 
-    def __init__(self, cache: Cache | None, turns: Turns, clock: Callable[[], int] = now_us) -> None:
-        """`clock` gives Unix µs."""
+    def __init__(
+        self, cache: Cache | None, turns: Turns, late_writes: Callable[[], int], clock: Callable[[], int] = now_us
+    ) -> None:
+        """`late_writes` is a Searches', `clock` gives Unix µs."""
         self._cache = cache
+        self._late_writes = late_writes
         self._turns = turns
         self._clock = clock
         self._under_way: dict[str, asyncio.Future[_Answer]] = {}
@@ -66,7 +70,7 @@ class Cached:
         is_over = asked.to_us is not None and asked.to_us <= over_us
         if self._cache is None or age == 0 or (age < 0 and not is_over):
             return _response(_Answer(await make()), "")
-        key = _key(asked, belongs_to)
+        key = _key(asked, (belongs_to, self._late_writes()))
         most = age if age > 0 else KEPT_SECONDS
         flight = f"{key} {most} {query.get(TIMEOUT.name, '')}"
         while (others := self._under_way.get(flight)) is not None:

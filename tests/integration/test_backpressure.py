@@ -150,6 +150,9 @@ class _Sink:
     async def search(self, search: Search) -> Found:
         raise NotImplementedError
 
+    def late_writes(self) -> int:
+        return 0
+
     async def histogram(self, histogram: Histogram) -> Buckets:
         raise NotImplementedError
 

@@ -43,7 +43,8 @@ class _Asking:
         self.error: Exception | None = None
         turns = Turns(SearchLimits(deadline_seconds=seconds))
         cache = MemoryCache(1_000_000, lambda: self.clock.us / _SECOND_US)
-        self.cached = Cached(cache, turns, self.clock)
+        self.late_writes = 0
+        self.cached = Cached(cache, turns, lambda: self.late_writes, self.clock)
 
     async def make(self) -> bytes:
         self.begun.set()
@@ -71,6 +72,14 @@ async def test_the_same_is_made_once_in_thirty_seconds() -> None:
     assert _said(await asking.ask(moved)) == (b"1", "logd; hit; ttl=1", "29")
     asking.clock.us += 1 + 1
     assert _said(await asking.ask(moved)) == (b"2", "logd; fwd=miss", "")
+
+
+async def test_late_lines_make_it_anew() -> None:
+    asking = _Asking()
+    await asking.ask()
+    asking.late_writes += 1
+    assert _said(await asking.ask()) == (b"2", "logd; fwd=miss", "")
+    assert _said(await asking.ask())[:2] == (b"2", "logd; hit; ttl=30")
 
 
 @pytest.mark.parametrize(

@@ -107,6 +107,9 @@ class ElasticsearchIndex:
         with metrics.SEARCH_RUNNING.track_inprogress():
             return await searching.search(self._client, search, self._limits.deadline_seconds)
 
+    def late_writes(self) -> int:
+        return 0
+
     async def histogram(self, histogram: Histogram) -> Buckets:
         with metrics.SEARCH_RUNNING.track_inprogress():
             return await searching.histogram(self._client, histogram, self._limits.deadline_seconds)

@@ -29,8 +29,9 @@ from logd.backends.index.reader import Reader
 from logd.config.schema import Index as IndexLimits
 from logd.config.schema import SearchLimits
 from logd.errors import Unavailable
+from logd.flow.clock import now_us
 from logd.flow.stage import Stage
-from logd.seams import Batch, Buckets, Found, Histogram, Search, StreamPositions
+from logd.seams import LATE_SECONDS, Batch, Buckets, Found, Histogram, Search, StreamPositions
 from logd.store import duplicates, patterns, segments
 from logd.store.connection import Connection
 from logd.store.find import find
@@ -57,6 +58,7 @@ class SegmentsIndex:
         self._counts: Counter[str] = Counter()
         self._recent: tuple[Recent, ...] = ()
         self._recent_rows = self._recent_bytes = 0
+        self._late_writes = 0
         self._rows_held = Stage("index.recent", 2 * limits.flush_rows, "rows")
         self._bytes_held = Stage("index.recent_bytes", 2 * limits.flush_bytes, "bytes")
         self.stages = (self._rows_held, self._bytes_held)
@@ -101,6 +103,7 @@ class SegmentsIndex:
             times = pc.min_max(table["timestamp"].cast(pa.int64())).as_py()
             recent = Recent(table, times["min"], times["max"])
             self._recent = (*self._recent, recent)
+            self._late_writes += recent.min_us < now_us() - LATE_SECONDS * 1_000_000
             self._recent_rows += len(table)
             self._recent_bytes += table.nbytes
             self._rows_held.add(len(table))
@@ -138,6 +141,9 @@ class SegmentsIndex:
                 return count_by_time(connection, now, histogram)
 
         return await self._reader.search(self._snapshot, read)
+
+    def late_writes(self) -> int:
+        return self._late_writes
 
     def _snapshot(self) -> Snapshot:
         return Snapshot(self.inventory.root, self._reader.footers, self.inventory.segments, self._recent)
