@@ -71,7 +71,7 @@ def make_app(
     """`parts` are shown in /api/v1/status by their names; `ready` gives "" or why the process isn't."""
     transport, searches = behind.transport, behind.searches
     turns = Turns(config.search)
-    cached = Cached(behind.cache, turns, searches.late_writes)
+    cached = Cached(behind.cache, turns, lambda: searches.late_writes())  # the document of the API has no index
     ingestion = ingest.Ingestion(config.ingest, transport, intake)
     shipped = shipments.Shipments(transport, intake)
     searching = search.Searching(turns, cached, searches, config.search.default_operator)
