@@ -31,7 +31,7 @@ _LISTENS = "logd listens on "
 PATIENCE_SECONDS = 120.0
 _PAUSE_SECONDS = 0.02
 #: What the process writes to its log when something is wrong that nobody meant.
-_ERRORS = (" ERROR ", "Traceback (most recent call last)")
+_ERRORS = (" ERROR ", '"level":"ERROR"', "Traceback (most recent call last)")
 #: Asks the kernel for SIGKILL when the starter dies (1 is PR_SET_PDEATHSIG), then becomes the real command.
 _DIES_WITH_US = """
 import ctypes, os, signal, sys
@@ -156,9 +156,9 @@ class Server:
             )
 
     def start(self) -> None:
-        """Returns once it listens; an agent alone never does."""
+        """Returns once it listens; what has no api never does."""
         self.launch()
-        if self._roles != "agent":
+        if "api" in self._roles.split(","):
             self.wait_listening()
 
     def wait_listening(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import ssl
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,6 +15,10 @@ import msgspec
 from logd.config.schema import Elasticsearch as Settings
 from logd.errors import BadRequest, ConfigError, Unavailable
 
+# The driver tells of each request and each try; what they come to is said elsewhere, once. A level that is set stays.
+_driver_log = logging.getLogger("elastic_transport")
+if _driver_log.level == logging.NOTSET:
+    _driver_log.setLevel(logging.CRITICAL)
 _JSON = "application/vnd.elasticsearch+json"
 _LINES = "application/vnd.elasticsearch+x-ndjson"
 _COMPATIBLE = "; compatible-with=9"
