@@ -29,7 +29,7 @@ _LINES = 5
 _WRITERS = 4
 #: Of each writer, between two requests: together some 100 lines a second.
 _PAUSE_SECONDS = 0.2
-#: Every so manieth request is sent again though it was accepted, as by a client whose connection broke.
+#: One request of so many is sent again though it was accepted, as by a client whose connection broke.
 _AGAIN = 20
 _PAGE = 10_000
 _FILE = "file"
