@@ -101,7 +101,7 @@ async def _run_roles(
     transport = None if queue is None else queue.transport
     stages = [stage for part in (transport, index) if part is not None for stage in part.stages]
     parts: dict[str, Callable[[], dict[str, object]]] = {}
-    async with asyncio.TaskGroup() as tasks:
+    async with asyncio.TaskGroup() as tasks, _told():
         roles: list[asyncio.Task[None]] = []
 
         def start(name: str, run: Callable[[asyncio.Event], Awaitable[None]]) -> None:
@@ -143,6 +143,21 @@ async def _run_roles(
         await asyncio.wait(roles)
         watch.cancel()
     log.info("stopped after %.1f s; still held: %s", time.monotonic() - started, held(stages))
+
+
+@contextlib.asynccontextmanager
+async def _told() -> AsyncIterator[None]:
+    """What fails outside of the roles, as while they are made, is said as well."""
+    try:
+        yield
+    except ConfigError:
+        raise  # main() says it in one sentence
+    except LogdError as error:
+        log.error("the roles can't be started: %s", error)
+        raise
+    except Exception:
+        log.exception("the roles can't be started")
+        raise
 
 
 async def _named(name: str, run: Callable[[asyncio.Event], Awaitable[None]], stop: asyncio.Event) -> None:
