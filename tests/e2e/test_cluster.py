@@ -199,6 +199,7 @@ class _Faults:
     def disk_full(self) -> None:
         """Elasticsearch's own block at the flood stage: the processor waits, and says so."""
         known = len(self._processor.log())
+        self._cluster.keep_blocks()
         self._cluster.block(read_only_allow_delete=True)
         until(lambda: "the index is unavailable" in self._processor.log()[known:], "the processor waits")
         self._load.more()
@@ -239,7 +240,7 @@ def test_nothing_is_lost_and_nothing_is_there_twice(engines: Cluster, tmp_path: 
         jobs: dict[str, Callable[[], int]] = {name: _sending(load, name) for name in load.names if name != _FILE}
         with writers({**jobs, _FILE: lambda: load.append(file)}, load.end) as running:
             _caught_up("no fault", load)
-            # Engines take long to come back on a busy machine, and Elasticsearch may lift such a block by itself.
+            # Engines take long to come back on a busy machine.
             of_engines = (faults.kafka_killed, faults.elasticsearch_killed, faults.disk_full) if long else ()
             for fault in (
                 faults.processor_killed,

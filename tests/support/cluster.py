@@ -62,6 +62,12 @@ class Cluster:
         status, answer = ask(self.elasticsearch.port, "PUT", "/logs-2*/_settings", body)
         assert status == 200, answer
 
+    def keep_blocks(self) -> None:
+        """Elasticsearch looks at its disk each 30 s, and lifts the flood stage's block when there is room."""
+        body = {"persistent": {"cluster.info.update.interval": "1h"}}
+        status, answer = ask(self.elasticsearch.port, "PUT", "/_cluster/settings", body)
+        assert status == 200, answer
+
     def documents(self, indices: str) -> int:
         """How many Elasticsearch has in indices of that pattern; 0 while it can't say."""
         status, answer = ask(self.elasticsearch.port, "GET", f"/{indices}/_count")
