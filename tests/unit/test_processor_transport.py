@@ -13,7 +13,7 @@ from logd.errors import Corrupt, Unavailable
 from logd.roles import processor
 from logd.roles.processor import Processor
 from logd.seams import Appended, Consumer, Follower, StreamPositions, Transport
-from tests.unit.test_processor import World, envelope
+from tests.support.processing import World, envelope
 
 
 class Flaky:

@@ -119,6 +119,7 @@ class Connection:
             finally:
                 closed = connection.close()
                 if closed is not None:
+                    # What the driver's reader ended with was raised by the request, or is of no interest any more.
                     with contextlib.suppress(Exception):
                         await closed
         except ssl.SSLCertVerificationError as error:

@@ -1,0 +1,64 @@
+"""The seams: what may be swapped, and what every implementation must guarantee.
+
+Each Protocol is defined by one contract suite in tests/contracts, which runs over every implementation.
+"""
+
+from logd.seams.beside import (
+    CACHE_CALL_SECONDS,
+    Cache,
+    Objects,
+    StoredObject,
+    Tokens,
+)
+from logd.seams.index import (
+    LATE_SECONDS,
+    MAX_BUCKETS,
+    Batch,
+    Buckets,
+    Found,
+    Histogram,
+    Index,
+    Place,
+    Search,
+    Searches,
+    Upkeep,
+)
+from logd.seams.stream import (
+    DEAD_LETTERS,
+    RAW_LOGS,
+    Appended,
+    Consumer,
+    DeadLetters,
+    Follower,
+    Moved,
+    StreamPositions,
+    Transport,
+)
+
+__all__ = [
+    "CACHE_CALL_SECONDS",
+    "DEAD_LETTERS",
+    "LATE_SECONDS",
+    "MAX_BUCKETS",
+    "RAW_LOGS",
+    "Appended",
+    "Batch",
+    "Buckets",
+    "Cache",
+    "Consumer",
+    "DeadLetters",
+    "Follower",
+    "Found",
+    "Histogram",
+    "Index",
+    "Moved",
+    "Objects",
+    "Place",
+    "Search",
+    "Searches",
+    "StoredObject",
+    "StreamPositions",
+    "Tokens",
+    "Transport",
+    "Upkeep",
+]

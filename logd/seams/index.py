@@ -1,0 +1,163 @@
+"""Where lines are stored to be searched: what every index must guarantee."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+import msgspec
+
+from logd.flow.stage import Stage
+from logd.query.tree import Everything, Node
+from logd.seams.stream import StreamPositions
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+#: Lines come within seconds; what comes after so long is late.
+LATE_SECONDS = 30
+#: Of a histogram: more than a screen has columns, and half a megabyte of JSON.
+MAX_BUCKETS = 5_000
+
+
+class Batch(msgspec.Struct, frozen=True):
+    """Parsed lines on their way into an index. `table` has record.SCHEMA; `positions` are done once it is stored.
+    `own_ids` are the rows that may have come before, with a log_id that a client chose or as a replay: such an id is
+    kept once within its day. For the ledger, `lines` is how many lines the messages held, of which `refused` went to
+    dead-letters."""
+
+    table: pa.Table
+    positions: StreamPositions
+    own_ids: pa.Array | None = None
+    lines: int = 0
+    refused: int = 0
+
+
+class Place(NamedTuple):
+    """Where a record stands in the order of time: no two have the same."""
+
+    timestamp_us: int
+    log_id: str
+
+
+class Search(msgspec.Struct, frozen=True, kw_only=True):
+    """A search. Times are Unix µs, `from_us` inclusive, `to_us` exclusive. `after`: only what comes after this place in
+    the order asked for; `offset` and `limit` begin there. `count_limit`: count hits exactly up to this many, wherever
+    `after` is; None counts all, 0 doesn't count."""
+
+    query: Node = Everything()
+    from_us: int | None = None
+    to_us: int | None = None
+    newest_first: bool = True
+    after: Place | None = None
+    limit: int = 50
+    offset: int = 0
+    count_limit: int | None = 10_000
+
+
+class Found(msgspec.Struct, frozen=True):
+    """Hits by time, and by log_id within a microsecond, as a table of record.SCHEMA. `total` is None when nobody asked,
+    and a lower bound when `exact` is false. `more`: there may be hits after these."""
+
+    table: pa.Table
+    total: int | None
+    exact: bool
+    more: bool
+
+
+class Histogram(msgspec.Struct, frozen=True, kw_only=True):
+    """Counts by time, asked for. Intervals are aligned to the epoch; None chooses one that gives some 100 at most.
+    `by`: a record column or `metadata.` and a path, whose `top` most frequent values are counted apart. `fill`: also
+    the intervals with no hits, from `from_us` to `to_us`, or from the first hit to the last."""
+
+    query: Node = Everything()
+    from_us: int | None = None
+    to_us: int | None = None
+    interval_us: int | None = None
+    by: str | None = None
+    top: int = 10
+    fill: bool = False
+
+
+class Buckets(msgspec.Struct, frozen=True):
+    """Counts by time. `starts` are Unix µs, ascending; `counts` are the hits of each interval. `values` are the most
+    frequent of the field first (then by value), None for records without it; `by_value` has a row for each of
+    `values`, and `other` is what the values that aren't there add up to, each as long as `starts`. Hits with several
+    tags count for each of them, but once in `counts`."""
+
+    interval_us: int
+    starts: Sequence[int]
+    counts: Sequence[int]
+    values: Sequence[str | None] = ()
+    by_value: Sequence[Sequence[int]] = ()
+    other: Sequence[int] = ()
+
+
+class Searches(Protocol):
+    """Asking an index. Every answer is about all rows that were searchable before the call, or raises Unavailable.
+    Cancelling stops the work in the engine, whatever step it is at. Raises BadRequest when an answer takes more than
+    there is for it."""
+
+    async def search(self, search: Search) -> Found:
+        """A page of hits, and how many there are."""
+        ...
+
+    async def histogram(self, histogram: Histogram) -> Buckets:
+        """Exact counts. Raises BadRequest also when there would be more than MAX_BUCKETS."""
+        ...
+
+    def late_writes(self) -> int:
+        """How often rows have become searchable that were older than LATE_SECONDS: as long as it is the same, an answer
+        about what was over so long ago still holds. Always 0 where other processes write too."""
+        ...
+
+
+class Index(Protocol):
+    """Where lines are stored to be searched. A log_id that the index has in that day is never stored twice."""
+
+    @property
+    def stages(self) -> Sequence[Stage]:
+        """The bounded queues in it."""
+        ...
+
+    def durable(self) -> StreamPositions | None:
+        """What would survive a crash now, if the index knows it; None leaves it to the transport's commits."""
+        ...
+
+    async def write(self, batch: Batch) -> int:
+        """Rows are searchable when this returns, or, in an engine that refreshes its indices, a moment later; gives the
+        number left out as duplicates. Raises Unavailable."""
+        ...
+
+    async def flush(self) -> None:
+        """Everything written so far survives a crash when this returns."""
+        ...
+
+    async def status(self) -> dict[str, Any]:
+        """For people: rows, bytes, segments or indices."""
+        ...
+
+    async def close(self) -> None:
+        """Flushes, then releases everything."""
+        ...
+
+
+class Upkeep(Protocol):
+    """What an index needs done in the background; one caller at a time."""
+
+    async def step(self) -> bool:
+        """Does the next piece of work; False when there is none now. Raises Unavailable when it can't be done now;
+        what was begun is undone then. Cancelling leaves what a crash would."""
+        ...
+
+    def halt(self) -> None:
+        """Makes a step that is under way end soon, with what it had begun undone."""
+        ...
+
+    async def close(self) -> None:
+        """Halts, and waits for the end of a step."""
+        ...
+
+    def status(self) -> dict[str, Any]:
+        """For people: what was done since the start, what is put aside."""
+        ...
