@@ -1,4 +1,4 @@
-"""Passwords of other servers: from a file, or from the environment; never in logd.toml, and never part of a message."""
+"""Passwords and keys for other servers: from files or the environment; never in logd.toml or in a message."""
 
 from __future__ import annotations
 
@@ -13,8 +13,13 @@ def read_password(table: str, password_file: str, environ: Mapping[str, str]) ->
     $LOGD_TABLE_PASSWORD, else nothing. Raises ConfigError when the file can't be read."""
     if not password_file:
         return environ.get(f"LOGD_{table.upper()}_PASSWORD", "")
+    return read_secret(f"{table}.password_file", password_file)
+
+
+def read_secret(key: str, file: str) -> str:
+    """What the file that the key names holds, without the line's end. Raises ConfigError when it can't be read."""
     try:
-        return Path(password_file).read_text().rstrip("\r\n")
+        return Path(file).read_text().rstrip("\r\n")
     except (OSError, ValueError) as error:
         reason = str(getattr(error, "strerror", None) or "it is no text").lower()
-        raise ConfigError(f"{table}.password_file {password_file!r} can't be read: {reason}") from error
+        raise ConfigError(f"{key} {file!r} can't be read: {reason}") from error

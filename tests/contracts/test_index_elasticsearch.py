@@ -239,7 +239,7 @@ async def test_wrong_addresses_and_files(buried: _Buried) -> None:
             assert said in (await index.status())["flush_error"]
             await index.close()
     for setting in ({"api_key_file": "/nowhere"}, {"user": "u", "password_file": "/nowhere"}):
-        with pytest.raises(ConfigError, match=r"index.elasticsearch.\w+_file: /nowhere can't be read"):
+        with pytest.raises(ConfigError, match=r"index.elasticsearch.\w+_file '/nowhere' can't be read"):
             Client(msgspec.structs.replace(_SETTINGS, **setting))
 
 

@@ -103,11 +103,13 @@ class TestFiles:
 
     async def test_a_file_is_missing(self, tmp_path: Path) -> None:
         gone = str(tmp_path / "gone")
-        for name, settings in (
-            ("password_file", {**LOGIN, "password_file": gone}),
+        said = await refusal("a:1", **LOGIN, password_file=gone)
+        assert said == f"transport.kafka.password_file {gone!r} can't be read: no such file or directory"
+        files: list[tuple[str, dict[str, Any]]] = [
             ("tls_ca", {"tls": True, "tls_ca": gone}),
             ("tls_certificate", {"tls": True, "tls_certificate": gone, "tls_key": gone}),
-        ):
+        ]
+        for name, settings in files:
             said = await refusal("a:1", **settings)
             assert said == f"transport.kafka.{name} {gone!r} can't be used: no such file or directory"
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import ssl
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import elastic_transport
@@ -13,12 +12,14 @@ import elasticsearch
 import msgspec
 
 from logd.config.schema import Elasticsearch as Settings
+from logd.config.secrets import read_secret
 from logd.errors import BadRequest, ConfigError, Unavailable
 
 # The driver tells of each request and each try; what they come to is said elsewhere, once. A level that is set stays.
 _driver_log = logging.getLogger("elastic_transport")
 if _driver_log.level == logging.NOTSET:
     _driver_log.setLevel(logging.CRITICAL)
+_TABLE = "index.elasticsearch"
 _JSON = "application/vnd.elasticsearch+json"
 _LINES = "application/vnd.elasticsearch+x-ndjson"
 _COMPATIBLE = "; compatible-with=9"
@@ -122,20 +123,13 @@ class Client:
 def _credentials(settings: Settings) -> dict[str, Any]:
     found: dict[str, Any] = {}
     if settings.api_key_file:
-        found["api_key"] = _secret("api_key_file", settings.api_key_file)
+        found["api_key"] = read_secret(f"{_TABLE}.api_key_file", settings.api_key_file)
     elif settings.user:
-        password = _secret("password_file", settings.password_file) if settings.password_file else ""
+        password = read_secret(f"{_TABLE}.password_file", settings.password_file) if settings.password_file else ""
         found["basic_auth"] = (settings.user, password)
     if settings.tls_ca:
         found["ca_certs"] = settings.tls_ca
     return found
-
-
-def _secret(name: str, file: str) -> str:
-    try:
-        return Path(file).read_text().strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"index.elasticsearch.{name}: {file} can't be read: {error}") from error
 
 
 def _reason(body: Any) -> str:

@@ -9,7 +9,6 @@ import os
 import ssl
 import time
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from aiokafka import errors
@@ -18,6 +17,7 @@ from aiokafka.protocol.metadata import MetadataRequest
 
 from logd.config.address import parse_address
 from logd.config.schema import Kafka
+from logd.config.secrets import read_secret
 from logd.errors import ConfigError, LogdError, Unavailable
 
 log = logging.getLogger("logd.transport")
@@ -191,10 +191,7 @@ def _password(settings: Kafka, environ: Mapping[str, str]) -> str:
             f"there is no password for {_TABLE}.user {settings.user!r}: set {_TABLE}.password_file or "
             f"${PASSWORD_VARIABLE}"
         )
-    try:
-        return Path(settings.password_file).read_text().rstrip("\r\n")
-    except (OSError, ValueError) as error:
-        raise _unreadable("password_file", settings.password_file, error) from error
+    return read_secret(f"{_TABLE}.password_file", settings.password_file)
 
 
 def _unreadable(key: str, path: str, error: OSError | ValueError) -> ConfigError:
