@@ -3,6 +3,10 @@
 Counted durably, since the data folder was made, in the transactions that move the lines: by the transport (offered,
 stored, left out), and by the index with its positions. Between a stage's end and the next one's beginning nothing is
 lost, so a difference other than 0 means that something is: a bug, or a file that was changed by other hands.
+
+On a cluster the processors count, in their commits to Kafka, what became of the lines; Kafka itself counts messages.
+What was stored by a processor that was killed before its commit is found there by the next one, as duplicates: so many
+documents may be there, uncounted.
 """
 
 from __future__ import annotations
@@ -11,12 +15,14 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
+from logd.seams import NOTHING, Tally
+
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True):
     """One stage, in lines. `duplicates` had come before; `refused` are in dead-letters; `expired` were deleted by
     retention; `replayed` went from dead-letters into the transport once more, `removed` were deleted by hand; `damaged`
     are in files that were put aside; `unknown` were accounted for by a manifest that is lost; `in_flight` wait in the
-    stage."""
+    stage; `uncounted` were given too, and are among the duplicates, or still under way."""
 
     stage: str
     taken: int
@@ -29,12 +35,13 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     damaged: int = 0
     unknown: int = 0
     in_flight: int = 0
+    uncounted: int = 0
 
     @property
     def difference(self) -> int:
         """What is missing; negative: what is too much."""
         gone = self.expired + self.replayed + self.removed + self.damaged + self.unknown
-        return self.taken - self.given - self.duplicates - self.refused - gone - self.in_flight
+        return self.taken + self.uncounted - self.given - self.duplicates - self.refused - gone - self.in_flight
 
 
 class Topic(msgspec.Struct, frozen=True):
@@ -49,21 +56,57 @@ class Topic(msgspec.Struct, frozen=True):
     removed: int = 0
 
 
-def entries(raw_logs: Topic, dead_letters: Topic, index: Mapping[str, int], rows: int) -> Sequence[Entry]:
-    """The stages in the order in which lines pass them. `index` are the manifest's counts, `rows` what its segments
-    hold."""
+class Group(msgspec.Struct, frozen=True):
+    """What Kafka has of the processors, in messages: `passed` since the group was made, of which `lost` were deleted
+    before they were read, and `waiting`. Their `tally` is in lines."""
+
+    passed: int = 0
+    lost: int = 0
+    waiting: int = 0
+    tally: Tally = NOTHING
+
+
+def of_kafka(group: Group) -> Entry:
+    """The first stage there, in messages."""
+    return Entry(
+        stage="transport, in messages",
+        taken=group.passed + group.waiting,
+        given=group.passed - group.lost,
+        expired=group.lost,
+        in_flight=group.waiting,
+    )
+
+
+def of_remote_index(group: Group, documents: int, settled: bool) -> Sequence[Entry]:
+    """The stages behind it, where the processors count. `documents` were there a moment after what `group` says, with
+    nothing between them if it is `settled`."""
+    tally = group.tally
+    possible = tally.duplicates if settled else documents
+    return (
+        Entry(
+            stage="processor",
+            taken=tally.taken,
+            given=tally.stored,
+            duplicates=tally.duplicates,
+            refused=tally.refused,
+        ),
+        Entry(
+            stage="index",
+            taken=tally.stored,
+            given=documents,
+            uncounted=max(0, min(documents - tally.stored, possible)),
+        ),
+    )
+
+
+def of_own_index(index: Mapping[str, int], rows: int) -> Sequence[Entry]:
+    """The stages behind any transport, where the index counts. `index` are the manifest's counts, `rows` what its
+    segments hold."""
 
     def of(name: str) -> int:
         return index.get(name, 0)
 
     return (
-        Entry(
-            stage="transport",
-            taken=raw_logs.appended + raw_logs.duplicates,
-            given=of("lines_taken"),
-            duplicates=raw_logs.duplicates,
-            in_flight=raw_logs.waiting,
-        ),
         Entry(
             stage="processor",
             taken=of("lines_taken"),
@@ -79,6 +122,20 @@ def entries(raw_logs: Topic, dead_letters: Topic, index: Mapping[str, int], rows
             expired=of("rows_expired"),
             damaged=of("rows_quarantined"),
         ),
+    )
+
+
+def entries(raw_logs: Topic, dead_letters: Topic, index: Mapping[str, int], rows: int) -> Sequence[Entry]:
+    """All stages on one machine, in the order in which lines pass them."""
+    return (
+        Entry(
+            stage="transport",
+            taken=raw_logs.appended + raw_logs.duplicates,
+            given=index.get("lines_taken", 0),
+            duplicates=raw_logs.duplicates,
+            in_flight=raw_logs.waiting,
+        ),
+        *of_own_index(index, rows),
         Entry(
             stage="dead-letters",
             taken=dead_letters.appended,

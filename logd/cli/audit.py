@@ -15,7 +15,8 @@ def add_to(commands: Any) -> None:
         "audit",
         help="check that no line was lost",
         description="Prints for each stage what came in, what went out, and what became of the rest, in lines since the"
-        " data folder was made; a server may run. Ends with 1 when something is missing.",
+        " data folder was made, or the processors' group in Kafka; servers may run. Ends with 1 when something"
+        " is missing.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         epilog="example:\n  logd audit --config logd.toml",
         allow_abbrev=False,

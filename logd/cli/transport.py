@@ -1,4 +1,4 @@
-"""`logd transport`: looks at the queue in the data folder and removes readers, whether a server runs or not."""
+"""`logd transport`: looks at the queue and removes readers, whether a server runs or not."""
 
 from __future__ import annotations
 
@@ -37,10 +37,9 @@ def add_to(commands: Any) -> None:
 def run_status(args: argparse.Namespace) -> int:
     """Prints some lines for each topic."""
     config = settings.load(args)
-    from logd.backends.transport.sqlite_groups import status_of_file
-    from logd.roles.wiring import transport_file
+    from logd.roles.wiring import transport_status
 
-    for topic, status in sorted(status_of_file(transport_file(config)).items()):
+    for topic, status in sorted(transport_status(config).items()):
         for line in _lines(topic, status, time.time()):
             print(line)
     return 0
@@ -60,11 +59,22 @@ def run_forget(args: argparse.Namespace) -> int:
 def _lines(topic: str, status: dict[str, Any], now: float) -> Iterator[str]:
     since = status["oldest_us"]
     age = f", the oldest for {max(0.0, now - since / 1e6):,.0f} s" if since is not None else ""
-    yield f"{topic}: holds {status['messages']:,} messages, {status['lines']:,} lines, {status['bytes']:,} bytes{age}"
+    held = [f"{status[what]:,} {what}" for what in ("messages", "lines", "bytes") if status[what] is not None]
+    yield f"{topic}: holds {', '.join(held)}{age}"
     for name, group in sorted(status["groups"].items()):
-        yield f"  group {name}: at position {group['position']}, {group['lag']:,} messages behind"
+        yield f"  group {name}: {_place(group)}, {group['lag']:,} messages behind"
+    if "ledger" not in status:
+        return
     if not status["groups"]:
         yield "  no group: the oldest are deleted over transport.max_bytes or transport.max_age_seconds"
     for what in ("appended", "duplicate", "expired"):
         messages, lines = status["ledger"][f"{what}_messages"], status["ledger"][f"{what}_lines"]
         yield f"  {what}: {messages:,} messages, {lines:,} lines"
+
+
+def _place(group: dict[str, Any]) -> str:
+    """Where it is; of one over several partitions, how many messages it has passed."""
+    if "position" in group:
+        return f"at position {group['position']}"
+    lost = f", of which Kafka had deleted {group['lost']:,}" if group["lost"] else ""
+    return f"past {group['passed']:,} messages of {len(group['positions'])} partitions{lost}"

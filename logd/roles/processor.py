@@ -29,7 +29,7 @@ from logd.parse.joining import joined, lines_of, parts
 from logd.parse.parsing import Parsing, Refused
 from logd.parse.plan import Parser
 from logd.parse.window import Limits
-from logd.seams import DEAD_LETTERS, RAW_LOGS, Batch, Consumer, Index, StreamPositions, Transport
+from logd.seams import DEAD_LETTERS, NOTHING, RAW_LOGS, Batch, Consumer, Index, StreamPositions, Tally, Transport
 from logd.telemetry import metrics
 
 log = logging.getLogger("logd.processor")
@@ -121,17 +121,22 @@ class Processor:
             positions = {message.partition: message.position + 1 for message in messages}
             lost = lines_of([one.message for one in refused])
             batch = Batch(parsed.table, positions, parsed.own_ids, lines_of(messages), lost)
-            await _until_available("the index", self._index.write, batch)
+            written = await _until_available("the index", self._index.write, batch)
             _count(parsed)
-            await self._commit(consumer, positions)
+            left_out = written.duplicates + written.refused
+            tally = Tally(batch.lines, len(parsed.table) - left_out, written.duplicates, lost + written.refused)
+            await self._commit(consumer, positions, tally)
 
-    async def _commit(self, consumer: Consumer, written: StreamPositions | None = None) -> None:
-        """Moves the group to what is durable: as far as the index says, or, if it leaves that to us, as was written."""
+    async def _commit(self, consumer: Consumer, written: StreamPositions | None = None, tally: Tally = NOTHING) -> None:
+        """Moves the group to what is durable: as far as the index says, or, if it leaves that to us, as was written,
+        with what became of it."""
         durable = self._index.durable()
         if durable is None:
             durable = written or {}
+        else:
+            tally = NOTHING
         if durable and durable != self._committed:
-            await _until_available("the transport", consumer.commit, durable)
+            await _until_available("the transport", consumer.commit, durable, tally)
             self._committed = durable
 
     async def _bury(self, refused: Sequence[Refused]) -> None:

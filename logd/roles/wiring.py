@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import ctypes
 import os
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, assert_never
+from typing import TYPE_CHECKING, Any, NamedTuple, assert_never
 
 from logd.config.schema import Config
 from logd.config.secrets import read_password
@@ -94,6 +95,27 @@ async def open_transport(config: Config) -> OpenTransport:
             return OpenTransport(stream, stream.paused, stream.dead_letters())
         case unknown:
             assert_never(unknown)
+
+
+def transport_status(config: Config) -> dict[str, Any]:
+    """Transport.status for a command, whether a server runs or not. Raises ConfigError and Unavailable."""
+    match config.transport.type:
+        case "sqlite":
+            from logd.backends.transport.sqlite_groups import status_of_file
+
+            return status_of_file(transport_file(config))
+        case "kafka":
+            return asyncio.run(_kafka_status(config))
+        case unknown:
+            assert_never(unknown)
+
+
+async def _kafka_status(config: Config) -> dict[str, Any]:
+    transport, *_ = await open_transport(config)
+    try:
+        return await transport.status()
+    finally:
+        await transport.close()
 
 
 class OpenIndex(NamedTuple):

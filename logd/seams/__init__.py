@@ -22,9 +22,11 @@ from logd.seams.index import (
     Search,
     Searches,
     Upkeep,
+    Written,
 )
 from logd.seams.stream import (
     DEAD_LETTERS,
+    NOTHING,
     RAW_LOGS,
     Appended,
     Consumer,
@@ -32,6 +34,7 @@ from logd.seams.stream import (
     Follower,
     Moved,
     StreamPositions,
+    Tally,
     Transport,
 )
 
@@ -40,6 +43,7 @@ __all__ = [
     "DEAD_LETTERS",
     "LATE_SECONDS",
     "MAX_BUCKETS",
+    "NOTHING",
     "RAW_LOGS",
     "Appended",
     "Batch",
@@ -58,7 +62,9 @@ __all__ = [
     "Searches",
     "StoredObject",
     "StreamPositions",
+    "Tally",
     "Tokens",
     "Transport",
     "Upkeep",
+    "Written",
 ]

@@ -33,6 +33,14 @@ class Batch(msgspec.Struct, frozen=True):
     refused: int = 0
 
 
+class Written(msgspec.Struct, frozen=True):
+    """What became of a batch's rows that aren't stored by it: `duplicates` were there before, `refused` are in
+    dead-letters, by the index itself."""
+
+    duplicates: int = 0
+    refused: int = 0
+
+
 class Place(NamedTuple):
     """Where a record stands in the order of time: no two have the same."""
 
@@ -124,9 +132,9 @@ class Index(Protocol):
         """What would survive a crash now, if the index knows it; None leaves it to the transport's commits."""
         ...
 
-    async def write(self, batch: Batch) -> int:
-        """Rows are searchable when this returns, or, in an engine that refreshes its indices, a moment later; gives the
-        number left out as duplicates. Raises Unavailable."""
+    async def write(self, batch: Batch) -> Written:
+        """Rows are searchable when this returns, or, in an engine that refreshes its indices, a moment later. Raises
+        Unavailable; some may be stored then, which are duplicates when it is called again."""
         ...
 
     async def flush(self) -> None:

@@ -18,11 +18,32 @@ RAW_LOGS = "raw-logs"
 DEAD_LETTERS = "dead-letters"
 
 
+class Tally(msgspec.Struct, frozen=True):
+    """For the ledger, of lines that were read: what became of the `taken` ones. `duplicates` were in the index before,
+    `refused` went to dead-letters."""
+
+    taken: int = 0
+    stored: int = 0
+    duplicates: int = 0
+    refused: int = 0
+
+    def __add__(self, other: Tally) -> Tally:
+        return Tally(
+            self.taken + other.taken,
+            self.stored + other.stored,
+            self.duplicates + other.duplicates,
+            self.refused + other.refused,
+        )
+
+
 class Appended(msgspec.Struct, frozen=True):
     """What became of an append: envelopes stored, and envelopes left out because their source had sent them before."""
 
     stored: int
     duplicates: int
+
+
+NOTHING = Tally()
 
 
 class Consumer(Protocol):
@@ -36,9 +57,11 @@ class Consumer(Protocol):
         Raises Unavailable when nothing can be read now, and Corrupt when it never can; the reader stays where it is."""
         ...
 
-    async def commit(self, positions: StreamPositions) -> None:
+    async def commit(self, positions: StreamPositions, tally: Tally = NOTHING) -> None:
         """Everything below `positions` is done; a later reader of the group starts there. Never moves backwards, and
-        changes nothing for partitions that another reader has by now: that one reads again what wasn't committed."""
+        changes nothing for partitions that another reader has by now: that one reads again what wasn't committed.
+        `tally` is of the lines since the last commit, for a transport that keeps it with the positions (Kafka), so that
+        both survive together; an index that counts for itself gives none."""
         ...
 
     def lag(self) -> int:
@@ -113,7 +136,8 @@ class Transport(Protocol):
     async def status(self) -> dict[str, Any]:
         """By topic: messages, lines and bytes held (None where nobody counts them), `groups` with position and lag, or
         `positions` by partition, and the `ledger` of a transport of our own, which counts durably, with the messages:
-        appended and expired, and left out as duplicates, in messages and lines."""
+        appended and expired, and left out as duplicates, in messages and lines. A group of Kafka's has `passed` and
+        `lost` messages, of those since it was made, and its `tally`."""
         ...
 
     async def close(self) -> None:

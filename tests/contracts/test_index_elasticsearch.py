@@ -84,7 +84,7 @@ async def test_rows_come_back_whole(index: ElasticsearchIndex) -> None:
         row(DAY + 1, "b", "käse 日本 \x00 \n", tags=["a", "ü"], metadata='{"a":[1,{"b":null}]}', trace_id="t"),
         row(DAY, 'a"\\é', "", level=None, service="", host="h", source=None, tags=[]),
     ]
-    assert await index.write(batch(rows, 1)) == 0
+    assert (await index.write(batch(rows, 1))).duplicates == 0
     await index.refresh()
     assert (await index.search(everything(limit=10))).table.to_pylist() == rows
 
@@ -137,8 +137,8 @@ async def test_counts_by_time(index: ElasticsearchIndex) -> None:
 
 async def test_what_comes_again_is_stored_once(index: ElasticsearchIndex) -> None:
     rows = [row(DAY + number, f"{number:02}") for number in range(45)]
-    assert await index.write(batch(rows[:30], 1)) == 0
-    assert await index.write(batch(rows, 2)) == 30
+    assert (await index.write(batch(rows[:30], 1))).duplicates == 0
+    assert (await index.write(batch(rows, 2))).duplicates == 30
     await index.refresh()
     assert await ids(index, limit=100, newest_first=False) == [f"{number:02}" for number in range(45)]
 
@@ -175,8 +175,8 @@ async def test_what_comes_after_the_index_is_write_blocked(index: ElasticsearchI
     await index.write(batch([row(DAY + number, f"{number:02}") for number in range(20)], 1))
     await client.ask("PUT", f"/{_NAMES}/_settings", {"index.blocks.write": True})
     late = batch([row(DAY + number, f"{number:02}") for number in range(15, 30)], 2)
-    assert await index.write(late) == 5
-    assert await index.write(late) == 15
+    assert (await index.write(late)).duplicates == 5
+    assert (await index.write(late)).duplicates == 15
     await index.refresh()
     assert await ids(index, limit=100, newest_first=False) == [f"{number:02}" for number in range(30)]
     assert set(msgspec.json.decode(await client.ask("GET", "/logs-*"))) == {_NAMES, "logs-late-default-2024-10-04"}
@@ -192,7 +192,7 @@ async def test_a_full_cluster_is_waited_for(
         await index.write(batch([row(DAY + 1, "b")], 2))
     assert "takes no more documents" in (await index.status())["flush_error"]
     await client.ask("PUT", f"/{_NAMES}/_settings", {"index.blocks.read_only_allow_delete": None})
-    assert await index.write(batch([row(DAY, "a"), row(DAY + 1, "b")], 2)) == 1
+    assert (await index.write(batch([row(DAY, "a"), row(DAY + 1, "b")], 2))).duplicates == 1
     assert (await index.status())["flush_error"] is None
 
 

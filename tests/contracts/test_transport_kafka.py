@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any
 
 import pytest
-from aiokafka import AIOKafkaProducer, TopicPartition
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic, RecordsToDelete
 from prometheus_client import REGISTRY
 
@@ -19,9 +19,9 @@ from logd.backends.transport import kafka_consumer
 from logd.backends.transport.kafka import KafkaTransport
 from logd.chunk import Chunk, Envelope, Message, compress, from_message
 from logd.config.schema import Transport as Limits
-from logd.errors import BadRequest, ConfigError, NotFound
+from logd.errors import BadRequest, ConfigError, NotFound, Unavailable
 from logd.parse.plan import Parser
-from logd.seams import DEAD_LETTERS, RAW_LOGS, Appended, Consumer
+from logd.seams import DEAD_LETTERS, RAW_LOGS, Appended, Consumer, Tally
 from tests.support.chunks import LIMITS
 from tests.support.naive_parse import as_records
 from tests.support.transports import A, KafkaStore, held, plain, rest, texts
@@ -187,6 +187,64 @@ async def until_gap(consumer: Consumer, topic: str, count: int) -> None:
     async with asyncio.timeout(PATIENCE_SECONDS):
         while REGISTRY.get_sample_value("logd_transport_gap_messages_total", labels) != count:
             await consumer.fetch(10, 0.1)
+
+
+class TestAccount:
+    async def test_counts_go_with_the_positions_to_the_next_owner(self, topics: KafkaStore) -> None:
+        async with opened(topics) as one, opened(topics) as two:
+            await one.append(RAW_LOGS, of_services(30))
+            first = await one.consume(RAW_LOGS, "g")
+            await first.commit(ends((await rest(first))[:20]), Tally(20, 15, 4, 1))
+            await one.close()
+            second = await two.consume(RAW_LOGS, "g")
+            again = await rest(second)
+            await second.commit(ends(again), Tally(10, 10))
+            await second.commit(ends(again), Tally(1_000, 1_000))  # of nothing that is new
+            group = (await two.status())[RAW_LOGS]["groups"]["g"]
+            assert group["tally"] == {"taken": 30, "stored": 25, "duplicates": 4, "refused": 1}
+            assert (group["passed"], group["lost"], group["lag"]) == (30, 0, 0)
+
+    async def test_what_is_refused_is_not_counted(self, topics: KafkaStore, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(kafka_consumer, "REVOKE_SECONDS", 0.2)
+        async with opened(topics, partitions=2) as one, opened(topics, partitions=2) as two:
+            await one.append(RAW_LOGS, of_services(30))
+            slow = await one.consume(RAW_LOGS, "g")
+            taken = await rest(slow)
+            await (await two.consume(RAW_LOGS, "g")).commit({})
+            await one.close()  # its partition goes to the other
+            with pytest.raises(Unavailable):
+                await slow.commit(ends(taken), Tally(30, 30))
+            assert (await two.status())[RAW_LOGS]["groups"]["g"]["tally"]["taken"] == 0
+
+    async def test_counts_begin_anew_where_another_tool_has_set_the_position(self, topics: KafkaStore) -> None:
+        name = topics.settings().kafka.prefix + RAW_LOGS
+        async with opened(topics, partitions=1) as transport:
+            await transport.append(RAW_LOGS, of_services(30))
+            consumer = await transport.consume(RAW_LOGS, "g")
+            await consumer.commit({0: 30}, Tally(30, 30))
+        async with AIOKafkaConsumer(
+            bootstrap_servers=topics.settings().kafka.servers,
+            group_id=name.replace(RAW_LOGS, "g"),
+            enable_auto_commit=False,
+        ) as tool:
+            tool.assign([TopicPartition(name, 0)])
+            await tool.commit({TopicPartition(name, 0): (10, "by hand")})
+        async with opened(topics, partitions=1) as transport:
+            consumer = await transport.consume(RAW_LOGS, "g")
+            await consumer.commit({0: 12}, Tally(2, 0, 2))
+            group = (await transport.status())[RAW_LOGS]["groups"]["g"]
+            assert (group["passed"], group["tally"]["taken"], group["tally"]["duplicates"]) == (2, 2, 2)
+
+    async def test_what_was_deleted_unread_is_in_it(self, topics: KafkaStore) -> None:
+        name = topics.settings().kafka.prefix + RAW_LOGS
+        async with opened(topics, partitions=1) as transport, admin(topics) as brokers:
+            consumer = await transport.consume(RAW_LOGS, "g")
+            await transport.append(RAW_LOGS, plain(*"abcdef"))
+            await brokers.delete_records({TopicPartition(name, 0): RecordsToDelete(4)})
+            consumer = await transport.consume(RAW_LOGS, "g")
+            await consumer.commit(ends(await rest(consumer)), Tally(2, 2))
+            group = (await transport.status())[RAW_LOGS]["groups"]["g"]
+            assert (group["passed"], group["lost"], group["lag"]) == (6, 4, 0)
 
 
 class TestOtherProducers:

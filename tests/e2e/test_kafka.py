@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 
 from tests.services import Running
-from tests.support.commands import logd
 from tests.support.process import Server, until
 
 
@@ -74,11 +73,3 @@ def test_a_tail_sees_all_partitions(tmp_path: Path, settings: dict[str, Any]) ->
             if line.startswith(b'data: {"log_id"'):
                 seen.add(json.loads(line[6:])["service"])
         assert seen == {f"service-{n}" for n in range(20)}
-
-
-def test_commands_for_the_file_say_that_there_is_none(tmp_path: Path, kafka: Running) -> None:
-    for command in (["transport", "status"], ["audit"]):
-        sets = ["--set", "transport.type=kafka", "--set", f"transport.kafka.servers={kafka.url}"]
-        done = logd(*command, *sets, data_dir=tmp_path)
-        assert done.code != 0
-        assert "transport.type is kafka, so the queue is not in data_dir" in done.error

@@ -28,6 +28,7 @@ from logd.roles import processor
 from logd.roles.api import Api
 from logd.roles.processor import Processor
 from logd.seams import (
+    NOTHING,
     RAW_LOGS,
     Appended,
     Batch,
@@ -40,7 +41,9 @@ from logd.seams import (
     Index,
     Search,
     StreamPositions,
+    Tally,
     Transport,
+    Written,
 )
 
 #: One in the hand of the processor's fetch, one before the parser, one that the index hasn't taken.
@@ -85,8 +88,8 @@ class _CountedConsumer:
         self.taken += len(messages)
         return messages
 
-    async def commit(self, positions: StreamPositions) -> None:
-        await self._consumer.commit(positions)
+    async def commit(self, positions: StreamPositions, tally: Tally = NOTHING) -> None:
+        await self._consumer.commit(positions, tally)
 
     def lag(self) -> int:
         return self._consumer.lag()
@@ -139,10 +142,10 @@ class _Sink:
     def durable(self) -> StreamPositions | None:
         return None
 
-    async def write(self, batch: Batch) -> int:
+    async def write(self, batch: Batch) -> Written:
         await self.gate.wait()
         self.messages += batch.table["message"].to_pylist()
-        return 0
+        return Written()
 
     async def flush(self) -> None:
         pass

@@ -18,7 +18,7 @@ from logd.config.schema import Index as IndexLimits
 from logd.errors import Unavailable
 from logd.flow.stage import Stage
 from logd.roles.processor import GROUP, Processor
-from logd.seams import DEAD_LETTERS, RAW_LOGS, Batch, Found, Search, StreamPositions
+from logd.seams import DEAD_LETTERS, RAW_LOGS, Batch, Found, Search, StreamPositions, Written
 from tests.support.rows import everything
 
 NEVER = IndexLimits(flush_rows=1_000_000, flush_bytes=2**40, flush_seconds=1_000_000)
@@ -60,20 +60,20 @@ class Watched:
         self.batches: list[Batch] = []
         self.refused = 0
 
-    async def write(self, batch: Batch) -> int:
+    async def write(self, batch: Batch) -> Written:
         self.waiting += 1
         await self._tell()
         await self.gate.wait()
         self.waiting -= 1
         try:
-            dropped = await self._index.write(batch)
+            written = await self._index.write(batch)
             self.batches.append(batch)
         except Unavailable:
             self.refused += 1
             raise
         finally:
             await self._tell()
-        return dropped
+        return written
 
     async def until(self, *, rows: int = 0, waiting: int = 0, refused: int = 0) -> None:
         """Waits for that many."""

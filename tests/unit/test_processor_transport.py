@@ -12,7 +12,7 @@ from logd.chunk import Envelope, Message
 from logd.errors import Corrupt, Unavailable
 from logd.roles import processor
 from logd.roles.processor import Processor
-from logd.seams import Appended, Consumer, Follower, StreamPositions, Transport
+from logd.seams import NOTHING, Appended, Consumer, Follower, StreamPositions, Tally, Transport
 from tests.support.processing import World, envelope
 
 
@@ -31,8 +31,8 @@ class Flaky:
             raise Unavailable("the disk takes a break")
         return await self._consumer.fetch(max_lines, wait_seconds)
 
-    async def commit(self, positions: StreamPositions) -> None:
-        await self._consumer.commit(positions)
+    async def commit(self, positions: StreamPositions, tally: Tally = NOTHING) -> None:
+        await self._consumer.commit(positions, tally)
 
     def lag(self) -> int:
         return self._consumer.lag()

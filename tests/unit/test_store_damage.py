@@ -111,7 +111,7 @@ async def test_a_write_with_own_ids_that_meets_a_damaged_segment(store: Segments
     file = store.parquet()[0]
     _cut(store.root / file)
     rows = [row(DAY + n, name) for n, name in enumerate(("a0", "b0", "c0"))]
-    assert await index.write(batch(rows, 3, own=range(3))) == 1  # the a0 that was stored is gone
+    assert (await index.write(batch(rows, 3, own=range(3)))).duplicates == 1  # the a0 that was stored is gone
     assert sorted(await ids(index)) == ["a0", "b0", "b1", "b2", "c0"]
     assert index.inventory.ledger["rows_quarantined"] == 3
     await index.close()

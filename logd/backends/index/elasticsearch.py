@@ -28,7 +28,7 @@ from logd.config.schema import Elasticsearch as Settings
 from logd.config.schema import SearchLimits
 from logd.errors import BadRequest, Unavailable
 from logd.flow.stage import Stage
-from logd.seams import Batch, Buckets, Found, Histogram, Search, StreamPositions
+from logd.seams import Batch, Buckets, Found, Histogram, Search, StreamPositions, Written
 from logd.telemetry import metrics
 
 log = logging.getLogger("logd.index")
@@ -68,19 +68,19 @@ class ElasticsearchIndex:
         """The transport's commits say it."""
         return None
 
-    async def write(self, batch: Batch) -> int:
+    async def write(self, batch: Batch) -> Written:
         try:
-            duplicates = await self._write(batch)
+            written = await self._write(batch)
         except Unavailable as error:
             self._trouble = str(error)
             raise
         self._trouble = ""
-        return duplicates
+        return written
 
-    async def _write(self, batch: Batch) -> int:
+    async def _write(self, batch: Batch) -> Written:
         await self._prepare()
         if not len(batch.table):
-            return 0
+            return Written()
         loop = asyncio.get_running_loop()
         made = await loop.run_in_executor(self._thread, self._bodies, batch.table)
         duplicates, refused = 0, dict[int, str]()
@@ -95,7 +95,7 @@ class ElasticsearchIndex:
             await self._bury(batch.table.take(pa.array(rows)), [refused[row] for row in rows])
         metrics.INDEX_ROWS.inc(len(batch.table) - duplicates - len(refused))
         metrics.INDEX_DUPLICATES.inc(duplicates)
-        return duplicates
+        return Written(duplicates, len(refused))
 
     def _bodies(self, table: pa.Table) -> list[Body]:
         return list(bodies(self._sql, table))

@@ -17,6 +17,7 @@ import pyarrow as pa
 
 from logd.backends.index.elasticsearch_client import Client
 from logd.backends.index.elasticsearch_mapping import PREFIX
+from logd.config.schema import Elasticsearch as Settings
 from logd.errors import BadRequest, Unavailable
 from logd.query.elasticsearch import compile_query, times
 from logd.query.elasticsearch_text import Query
@@ -85,6 +86,11 @@ class _Answer(msgspec.Struct, frozen=True):
     aggregations: dict[str, Any] = {}
 
 
+class _Count(msgspec.Struct, frozen=True):
+    count: int
+    shards: _Shards = msgspec.field(name="_shards")
+
+
 async def search(client: Client, asked: Search, deadline_seconds: float) -> Found:
     """Answers it. Raises Unavailable and BadRequest."""
     wanted = asked.offset + asked.limit
@@ -109,6 +115,21 @@ async def search(client: Client, asked: Search, deadline_seconds: float) -> Foun
         total is None or total.relation == "eq",
         more,
     )
+
+
+async def documents(settings: Settings) -> int:
+    """How many records there are. Raises ConfigError, and Unavailable also when a shard doesn't say."""
+    client = Client(settings)
+    try:
+        await client.ask("POST", f"/{PREFIX}*/_refresh", parameters=_PARAMETERS)
+        counted = msgspec.json.decode(
+            await client.ask("GET", f"/{PREFIX}*/_count", parameters=_PARAMETERS), type=_Count
+        )
+    finally:
+        await client.close()
+    if counted.shards.failed:
+        raise Unavailable(f"{counted.shards.failed} of {counted.shards.total} shards of Elasticsearch didn't answer")
+    return counted.count
 
 
 async def histogram(client: Client, asked: Histogram, deadline_seconds: float) -> Buckets:

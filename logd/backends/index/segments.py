@@ -31,7 +31,7 @@ from logd.config.schema import SearchLimits
 from logd.errors import Unavailable
 from logd.flow.clock import now_us
 from logd.flow.stage import Stage
-from logd.seams import LATE_SECONDS, Batch, Buckets, Found, Histogram, Search, StreamPositions
+from logd.seams import LATE_SECONDS, Batch, Buckets, Found, Histogram, Search, StreamPositions, Written
 from logd.store import duplicates, patterns, segments
 from logd.store.connection import Connection
 from logd.store.find import find
@@ -79,11 +79,11 @@ class SegmentsIndex:
     def durable(self) -> StreamPositions:
         return self.inventory.positions
 
-    async def write(self, batch: Batch) -> int:
+    async def write(self, batch: Batch) -> Written:
         async with self._writing:
             return await self._write(batch)
 
-    async def _write(self, batch: Batch) -> int:
+    async def _write(self, batch: Batch) -> Written:
         await self._room()
         table, dropped = batch.table, 0
         if batch.own_ids is not None:
@@ -117,7 +117,7 @@ class SegmentsIndex:
         elif self._timer is None and self._flush is None:
             self._timer = asyncio.get_running_loop().call_later(self._limits.flush_seconds, self._start_flush)
         metrics.INDEX_RECENT_ROWS.set(self._recent_rows)
-        return dropped
+        return Written(dropped)
 
     async def flush(self) -> None:
         """Raises Unavailable when the rows can't be written now."""

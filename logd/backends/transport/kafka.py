@@ -117,7 +117,13 @@ class KafkaTransport:
                 return known
             ends, partitions = await self._known(name)
             consumer = await KafkaConsumer.open(
-                self._connection, name, group_name(self._prefix, topic, group), partitions, start, ends
+                self._connection,
+                name,
+                group_name(self._prefix, topic, group),
+                partitions,
+                start,
+                ends,
+                self._topics.admin,
             )
             self._consumers[topic, group] = consumer
             return consumer

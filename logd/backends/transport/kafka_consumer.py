@@ -21,14 +21,16 @@ import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 
 from aiokafka import ConsumerRebalanceListener, TopicPartition, errors
+from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.coordinator.assignors.sticky.sticky_assignor import StickyPartitionAssignor
 
 from logd.backends.transport import kafka_reader
+from logd.backends.transport.kafka_account import Account, accounts
 from logd.backends.transport.kafka_client import REQUEST_SECONDS, Connection
 from logd.backends.transport.kafka_reader import KafkaReader, driver_of, stop
 from logd.chunk import Message
 from logd.errors import ConfigError, Unavailable
-from logd.seams import StreamPositions
+from logd.seams import NOTHING, StreamPositions, Tally
 from logd.telemetry import metrics
 
 log = logging.getLogger("logd.transport")
@@ -56,12 +58,14 @@ class KafkaConsumer:
         partitions: int,
         start: StreamPositions | None,
         ends: dict[int, int],
+        admin: Callable[[], Awaitable[AIOKafkaAdminClient]],
     ) -> None:
         self._connection = connection
         self._topic = topic
         self._group = group
         self._start = dict(start or {})
         self._ends = ends
+        self._admin = admin
         self._driver = driver_of(
             connection,
             partitions,
@@ -74,6 +78,8 @@ class KafkaConsumer:
         )
         self._reader = KafkaReader(connection, self._driver, topic, ends, self._count_lost)
         self._committed: dict[int, int] = {}
+        self._accounts: dict[int, Account] = {}
+        self._lost: list[tuple[int, int, int]] = []  # partition, position, messages: not committed yet
         self._owned = asyncio.Event()
         self._without_since = time.monotonic()
         self._fresh = False  # partitions came, and nobody has asked yet where they begin
@@ -90,9 +96,10 @@ class KafkaConsumer:
         partitions: int,
         start: StreamPositions | None,
         ends: dict[int, int],
+        admin: Callable[[], Awaitable[AIOKafkaAdminClient]],
     ) -> KafkaConsumer:
         """Joins the group. Raises Unavailable."""
-        self = cls(connection, topic, group, partitions, start, ends)
+        self = cls(connection, topic, group, partitions, start, ends, admin)
         try:
             async with asyncio.timeout(_JOIN_SECONDS):
                 await self._driver.start()
@@ -130,7 +137,7 @@ class KafkaConsumer:
             if time.monotonic() >= deadline:
                 return []
 
-    async def commit(self, positions: StreamPositions) -> None:
+    async def commit(self, positions: StreamPositions, tally: Tally = NOTHING) -> None:
         """See Consumer.commit. What isn't ours any more is left to who has it now."""
         if self._closed:
             raise Unavailable(f"the reader of {self._topic} is closed")
@@ -141,7 +148,7 @@ class KafkaConsumer:
             for partition, position in positions.items()
             if partition in ours and position > self._committed.get(partition, -1)
         }
-        await self._commit(ahead)
+        await self._commit(ahead, tally)
         self._progress.set()
 
     def lag(self) -> int:
@@ -183,7 +190,10 @@ class KafkaConsumer:
                 places = sorted(self._driver.assignment())
                 oldest = await self._driver.beginning_offsets(places) if places else {}
                 committed = await asyncio.gather(*map(self._driver.committed, places))
-                known = {place.partition: at for place, at in zip(places, committed, strict=True) if at is not None}
+                given = {place: at for place, at in zip(places, committed, strict=True) if at is not None}
+                self._accounts = await accounts(await self._admin(), self._group, given)
+                self._lost = []
+                known = {place.partition: at for place, at in given.items()}
                 positions = {place.partition: known.get(place.partition, oldest[place]) for place in places}
                 positions |= {number: at for number, at in self._start.items() if number in positions}
                 await self._reader.begin(positions)
@@ -203,10 +213,18 @@ class KafkaConsumer:
                     "it is another Kafka, or the topic was made anew; see transport.kafka.servers and prefix"
                 )
 
-    async def _commit(self, positions: dict[int, int]) -> None:
+    async def _commit(self, positions: dict[int, int], tally: Tally = NOTHING) -> None:
         if not positions:
             return
-        offsets = {TopicPartition(self._topic, partition): at for partition, at in positions.items()}
+        passed = [gap for gap in self._lost if gap[1] < positions.get(gap[0], 0)]
+        now = {
+            partition: self._accounts.get(partition, Account(at)).plus(
+                tally if partition == min(positions) else NOTHING,
+                sum(count for number, _, count in passed if number == partition),
+            )
+            for partition, at in positions.items()
+        }
+        offsets = {TopicPartition(self._topic, number): (at, now[number].encode()) for number, at in positions.items()}
         try:
             # The driver would try until a broker is there.
             async with asyncio.timeout(kafka_reader.SILENT_SECONDS):
@@ -219,6 +237,8 @@ class KafkaConsumer:
         except errors.KafkaError as error:
             raise self._connection.failure(f"group {self._group} can't commit to {self._topic}", error) from error
         self._committed |= positions
+        self._accounts |= now
+        self._lost = [gap for gap in self._lost if gap not in passed]
 
     async def _revoked(self, partitions: Iterable[TopicPartition]) -> None:
         """The driver waits for this before it lets go of them."""
@@ -251,6 +271,7 @@ class KafkaConsumer:
 
     def _count_lost(self, partition: int, position: int, count: int) -> None:
         metrics.TRANSPORT_GAP.labels(self._topic, self._group).inc(count)
+        self._lost.append((partition, position, count))
         log.error(
             "group %s LOST %d messages: Kafka deleted partition %d of %s from position %d on before they were read; "
             "its retention is too short for how far the group was behind",

@@ -6,9 +6,11 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import msgspec
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 
+from logd.backends.transport.kafka_account import decode, summed
 from logd.backends.transport.kafka_client import Connection
 from logd.seams import RAW_LOGS
 
@@ -72,4 +74,15 @@ def _group(
     if not positions:
         return {}
     lag = sum(ends[place] - max(positions.get(str(place.partition), 0), oldest[place]) for place in places)
-    return {"positions": positions, "lag": lag}
+    kept = {
+        place.partition: decode(offsets[place].metadata or "", offsets[place].offset)
+        for place in places
+        if str(place.partition) in positions
+    }
+    return {
+        "positions": positions,
+        "lag": lag,
+        "passed": sum(positions[str(partition)] - account.since for partition, account in kept.items()),
+        "lost": sum(account.lost for account in kept.values()),
+        "tally": msgspec.structs.asdict(summed(kept)),
+    }

@@ -14,7 +14,7 @@ import msgspec
 from logd.backends.transport import sqlite_schema as schema
 from logd.backends.transport.sqlite_open import failure
 from logd.chunk import Message
-from logd.seams import StreamPositions
+from logd.seams import NOTHING, StreamPositions, Tally
 
 PARTITION = 0
 #: One fetch holds at most this of compressed values, however few lines they have.
@@ -30,7 +30,7 @@ class SqliteConsumer:
         self.lag = reader.lag
         self._commit = commit
 
-    async def commit(self, positions: StreamPositions) -> None:
+    async def commit(self, positions: StreamPositions, tally: Tally = NOTHING) -> None:
         await self._commit(positions[PARTITION])
 
 
