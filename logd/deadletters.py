@@ -33,6 +33,8 @@ _PLACE = ("source-id", "offset", "end")
 _OF_RESENDS = ("end", "remember", "digest")
 #: Characters that a list shows of a letter's text, and the bytes that they need at most.
 _PREVIEW_CHARACTERS, _PREVIEW_BYTES = 160, 640
+#: Of a text in the headers of a letter that is cut; and what a header needs beside its name and text.
+_CUT_CHARACTERS, _HEADER_BYTES = 1_000, 16
 
 
 class Letter(msgspec.Struct, frozen=True, kw_only=True):
@@ -69,6 +71,23 @@ def dead_letter(message: Message, reason: str) -> Envelope:
     if message.damage:
         headers["dead-letter-damaged"] = "1"
     return Envelope(message.key, headers, message.value)
+
+
+def fitted(letter: Envelope, most: int) -> Envelope:
+    """The letter in at most `most` bytes, for a transport that takes no more: of one that is larger, which no logd has
+    sent, the beginning of its value is left, and it can't be replayed."""
+    headers = letter.headers
+    size = _size(letter)
+    if size <= most:
+        return letter
+    said = f"; it had {size} bytes, of which the first are left"
+    marks = {"dead-letter-reason": headers.get("dead-letter-reason", "") + said, "dead-letter-damaged": "1"}
+    if _size(Envelope(letter.key, {**headers, **marks}, b"")) > most // 2:
+        ours = {name: text for name, text in headers.items() if name.startswith(_PREFIX) or name in _PLACE}
+        marks["dead-letter-reason"] = marks["dead-letter-reason"][:_CUT_CHARACTERS] + said
+        headers = {name: text[:_CUT_CHARACTERS] for name, text in ours.items()}
+    left = Envelope(letter.key[:_CUT_CHARACTERS], {**headers, **marks}, b"")
+    return Envelope(left.key, left.headers, letter.value[: most - _size(left)])
 
 
 def replayed(letter: Message) -> Envelope:
@@ -122,6 +141,11 @@ def _as_chunk(letter: Message, headers: dict[str, str]) -> Envelope:
     except (KeyError, ValueError) as error:
         raise RecordRejected(f"where it was in the stream isn't known: {error}") from error
     return from_message(Message(partition, position, taken_us, letter.key, headers, letter.value)).to_envelope()
+
+
+def _size(letter: Envelope) -> int:
+    texts = sum(len(name.encode()) + len(text.encode()) + _HEADER_BYTES for name, text in letter.headers.items())
+    return len(letter.key.encode()) + len(letter.value) + texts
 
 
 def _beginning(value: bytes) -> bytes:

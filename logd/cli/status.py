@@ -95,7 +95,8 @@ def warnings(status: dict[str, Any]) -> Iterator[str]:
         yield f"{file['file']} with {file['rows']:,} rows is put aside: {file['reason']}"
     letters = (status.get("transport") or {}).get("dead-letters") or {}
     if letters.get("messages"):
-        yield f"{letters['messages']:,} dead letters with {letters['lines']:,} lines: see `logd deadletter list`"
+        lines = "" if letters["lines"] is None else f" with {letters['lines']:,} lines"  # Kafka counts none
+        yield f"{letters['messages']:,} dead letters{lines}: see `logd deadletter list`"
     archiver = status.get("archiver") or {}
     if archiver.get("error"):
         yield f"the archiver: {archiver['error']}"

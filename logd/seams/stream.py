@@ -130,7 +130,8 @@ class Transport(Protocol):
         ...
 
     def trouble(self) -> str:
-        """Why appends are failing; empty when they don't, or none was tried of late."""
+        """Why appends are failing, or messages may soon be deleted unread; empty when neither is so, or no append was
+        tried of late."""
         ...
 
     async def status(self) -> dict[str, Any]:
@@ -154,14 +155,26 @@ class Moved(msgspec.Struct, frozen=True):
     missing: Sequence[int] = ()
     refused: Mapping[int, str] = {}
 
+    def __add__(self, other: Moved) -> Moved:
+        return Moved(
+            self.messages + other.messages,
+            self.lines + other.lines,
+            (*self.missing, *other.missing),
+            {**self.refused, **other.refused},
+        )
+
 
 class DeadLetters(Protocol):
     """The topic dead-letters, whose messages are looked at and taken out by hand. Positions rise and name one letter
-    for ever. All raise Unavailable when it can't be done now, Corrupt when it can't be read."""
+    for ever. All raise Unavailable when it can't be done now, Corrupt when it can't be read.
+
+    Kafka has no transaction over two topics here, and gives up no single message: there a replay that is killed leaves
+    the message in both topics, of which the index keeps one, and what was moved or removed is marked, for every process
+    alike."""
 
     async def look(self, after: int, limit: int, see: Callable[[Message], T]) -> list[T]:
         """What `see` gives for each of the first `limit` letters behind a position. It is called in a thread, for one
-        after the other, so that no more than one is held."""
+        after the other, so that no more are held than are read at a time."""
         ...
 
     async def read(self, position: int) -> Message:

@@ -28,6 +28,11 @@ TRANSPORT_EXPIRED = Counter(
 TRANSPORT_GAP = Counter(
     "logd_transport_gap_messages", "Messages that Kafka deleted before a group had read them.", ["topic", "group"]
 )
+TRANSPORT_RETENTION_USED = Gauge(
+    "logd_transport_retention_used_ratio",
+    "How much of Kafka's retention a group is behind, by age or by bytes; at 1 it loses messages.",
+    ["topic", "group"],
+)
 TRANSPORT_DUPLICATES = Counter("logd_transport_duplicates", "Chunks whose source had sent them before.")
 
 PARSE_LINES = Counter("logd_parse_lines", "Lines parsed into records.")

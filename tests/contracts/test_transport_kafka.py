@@ -6,25 +6,28 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import re
 import time
+import tracemalloc
 from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any
 
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
-from aiokafka.admin import AIOKafkaAdminClient, NewTopic, RecordsToDelete
+from aiokafka.admin import AIOKafkaAdminClient, NewPartitions, NewTopic, RecordsToDelete
 from prometheus_client import REGISTRY
 
-from logd.backends.transport import kafka_consumer
+from logd.backends.transport import kafka_consumer, kafka_reader, kafka_retention
 from logd.backends.transport.kafka import KafkaTransport
+from logd.backends.transport.kafka_topics import DONE
 from logd.chunk import Chunk, Envelope, Message, compress, from_message
 from logd.config.schema import Transport as Limits
-from logd.errors import BadRequest, ConfigError, NotFound, Unavailable
+from logd.errors import BadRequest, ConfigError, Unavailable
 from logd.parse.plan import Parser
-from logd.seams import DEAD_LETTERS, RAW_LOGS, Appended, Consumer, Tally
+from logd.seams import DEAD_LETTERS, RAW_LOGS, Appended, Consumer, Moved, Tally
 from tests.support.chunks import LIMITS
 from tests.support.naive_parse import as_records
-from tests.support.transports import A, KafkaStore, held, plain, rest, texts
+from tests.support.transports import A, KafkaStore, held, past, plain, rest, texts
 
 #: A busy machine may take so long for whatever is waited for.
 PATIENCE_SECONDS = 120
@@ -247,6 +250,146 @@ class TestAccount:
             assert (group["passed"], group["lost"], group["lag"]) == (6, 4, 0)
 
 
+class TestRetention:
+    async def test_a_group_that_is_far_behind_is_said_until_it_is_not(
+        self, topics: KafkaStore, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        monkeypatch.setattr(kafka_retention, "LOOK_SECONDS", 0.05)
+        name = topics.settings().kafka.prefix + RAW_LOGS
+        labels = {"topic": name, "group": topics.settings().kafka.prefix + "g"}
+
+        def ratio() -> float:
+            return REGISTRY.get_sample_value("logd_transport_retention_used_ratio", labels) or 0.0
+
+        async with admin(topics) as brokers:
+            await brokers.create_topics([NewTopic(name, 1, 1, topic_configs={"retention.ms": "8000000"})])
+        async with opened(topics) as transport:
+            consumer = await transport.consume(RAW_LOGS, "g")
+            async with AIOKafkaProducer(bootstrap_servers=topics.settings().kafka.servers) as other:
+                for age_seconds in (7_200, 60):
+                    taken_ms = int((time.time() - age_seconds) * 1000)
+                    await other.send_and_wait(name, b"old", timestamp_ms=taken_ms)
+            old, new = await rest(consumer)
+            await until(transport.trouble)
+            said = transport.trouble()
+            assert re.search(r"group \S+\.g is 72\d\d s behind, and retention.ms is 8000000: what is over that", said)
+            assert 0.9 <= ratio() < 0.95
+            assert said in caplog.text
+            await consumer.commit(past(old))
+            await until(lambda: not transport.trouble())
+            # Both came in one batch, whose first message tells how old it may be; the next tells better.
+            await consumer.commit(past(new))
+            await until(lambda: ratio() == 0)
+
+    async def test_bytes(self, topics: KafkaStore, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(kafka_retention, "LOOK_SECONDS", 0.05)
+        name = topics.settings().kafka.prefix + RAW_LOGS
+        async with admin(topics) as brokers:
+            configs = {"retention.bytes": "100000", "segment.bytes": "10000000"}
+            await brokers.create_topics([NewTopic(name, 1, 1, topic_configs=configs)])
+        async with opened(topics) as transport:
+            consumer = await transport.consume(RAW_LOGS, "g")
+            await transport.append(RAW_LOGS, plain(*(["x" * 9_500] * 9)))
+            messages = await rest(consumer)
+            await until(transport.trouble)
+            assert "g is about 90000 bytes behind in a partition, and retention.bytes is 100000" in transport.trouble()
+            await consumer.commit(past(messages[2]))
+            await until(lambda: not transport.trouble())
+
+
+class TestGrowth:
+    async def test_partitions_that_are_added_are_read_from_their_beginning(
+        self, topics: KafkaStore, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        name = topics.settings().kafka.prefix + RAW_LOGS
+        async with opened(topics, partitions=2) as transport:
+            # Appends see new partitions later than readers would: what these write comes from another producer.
+            await transport.append(RAW_LOGS, of_services(10))
+            monkeypatch.setattr(kafka_reader, "METADATA_SECONDS", 0.5)
+            group = Reader(await transport.consume(RAW_LOGS, "g"))
+            follower = await transport.follow(RAW_LOGS)
+            await until(lambda: len(group.seen) == 10)
+            async with admin(topics) as brokers:
+                await brokers.create_partitions({name: NewPartitions(5)})
+            await write(topics, name, 5, b"%d before anybody knows")
+            followed: list[Message] = []
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                while len(followed) < 5:
+                    followed += await follower.fetch(100, 0.25)
+            await until(lambda: len(group.seen) == 15)
+            await write(topics, name, 5, b"%d later")
+            await until(lambda: len(group.seen) == 20)
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                while len(followed) < 10:
+                    followed += await follower.fetch(100, 0.25)
+            both = sorted(texts(followed))
+            assert both == sorted(texts(group.seen)[10:])
+            assert both == sorted(f"{n} {said}" for n in range(5) for said in ("before anybody knows", "later"))
+            assert follower.positions.keys() == set(range(5))
+            await group.stop()
+            assert (await transport.status())[RAW_LOGS]["groups"]["g"]["lag"] == 0
+
+
+async def write(topics: KafkaStore, name: str, partitions: int, text: bytes) -> None:
+    """A message into each of the partitions."""
+    client = AIOKafkaProducer(bootstrap_servers=topics.settings().kafka.servers)
+    async with client as other, asyncio.timeout(PATIENCE_SECONDS):
+        while len(await other.partitions_for(name)) < partitions:
+            await other.client.force_metadata_update()
+        for partition in range(partitions):
+            await other.send_and_wait(name, text % partition, partition=partition)
+
+
+class TestPause:
+    async def test_what_nobody_takes_is_not_fetched(self, topics: KafkaStore, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Of 60 MB in 3 partitions, what is held is at most what the driver may ask for at once, of each partition."""
+        monkeypatch.setattr(kafka_reader, "IDLE_SECONDS", 0.5)
+        size, count, partitions = 200_000, 300, 3
+        _, most = kafka_reader._PARTITION_BYTES
+        async with opened(topics, partitions=partitions) as transport:
+            for first in range(0, count, 50):
+                await transport.append(
+                    RAW_LOGS,
+                    [
+                        Envelope(f"service-{n % 20}", {"logd-chunk": "1", "lines": "1"}, b"%0*d" % (size, n))
+                        for n in range(first, first + 50)
+                    ],
+                )
+            consumer = await transport.consume(RAW_LOGS, "g")
+            assert isinstance(consumer, kafka_consumer.KafkaConsumer)
+            driver = consumer._driver
+            tracemalloc.start()
+            try:
+                taken = list(await consumer.fetch(1, 30))
+                await until(lambda: driver.paused() == driver.assignment())
+                held, _ = tracemalloc.get_traced_memory()
+            finally:
+                tracemalloc.stop()
+            # What a partition's next fetch brought, what this fetch left of the one before, and what it gave.
+            assert size < held < 2 * partitions * most + size + 1_000_000
+            assert len(driver.assignment()) == partitions
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                while len(taken) < count:
+                    taken += await consumer.fetch(10, 5)
+                    assert not driver.paused()
+            assert sorted(int(message.value) for message in taken) == list(range(count)), "each once"
+
+    async def test_a_follower_goes_on_after_a_long_rest(
+        self, topics: KafkaStore, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(kafka_reader, "IDLE_SECONDS", 0.1)
+        monkeypatch.setattr(kafka_reader, "SILENT_SECONDS", 2.0)
+        async with opened(topics) as transport:
+            follower = await transport.follow(RAW_LOGS)
+            await until(lambda: len(follower._driver.paused()) == 3)  # type: ignore[attr-defined]
+            rested = time.monotonic()
+            await until(lambda: time.monotonic() - rested > 3)
+            assert list(await follower.fetch(10, 0.2)) == [], "silence was our own"
+            await transport.append(RAW_LOGS, plain("a"))
+            assert texts(await follower.fetch(10, PATIENCE_SECONDS)) == ["a"]
+            await follower.close()
+
+
 class TestOtherProducers:
     async def test_lines_beside_chunks(self, topics: KafkaStore) -> None:
         name = topics.settings().kafka.prefix + RAW_LOGS
@@ -361,9 +504,55 @@ class TestRefusals:
             assert await transport.append(RAW_LOGS, plain("b")) == Appended(1, 0)
             assert await held(transport) == ["b"]
 
-    async def test_dead_letters_are_kept_but_not_yet_shown(self, topics: KafkaStore) -> None:
+
+class TestDeadLetters:
+    async def test_a_topic_of_several_partitions(self, topics: KafkaStore) -> None:
+        name = topics.settings().kafka.prefix + DEAD_LETTERS
+        async with admin(topics) as brokers:
+            await brokers.create_topics([NewTopic(name, 3, 1)])
         async with opened(topics) as transport:
-            await transport.append(DEAD_LETTERS, plain("a"))
-            assert await held(transport, DEAD_LETTERS) == ["a"]
-            with pytest.raises(NotFound, match=f"topic {topics.settings().kafka.prefix}dead-letters"):
-                await transport.dead_letters().read(0)
+            letters = transport.dead_letters()
+            await transport.append(DEAD_LETTERS, of_services(30))
+            found = await letters.look(0, 1_000, lambda letter: (letter.position, letter.value))
+            assert sorted(value for _, value in found) == sorted(b"%d" % n for n in range(30))
+            assert found == sorted(found)
+            assert found[-1][0] >= 2**40, "there are some in another partition than the first"
+            paged: list[int] = []
+            while page := await letters.look(paged[-1] if paged else 0, 7, lambda letter: letter.position):
+                paged += page
+            assert paged == [position for position, _ in found]
+            (chosen, value) = found[-1]
+            assert (await letters.read(chosen)).value == value
+            assert await letters.replay([chosen, 2**41 + 2**39]) == Moved(1, 1, (2**41 + 2**39,))
+            assert await held(transport) == [value.decode()]
+            assert (await letters.remove(None)).messages == 29
+
+    async def test_what_is_done_is_deleted_as_far_as_it_can_be(self, topics: KafkaStore) -> None:
+        prefix = topics.settings().kafka.prefix
+        letters_at, done_at = TopicPartition(prefix + DEAD_LETTERS, 0), TopicPartition(prefix + DONE, 0)
+        async with opened(topics) as transport, opened(topics) as other:
+            letters = transport.dead_letters()
+            await transport.append(DEAD_LETTERS, plain(*"abcdef"))
+            async with AIOKafkaConsumer(bootstrap_servers=topics.settings().kafka.servers) as brokers:
+
+                async def oldest() -> tuple[int, int]:
+                    found = await brokers.beginning_offsets([letters_at, done_at])
+                    return found[letters_at], found[done_at]
+
+                await letters.remove([2, 3])
+                assert await oldest() == (0, 0), "the first one is still there"
+                await letters.remove([1])
+                assert await oldest() == (3, 1), "its own mark is the newest, and not read yet"
+                await other.dead_letters().remove([5])
+                assert await oldest() == (3, 2)
+            assert await letters.look(0, 9, lambda letter: letter.value) == [b"d", b"f"]
+            assert await other.dead_letters().look(0, 9, lambda letter: letter.value) == [b"d", b"f"]
+        async with opened(topics) as again:
+            assert await again.dead_letters().look(0, 9, lambda letter: letter.value) == [b"d", b"f"]
+
+    async def test_what_is_no_mark_is_passed_over(self, topics: KafkaStore) -> None:
+        async with opened(topics) as transport:
+            await transport.append(DEAD_LETTERS, plain("a", "b"))
+            keys = ("", "0:5-5", "0:9-1", "x:0-1", "0:0-1 ", "99999:0-1", "0:1-2")
+            await transport.append(DONE, [Envelope(key, {}, b"") for key in keys])
+            assert await transport.dead_letters().look(0, 9, lambda letter: letter.value) == [b"a"]

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from logd.chunk import Chunk, Message, compress, from_message
-from logd.deadletters import dead_letter, replayed, summary
+from logd.deadletters import dead_letter, fitted, replayed, summary
 from logd.errors import RecordRejected
 from logd.parse.plan import Parser
 from tests.support.naive_parse import as_records
@@ -43,6 +43,22 @@ def test_a_chunk_comes_back_with_its_ids_and_its_time() -> None:
     chunk = from_message(Message(3, 99, 7, again.key, again.headers, again.value))
     assert (chunk.source_id, chunk.offset, chunk.observed_us, chunk.end) == ("a" * 16, 70, CHUNK.observed_us, None)
     assert chunk.replayed
+
+
+@pytest.mark.parametrize("headers", [{}, {f"h{n}": "ä" * 1_000 for n in range(9)}, {"h": "x" * 9_000}])
+def test_one_that_is_too_large_is_cut(headers: dict[str, str]) -> None:
+    message = Message(3, 40, 5, "k" * 2_000, {"service": "s", **headers}, bytes(20_000))
+    whole = dead_letter(message, "because" * 1_000)
+    assert fitted(whole, 60_000) is whole
+    cut = fitted(whole, 10_000)
+    sizes = [len(name.encode()) + len(text.encode()) for name, text in cut.headers.items()]
+    assert len(cut.key) + sum(sizes) + len(cut.value) <= 10_000
+    assert cut.value
+    assert cut.value == bytes(len(cut.value))
+    assert "bytes, of which the first are left" in cut.headers["dead-letter-reason"]
+    assert (cut.headers["dead-letter-partition"], cut.headers["dead-letter-position"]) == ("3", "40")
+    with pytest.raises(RecordRejected):
+        replayed(Message(0, 9, 5, cut.key, cut.headers, cut.value))
 
 
 def test_refused_twice_it_comes_back_the_same() -> None:

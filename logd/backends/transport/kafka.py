@@ -30,12 +30,15 @@ from logd.backends.transport.kafka_client import Connection
 from logd.backends.transport.kafka_consumer import KafkaConsumer
 from logd.backends.transport.kafka_follower import KafkaFollower
 from logd.backends.transport.kafka_letters import KafkaDeadLetters
-from logd.backends.transport.kafka_producer import Producer
+from logd.backends.transport.kafka_producer import LETTER_BYTES, Producer
+from logd.backends.transport.kafka_reader import Topic
 from logd.backends.transport.kafka_records import record_of
+from logd.backends.transport.kafka_retention import RetentionWatch
 from logd.backends.transport.kafka_status import group_name, status
-from logd.backends.transport.kafka_topics import Topics
+from logd.backends.transport.kafka_topics import DONE, Topics
 from logd.chunk import Envelope
 from logd.config.schema import Transport as Settings
+from logd.deadletters import fitted
 from logd.errors import Unavailable
 from logd.seams import DEAD_LETTERS, RAW_LOGS, Appended, Consumer, Follower, StreamPositions
 
@@ -62,12 +65,14 @@ class KafkaTransport:
         self.stages = (self._producer.pending,)
         self._consumers: dict[tuple[str, str], KafkaConsumer] = {}
         self._followers: set[KafkaFollower] = set()
+        self._retention = RetentionWatch(self._topics)
         self._joining = asyncio.Lock()
         self._appending = 0
         self._idle = asyncio.Event()
         self._idle.set()
         self._trouble = ""
         self._trouble_until = 0.0
+        self._letters = KafkaDeadLetters(connection, self._topics, self.append, self._prefix)
         self._closed = False
 
     @classmethod
@@ -79,7 +84,7 @@ class KafkaTransport:
 
     def dead_letters(self) -> KafkaDeadLetters:
         """seams.DeadLetters over the same Kafka."""
-        return KafkaDeadLetters(self._prefix + DEAD_LETTERS)
+        return self._letters
 
     @contextlib.asynccontextmanager
     async def paused(self) -> AsyncIterator[None]:
@@ -91,6 +96,8 @@ class KafkaTransport:
             raise Unavailable("the transport is closed")
         if not envelopes:
             return Appended(0, 0)
+        if topic == DEAD_LETTERS:
+            envelopes = [fitted(letter, LETTER_BYTES) for letter in envelopes]
         records = [record_of(envelope) for envelope in envelopes]
         name = self._prefix + topic
         self._appending += 1
@@ -109,57 +116,52 @@ class KafkaTransport:
         return Appended(len(records), 0)
 
     async def consume(self, topic: str, group: str, start: StreamPositions | None = None) -> Consumer:
-        name = self._prefix + topic
         async with self._joining:
             self._refuse_if_closed()
             if (known := self._consumers.get((topic, group))) is not None:
                 await known.rewind(start)
                 return known
-            ends, partitions = await self._known(name)
-            consumer = await KafkaConsumer.open(
-                self._connection,
-                name,
-                group_name(self._prefix, topic, group),
-                partitions,
-                start,
-                ends,
-                self._topics.admin,
-            )
+            name_of_group = group_name(self._prefix, topic, group)
+            consumer = await KafkaConsumer.open(await self._known(topic), name_of_group, start, self._topics.admin)
             self._consumers[topic, group] = consumer
+            self._retention.start(self._consumers)
             return consumer
 
     async def follow(self, topic: str, start: StreamPositions | None = None) -> Follower:
         self._refuse_if_closed()
-        name = self._prefix + topic
-        ends, partitions = await self._known(name)
-        follower = await KafkaFollower.open(self._connection, name, partitions, start, ends, self._followers.discard)
+        follower = await KafkaFollower.open(await self._known(topic), start, self._followers.discard)
         self._followers.add(follower)
         return follower
 
     def trouble(self) -> str:
-        return self._trouble if time.monotonic() < self._trouble_until else ""
+        failing = self._trouble if time.monotonic() < self._trouble_until else ""
+        return failing or self._retention.trouble
 
     async def status(self) -> dict[str, Any]:
         admin = await self._topics.admin()
-        topics = {RAW_LOGS, DEAD_LETTERS, *(name.removeprefix(self._prefix) for name in self._ends)}
-        return await self._asked(status(self._connection, admin, sorted(topics), self._prefix))
+        topics = {RAW_LOGS, DEAD_LETTERS, *(name.removeprefix(self._prefix) for name in self._ends)} - {DONE}
+        found = await self._asked(status(self._connection, admin, sorted(topics), self._prefix))
+        if found.get(DEAD_LETTERS, {}).get("messages"):
+            found[DEAD_LETTERS]["messages"] = await self._letters.held()
+        return found
 
     async def close(self) -> None:
         if self._closed:
             return
         self._closed = True
+        await self._retention.close()
         await self._idle.wait()
         readers: list[KafkaConsumer | KafkaFollower] = [*self._consumers.values(), *self._followers]
         await asyncio.gather(*(reader.close() for reader in readers))
         await self._producer.close()
         await self._topics.close()
 
-    async def _known(self, name: str) -> tuple[dict[int, int], int]:
-        """The topic's ends, and how many partitions it has."""
+    async def _known(self, topic: str) -> Topic:
+        name = self._prefix + topic
         await self._topics.ensure(name)
         admin = await self._topics.admin()
-        (topic,) = await self._asked(admin.describe_topics([name]))
-        return self._ends.setdefault(name, {}), len(topic["partitions"])
+        (described,) = await self._asked(admin.describe_topics([name]))
+        return Topic(self._connection, name, len(described["partitions"]), self._ends.setdefault(name, {}))
 
     async def _asked(self, answer: Awaitable[T]) -> T:
         try:

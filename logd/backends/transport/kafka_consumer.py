@@ -18,6 +18,7 @@ import asyncio
 import contextlib
 import logging
 import time
+from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 
 from aiokafka import ConsumerRebalanceListener, TopicPartition, errors
@@ -26,8 +27,8 @@ from aiokafka.coordinator.assignors.sticky.sticky_assignor import StickyPartitio
 
 from logd.backends.transport import kafka_reader
 from logd.backends.transport.kafka_account import Account, accounts
-from logd.backends.transport.kafka_client import REQUEST_SECONDS, Connection
-from logd.backends.transport.kafka_reader import KafkaReader, driver_of, stop
+from logd.backends.transport.kafka_client import REQUEST_SECONDS
+from logd.backends.transport.kafka_reader import KafkaReader, Topic, driver_of, opening, stop
 from logd.chunk import Message
 from logd.errors import ConfigError, Unavailable
 from logd.seams import NOTHING, StreamPositions, Tally
@@ -42,8 +43,6 @@ _REBALANCE_SECONDS = 30.0
 _SESSION_SECONDS = 10.0
 #: A member that fetches nothing because its index is away for hours is alive all the same: heartbeats say that.
 _POLL_SECONDS = 7 * 86_400
-#: For the first assignment: the brokers wait for other members, and for those that are dead.
-_JOIN_SECONDS = 60.0
 assert REVOKE_SECONDS < _REBALANCE_SECONDS < REQUEST_SECONDS
 
 
@@ -52,23 +51,20 @@ class KafkaConsumer:
 
     def __init__(
         self,
-        connection: Connection,
-        topic: str,
+        topic: Topic,
         group: str,
-        partitions: int,
         start: StreamPositions | None,
-        ends: dict[int, int],
         admin: Callable[[], Awaitable[AIOKafkaAdminClient]],
     ) -> None:
-        self._connection = connection
-        self._topic = topic
-        self._group = group
+        self._connection = topic.connection
+        self.topic = self._topic = topic.name
+        self.group = self._group = group
         self._start = dict(start or {})
-        self._ends = ends
+        self._ends = topic.ends
         self._admin = admin
         self._driver = driver_of(
-            connection,
-            partitions,
+            topic.connection,
+            topic.partitions,
             group_id=group,
             # The driver keeps in the class what a member had: each member needs one of its own.
             partition_assignment_strategy=(type("Sticky", (StickyPartitionAssignor,), {}),),
@@ -76,8 +72,10 @@ class KafkaConsumer:
             rebalance_timeout_ms=int(_REBALANCE_SECONDS * 1000),
             max_poll_interval_ms=_POLL_SECONDS * 1000,
         )
-        self._reader = KafkaReader(connection, self._driver, topic, ends, self._count_lost)
+        self._reader = KafkaReader(topic, self._driver, self._count_lost)
         self._committed: dict[int, int] = {}
+        #: By partition, of each batch that was given: the first message's position, and when Kafka took it.
+        self._given: dict[int, deque[tuple[int, int]]] = {}
         self._accounts: dict[int, Account] = {}
         self._lost: list[tuple[int, int, int]] = []  # partition, position, messages: not committed yet
         self._owned = asyncio.Event()
@@ -90,31 +88,18 @@ class KafkaConsumer:
     @classmethod
     async def open(
         cls,
-        connection: Connection,
-        topic: str,
+        topic: Topic,
         group: str,
-        partitions: int,
         start: StreamPositions | None,
-        ends: dict[int, int],
         admin: Callable[[], Awaitable[AIOKafkaAdminClient]],
     ) -> KafkaConsumer:
         """Joins the group. Raises Unavailable."""
-        self = cls(connection, topic, group, partitions, start, ends, admin)
-        try:
-            async with asyncio.timeout(_JOIN_SECONDS):
-                await self._driver.start()
-                self._driver.subscribe([topic], listener=_Listener(self._revoked, self._assigned))
-                await self._owned.wait()
-                await self._begin()
-        except TimeoutError:
-            await self.close()
-            raise Unavailable(f"group {group} got no partitions of {topic} within {_JOIN_SECONDS:g} s") from None
-        except errors.KafkaError as error:
-            await self.close()
-            raise connection.failure(f"{topic} can't be read as group {group}", error) from error
-        except BaseException:
-            await self.close()
-            raise
+        self = cls(topic, group, start, admin)
+        async with opening(topic.connection, f"{topic.name} can't be read as group {group}", self.close):
+            await self._driver.start()
+            self._driver.subscribe([topic.name], listener=_Listener(self._revoked, self._assigned))
+            await self._owned.wait()
+            await self._begin()
         return self
 
     async def fetch(self, max_lines: int, wait_seconds: float) -> Sequence[Message]:
@@ -133,6 +118,8 @@ class KafkaConsumer:
                 return []
             await self._begin_anew()
             if messages := await self._reader.fetch(max_lines, max(deadline - time.monotonic(), 0.0)):
+                for partition, first in {message.partition: message for message in reversed(messages)}.items():
+                    self._given.setdefault(partition, deque()).append((first.position, first.timestamp_us))
                 return messages
             if time.monotonic() >= deadline:
                 return []
@@ -154,6 +141,29 @@ class KafkaConsumer:
     def lag(self) -> int:
         return self._reader.lag()
 
+    def bytes_each(self) -> float:
+        """Of the values of the messages that were given last."""
+        return self._reader.bytes_each
+
+    def uncommitted(self) -> dict[int, int]:
+        """By partition: messages that there are and that are not committed."""
+        committed = self._committed
+        return {number: max(0, self._ends.get(number, 0) - committed[number]) for number in committed}
+
+    def uncommitted_since(self) -> dict[int, int]:
+        """By partition: when Kafka took the oldest message that was given and is not committed, or one that was given
+        along with it, in Unix µs."""
+        since: dict[int, int] = {}
+        for partition, batches in self._given.items():
+            committed = self._committed.get(partition, 0)
+            while len(batches) > 1 and batches[1][0] <= committed:
+                batches.popleft()
+            if batches and committed >= self._reader.next.get(partition, 0):
+                batches.clear()
+            if batches:
+                since[partition] = batches[0][1]
+        return since
+
     async def rewind(self, start: StreamPositions | None) -> None:
         """Becomes the reader that another `consume` of the same group would be. Raises Unavailable."""
         self._start = dict(start or {})
@@ -165,7 +175,7 @@ class KafkaConsumer:
         """Leaves the group. May be called twice."""
         if not self._closed:
             self._closed = True
-            self._reader.drop()
+            self._reader.close()
             self._progress.set()
             await stop(self._driver)
 
@@ -197,6 +207,7 @@ class KafkaConsumer:
                 positions = {place.partition: known.get(place.partition, oldest[place]) for place in places}
                 positions |= {number: at for number, at in self._start.items() if number in positions}
                 await self._reader.begin(positions)
+                self._given = {}
                 self._refuse_ahead()
                 self._committed = known
                 await self._commit({number: at for number, at in positions.items() if number not in known})

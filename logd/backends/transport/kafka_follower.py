@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from aiokafka import TopicPartition, errors
 
-from logd.backends.transport.kafka_client import Connection
-from logd.backends.transport.kafka_reader import KafkaReader, driver_of, stop
+from logd.backends.transport.kafka_reader import KafkaReader, Topic, driver_of, opening, stop
 from logd.chunk import Message
 from logd.errors import Unavailable
 from logd.seams import StreamPositions
@@ -16,52 +15,33 @@ from logd.seams import StreamPositions
 class KafkaFollower:
     """seams.Follower. Use `KafkaFollower.open`."""
 
-    def __init__(
-        self,
-        connection: Connection,
-        topic: str,
-        partitions: int,
-        ends: dict[int, int],
-        release: Callable[[KafkaFollower], None],
-    ) -> None:
+    def __init__(self, topic: Topic, release: Callable[[KafkaFollower], None]) -> None:
         self._release = release
         self._topic = topic
-        self._driver = driver_of(connection, partitions)
-        self._reader = KafkaReader(connection, self._driver, topic, ends, _lost)
+        self._driver = driver_of(topic.connection, topic.partitions)
+        self._reader = KafkaReader(topic, self._driver, _lost)
         self._closed = False
 
     @classmethod
     async def open(
-        cls,
-        connection: Connection,
-        topic: str,
-        partitions: int,
-        start: StreamPositions | None,
-        ends: dict[int, int],
-        release: Callable[[KafkaFollower], None],
+        cls, topic: Topic, start: StreamPositions | None, release: Callable[[KafkaFollower], None]
     ) -> KafkaFollower:
         """`release` is called when it is closed. Raises Unavailable."""
-        self = cls(connection, topic, partitions, ends, release)
-        try:
+        self = cls(topic, release)
+        async with opening(topic.connection, f"{topic.name} can't be followed", self.close):
             await self._driver.start()
-            places = [TopicPartition(topic, partition) for partition in range(partitions)]
+            places = self._places(range(topic.partitions))
             self._driver.assign(places)
             if start is None:
                 positions = await self._driver.end_offsets(places)
             else:
                 # A partition that isn't named wasn't there yet.
                 oldest = await self._driver.beginning_offsets(places)
-                ends_now = await self._driver.end_offsets(places)
+                ends = await self._driver.end_offsets(places)
                 positions = {
-                    place: min(max(start.get(place.partition, 0), oldest[place]), ends_now[place]) for place in places
+                    place: min(max(start.get(place.partition, 0), oldest[place]), ends[place]) for place in places
                 }
             await self._reader.begin({place.partition: at for place, at in positions.items()})
-        except errors.KafkaError as error:
-            await self.close()
-            raise connection.failure(f"{topic} can't be followed", error) from error
-        except BaseException:
-            await self.close()
-            raise
         return self
 
     @property
@@ -70,7 +50,11 @@ class KafkaFollower:
 
     async def fetch(self, max_lines: int, wait_seconds: float) -> Sequence[Message]:
         if self._closed:
-            raise Unavailable(f"the follower of {self._topic} is closed")
+            raise Unavailable(f"the follower of {self._topic.name} is closed")
+        try:
+            await self._take_new()
+        except errors.KafkaError as error:
+            raise self._topic.connection.failure(f"{self._topic.name} can't be followed", error) from error
         return await self._reader.fetch(max_lines, wait_seconds)
 
     def lag(self) -> int:
@@ -80,8 +64,20 @@ class KafkaFollower:
         if not self._closed:
             self._closed = True
             self._release(self)
-            self._reader.drop()
+            self._reader.close()
             await stop(self._driver)
+
+    async def _take_new(self) -> None:
+        """Partitions that the topic has got come from their beginning: there was nothing before."""
+        there = self._driver.partitions_for_topic(self._topic.name) or set()
+        if new := self._places(there - self._reader.next.keys()):
+            oldest = await self._driver.beginning_offsets(new)
+            positions = {**self._reader.next, **{place.partition: oldest[place] for place in new}}
+            self._driver.assign(self._places(positions))
+            await self._reader.begin(positions)
+
+    def _places(self, partitions: Iterable[int]) -> list[TopicPartition]:
+        return [TopicPartition(self._topic.name, partition) for partition in sorted(partitions)]
 
 
 def _lost(partition: int, position: int, count: int) -> None:

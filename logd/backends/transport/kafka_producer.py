@@ -28,6 +28,8 @@ log = logging.getLogger("logd.transport")
 APPEND_SECONDS = 30.0
 #: What brokers take by default, batch and record alike, without the frame.
 _MAX_BYTES = 1_000_000
+#: Of what is a letter for having been too large, among others; the rest is for what tells where it was.
+LETTER_BYTES = 990_000
 _TOO_LARGE = 413
 #: What may wait for acknowledgements: a second's worth at the highest rate, less than a broker takes in one request.
 _PENDING_BYTES = 64 * 1024 * 1024

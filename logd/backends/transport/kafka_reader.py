@@ -1,7 +1,8 @@
 """What both kinds of Kafka reader have: messages as they come from the driver, in the order of each partition.
 
 The driver fetches ahead, at most FETCH_BYTES for a request and its part of HELD_BYTES for a partition; of a partition
-whose messages weren't taken it asks for no more. So who doesn't fetch makes nothing grow.
+whose messages weren't taken it asks for no more. So who doesn't fetch makes nothing grow; and once nobody has fetched
+for IDLE_SECONDS, all partitions are paused, until somebody does.
 """
 
 from __future__ import annotations
@@ -10,15 +11,15 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from typing import Any, NamedTuple
 
 from aiokafka import AIOKafkaConsumer, TopicPartition, errors
 
 from logd.backends.transport.kafka_client import Connection
 from logd.backends.transport.kafka_records import message_of
 from logd.chunk import Message, line_count
-from logd.errors import Corrupt
+from logd.errors import Corrupt, Unavailable
 
 log = logging.getLogger("logd.transport")
 #: One fetch holds at most this of values, and one request to a broker asks for no more.
@@ -30,8 +31,42 @@ _PARTITION_BYTES = (128 * 1024, 1024 * 1024)
 _SLICE_SECONDS = 0.5
 #: A reader that hears nothing for so long is told; a new leader is found sooner.
 SILENT_SECONDS = 15.0
+#: Longer than an index takes for a batch: to stop and go on would cost what was fetched ahead.
+IDLE_SECONDS = 30.0
+#: A topic's new partitions are seen after so long, by groups and by followers.
+METADATA_SECONDS = 60.0
+#: For the first assignment: the brokers wait for other members, and for those that are dead.
+_OPEN_SECONDS = 60.0
 #: Leaving a group is one request; a broker that doesn't answer must not hold up the end of the process.
 _STOP_SECONDS = 10.0
+
+
+class Topic(NamedTuple):
+    """What a reader reads: its name, how many partitions it has, and the positions behind what is known to be in it, by
+    partition, which appends of this process move too."""
+
+    connection: Connection
+    name: str
+    partitions: int
+    ends: dict[int, int]
+
+
+@contextlib.asynccontextmanager
+async def opening(connection: Connection, what: str, close: Callable[[], Awaitable[None]]) -> AsyncIterator[None]:
+    """What fails within this is closed. Raises Unavailable for what is Kafka's fault, and when it takes too long;
+    `what` is then what can't be done."""
+    try:
+        async with asyncio.timeout(_OPEN_SECONDS):
+            yield
+    except TimeoutError:
+        await close()
+        raise Unavailable(f"{what}: Kafka gives it nothing within {_OPEN_SECONDS:g} s") from None
+    except errors.KafkaError as error:
+        await close()
+        raise connection.failure(what, error) from error
+    except BaseException:
+        await close()
+        raise
 
 
 def driver_of(connection: Connection, partitions: int, **options: Any) -> AIOKafkaConsumer:
@@ -42,6 +77,7 @@ def driver_of(connection: Connection, partitions: int, **options: Any) -> AIOKaf
         **options,
         enable_auto_commit=False,
         auto_offset_reset="earliest",
+        metadata_max_age_ms=int(METADATA_SECONDS * 1000),
         fetch_max_bytes=FETCH_BYTES,
         max_partition_fetch_bytes=max(least, min(most, HELD_BYTES // max(partitions, 1))),
     )
@@ -63,21 +99,13 @@ async def stop(driver: AIOKafkaConsumer) -> None:
 
 
 class KafkaReader:
-    """Not for two callers at once. `ends` are the positions behind what is known to be in the topic, which appends of
-    this process move too; `lost` is told of messages that were deleted before they were read."""
+    """Not for two callers at once. `lost` is told of messages that were deleted before they were read."""
 
-    def __init__(
-        self,
-        connection: Connection,
-        driver: AIOKafkaConsumer,
-        topic: str,
-        ends: dict[int, int],
-        lost: Callable[[int, int, int], None],
-    ) -> None:
-        self._connection = connection
+    def __init__(self, topic: Topic, driver: AIOKafkaConsumer, lost: Callable[[int, int, int], None]) -> None:
+        self._connection = topic.connection
         self._driver = driver
-        self._topic = topic
-        self._ends = ends
+        self._topic = topic.name
+        self._ends = topic.ends
         self._lost = lost
         #: By partition the position of the message that is given next, unless it is gone by then.
         self.next: dict[int, int] = {}
@@ -85,6 +113,9 @@ class KafkaReader:
         self._buffer: list[Message] = []
         self._gaps: list[tuple[int, int, int]] = []
         self._lines_each = 1.0
+        #: Of the values of the messages that were given last.
+        self.bytes_each = 0.0
+        self._idle: asyncio.TimerHandle | None = None
         self._turn = 0
         self._begun_ms = 0.0
 
@@ -105,6 +136,12 @@ class KafkaReader:
         self._buffer = []
         self._gaps = []
         self._turn += 1
+        self._rest()
+
+    def close(self) -> None:
+        """No more is given."""
+        self.drop()
+        self._wake()
 
     def lag(self) -> int:
         """Messages that there are behind those that were given."""
@@ -115,6 +152,13 @@ class KafkaReader:
 
     async def fetch(self, max_lines: int, wait_seconds: float) -> Sequence[Message]:
         """See Consumer.fetch; comes back early, with nothing, after `drop` and `begin`."""
+        self._wake()
+        try:
+            return await self._fetch(max_lines, wait_seconds)
+        finally:
+            self._rest()
+
+    async def _fetch(self, max_lines: int, wait_seconds: float) -> Sequence[Message]:
         deadline = time.monotonic() + wait_seconds
         turn, taken, lines, size = self._turn, 0, 0, 0
         while True:
@@ -138,7 +182,25 @@ class KafkaReader:
             self.next[message.partition] = message.position + 1
         if count:
             self._lines_each = lines / count
+            self.bytes_each = sum(len(message.value) for message in messages) / count
         return messages
+
+    def _wake(self) -> None:
+        if self._idle is not None:
+            self._idle.cancel()
+            self._idle = None
+        if paused := self._driver.paused():
+            self._driver.resume(*paused)
+            self._begun_ms = time.time() * 1000  # nobody was asked for a while, and so nobody has answered
+
+    def _rest(self) -> None:
+        """The driver asks for no more unless somebody fetches soon."""
+        if self._idle is None:
+            self._idle = asyncio.get_running_loop().call_later(IDLE_SECONDS, self._pause)
+
+    def _pause(self) -> None:
+        self._idle = None
+        self._driver.pause(*self._driver.assignment())
 
     async def _fill(self, lines: int, wait_seconds: float) -> bool:
         """Adds what the driver has; whether that was anything. Nothing is lost when this is cancelled."""

@@ -7,14 +7,18 @@ import logging
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+import msgspec
 from aiokafka import errors
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
 from logd.backends.transport.kafka_client import Connection
 from logd.config.schema import Kafka
+from logd.seams import DEAD_LETTERS
 
 log = logging.getLogger("logd.transport")
+#: Which dead letters are done: kafka_done.py.
+DONE = "dead-letters-done"
 #: With so many copies, one may be away and two still have what is accepted.
 _SAFE_COPIES, _SAFE_IN_SYNC = 3, 2
 #: A topic that was just made has its leaders within a second; on a slow machine it takes longer.
@@ -29,6 +33,10 @@ class Topics:
     def __init__(self, connection: Connection, max_age_seconds: float) -> None:
         self._connection = connection
         self._max_age_ms = int(max_age_seconds * 1000)
+        prefix, alone = connection.settings.prefix, msgspec.structs.replace(connection.settings, partitions=1)
+        #: Letters are few, and stand in the order in which they were refused: that is one partition's.
+        self._settings = {prefix + DEAD_LETTERS: alone, prefix + DONE: alone}
+        self._kept_for_ever = prefix + DONE
         self._admin: AIOKafkaAdminClient | None = None
         self._ready: set[str] = set()
         self._one = asyncio.Lock()
@@ -76,7 +84,7 @@ class Topics:
         return self._admin
 
     async def _create(self, admin: AIOKafkaAdminClient, name: str) -> None:
-        settings = self._connection.settings
+        settings = self._settings.get(name, self._connection.settings)
         brokers = len((await admin.describe_cluster())["brokers"])
         copies = min(settings.replication, brokers)
         if copies < settings.replication:
@@ -86,7 +94,7 @@ class Topics:
                 copies,
                 settings.replication,
             )
-        configs = wanted(copies, self._max_age_ms)
+        configs = wanted(copies, -1 if name == self._kept_for_ever else self._max_age_ms)
         response = await admin.create_topics([NewTopic(name, settings.partitions, copies, topic_configs=configs)])
         for _, code, *message in response.topic_errors:
             if code not in (0, _TOPIC_ALREADY_EXISTS):
@@ -98,7 +106,8 @@ class Topics:
         (answer,) = await admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, name)])
         # A resource is: error code, error message, type, name, entries; an entry begins with name and value.
         configs = {entry[0]: entry[1] for resource in answer.resources for entry in resource[4]}
-        for complaint in complaints(topic, configs, self._connection.settings, self._max_age_ms):
+        settings = self._settings.get(name, self._connection.settings)
+        for complaint in complaints(topic, configs, settings, self._max_age_ms):
             log.warning("topic %s %s", name, complaint)
 
     async def _await_leaders(self, admin: AIOKafkaAdminClient, name: str) -> None:
@@ -112,8 +121,8 @@ class Topics:
 
 
 def wanted(copies: int, max_age_ms: int) -> dict[str, str]:
-    """The settings of a topic with so many copies. A message's time is when the broker took it: it says the same to
-    all who read it again, whatever the clock of who wrote it."""
+    """The settings of a topic with so many copies; an age of -1 is none. A message's time is when the broker took it:
+    it says the same to all who read it again, whatever the clock of who wrote it."""
     in_sync = _SAFE_IN_SYNC if copies >= _SAFE_COPIES else 1
     return {
         "min.insync.replicas": str(in_sync),

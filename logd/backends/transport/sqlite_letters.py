@@ -82,7 +82,7 @@ class SqliteDeadLetters:
         for start in range(0, len(wanted), _STEP_MESSAGES):
             group = wanted[start : start + _STEP_MESSAGES]
             moved, found = await self._group(group, upto, before_us, take)
-            done = _sum(done, moved, [position for position in group if position not in found])
+            done += moved + Moved(missing=[position for position in group if position not in found])
         return done
 
     async def _group(
@@ -95,7 +95,7 @@ class SqliteDeadLetters:
             step: _Step = await self._ask(
                 partial(_step, group=group, after=after, upto=upto, before_us=before_us, take=take)
             )
-            done = _sum(done, step.moved)
+            done += step.moved
             found.update(step.found if group is not None else ())
             after, more = max(step.found, default=after), step.more
         return done, found
@@ -149,12 +149,3 @@ def _replay(topics: Topics, positions: Sequence[int]) -> Moved:
 
 def _remove(topics: Topics, positions: Sequence[int]) -> Moved:
     return Moved(len(positions), topics.take_out(DEAD_LETTERS, positions, replayed=False))
-
-
-def _sum(one: Moved, other: Moved, missing: Sequence[int] = ()) -> Moved:
-    return Moved(
-        one.messages + other.messages,
-        one.lines + other.lines,
-        (*one.missing, *missing),
-        {**one.refused, **other.refused},
-    )
