@@ -17,6 +17,7 @@ import pyarrow as pa
 from logd.chunk import Message
 from logd.parse.parsing import Parsing
 from logd.parse.plan import Parser
+from logd.query.services import services_of
 from logd.query.tree import Node
 from logd.tail import events
 from logd.tail.events import Part
@@ -51,6 +52,7 @@ class Engine:
     ) -> Mapping[Node, Matched]:
         """What each of `nodes`, which are all different, lets through of the messages, of which all before `places` was
         seen. More than `newest` lines for one filter are missed."""
+        messages = _worth_parsing(messages, nodes)
         parsed, refused = self._parsing.parse(messages)
         counts = iter(parsed.chunk_lines)
         lost = {id(one.message) for one in refused}  # the processor tells of them
@@ -93,6 +95,22 @@ class Engine:
             except Failed as error:
                 failures[node] = str(error)
         return matches, failures
+
+
+def _worth_parsing(messages: Sequence[Message], nodes: Sequence[Node]) -> Sequence[Message]:
+    """Without the chunks none of whose lines anybody asks for. Only of a locked service that is known before they are
+    parsed: else each line may say that it is another's."""
+    asked: set[str] = set()
+    for node in nodes:
+        services = services_of(node)
+        if services is None:
+            return messages
+        asked |= services
+    return [
+        message
+        for message in messages
+        if message.headers.get("service-locked") != "1" or (message.headers.get("service") or "unknown") in asked
+    ]
 
 
 def _parts(frames: Sequence[tuple[bytes, str]]) -> Iterator[Part]:

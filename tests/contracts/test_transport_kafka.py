@@ -269,7 +269,11 @@ class TestRetention:
                 for age_seconds in (7_200, 60):
                     taken_ms = int((time.time() - age_seconds) * 1000)
                     await other.send_and_wait(name, b"old", timestamp_ms=taken_ms)
-            old, new = await rest(consumer)
+            messages: list[Message] = []
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                while len(messages) < 2:
+                    messages += await consumer.fetch(1, 0.25)
+            old, new = messages
             await until(transport.trouble)
             said = transport.trouble()
             assert re.search(r"group \S+\.g is 72\d\d s behind, and retention.ms is 8000000: what is over that", said)
@@ -277,7 +281,6 @@ class TestRetention:
             assert said in caplog.text
             await consumer.commit(past(old))
             await until(lambda: not transport.trouble())
-            # Both came in one batch, whose first message tells how old it may be; the next tells better.
             await consumer.commit(past(new))
             await until(lambda: ratio() == 0)
 
@@ -372,7 +375,7 @@ class TestPause:
                 while len(taken) < count:
                     taken += await consumer.fetch(10, 5)
                     assert not driver.paused()
-            assert sorted(int(message.value) for message in taken) == list(range(count)), "each once"
+            assert sorted(int(message.value[-9:]) for message in taken) == list(range(count)), "each once"
 
     async def test_a_follower_goes_on_after_a_long_rest(
         self, topics: KafkaStore, monkeypatch: pytest.MonkeyPatch

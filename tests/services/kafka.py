@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import struct
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -49,17 +50,27 @@ class Kafka:
         java_home(_JAVA)
         _jars()
 
-    def prepare(self, place: Place) -> None:
-        """A folder for each broker, formatted."""
+    def prepare(
+        self, place: Place, settings: Mapping[str, object] | None = None, formatting: Sequence[str] = ()
+    ) -> None:
+        """A folder for each broker, formatted; with settings beside ours, and arguments for the format."""
         for member in range(self.members):
             folder = _folder(place, member)
             folder.mkdir(exist_ok=True)
             (folder / "log4j2.properties").write_text(_LOG4J_PROPERTIES)
-            (folder / "server.properties").write_text(properties(place, member, self.members))
+            (folder / "server.properties").write_text(properties(place, member, self.members, settings))
             if not (folder / "data" / "meta.properties").exists():
                 tool = _java(place, member, *_TOOL_HEAP, "kafka.tools.StorageTool", "format")
                 run(
-                    [*tool, "--ignore-formatted", "-t", _CLUSTER_ID, "-c", str(folder / "server.properties")],
+                    [
+                        *tool,
+                        "--ignore-formatted",
+                        "-t",
+                        _CLUSTER_ID,
+                        "-c",
+                        str(folder / "server.properties"),
+                        *formatting,
+                    ],
                     f"{folder} can't be formatted",
                 )
 
@@ -77,12 +88,12 @@ class Kafka:
         return all(_known_brokers(port) == self.members for port in place.ports[: self.members])
 
 
-def properties(place: Place, member: int, members: int) -> str:
-    """Of one broker. Kafka's defaults, but for what one machine needs."""
+def properties(place: Place, member: int, members: int, more: Mapping[str, object] | None = None) -> str:
+    """Of one broker. Kafka's defaults, but for what one machine needs, and for `more`."""
     controllers = place.ports[members:]
     voters = ",".join(f"{at + 1}@127.0.0.1:{port}" for at, port in enumerate(controllers))
     copies = min(members, 3)
-    settings = {
+    settings: dict[str, object] = {
         "process.roles": "broker,controller",
         "node.id": member + 1,
         "controller.quorum.voters": voters,
@@ -101,7 +112,7 @@ def properties(place: Place, member: int, members: int) -> str:
         # The first member of a group would wait 3 s for others.
         "group.initial.rebalance.delay.ms": 0,
     }
-    return "".join(f"{key}={value}\n" for key, value in settings.items())
+    return "".join(f"{key}={value}\n" for key, value in {**settings, **(more or {})}.items())
 
 
 def _folder(place: Place, member: int) -> Path:
