@@ -3,6 +3,7 @@
     append ──> kafka_producer: batches, acknowledged     kafka_topics: made and looked at   kafka_status: what is there
     fetch, commit <── kafka_consumer: a group's member     follow <── kafka_follower        kafka_client: connections
                            └──── kafka_reader: buffer, gaps, lag ────┘                      kafka_records: the format
+    dead letters: kafka_letters, less kafka_done           kafka_retention: who may lose messages soon
 
 Invariants:
 * A chunk is one record. With acks = all, an append returns once every replica in sync has it, and there have to be
@@ -11,7 +12,8 @@ Invariants:
   offsets.
 * Kafka knows no sources: what is sent again is stored again, with the same ids, and the index leaves it out.
 * What nobody has acknowledged in time is Unavailable to its sender, and may be stored all the same.
-* Retention is the topic's, whether a group has read it or not: a group that finds a gap counts it and says so.
+* Retention is the topic's, whether a group has read it or not: a group that comes near to it is said to, and one that
+  finds a gap counts it and says so.
 """
 
 from __future__ import annotations

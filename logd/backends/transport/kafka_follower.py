@@ -1,4 +1,8 @@
-"""A reader over Kafka that is in no group: all partitions, and nothing waits for it."""
+"""A reader over Kafka that is in no group: all partitions, and nothing waits for it.
+
+All, also for who wants one service's lines: a chunk's key is what its header says, each line may say another one, and
+other producers place their records by other hashes (librdkafka's is no murmur2), or by none.
+"""
 
 from __future__ import annotations
 
