@@ -116,6 +116,7 @@ class KafkaReader:
         #: Of the values of the messages that were given last.
         self.bytes_each = 0.0
         self._idle: asyncio.TimerHandle | None = None
+        self._closed = False
         self._turn = 0
         self._begun_ms = 0.0
 
@@ -140,6 +141,7 @@ class KafkaReader:
 
     def close(self) -> None:
         """No more is given."""
+        self._closed = True
         self.drop()
         self._wake()
 
@@ -195,7 +197,7 @@ class KafkaReader:
 
     def _rest(self) -> None:
         """The driver asks for no more unless somebody fetches soon."""
-        if self._idle is None:
+        if self._idle is None and not self._closed:
             self._idle = asyncio.get_running_loop().call_later(IDLE_SECONDS, self._pause)
 
     def _pause(self) -> None:
