@@ -25,6 +25,7 @@ from logd.datadir import locked
 from logd.errors import ConfigError, LogdError
 from logd.flow.stage import Stage, held
 from logd.roles import control, wiring
+from logd.roles.readiness import Readiness
 from logd.roles.wiring import OpenTransport
 from logd.seams import Cache, Index, Searches, Tokens, Transport, Upkeep
 from logd.telemetry import systemd
@@ -101,6 +102,8 @@ async def _run_roles(
     transport = None if queue is None else queue.transport
     stages = [stage for part in (transport, index) if part is not None for stage in part.stages]
     parts: dict[str, Callable[[], dict[str, object]]] = {}
+    troubles: list[Callable[[], str]] = []
+    ready = Readiness(stop, transport, index, tokens, troubles)
     async with asyncio.TaskGroup() as tasks, _told():
         roles: list[asyncio.Task[None]] = []
 
@@ -112,6 +115,7 @@ async def _run_roles(
 
             processor = Processor(config, transport, index)
             parts["processor"] = processor.status
+            troubles.append(processor.trouble)
             stages += processor.stages
             start("processor", processor.run)
         if "agent" in config.server.roles:
@@ -119,6 +123,8 @@ async def _run_roles(
 
             agent = AgentRole(config, transport)
             parts["agent"] = agent.status
+            if "api" not in config.server.roles:  # which answers whether this process's agent gets through or not
+                troubles.append(agent.trouble)
             stages += agent.stages
             start("agent", agent.run)
         if "archiver" in config.server.roles and upkeep is not None:
@@ -132,12 +138,19 @@ async def _run_roles(
             from logd.roles.api import Api
 
             behind = Behind(queue.transport, queue.dead_letters, index, searches, tokens, cache)
-            api = Api(config, behind, parts, tuple(stages), partial(_ready, stop, queue.transport, index))
+            api = Api(config, behind, parts, tuple(stages), ready)
             stages += api.stages
             address = await api.start()
             start("api", api.run)
             print(f"logd listens on {address}", flush=True)
             print(f"  try: curl '{address}/api/v1/logs/search?limit=5'", flush=True)
+        elif config.telemetry.listen:
+            from logd.http.stages import Stages
+            from logd.roles.health import Health
+
+            health = Health(config.telemetry.listen, Stages(stages), ready)
+            await health.start()
+            start("health", health.run)
         watch = tasks.create_task(signals.watch(config.server.drain_seconds, stages), name="server.signals")
         systemd.notify("READY=1")
         await asyncio.wait(roles)
@@ -176,12 +189,6 @@ async def _named(name: str, run: Callable[[asyncio.Event], Awaitable[None]], sto
         raise
     finally:
         stop.set()
-
-
-async def _ready(stop: asyncio.Event, transport: Transport, index: Index) -> str:
-    if stop.is_set():
-        return "the process is stopping"
-    return transport.trouble() or (await index.status()).get("flush_error") or ""
 
 
 class _Signals:

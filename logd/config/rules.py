@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from logd.config.address import is_origin, parse_address, parse_url
+from logd.config.address import is_loopback, is_origin, parse_address, parse_url
 from logd.config.keys import KeyPath
 from logd.config.schema import PLANNED_ROLES, ROLES, Config, Transport
 
@@ -43,6 +43,7 @@ def problems(config: Config) -> Iterator[Problem]:
         parse_address(config.api.listen)
     except ValueError:
         yield Problem(("api", "listen"), "host:port such as 127.0.0.1:8080 or [::1]:8080")
+    yield from _telemetry(config)
     yield from _kafka(config.transport)
     yield from _catalog(config)
     yield from _cache(config)
@@ -111,6 +112,20 @@ def _access(config: Config) -> Iterator[Problem]:
             yield Problem(("api", "cors_origins", place), "an origin such as https://grafana.example.org")
     if "\0" in config.agent.token_file:
         yield Problem(("agent", "token_file"), "the path of a file")
+
+
+def _telemetry(config: Config) -> Iterator[Problem]:
+    telemetry = config.telemetry
+    if not telemetry.listen:
+        return
+    try:
+        host, _ = parse_address(telemetry.listen)
+    except ValueError:
+        yield Problem(("telemetry", "listen"), "host:port such as 127.0.0.1:9464, or nothing")
+        return
+    if not is_loopback(host) and not telemetry.anonymous:
+        expected = "an address of this machine such as 127.0.0.1:9464, or telemetry.anonymous = true"
+        yield Problem(("telemetry", "listen"), expected, "it lets other machines in, which need no token")
 
 
 def _kafka(transport: Transport) -> Iterator[Problem]:

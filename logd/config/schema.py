@@ -225,6 +225,14 @@ class Server(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     drain_seconds: Seconds = 30.0
 
 
+class Telemetry(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """`[telemetry]`: where a process without the role api answers /healthz, /readyz and /metrics, `host:port`; port 0
+    takes a free one, empty is nowhere. Nobody needs a token for it: `anonymous` lets other machines ask."""
+
+    listen: str = ""
+    anonymous: bool = False
+
+
 class Log(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """`[log]`: logd's own log, on standard error."""
 
@@ -248,4 +256,5 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     index: Index = Index()
     search: SearchLimits = SearchLimits()
     archiver: Archiver = Archiver()
+    telemetry: Telemetry = Telemetry()
     log: Log = Log()

@@ -39,6 +39,10 @@ class AgentRole:
         """See Agent.stages."""
         return self._agent.stages
 
+    def trouble(self) -> str:
+        """Why nothing is sent; empty when it is, or there is nothing to send."""
+        return str(self._agent.status()["target_error"] or "")
+
     def status(self) -> dict[str, object]:
         """See Agent.status."""
         return self._agent.status()

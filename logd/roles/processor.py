@@ -51,6 +51,8 @@ class Processor:
         self._channel: Channel[Sequence[Message]] = Channel(Stage("processor.parse", 1, "batches"))
         self._consumer: Consumer | None = None
         self._committed: StreamPositions = {}
+        #: What is waited for now, and why.
+        self._waits: dict[str, str] = {}
 
     def lag(self) -> int:
         """Messages not fetched yet."""
@@ -61,6 +63,10 @@ class Processor:
         """The queue before the parser."""
         return (self._channel.stage,)
 
+    def trouble(self) -> str:
+        """Why nothing goes on; empty when it does."""
+        return "; ".join(self._waits.values())
+
     def status(self) -> dict[str, object]:
         """Lag in messages."""
         return {"lag_messages": self.lag()}
@@ -69,7 +75,7 @@ class Processor:
         """Runs until `stop`, then finishes what was fetched and flushes the index. Raises Corrupt after that when the
         transport can't be read on."""
         start = self._index.durable() or None
-        consumer = await _until_available("the transport", self._transport.consume, RAW_LOGS, GROUP, start)
+        consumer = await self._until_available("the transport", self._transport.consume, RAW_LOGS, GROUP, start)
         self._consumer = consumer
         parse = self._config.parse
         limits = Limits(max_age_seconds(self._config), self._config.ingest.max_ahead_seconds)
@@ -95,7 +101,7 @@ class Processor:
         limits = self._config.parse
 
         async def fetch(lines: int, wait_seconds: float) -> Sequence[Message]:
-            return await _fetched(consumer, lines, wait_seconds, stop)
+            return await self._fetched(consumer, lines, wait_seconds, stop)
 
         try:
             while not stop.is_set():
@@ -121,7 +127,7 @@ class Processor:
             positions = {message.partition: message.position + 1 for message in messages}
             lost = lines_of([one.message for one in refused])
             batch = Batch(parsed.table, positions, parsed.own_ids, lines_of(messages), lost)
-            written = await _until_available("the index", self._index.write, batch)
+            written = await self._until_available("the index", self._index.write, batch)
             _count(parsed)
             left_out = written.duplicates + written.refused
             tally = Tally(batch.lines, len(parsed.table) - left_out, written.duplicates, lost + written.refused)
@@ -136,16 +142,51 @@ class Processor:
         else:
             tally = NOTHING
         if durable and durable != self._committed:
-            await _until_available("the transport", consumer.commit, durable, tally)
+            await self._until_available("the transport", consumer.commit, durable, tally)
             self._committed = durable
 
     async def _bury(self, refused: Sequence[Refused]) -> None:
         if not refused:
             return
         letters = [dead_letter(one.message, one.reason) for one in refused]
-        await _until_available("the transport", self._transport.append, DEAD_LETTERS, letters)
+        await self._until_available("the transport", self._transport.append, DEAD_LETTERS, letters)
         metrics.DEAD_LETTERS.labels("unreadable").inc(len(letters))
         log.error("%d messages went to dead-letters, the first at %d: %s", *_first(refused))
+
+    async def _fetched(
+        self, consumer: Consumer, lines: int, wait_seconds: float, stop: asyncio.Event
+    ) -> Sequence[Message]:
+        """As Consumer.fetch, once it can be read; nothing when it should stop while it can't."""
+        wait, longest = _RETRY_SECONDS
+        while True:
+            try:
+                messages = await consumer.fetch(lines, wait_seconds)
+                self._waits.pop("the transport", None)
+                return messages
+            except Unavailable as error:
+                self._waits["the transport"] = str(error)
+                log.warning("the transport is unavailable, trying again in %.1f s: %s", wait, error)
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(wait * random.uniform(0.5, 1.0)):
+                        await stop.wait()
+                        return []
+                wait = min(2 * wait, longest)
+
+    async def _until_available(
+        self, what: str, call: Callable[P, Awaitable[T]], *arguments: P.args, **named: P.kwargs
+    ) -> T:
+        """Calls until it isn't Unavailable: the stream waits meanwhile, which is the backpressure."""
+        wait, longest = _RETRY_SECONDS
+        while True:
+            try:
+                done = await call(*arguments, **named)
+                self._waits.pop(what, None)
+                return done
+            except Unavailable as error:
+                self._waits[what] = str(error)
+                log.warning("%s is unavailable, trying again in %.1f s: %s", what, wait, error)
+                await asyncio.sleep(wait * random.uniform(0.5, 1.0))
+                wait = min(2 * wait, longest)
 
     async def _in_thread(self, function: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T:
         call = functools.partial(function, *arguments, **named)
@@ -167,30 +208,3 @@ def _count(parsed: Parsed) -> None:
     metrics.PARSE_UNPARSED.inc(parsed.unparsed)
     metrics.PARSE_MENDED.inc(parsed.mended)
     metrics.PARSE_OUT_OF_WINDOW.labels("time_not_accepted").inc(parsed.out_of_window)
-
-
-async def _fetched(consumer: Consumer, lines: int, wait_seconds: float, stop: asyncio.Event) -> Sequence[Message]:
-    """As Consumer.fetch, once it can be read; nothing when it should stop while it can't."""
-    wait, longest = _RETRY_SECONDS
-    while True:
-        try:
-            return await consumer.fetch(lines, wait_seconds)
-        except Unavailable as error:
-            log.warning("the transport is unavailable, trying again in %.1f s: %s", wait, error)
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(wait * random.uniform(0.5, 1.0)):
-                    await stop.wait()
-                    return []
-            wait = min(2 * wait, longest)
-
-
-async def _until_available(what: str, call: Callable[P, Awaitable[T]], *arguments: P.args, **named: P.kwargs) -> T:
-    """Calls until it isn't Unavailable: the stream waits meanwhile, which is the backpressure."""
-    wait, longest = _RETRY_SECONDS
-    while True:
-        try:
-            return await call(*arguments, **named)
-        except Unavailable as error:
-            log.warning("%s is unavailable, trying again in %.1f s: %s", what, wait, error)
-            await asyncio.sleep(wait * random.uniform(0.5, 1.0))
-            wait = min(2 * wait, longest)

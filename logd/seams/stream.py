@@ -129,9 +129,9 @@ class Transport(Protocol):
         followers do."""
         ...
 
-    def trouble(self) -> str:
-        """Why appends are failing, or messages may soon be deleted unread; empty when neither is so, or no append was
-        tried of late."""
+    async def trouble(self) -> str:
+        """Why appends are failing, or would as far as can be told, or messages may soon be deleted unread; empty when
+        nothing of this is so."""
         ...
 
     async def status(self) -> dict[str, Any]:

@@ -260,9 +260,9 @@ class TestRunning:
                             RAW_LOGS, [sent(A, 10, 20, "x" * 400_000), sent(A, 20, 30, "y" * 400_000)]
                         )
                 assert texts(await rest(consumer)) == ["before"]
-                assert "transport.db" in transport.trouble()
+                assert "transport.db" in await transport.trouble()
             assert await transport.append(RAW_LOGS, [sent(A, 10, 20, "after")]) == Appended(1, 0)
-            assert transport.trouble() == ""
+            assert await transport.trouble() == ""
             assert texts(await rest(consumer)) == ["after"]
             assert (await transport.status())[RAW_LOGS]["ledger"]["appended_messages"] == 2
 
@@ -272,7 +272,7 @@ class TestRunning:
         async with opened(path) as transport:
             with full_disk(600_000), pytest.raises(Unavailable):
                 await transport.append(RAW_LOGS, plain(*["x" * 400_000] * 2))
-            assert transport.trouble() == ""
+            assert await transport.trouble() == ""
 
 
 class TestReplacedFile:

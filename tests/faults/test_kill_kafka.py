@@ -121,10 +121,10 @@ async def test_the_only_broker_is_killed_and_comes_back(
                 refused = len(traffic.refused)
                 broker.kill()
                 await traffic.refusals(refused + 2)
-                assert "can't be reached: connection refused" in transport.trouble()
+                assert "can't be reached: connection refused" in await transport.trouble()
                 broker.start()
                 await traffic.more(20)
-                assert transport.trouble() == ""
+                assert await transport.trouble() == ""
             traffic.end()
         traffic.check()
         broker.kill()

@@ -118,8 +118,8 @@ class _CountedTransport:
         self._consumers.append(_CountedConsumer(await self._transport.consume(topic, group, start)))
         return self._consumers[-1]
 
-    def trouble(self) -> str:
-        return self._transport.trouble()
+    async def trouble(self) -> str:
+        return await self._transport.trouble()
 
     async def follow(self, topic: str, start: StreamPositions | None = None) -> Follower:
         return await self._transport.follow(topic, start)

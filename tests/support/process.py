@@ -27,6 +27,8 @@ from tests.support.openapi import check_answer
 
 _CHECKOUT = Path(__file__).parents[2]
 _LISTENS = "logd listens on "
+#: What has no api says where it tells how it is.
+_TELLS = "logd tells how it is on "
 #: For a busy machine; nothing takes so long.
 PATIENCE_SECONDS = 120.0
 _PAUSE_SECONDS = 0.02
@@ -156,12 +158,14 @@ class Server:
             )
 
     def start(self) -> None:
-        """Returns once it listens; what has no api never does."""
+        """Returns once it listens; what has neither the role api nor telemetry.listen never does."""
         self.launch()
         if "api" in self._roles.split(","):
             self.wait_listening()
+        elif "telemetry.listen" in self.settings or "LOGD_TELEMETRY__LISTEN" in self.environment:
+            self.wait_listening(_TELLS)
 
-    def wait_listening(self) -> None:
+    def wait_listening(self, says: str = _LISTENS) -> None:
         """Reads the address that the process prints. AssertionError when it ends before."""
 
         def address() -> str:
@@ -169,8 +173,8 @@ class Server:
             ended = self._child.poll()
             text = self._stdout.read_text()
             assert ended is None, f"ended with code {ended}: {self.log()}"
-            lines = [line for line in text.splitlines(keepends=True) if line.startswith(_LISTENS)]
-            return lines[0].removeprefix(_LISTENS).strip() if lines and lines[0].endswith("\n") else ""
+            lines = [line for line in text.splitlines(keepends=True) if line.startswith(says)]
+            return lines[0].removeprefix(says).strip() if lines and lines[0].endswith("\n") else ""
 
         self.port = urlsplit(until(address, "the process listens")).port or 0
 

@@ -30,7 +30,7 @@ with tempfile.TemporaryDirectory() as folder:
     ("code", "unwanted"),
     [
         (EVERY_MODULE_OF_THE_AGENT, HEAVY),
-        ("import logd.server, logd.roles.agent, logd.roles.wiring", HEAVY | {"aiokafka"}),
+        ("import logd.server, logd.roles.agent, logd.roles.health, logd.roles.wiring", HEAVY | {"aiokafka"}),
         ("import logd.config.load", HEAVY),
         (EVERYTHING_BY_DEFAULT, {"aiomysql", "pymysql", "redis", "aiobotocore", "botocore"}),
         ("import logd.cli.main", HEAVY | {"msgspec", "asyncio", "urllib.request"}),

@@ -46,8 +46,8 @@ class FlakyTransport:
         self.stages = transport.stages
         self.consumers: list[Flaky] = []
 
-    def trouble(self) -> str:
-        return self._transport.trouble()
+    async def trouble(self) -> str:
+        return await self._transport.trouble()
 
     async def append(self, topic: str, envelopes: Sequence[Envelope]) -> Appended:
         return await self._transport.append(topic, envelopes)

@@ -41,7 +41,7 @@ from logd.backends.transport.kafka_topics import DONE, Topics
 from logd.chunk import Envelope
 from logd.config.schema import Transport as Settings
 from logd.deadletters import fitted
-from logd.errors import Unavailable
+from logd.errors import LogdError, Unavailable
 from logd.seams import DEAD_LETTERS, RAW_LOGS, Appended, Consumer, Follower, StreamPositions
 
 log = logging.getLogger("logd.transport")
@@ -135,9 +135,14 @@ class KafkaTransport:
         self._followers.add(follower)
         return follower
 
-    def trouble(self) -> str:
-        failing = self._trouble if time.monotonic() < self._trouble_until else ""
-        return failing or self._retention.trouble
+    async def trouble(self) -> str:
+        if self._trouble and time.monotonic() < self._trouble_until:
+            return self._trouble
+        try:
+            await self._connection.look()
+        except LogdError as error:
+            return str(error)
+        return self._retention.trouble
 
     async def status(self) -> dict[str, Any]:
         admin = await self._topics.admin()

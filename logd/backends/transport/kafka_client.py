@@ -78,6 +78,10 @@ class Connection:
                 log.warning("%s; trying again", error)
             await asyncio.sleep(_RETRY_SECONDS)
 
+    async def look(self) -> None:
+        """Returns when a broker lets us in now. Raises ConfigError when one refuses us, else Unavailable."""
+        await self._try_all()
+
     async def explained(self, what: str) -> LogdError:
         """Why `what` can't be done now, as far as a new connection tells. For a caller who must not wait long."""
         try:

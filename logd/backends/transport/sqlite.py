@@ -114,7 +114,7 @@ class SqliteTransport:
             raise
         return SqliteFollower(reader, partial(self._release, topic, reader))
 
-    def trouble(self) -> str:
+    async def trouble(self) -> str:
         return self._trouble if time.monotonic() < self._trouble_until else ""
 
     async def status(self) -> dict[str, Any]:
