@@ -1,14 +1,15 @@
 """Answers that are asked for again within seconds: from the cache, and made once for all who ask at the same time.
 
 An entry is the body with 8 bytes before it, the time at which it was made in Unix µs. It is found by what was asked:
-the query as a tree, which has the sender's limits in it, and relative times as they were written. Where the index knows
-that late lines have come, nothing that was made before them is found any more.
+the query as a tree, which has the sender's limits in it, and relative times as they were written, in the query
+too. Where the index knows that late lines have come, nothing that was made before them is found any more.
 """
 
 from __future__ import annotations
 
 import asyncio
 import hashlib
+import time
 from collections.abc import Awaitable, Callable
 from typing import Annotated, NamedTuple
 
@@ -20,7 +21,8 @@ from multidict import MultiMapping
 from logd.flow.clock import now_us
 from logd.http.parameters import TIMEOUT, Parameter, whole_number
 from logd.http.turns import Turns
-from logd.seams import LATE_SECONDS, Cache, Histogram, Search
+from logd.query.times import timeless
+from logd.seams import CACHE_SECONDS, LATE_SECONDS, Cache, Histogram, Search
 from logd.telemetry import metrics
 
 #: How long an answer is kept; also how long ago a range has to be over to be answered from the cache unasked.
@@ -28,7 +30,7 @@ KEPT_SECONDS = LATE_SECONDS
 _MOST_SECONDS = 86_400
 _TIME_BYTES = 8
 #: Of what is kept: another shape of answers needs another number.
-_VERSION = 1
+_VERSION = 2
 MAX_AGE = Parameter(
     "max_age",
     f"Take an answer that is up to so many seconds old, of those that are kept, for {KEPT_SECONDS} s; 0 takes none."
@@ -70,7 +72,7 @@ class Cached:
         is_over = asked.to_us is not None and asked.to_us <= over_us
         if self._cache is None or age == 0 or (age < 0 and not is_over):
             return _response(_Answer(await make()), "")
-        key = _key(asked, (belongs_to, self._late_writes()))
+        key = _key(asked, query.get("q", ""), (belongs_to, self._late_writes()))
         most = age if age > 0 else KEPT_SECONDS
         flight = f"{key} {most} {query.get(TIMEOUT.name, '')}"
         while (others := self._under_way.get(flight)) is not None:
@@ -104,7 +106,9 @@ class Cached:
             del self._under_way[flight]
 
     async def _found_or_made(self, cache: Cache, key: str, most: int, make: Make) -> _Answer:
-        found = await cache.get(key)
+        asked_at = time.monotonic()
+        found = await cache.get(key, CACHE_SECONDS)
+        left = CACHE_SECONDS - (time.monotonic() - asked_at)
         if found is not None and len(found) > _TIME_BYTES:
             # Clocks of several machines differ a little: what is from the future is new.
             age_us = max(0, self._clock() - int.from_bytes(found[:_TIME_BYTES], "big"))
@@ -114,13 +118,16 @@ class Cached:
         metrics.CACHE_ANSWERS.labels("miss").inc()
         made_us = self._clock()  # what comes while it is made isn't in it
         body = await make()
-        await cache.put(key, made_us.to_bytes(_TIME_BYTES, "big") + body, KEPT_SECONDS)
+        if left > 0:
+            await cache.put(key, made_us.to_bytes(_TIME_BYTES, "big") + body, KEPT_SECONDS, left)
         return _Answer(body)
 
 
-def _key(asked: Search | Histogram, belongs_to: object) -> str:
-    timeless = msgspec.structs.replace(asked, from_us=None, to_us=None)
-    text = repr((timeless, belongs_to)).encode("utf-8", "surrogatepass")
+def _key(asked: Search | Histogram, written: str, belongs_to: object) -> str:
+    """`written` is the query as text: what its times were relative to is in the tree no more."""
+    tree = timeless(asked.query)
+    question = msgspec.structs.replace(asked, query=tree, from_us=None, to_us=None)
+    text = repr((question, belongs_to, "" if tree == asked.query else written)).encode("utf-8", "surrogatepass")
     return f"{_VERSION}:{hashlib.blake2b(text, digest_size=20).hexdigest()}"
 
 

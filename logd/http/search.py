@@ -87,7 +87,8 @@ class Searching:
                 # Thousands of rows take a while.
                 return await asyncio.to_thread(lambda: json_bytes(answer(asked, found, took)))
 
-            return await self._cached.answer(query, limited, (asked.belongs_to, asked.before), make)
+            times = (query.get("from", ""), query.get("to", ""))
+            return await self._cached.answer(query, limited, (times, asked.before), make)
 
 
 def read_search(query: MultiMapping[str], now: int, default_operator: Operator) -> Asked:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from logd.query.tree import And, Node, Range
+import msgspec
+
+from logd.query.tree import And, Node, Not, Or, Range
 
 Bounds = tuple[int | None, int | None]
 
@@ -21,3 +23,15 @@ def narrowed(query: Node, from_us: int | None, to_us: int | None) -> Bounds:
                 high += high_included
                 to_us = high if to_us is None else min(to_us, high)
     return from_us, to_us
+
+
+def timeless(query: Node) -> Node:
+    """The same with no times in it: equal for all moments at which a text was parsed. It isn't to be asked."""
+    match query:
+        case And(children) | Or(children):
+            return type(query)(tuple(map(timeless, children)))
+        case Not(child):
+            return Not(timeless(child))
+        case Range(low=low, high=high) if isinstance(low, int) or isinstance(high, int):
+            return msgspec.structs.replace(query, low=None, high=None)
+    return query

@@ -4,7 +4,7 @@ Each Protocol is defined by one contract suite in tests/contracts, which runs ov
 """
 
 from logd.seams.beside import (
-    CACHE_CALL_SECONDS,
+    CACHE_SECONDS,
     Cache,
     Objects,
     StoredObject,
@@ -39,7 +39,7 @@ from logd.seams.stream import (
 )
 
 __all__ = [
-    "CACHE_CALL_SECONDS",
+    "CACHE_SECONDS",
     "DEAD_LETTERS",
     "LATE_SECONDS",
     "MAX_BUCKETS",

@@ -8,8 +8,8 @@ from typing import Any, NamedTuple, Protocol
 
 from logd.tokens import Token
 
-#: Of a cache: a request asks it before its search and after, which together may cost 50 ms.
-CACHE_CALL_SECONDS = 0.025
+#: Of a cache: what a request may wait for it, before its search and after it together.
+CACHE_SECONDS = 0.05
 
 
 class Tokens(Protocol):
@@ -43,14 +43,14 @@ class Tokens(Protocol):
 
 class Cache(Protocol):
     """A short memory for answers, which processes may share. Lossy: what was put may be gone at any moment, or be what
-    another process has put. Nothing raises, and no call takes longer than CACHE_CALL_SECONDS: when what is behind it is
-    slow or gone, nothing is found, which metrics count."""
+    another process has put. Nothing raises, and no call takes longer than `within` seconds, or CACHE_SECONDS: when what
+    is behind it is slow or gone, nothing is found, which metrics count."""
 
-    async def get(self, key: str) -> bytes | None:
+    async def get(self, key: str, within: float | None = None) -> bytes | None:
         """What was put last, within its time; None when that isn't known."""
         ...
 
-    async def put(self, key: str, value: bytes, seconds: float) -> None:
+    async def put(self, key: str, value: bytes, seconds: float, within: float | None = None) -> None:
         """Keeps it, for so long at most; one that is too large isn't kept."""
         ...
 

@@ -7,6 +7,7 @@ import asyncio
 import json
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -28,11 +29,13 @@ CONF = Path(__file__).parents[2] / "conf" / "cluster"
 
 
 class Cluster:
-    """The engines, of which a test may break Kafka and Elasticsearch, and servers over them. Use `cluster`."""
+    """The engines, which a test may break, and servers over them. Use `cluster`."""
 
     def __init__(self, folder: Path, kafka: Running, elasticsearch: Running, mysql: Running, redis: Running) -> None:
         self.kafka = kafka
         self.elasticsearch = elasticsearch
+        self.mysql = mysql
+        self.redis = redis
         self._folder = folder
         catalog = new_catalog(mysql)
         self._environment: Mapping[str, str] = {
@@ -42,6 +45,7 @@ class Cluster:
             "LOGD_CATALOG__DATABASE": catalog.database,
             "LOGD_CATALOG_PASSWORD": mysql.password,
             "LOGD_CACHE__URL": redis.url,
+            "LOGD_TELEMETRY__LISTEN": "127.0.0.1:0",
         }
 
     def role(self, role: str, number: int = 1, files: tuple[Path, ...] = ()) -> Server:
@@ -83,12 +87,18 @@ class Cluster:
 
 
 @contextmanager
-def cluster(folder: Path, mysql: Running, redis: Running) -> Iterator[Cluster]:
-    """Over a Kafka and an Elasticsearch of its own."""
-    with ExitStack() as stack:
-        kafka = stack.enter_context(running("kafka", folder / "kafka"))
-        elasticsearch = stack.enter_context(running("elasticsearch", folder / "elasticsearch"))
-        yield Cluster(folder, kafka, elasticsearch, mysql, redis)
+def cluster(folder: Path) -> Iterator[Cluster]:
+    """Over three brokers, three nodes, a MariaDB and a Redis of its own."""
+    kinds = {"kafka": 3, "elasticsearch": 3, "mysql": 1, "redis": 1}
+    with ThreadPoolExecutor(len(kinds)) as threads, ExitStack() as stack:
+        # At the same time; a server lives as long as the thread that started it, and these live as long as this.
+        engines = {name: running(name, folder / name, members=members) for name, members in kinds.items()}
+        starting = [threads.submit(engine.__enter__) for engine in engines.values()]
+        for engine in engines.values():
+            stack.callback(engine.kill)
+        for one in starting:
+            one.result()
+        yield Cluster(folder, *engines.values())
 
 
 async def _shares(servers: str) -> list[int]:

@@ -111,6 +111,24 @@ async def test_the_spelling_of_a_query_does_not_matter() -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "other", "again"),
+    [
+        ("a AND timestamp:>now-1h", "a AND timestamp:>now-1h", True),
+        ("a OR NOT ingested_at:[now-1d/d TO *]", "a OR NOT ingested_at:[now-1d/d TO *]", True),
+        ("a AND timestamp:>now-1h", "a AND timestamp:>now-2h", False),
+        ("a AND timestamp:>now-1h", "a AND timestamp:<now-1h", False),
+        ("a AND timestamp:>2020-01-01", "a AND timestamp:>2020-01-02", False),
+        ("a AND timestamp:>now-1h", "b AND timestamp:>now-1h", False),
+    ],
+)
+async def test_times_in_a_query_are_as_they_were_written(text: str, other: str, again: bool) -> None:
+    asking = _Asking()
+    await asking.ask(Search(query=parse(text, "or", _NOW_US), to_us=0), q=text)
+    later = Search(query=parse(other, "or", _NOW_US + 7 * _SECOND_US), to_us=0)
+    assert (_said(await asking.ask(later, q=other))[0] == b"1") == again
+
+
+@pytest.mark.parametrize(
     ("to_us", "parameters", "again"),
     [
         (_NOW_US - 30 * _SECOND_US, {}, "logd; hit; ttl=30"),

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
 import pytest
 
 from logd.backends.catalog.appearing import AppearingTokens
-from logd.http.known_tokens import STALE_SECONDS, KnownTokens
+from logd.errors import Unavailable
+from logd.http.known_tokens import OUTAGE_SECONDS, STALE_SECONDS, KnownTokens
 from logd.tokens import Scope, Token, digest_of, new_id
 
 
@@ -61,3 +62,48 @@ async def test_guesses_are_bounded(tokens: AppearingTokens) -> None:
     for _ in range(50):
         assert await known.find(new_id()) is None
     assert len(known._known) == 10
+
+
+class _Away:
+    """A catalog that can be read as long as `there`."""
+
+    def __init__(self, tokens: AppearingTokens) -> None:
+        self._tokens = tokens
+        self.there = True
+
+    async def find(self, token_id: str) -> Token | None:
+        if not self.there:
+            raise Unavailable("it is away")
+        return await self._tokens.find(token_id)
+
+    async def create(self, token: Token) -> None:
+        await self._tokens.create(token)
+
+    async def all(self) -> Sequence[Token]:
+        return await self._tokens.all()
+
+    async def revoke(self, token_id: str, at_us: int) -> Token:
+        return await self._tokens.revoke(token_id, at_us)
+
+    async def ever(self) -> bool:
+        return await self._tokens.ever()
+
+    async def close(self) -> None:
+        await self._tokens.close()
+
+
+async def test_what_was_revoked_before_an_outage_stays_so(tokens: AppearingTokens) -> None:
+    clock, catalog, token = _Clock(), _Away(tokens), _token()
+    known = KnownTokens(catalog, clock)
+    await tokens.create(token)
+    assert await known.find(token.id) == token
+    await tokens.revoke(token.id, 7)
+    clock.now += STALE_SECONDS
+    for _ in range(3):  # seen, then away, and longer than anybody is let in
+        found = await known.find(token.id)
+        assert found is not None
+        assert found.revoked_us == 7
+        catalog.there = False
+        clock.now += OUTAGE_SECONDS / 3
+    with pytest.raises(Unavailable):
+        await known.find(token.id)

@@ -29,7 +29,7 @@ class MemoryCache:
         self._entries: OrderedDict[str, _Entry] = OrderedDict()
         self._held_bytes = 0
 
-    async def get(self, key: str) -> bytes | None:
+    async def get(self, key: str, within: float | None = None) -> bytes | None:
         """See Cache."""
         entry = self._entries.get(key)
         if entry is None:
@@ -40,7 +40,7 @@ class MemoryCache:
         self._entries.move_to_end(key)
         return entry.value
 
-    async def put(self, key: str, value: bytes, seconds: float) -> None:
+    async def put(self, key: str, value: bytes, seconds: float, within: float | None = None) -> None:
         """See Cache."""
         if key in self._entries:
             self._drop(key)

@@ -1,6 +1,7 @@
 """The cache in Redis, which several machines share.
 
-A server that is slow or gone is noticed once, for as long as one call may take; then nobody asks it for a few seconds.
+A server that is slow or gone is noticed once, for as long as one request waits for it; then nobody asks it for a few
+seconds.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from redis.backoff import NoBackoff
 from redis.exceptions import AuthenticationError, AuthorizationError, NoPermissionError
 
 from logd.config.schema import Cache
-from logd.seams import CACHE_CALL_SECONDS
+from logd.seams import CACHE_SECONDS
 from logd.telemetry import metrics
 
 log = logging.getLogger("logd.cache")
@@ -36,7 +37,7 @@ class RedisCache:
         self,
         config: Cache,
         password: str,
-        call_seconds: float = CACHE_CALL_SECONDS,
+        call_seconds: float = CACHE_SECONDS,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Connects when it is first asked."""
@@ -46,7 +47,7 @@ class RedisCache:
             password=password or None,
             max_connections=_CONNECTIONS,
             timeout=None,  # the call's own limit ends the wait
-            socket_connect_timeout=call_seconds,
+            socket_connect_timeout=None,
             socket_timeout=None,
             retry=Retry(NoBackoff(), 0),
             protocol=2,  # no greeting before the first command
@@ -61,18 +62,18 @@ class RedisCache:
         self._rests_until = float("-inf")
         self._trouble = ""
 
-    async def get(self, key: str) -> bytes | None:
+    async def get(self, key: str, within: float | None = None) -> bytes | None:
         """See Cache."""
-        found = await self._asked(lambda: self._client.get(f"{self._prefix}:{key}"))
+        found = await self._asked(within, lambda: self._client.get(f"{self._prefix}:{key}"))
         return found if isinstance(found, bytes) else None
 
-    async def put(self, key: str, value: bytes, seconds: float) -> None:
+    async def put(self, key: str, value: bytes, seconds: float, within: float | None = None) -> None:
         """See Cache."""
         name, milliseconds = f"{self._prefix}:{key}", int(seconds * 1_000)
         if len(value) <= _MAX_VALUE_BYTES and milliseconds > 0:
-            await self._asked(lambda: self._client.set(name, value, px=milliseconds))
+            await self._asked(within, lambda: self._client.set(name, value, px=milliseconds))
         else:
-            await self._asked(lambda: self._client.delete(name))
+            await self._asked(within, lambda: self._client.delete(name))
 
     def status(self) -> dict[str, Any]:
         """See Cache."""
@@ -83,31 +84,32 @@ class RedisCache:
         await self._client.aclose()
         await self._pool.disconnect()
 
-    async def _asked(self, call: Callable[[], Awaitable[Any]]) -> Any:
+    async def _asked(self, within: float | None, call: Callable[[], Awaitable[Any]]) -> Any:
         """None when it failed, or isn't asked."""
+        within = self._call_seconds if within is None else within
         if self._clock() < self._rests_until:
             metrics.CACHE_ERRORS.labels("resting").inc()
             return None
         try:
-            async with asyncio.timeout(self._call_seconds):
+            async with asyncio.timeout(within):
                 if self._trouble:
                     # Idle connections from before may be dead without knowing it: each would fail once.
                     await self._pool.disconnect(inuse_connections=False)
                 found = await call()
         except Exception as error:
-            self._failed(error)
+            self._failed(error, within)
             return None
         if self._trouble:
             log.info("cache.url %s answers again", self._url)
             self._trouble = ""
         return found
 
-    def _failed(self, error: Exception) -> None:
+    def _failed(self, error: Exception, within: float) -> None:
         self._rests_until = self._clock() + _REST_SECONDS
         slow = isinstance(error, TimeoutError)
         metrics.CACHE_ERRORS.labels("slow" if slow else "failed").inc()
         if slow:
-            said = f"it doesn't answer within {self._call_seconds * 1_000:g} ms"
+            said = f"it doesn't answer within {within * 1_000:.3g} ms"
         elif isinstance(error, (AuthenticationError, AuthorizationError, NoPermissionError)):
             said = f"{error}: check the user in cache.url, and cache.password_file or $LOGD_CACHE_PASSWORD"
         else:
