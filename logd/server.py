@@ -33,6 +33,8 @@ from logd.telemetry.logging import set_up_logging
 
 log = logging.getLogger("logd.server")
 T = TypeVar("T", Transport, Index, Upkeep, Tokens, Cache)
+#: Nobody waits for a search yet.
+_CACHE_SECONDS = 2.0
 EXIT_OK, EXIT_FAILED, EXIT_ABORTED = 0, 1, 3
 
 
@@ -56,6 +58,9 @@ async def _serve(config: Config) -> int:
             cache = wiring.open_cache(config)
             if cache is not None:
                 await stack.enter_async_context(_closing(cache))
+                await cache.get("start", _CACHE_SECONDS)  # so that what is wrong with it is said now, not by a search
+        if config.objects.type != "folder":
+            log.warning("objects.type is %s, which nothing uses yet", config.objects.type)
         if wiring.needs_transport(config):
             queue = await wiring.open_transport(config)
             transport = await stack.enter_async_context(_closing(queue.transport))

@@ -103,7 +103,7 @@ class _Faults:
         """Elasticsearch's own block at the flood stage: the processor waits, and says so."""
         self._cluster.keep_blocks()
         self._cluster.block(read_only_allow_delete=True)
-        _not_ready(self._processor, "read-only / allow delete (api)")
+        _not_ready(self._processor, "disk usage exceeded flood-stage watermark")
         self._load.more()
         _ready(self._load.api)
         self._cluster.block(read_only_allow_delete=False)
