@@ -194,6 +194,9 @@ def test_nothing_is_lost_and_nothing_is_there_twice(engines: Cluster, tmp_path: 
         assert status["transport"].get("dead-letters", {"messages": 0})["messages"] == 0
         for server in (agent, processor, api):
             assert server.terminate() == 0, server.log()
+        audited = engines.audit()
+        print(audited.out)
+        assert audited.code == 0, audited
 
 
 def _ready(server: Server) -> None:

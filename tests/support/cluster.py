@@ -22,7 +22,7 @@ from tests.services import Running, running
 from tests.services.elasticsearch import ask
 from tests.support.access import Made, token
 from tests.support.catalogs import new_catalog
-from tests.support.commands import logd
+from tests.support.commands import Done, logd
 from tests.support.process import Server
 
 CONF = Path(__file__).parents[2] / "conf" / "cluster"
@@ -59,6 +59,11 @@ class Cluster:
         done = logd("migrate", data_dir=self._folder / "command", environment=environment)
         assert done.code == 0, done
         return token(self._folder / "command", scope, environment=environment)
+
+    def audit(self) -> Done:
+        """`logd audit`, as a processor is configured."""
+        environment = {"LOGD_CONFIG": str(CONF / "processor.toml"), **self._environment}
+        return logd("audit", data_dir=self._folder / "command", environment=environment)
 
     def block(self, **blocks: bool) -> None:
         """Sets blocks of the indices of days that there are: `write`, `read_only_allow_delete`."""
