@@ -185,6 +185,12 @@ class TestGap:
             assert consumer.lag() == 0
 
 
+async def until_trouble(transport: KafkaTransport, there: bool) -> None:
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while bool(await transport.trouble()) is not there:
+            await asyncio.sleep(0.05)
+
+
 async def until_gap(consumer: Consumer, topic: str, count: int) -> None:
     labels = {"topic": topic, "group": topic.replace(RAW_LOGS, "g")}
     async with asyncio.timeout(PATIENCE_SECONDS):
@@ -274,13 +280,13 @@ class TestRetention:
                 while len(messages) < 2:
                     messages += await consumer.fetch(1, 0.25)
             old, new = messages
-            await until(transport.trouble)
-            said = transport.trouble()
+            await until_trouble(transport, True)
+            said = await transport.trouble()
             assert re.search(r"group \S+\.g is 72\d\d s behind, and retention.ms is 8000000: what is over that", said)
             assert 0.9 <= ratio() < 0.95
             assert said in caplog.text
             await consumer.commit(past(old))
-            await until(lambda: not transport.trouble())
+            await until_trouble(transport, False)
             await consumer.commit(past(new))
             await until(lambda: ratio() == 0)
 
@@ -294,10 +300,10 @@ class TestRetention:
             consumer = await transport.consume(RAW_LOGS, "g")
             await transport.append(RAW_LOGS, plain(*(["x" * 9_500] * 9)))
             messages = await rest(consumer)
-            await until(transport.trouble)
-            assert "g is about 90000 bytes behind in a partition, and retention.bytes is 100000" in transport.trouble()
+            await until_trouble(transport, True)
+            assert "g is about 90000 bytes behind in a partition, and retention.bytes is 100000" in await transport.trouble()
             await consumer.commit(past(messages[2]))
-            await until(lambda: not transport.trouble())
+            await until_trouble(transport, False)
 
 
 class TestGrowth:

@@ -20,6 +20,7 @@ import logging
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from typing import Any
 
 from aiokafka import ConsumerRebalanceListener, TopicPartition, errors
 from aiokafka.admin import AIOKafkaAdminClient
@@ -97,6 +98,7 @@ class KafkaConsumer:
         self = cls(topic, group, start, admin)
         async with opening(topic.connection, f"{topic.name} can't be read as group {group}", self.close):
             await self._driver.start()
+            _keep_quiet(self._driver._coordinator)
             self._driver.subscribe([topic.name], listener=_Listener(self._revoked, self._assigned))
             await self._owned.wait()
             await self._begin()
@@ -306,3 +308,15 @@ class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]
 
     async def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
         self._assigned(assigned)
+
+
+def _keep_quiet(coordinator: Any) -> None:
+    """Of a commit that nobody waits for any more the driver leaves a task, of whose error asyncio would tell people."""
+    commit = coordinator._do_commit_offsets
+
+    def begun(*arguments: Any) -> asyncio.Task[Any]:
+        task: asyncio.Task[Any] = asyncio.ensure_future(commit(*arguments))
+        task.add_done_callback(lambda done: done.cancelled() or done.exception())
+        return task
+
+    coordinator._do_commit_offsets = begun
