@@ -22,6 +22,8 @@ from logd.errors import ConfigError, LogdError
 
 _FIRST_ROWS = 1_000
 _PAGE_BYTES = 8 * 1024 * 1024
+#: What a server that has nothing at all now answers with: it may be whole again.
+_PARTIAL = 503
 #: Before the tries for a page: a server that is started again needs some seconds, one that is full some more.
 _DELAYS_SECONDS = (0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0, 30.0)
 
@@ -48,6 +50,8 @@ class _Page(msgspec.Struct, frozen=True):
 
     logs: list[msgspec.Raw]
     next_cursor: str | msgspec.UnsetType | None = msgspec.UNSET
+    partial: bool = False
+    warnings: list[str] = []
 
 
 _decode = msgspec.json.Decoder(_Page).decode
@@ -69,22 +73,20 @@ class Pages:
         """The next page, after which `cursor` is None if it was the last."""
         cursor = [("cursor", self.cursor)] if self.cursor else []
         rows = self._rows
-        body = self._ask([*self.asked.parameters, ("limit", str(rows)), ("track_total_hits", "false"), *cursor])
-        try:
-            page = _decode(body)
-        except (msgspec.MsgspecError, UnicodeDecodeError):
-            raise Failed(f"{self._server.base} answered, but is no logd", REFUSED) from None
+        page, size = self._ask([*self.asked.parameters, ("limit", str(rows)), ("track_total_hits", "false"), *cursor])
         if page.next_cursor is msgspec.UNSET and len(page.logs) >= rows:
             raise Failed(f"{self._server.base} gives no more than {rows} rows: it needs a newer logd", REFUSED)
         self.cursor = page.next_cursor or None
         if page.logs:
-            self._rows = max(1, min(PAGE_ROWS, 2 * rows, _PAGE_BYTES * len(page.logs) // len(body)))
+            self._rows = max(1, min(PAGE_ROWS, 2 * rows, _PAGE_BYTES * len(page.logs) // size))
         return page.logs
 
-    def _ask(self, parameters: list[tuple[str, str]]) -> bytes:
+    def _ask(self, parameters: list[tuple[str, str]]) -> tuple[_Page, int]:
+        """A whole page, and its size in bytes: one from which rows may be missing is asked for again."""
         for attempt, delay in enumerate((*_DELAYS_SECONDS, None)):
             try:
                 body = self._server.ask("GET", "/api/v1/logs/search", parameters)
+                page = self._read(body)
             except Failed as failure:
                 never = failure.exit_code == UNREACHABLE and not self._reached
                 if delay is None or never or not failure.passing:
@@ -94,8 +96,17 @@ class Pages:
                 time.sleep(max(delay, failure.retry_after_seconds))
             else:
                 self._reached = True
-                return body
+                return page, len(body)
         raise AssertionError
+
+    def _read(self, body: bytes) -> _Page:
+        try:
+            page = _decode(body)
+        except (msgspec.MsgspecError, UnicodeDecodeError):
+            raise Failed(f"{self._server.base} answered, but is no logd", REFUSED) from None
+        if page.partial:
+            raise Failed(f"lines may be missing from a page: {'; '.join(page.warnings)}", REFUSED, status=_PARTIAL)
+        return page
 
 
 def export(server: Server, asked: Asked, out: IO[bytes], bar: Bar) -> int:

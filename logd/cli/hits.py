@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 import unicodedata
 from collections.abc import Mapping
 from typing import Any
@@ -54,6 +55,13 @@ def summary(answer: Mapping[str, Any], offset: int) -> str:
     counted = f"{shown} of {least}{total}" if isinstance(total, int) else f"{shown}"
     more = f", more with --offset {offset + shown}" if isinstance(total, int) and total > offset + shown else ""
     return f"{counted} hits in {answer.get('took_ms', '?')} ms{more}"
+
+
+def warn(answer: Mapping[str, Any]) -> None:
+    """Says on standard error why hits may be missing from the answer, if they may."""
+    if answer.get("partial"):
+        for reason in answer.get("warnings") or ("the server doesn't say why",):
+            print(f"logd: hits may be missing: {printable(str(reason))}", file=sys.stderr)
 
 
 def printable(text: str) -> str:

@@ -91,6 +91,7 @@ def run(args: argparse.Namespace) -> int:
             _print_pages(server, parameters, args)
         else:
             answer = server.search(parameters)
+            hits.warn(answer)
             if lines.show(answer["logs"], args.json):
                 print(hits.summary(answer, args.offset or 0), file=sys.stderr)
     except ask.Failed as failure:
@@ -99,8 +100,11 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _print_pages(server: Server, parameters: Sequence[tuple[str, str]], args: argparse.Namespace) -> None:
+    from logd.cli import hits
+
     count, terminal = 0, False
     for answer in server.pages(parameters, None if args.all else args.limit):
+        hits.warn(answer)
         terminal = lines.show(answer["logs"], args.json)
         sys.stdout.flush()
         count += len(answer["logs"])

@@ -44,8 +44,8 @@ def type_at(path: KeyPath) -> inspect.Type | None:
                 found = next((field.type for field in fields if field.name == part), None)
             case inspect.ListType(item_type=item) if isinstance(part, int):
                 found = item
-            case inspect.DictType():
-                found = inspect.AnyType()
+            case inspect.DictType(value_type=value) if isinstance(part, str):
+                found = value
             case _:
                 found = None
         if found is None:

@@ -11,6 +11,7 @@ import msgspec
 from msgspec import inspect
 
 from logd.config.keys import KeyPath, dotted, expectation, names_beside, nearest, type_at, value_at
+from logd.config.schema import Policy
 from logd.errors import ConfigError
 
 #: Says who set a key: "in logd.toml", "in LOGD_API__LISTEN", "on the command line", "by default".
@@ -19,7 +20,7 @@ Where = Callable[[KeyPath], str]
 _PLACE = re.compile(r"(?s)(?P<message>.*?)(?: - at `\$(?P<path>.*)`)?")
 _UNKNOWN = re.compile(r"(?s)Object contains unknown field `(?P<name>.*)`")
 _MISSING = re.compile(r"(?s)Object missing required field `(?P<name>.*)`")
-_PARTS = re.compile(r"\[(\d+)\]|\.?([^.\[]+)")
+_PARTS = re.compile(r"\[(\d+)\]|(\[\.\.\.\])|\.?([^.\[]+)")
 #: A value is quoted up to here; the rest of a long one helps nobody.
 _QUOTED_CHARACTERS = 80
 
@@ -45,7 +46,7 @@ def mistyped(error: msgspec.ValidationError, tree: Mapping[str, Any], where: Whe
     bounds."""
     found = _PLACE.fullmatch(str(error))
     assert found is not None  # every text matches
-    path: KeyPath = tuple(int(index) if index else name for index, name in _PARTS.findall(found["path"] or ""))
+    path = _path(found["path"] or "", tree)
     if field := _UNKNOWN.fullmatch(found["message"]):
         path = (*path, field["name"])
         return unknown(path, value_at(tree, path), where)
@@ -53,6 +54,24 @@ def mistyped(error: msgspec.ValidationError, tree: Mapping[str, Any], where: Whe
         missing = (*path, field["name"])
         return ConfigError(f"{dotted(missing)} is missing {where(path)}, expected {_expected(missing)}")
     return refused(path, value_at(tree, path), where, _expected(path))
+
+
+def _path(text: str, tree: Mapping[str, Any]) -> KeyPath:
+    """A path as msgspec writes it, in which a name that isn't the schema's is `[...]`."""
+    path: KeyPath = ()
+    for index, any_name, name in _PARTS.findall(text):
+        path = (*path, int(index) if index else _wrong_policy(tree) if any_name else name)
+    return path
+
+
+def _wrong_policy(tree: Mapping[str, Any]) -> str:
+    """The first that won't do; only policies have names of their own, and types."""
+    for name, policy in tree["policies"].items():
+        try:
+            msgspec.convert(policy, Policy)
+        except msgspec.ValidationError:
+            return str(name)
+    raise AssertionError(tree["policies"])
 
 
 def _list_around(path: KeyPath) -> KeyPath | None:

@@ -23,6 +23,12 @@ _REDIS = re.compile(
 
 _PREFIX = re.compile(r"([A-Za-z0-9_=-][A-Za-z0-9._=-]{0,99}/){1,2}")
 
+_POLICY = re.compile(r"[a-z][a-z0-9_-]{0,39}")
+#: Each refresh makes every shard write a small segment, which it has to merge.
+_LEAST_REFRESH_SECONDS = 0.1
+#: Those of the mapping, and room for some of the metadata.
+_LEAST_FIELDS = 50
+
 
 class Problem(msgspec.Struct, frozen=True):
     """The value at `path` won't do. `expected` completes "expected …"; `reason` is said first, where there is one. A
@@ -48,6 +54,9 @@ def problems(config: Config) -> Iterator[Problem]:
     yield from _catalog(config)
     yield from _cache(config)
     yield from _objects(config)
+    if config.index.type == "elasticsearch":
+        yield from _elasticsearch(config)
+    yield from _policies(config)
     if config.agent.server:
         try:
             parse_url(config.agent.server)
@@ -202,6 +211,43 @@ def _objects(config: Config) -> Iterator[Problem]:
     for name in ("path", "credentials_file"):
         if "\0" in getattr(objects, name):
             yield Problem(("objects", name), "a path")
+
+
+def _elasticsearch(config: Config) -> Iterator[Problem]:
+    settings = config.index.elasticsearch
+    path: KeyPath = ("index", "elasticsearch")
+    tls = False
+    for place, url in enumerate(settings.urls):
+        try:
+            tls |= parse_url(url).https
+        except ValueError:
+            expected = "a URL such as https://es-1.example.org:9200, and a user in index.elasticsearch.user"
+            yield Problem((*path, "urls", place), expected, secret="@" in url)
+    for name in ("password_file", "api_key_file", "tls_ca"):
+        if "\0" in getattr(settings, name):
+            yield Problem((*path, name), "the path of a file")
+    if settings.user and settings.api_key_file:
+        yield Problem((*path, "api_key_file"), f"nothing, as there is a user: {settings.user}")
+    if settings.password_file and not settings.user:
+        yield Problem((*path, "user"), "a name, as there is a password")
+    if settings.tls_ca and not tls:
+        # Else the password would go out in the clear, though somebody thought of TLS.
+        yield Problem((*path, "urls"), "https://, as index.elasticsearch.tls_ca says who is trusted")
+    if settings.timeout_seconds < config.search.deadline_seconds:
+        expected = f"at least search.deadline_seconds, which is {config.search.deadline_seconds:g}"
+        yield Problem((*path, "timeout_seconds"), expected)
+    if settings.refresh_seconds < _LEAST_REFRESH_SECONDS:
+        yield Problem((*path, "refresh_seconds"), f"a number of at least {_LEAST_REFRESH_SECONDS}")
+    if settings.max_fields < _LEAST_FIELDS:
+        yield Problem((*path, "max_fields"), f"a whole number of at least {_LEAST_FIELDS}, as the columns need some")
+
+
+def _policies(config: Config) -> Iterator[Problem]:
+    for name in config.policies:
+        # It is a part of folders' and indices' names, of which some begin with `late`.
+        if not _POLICY.fullmatch(name) or name == "default" or name.startswith("late"):
+            expected = "a name of lower-case letters, digits, hyphens and underscores, neither default nor late…"
+            yield Problem(("policies", name), expected, f"no policy can be called {name!r}")
 
 
 def _timezone(name: str) -> Iterator[Problem]:

@@ -147,8 +147,8 @@ class Parse(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
 
 
 class Elasticsearch(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """`[index.elasticsearch]`: a cluster, and how its indices are made. An API key goes before a user; without either,
-    nobody is named. An empty `tls_ca` trusts the authorities that the system does."""
+    """`[index.elasticsearch]`: a cluster, and how its indices are made. Without an API key and a user, nobody is named.
+    An empty `tls_ca` trusts the authorities that the system does."""
 
     urls: Annotated[list[Text], Meta(min_length=1)] = msgspec.field(default_factory=lambda: ["http://127.0.0.1:9200"])
     user: str = ""
@@ -159,6 +159,7 @@ class Elasticsearch(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
     shards: Annotated[int, Meta(ge=1, le=1_024)] = 5
     replicas: Few = 1
     refresh_seconds: PositiveSeconds = 1.0
+    metadata: Literal["object", "flattened"] = "object"
     max_fields: PositiveInt = 2_000
     bulk_rows: Annotated[int, Meta(ge=1, le=100_000)] = 2_000
     bulks_in_flight: Annotated[int, Meta(ge=1, le=64)] = 4
@@ -174,6 +175,13 @@ class Index(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     flush_bytes: PositiveInt = 32 * 1024 * 1024
     flush_seconds: PositiveSeconds = 60.0
     elasticsearch: Elasticsearch = Elasticsearch()
+
+
+class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """`[policies.NAME]`: a retention policy, and the services whose records it keeps; `*` is any characters, `?` one.
+    What two of them name is the first one's."""
+
+    services: Annotated[list[Text], Meta(min_length=1)]
 
 
 class SearchLimits(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -254,6 +262,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     objects: Objects = Objects()
     parse: Parse = Parse()
     index: Index = Index()
+    policies: dict[str, Policy] = {}
     search: SearchLimits = SearchLimits()
     archiver: Archiver = Archiver()
     telemetry: Telemetry = Telemetry()

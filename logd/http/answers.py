@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -19,6 +19,11 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 def json_bytes(value: Any) -> bytes:
     """`value` may hold orjson.Fragment."""
     return orjson.dumps(value)
+
+
+def partial(missing: Sequence[str]) -> dict[str, Any]:
+    """What an answer says of itself from which rows may be missing, for the reasons given; nothing when it is whole."""
+    return {"partial": True, "warnings": list(missing)} if missing else {}
 
 
 def json_answer(value: Any, status: int = 200, headers: dict[str, str] | None = None) -> web.Response:

@@ -37,7 +37,16 @@ MAX_AGE = Parameter(
     f" Unless told, only one about a range that was over {KEPT_SECONDS} s ago. Cache-Status and Age say if one was.",
     Annotated[int, Meta(ge=0, le=_MOST_SECONDS)],
 )
-Make = Callable[[], Awaitable[bytes]]
+
+
+class Made(NamedTuple):
+    """A new answer's body. One that isn't whole isn't kept."""
+
+    body: bytes
+    whole: bool = True
+
+
+Make = Callable[[], Awaitable[Made]]
 
 
 class _Answer(NamedTuple):
@@ -71,7 +80,7 @@ class Cached:
         over_us = self._clock() - KEPT_SECONDS * 1_000_000
         is_over = asked.to_us is not None and asked.to_us <= over_us
         if self._cache is None or age == 0 or (age < 0 and not is_over):
-            return _response(_Answer(await make()), "")
+            return _response(_Answer((await make()).body), "")
         key = _key(asked, query.get("q", ""), (belongs_to, self._late_writes()))
         most = age if age > 0 else KEPT_SECONDS
         flight = f"{key} {most} {query.get(TIMEOUT.name, '')}"
@@ -117,10 +126,10 @@ class Cached:
                 return _Answer(found[_TIME_BYTES:], age_us // 1_000_000)
         metrics.CACHE_ANSWERS.labels("miss").inc()
         made_us = self._clock()  # what comes while it is made isn't in it
-        body = await make()
-        if left > 0:
-            await cache.put(key, made_us.to_bytes(_TIME_BYTES, "big") + body, KEPT_SECONDS, left)
-        return _Answer(body)
+        made = await make()
+        if made.whole and left > 0:
+            await cache.put(key, made_us.to_bytes(_TIME_BYTES, "big") + made.body, KEPT_SECONDS, left)
+        return _Answer(made.body)
 
 
 def _key(asked: Search | Histogram, written: str, belongs_to: object) -> str:

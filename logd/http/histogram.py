@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import zip_longest
 from typing import Annotated, Any, Literal
 
+import msgspec
 import pyarrow as pa
 from aiohttp import web
 from msgspec import Meta
@@ -13,8 +14,8 @@ from multidict import MultiMapping
 from logd.errors import BadRequest
 from logd.flow.clock import now_us
 from logd.http import identity, schemas
-from logd.http.answers import json_bytes
-from logd.http.cached import MAX_AGE, Cached
+from logd.http.answers import json_bytes, partial
+from logd.http.cached import MAX_AGE, Cached, Made
 from logd.http.openapi import Answer, Operation
 from logd.http.parameters import (
     FILTERS,
@@ -80,10 +81,10 @@ class Histograms:
             read = read_histogram(query, now_us(), self._default_operator)
             asked = identity.limited(request, read)
 
-            async def make() -> bytes:
-                async with self._turns.turn(query):
-                    found = await self._searches.histogram(asked)
-                return json_bytes(answer(asked, found, took_ms()))
+            async def make() -> Made:
+                async with self._turns.turn(query) as seconds:
+                    found = await self._searches.histogram(msgspec.structs.replace(asked, within_seconds=seconds))
+                return Made(json_bytes(answer(asked, found, took_ms())), whole=not found.missing)
 
             return await self._cached.answer(query, asked, (query.get("from", ""), query.get("to", "")), make)
 
@@ -134,4 +135,4 @@ def answer(asked: Histogram, found: Buckets, took_ms: int) -> dict[str, Any]:
             for start, count, counts, rest in by_start
         ]
     body["took_ms"] = took_ms
-    return body
+    return {**body, **partial(found.missing)}

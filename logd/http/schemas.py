@@ -49,13 +49,16 @@ class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 class SearchAnswer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A page. Nobody counted when `total_hits` is absent; it is a lower bound when `total_relation` is gte.
-    `next_cursor` is null when this is the last page. `took_ms` is of the search, also of an answer from the cache."""
+    `next_cursor` is null when this is the last page. `took_ms` is of the search, also of an answer from the cache.
+    When `partial` is true, records that match may be missing, and `warnings` say why; a whole answer has neither."""
 
     logs: list[Record]
     next_cursor: str | None
     took_ms: int
     total_hits: int | UnsetType = UNSET
     total_relation: Literal["eq", "gte"] | UnsetType = UNSET
+    partial: Literal[True] | UnsetType = UNSET
+    warnings: list[str] | UnsetType = UNSET
 
 
 class Value(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -75,7 +78,8 @@ class Bucket(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class HistogramAnswer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Counts by time. With `by`, its most frequent values first; records with several tags count for each of them."""
+    """Counts by time. With `by`, its most frequent values first; records with several tags count for each of them. When
+    `partial` is true, records may not be counted, and `warnings` say why; a whole answer has neither."""
 
     total_hits: int
     interval_ms: int
@@ -84,6 +88,8 @@ class HistogramAnswer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     by: str | UnsetType = UNSET
     values: list[Value] | UnsetType = UNSET
     other: int | UnsetType = UNSET
+    partial: Literal[True] | UnsetType = UNSET
+    warnings: list[str] | UnsetType = UNSET
 
 
 class Health(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

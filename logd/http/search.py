@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Annotated, Any, Literal, NamedTuple
 
+import msgspec
 import pyarrow as pa
 from aiohttp import web
 from msgspec import Meta
@@ -13,8 +14,8 @@ from multidict import MultiMapping
 from logd.errors import BadRequest
 from logd.flow.clock import now_us
 from logd.http import cursor, identity, schemas
-from logd.http.answers import json_bytes
-from logd.http.cached import MAX_AGE, Cached
+from logd.http.answers import json_bytes, partial
+from logd.http.cached import MAX_AGE, Cached, Made
 from logd.http.openapi import Answer, Operation
 from logd.http.parameters import FILTERS, TIMEOUT, Parameter, check, choice, in_body, read_filters, whole_number
 from logd.http.records import records
@@ -80,12 +81,13 @@ class Searching:
             asked = read_search(query, now_us(), self._default_operator)
             limited = identity.limited(request, asked.search)
 
-            async def make() -> bytes:
-                async with self._turns.turn(query):
-                    found = await self._searches.search(limited)
+            async def make() -> Made:
+                async with self._turns.turn(query) as seconds:
+                    found = await self._searches.search(msgspec.structs.replace(limited, within_seconds=seconds))
                 took = took_ms()
                 # Thousands of rows take a while.
-                return await asyncio.to_thread(lambda: json_bytes(answer(asked, found, took)))
+                body = await asyncio.to_thread(lambda: json_bytes(answer(asked, found, took)))
+                return Made(body, whole=not found.missing)
 
             times = (query.get("from", ""), query.get("to", ""))
             return await self._cached.answer(query, limited, (times, asked.before), make)
@@ -156,4 +158,4 @@ def answer(asked: Asked, found: Found, took_ms: int) -> dict[str, Any]:
             place, asked.search.from_us, asked.search.to_us, asked.now_us, asked.belongs_to
         )
     body["took_ms"] = took_ms
-    return body
+    return {**body, **partial(found.missing)}

@@ -34,15 +34,15 @@ class Turns:
         metrics.SEARCH_SECONDS.observe(time.perf_counter() - started)
 
     @contextlib.asynccontextmanager
-    async def turn(self, query: MultiMapping[str]) -> AsyncIterator[None]:
-        """Within it, the caller may search. Raises Unavailable when no turn comes within the request's deadline,
-        TimeoutError at the deadline, and BadRequest when it is wrong."""
+    async def turn(self, query: MultiMapping[str]) -> AsyncIterator[float]:
+        """Within it, the caller may search, for the seconds that are left. Raises Unavailable when no turn comes within
+        the request's deadline, TimeoutError at the deadline, and BadRequest when it is wrong."""
         seconds = self.seconds(query)
-        waits = True
+        waits, end = True, time.monotonic() + seconds
         try:
             async with asyncio.timeout(seconds), self._places:
                 waits = False
-                yield
+                yield max(0.0, end - time.monotonic())
         except TimeoutError as error:
             if not waits:
                 raise

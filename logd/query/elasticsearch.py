@@ -12,16 +12,18 @@ Elasticsearch keeps less of a document than JSON says:
 * Strings of more than 1,024 characters in metadata, 8,191 in columns and for `message.raw`, aren't found by what they
   say, only that they exist. Patterns that go over separators are searched in `message.raw`. Of a word the first 250
   characters count.
-* What Lucene can't: places within a regular expression (`\\b`, `a(^b|c$)d`), and over 25 levels of parentheses.
+* What Lucene can't: places within a regular expression (`\\b`, `a(^b|c$)d`), over 25 levels of parentheses; and
+  patterns and words nearby of over 1,000 characters.
 """
 
 from __future__ import annotations
 
 import math
-from typing import Any, assert_never
+from typing import Any, Literal, assert_never
 
 from logd.errors import BadRequest
 from logd.levels import level_of
+from logd.query import elasticsearch_flattened as flattened
 from logd.query import elasticsearch_text as text
 from logd.query import keyword_sql, metadata
 from logd.query.elasticsearch_text import NOTHING, Query
@@ -35,30 +37,33 @@ _LEVEL = METADATA + "level"
 #: Elasticsearch's own limit is 30 (indices.query.bool.max_nested_depth), and a leaf has up to three levels.
 _MAX_DEPTH = 26
 #: What date_nanos can hold, in µs; every document lies within.
-_LAST_NANOS_US = (2**63 - 1) // 1_000
+LAST_NANOS_US = (2**63 - 1) // 1_000
 _EXACT_DOUBLES = 2.0**53
+#: How metadata is indexed.
+Kind = Literal["object", "flattened"]
 _Leaf = Equals | Wildcard | Regex | Fuzzy | Range | Exists
 
 
-def compile_query(node: Node) -> Query:
-    """The query for a tree. Linear in the tree's size. Raises BadRequest for the little that Elasticsearch can't do."""
-    return _query(node, 0)
+def compile_query(node: Node, kind: Kind = "object") -> Query:
+    """The query for a tree, over indices whose metadata is of the `kind`. Linear in the tree's size. Raises BadRequest
+    for the little that Elasticsearch can't do."""
+    return _query(node, 0, kind)
 
 
-def _query(node: Node, depth: int) -> Query:
+def _query(node: Node, depth: int, kind: Kind) -> Query:
     if depth > _MAX_DEPTH:
         raise BadRequest("bad_query", f"Elasticsearch takes no query nested over {_MAX_DEPTH} deep", "q")
     match node:
         case Everything():
             return {"match_all": {}}
         case And(children):
-            wanted = [_query(child, depth + 1) for child in children if not isinstance(child, Not)]
-            others = [_query(child.child, depth + 1) for child in children if isinstance(child, Not)]
+            wanted = [_query(child, depth + 1, kind) for child in children if not isinstance(child, Not)]
+            others = [_query(child.child, depth + 1, kind) for child in children if isinstance(child, Not)]
             return {"bool": {"filter": wanted, "must_not": others}} if children else {"match_all": {}}
         case Or(children):
-            return _or(children, depth)
+            return _or(children, depth, kind)
         case Not(child):
-            return {"bool": {"must_not": [_query(child, depth + 1)]}}
+            return {"bool": {"must_not": [_query(child, depth + 1, kind)]}}
         case Words(field):
             if field != TEXT:
                 raise ValueError(f"words are searched in {TEXT} only, not in {field}")
@@ -67,16 +72,16 @@ def _query(node: Node, depth: int) -> Query:
             if node.field in (TEXT, RAW_TEXT):
                 return _of_text(node)
             if node.field.startswith(METADATA):
-                return _of_metadata(node)
-            return _of_column(node)
+                return _of_metadata(node, kind)
+            return _of_column(node, kind)
 
 
-def _or(children: tuple[Node, ...], depth: int) -> Query:
+def _or(children: tuple[Node, ...], depth: int, kind: Kind) -> Query:
     """The single words are one `terms`: each clause of a `bool` counts against Elasticsearch's limit."""
     words = [child.words[0] for child in children if isinstance(child, Words) and len(child.words) == 1]
     others = [child for child in children if not isinstance(child, Words) or len(child.words) != 1]
     some: list[Query] = [{"terms": {text.WORDS: [word[: text.MAX_WORD] for word in words]}}] if words else []
-    return _any([*some, *(_query(child, depth + 1) for child in others)])
+    return _any([*some, *(_query(child, depth + 1, kind) for child in others)])
 
 
 def _of_text(node: _Leaf) -> Query:
@@ -95,7 +100,9 @@ def _of_text(node: _Leaf) -> Query:
             assert_never(node)
 
 
-def _of_metadata(node: _Leaf) -> Query:
+def _of_metadata(node: _Leaf, kind: Kind) -> Query:
+    if kind == "flattened":
+        return flattened.query(node)
     match node:
         case Equals(field, value):
             return _has_value(field, value)
@@ -109,13 +116,13 @@ def _of_metadata(node: _Leaf) -> Query:
             return _pattern(node)
 
 
-def _of_column(node: _Leaf) -> Query:
+def _of_column(node: _Leaf, kind: Kind) -> Query:
     if node.field in TIMES:
         return _of_times(node)
     if node.field not in KEYWORDS:
         raise ValueError(f"no keyword field: {node.field}")
     if node.field == "level":
-        return _of_level(node)
+        return _of_level(node, kind)
     match node:
         case Equals(field, value):
             return {"term": {field: value}}
@@ -127,24 +134,28 @@ def _of_column(node: _Leaf) -> Query:
             return _pattern(node)
 
 
-def _of_level(node: _Leaf) -> Query:
+def _of_level(node: _Leaf, kind: Kind) -> Query:
     """A level that ingest doesn't know is in the metadata; in a query, those that it knows may have any spelling."""
     match node:
         case Equals(_, value):
             level = level_of(value)
-            return _has_value(_LEVEL, value) if level is None else {"term": {"level": level}}
+            return _of_metadata(Equals(_LEVEL, value), kind) if level is None else {"term": {"level": level}}
         case Range():
             return {"terms": {"level": keyword_sql.levels_in(node)}}
         case Exists():
-            return _any([_exists("level"), _of_metadata(Exists(_LEVEL))])
+            return _any([_exists("level"), _of_metadata(Exists(_LEVEL), kind)])
         case Wildcard(_, pattern):
-            return _any([text.value_wildcard("level", pattern.upper()), text.value_wildcard(_LEVEL, pattern)])
+            return _any([text.value_wildcard("level", pattern.upper()), _beside(Wildcard(_LEVEL, pattern), kind)])
         case Regex(_, pattern):
-            return _any([text.value_regex("level", f"(?i){pattern}"), text.value_regex(_LEVEL, pattern)])
+            return _any([text.value_regex("level", f"(?i){pattern}"), _beside(Regex(_LEVEL, pattern), kind)])
         case Fuzzy(_, word, edits):
-            return _any([text.near("level", word.upper(), edits), text.near(_LEVEL, word, edits)])
+            return _any([text.near("level", word.upper(), edits), _beside(Fuzzy(_LEVEL, word, edits), kind)])
         case _:
             assert_never(node)
+
+
+def _beside(node: Wildcard | Regex | Fuzzy, kind: Kind) -> Query:
+    return flattened.beside(node) if kind == "flattened" else _pattern(node)
 
 
 def _pattern(node: Wildcard | Regex | Fuzzy) -> Query:
@@ -203,13 +214,13 @@ def _of_times(node: _Leaf) -> Query:
     if not isinstance(node, Range):
         raise ValueError(f"{node.field} is searched by ranges")
     low = 0 if node.low is None else int(node.low) + (not node.low_included)
-    high = _LAST_NANOS_US if node.high is None else int(node.high) - (not node.high_included)
+    high = LAST_NANOS_US if node.high is None else int(node.high) - (not node.high_included)
     return times(node.field, low, high + 1)
 
 
 def times(field: str, from_us: int | None, to_us: int | None) -> Query:
     """A time field lies between Unix µs, the first included and the second not."""
-    low, high = max(from_us or 0, 0), _LAST_NANOS_US if to_us is None else min(to_us - 1, _LAST_NANOS_US)
+    low, high = max(from_us or 0, 0), LAST_NANOS_US if to_us is None else min(to_us - 1, LAST_NANOS_US)
     if low > high:
         return NOTHING
     return {"range": {field: {"gte": _iso(low), "lte": _iso(high)}}}

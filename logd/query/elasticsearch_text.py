@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterable
 from itertools import pairwise
 from typing import Any
 
+from logd.errors import BadRequest
 from logd.query import lucene, regex, wildcard
 from logd.query.charset import union, without
 from logd.query.fields import RAW_TEXT
@@ -31,6 +32,9 @@ RUNS = "runs"
 MAX_WORD = 250
 #: How much work Lucene may have with an expression; its own limit is a tenth, and `.{400}` is beyond that.
 _MOST_STATES = 100_000
+#: Of a pattern and of a word with others nearby. Each character is a state or more, and Lucene builds all of them in
+#: the heap before it looks at its limits: a pattern of 30,000 characters has ended a node with 512 MB.
+_MOST_CHARACTERS = 1_000
 NOTHING: Query = {"match_none": {}}
 
 
@@ -60,7 +64,8 @@ def words(node: Words) -> Query:
 
 
 def wildcards(node: Wildcard) -> Query:
-    """The pattern matches."""
+    """The pattern matches. Raises BadRequest when it is too long."""
+    _bounded(node.pattern, "a pattern")
     pieces = wildcard.pieces(node.pattern)
     if not pieces:
         return NOTHING
@@ -94,13 +99,15 @@ def value_regex(field: str, pattern: str) -> Query:
 
 
 def value_wildcard(field: str, pattern: str) -> Query:
-    """The value matches the pattern of wildcards as a whole."""
+    """The value matches the pattern of wildcards as a whole. Raises BadRequest when it is too long."""
+    _bounded(pattern, "a pattern")
     return {"wildcard": {field: {"value": _wild(wildcard.parts(pattern))}}}
 
 
 def near(field: str, word: str, edits: int) -> Query:
     """A value of the field is as near. Lucene takes no edit between two that it has swapped; Damerau's distance does,
-    so those values are asked for as well."""
+    so those values are asked for as well. Raises BadRequest for words that are too long."""
+    _bounded(word, "words near one")
     if not word:
         return _expression(field, f".{{0,{edits}}}")
     fuzzy: Query = {"fuzzy": {field: {"value": word, "fuzziness": edits, "rewrite": "constant_score"}}}
@@ -112,6 +119,12 @@ def near(field: str, word: str, edits: int) -> Query:
     others = [_expression(field, inserted)] if between else []
     others += [{"terms": {field: sorted(without)}}] if without else []
     return {"bool": {"should": [fuzzy, *others], "minimum_should_match": 1}}
+
+
+def _bounded(text: str, what: str) -> None:
+    if len(text) > _MOST_CHARACTERS:
+        said = f"Elasticsearch can't search {what} of {len(text)} characters"
+        raise BadRequest("bad_query", f"{said}, at most {_MOST_CHARACTERS}", "q")
 
 
 def _either(of_words: Query, of_runs: Query) -> Query:

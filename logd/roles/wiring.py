@@ -130,13 +130,16 @@ class OpenIndex(NamedTuple):
 
 async def open_index(config: Config, transport: Transport) -> OpenIndex:
     """The configured index. Raises ConfigError when it can't be opened."""
+    from logd.backends.index.policies import Assignment
+
+    policies = Assignment(config.policies)
     match config.index.type:
         case "segments":
             from logd.backends.index.segments import SegmentsIndex
             from logd.store.upkeep import SegmentsUpkeep
 
             stream = await stream_of(transport)
-            index = await SegmentsIndex.open(index_folder(config), config.index, config.search, stream)
+            index = await SegmentsIndex.open(index_folder(config), config.index, config.search, stream, policies)
             inventory = index.inventory
             # Half of the time between flushes: what comes slowly is merged between them, not after the last one.
             quiet_seconds = config.index.flush_seconds / 2
@@ -152,7 +155,7 @@ async def open_index(config: Config, transport: Transport) -> OpenIndex:
             async def nothing_to_put_aside(damaged: Mapping[int, str]) -> None:
                 pass
 
-            remote = await ElasticsearchIndex.open(config.index.elasticsearch, config.search, bury)
+            remote = await ElasticsearchIndex.open(config.index.elasticsearch, config.search, bury, policies)
             return OpenIndex(remote, remote, NoUpkeep(), contextlib.nullcontext, nothing_to_put_aside)
         case unknown:
             assert_never(unknown)

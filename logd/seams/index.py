@@ -51,7 +51,7 @@ class Place(NamedTuple):
 class Search(msgspec.Struct, frozen=True, kw_only=True):
     """A search. Times are Unix µs, `from_us` inclusive, `to_us` exclusive. `after`: only what comes after this place in
     the order asked for; `offset` and `limit` begin there. `count_limit`: count hits exactly up to this many, wherever
-    `after` is; None counts all, 0 doesn't count."""
+    `after` is; None counts all, 0 doesn't count. `within_seconds`: an engine that can answers then with what it has."""
 
     query: Node = Everything()
     from_us: int | None = None
@@ -61,22 +61,26 @@ class Search(msgspec.Struct, frozen=True, kw_only=True):
     limit: int = 50
     offset: int = 0
     count_limit: int | None = 10_000
+    within_seconds: float | None = None
 
 
 class Found(msgspec.Struct, frozen=True):
     """Hits by time, and by log_id within a microsecond, as a table of record.SCHEMA. `total` is None when nobody asked,
-    and a lower bound when `exact` is false. `more`: there may be hits after these."""
+    and a lower bound when `exact` is false. `more`: there may be hits after these. `missing`: why rows may be missing
+    from it that are stored; empty when it is whole."""
 
     table: pa.Table
     total: int | None
     exact: bool
     more: bool
+    missing: Sequence[str] = ()
 
 
 class Histogram(msgspec.Struct, frozen=True, kw_only=True):
     """Counts by time, asked for. Intervals are aligned to the epoch; None chooses one that gives some 100 at most.
     `by`: a record column or `metadata.` and a path, whose `top` most frequent values are counted apart. `fill`: also
-    the intervals with no hits, from `from_us` to `to_us`, or from the first hit to the last."""
+    the intervals with no hits, from `from_us` to `to_us`, or from the first hit to the last. `within_seconds` as of a
+    Search."""
 
     query: Node = Everything()
     from_us: int | None = None
@@ -85,13 +89,14 @@ class Histogram(msgspec.Struct, frozen=True, kw_only=True):
     by: str | None = None
     top: int = 10
     fill: bool = False
+    within_seconds: float | None = None
 
 
 class Buckets(msgspec.Struct, frozen=True):
     """Counts by time. `starts` are Unix µs, ascending; `counts` are the hits of each interval. `values` are the most
     frequent of the field first (then by value), None for records without it; `by_value` has a row for each of
     `values`, and `other` is what the values that aren't there add up to, each as long as `starts`. Hits with several
-    tags count for each of them, but once in `counts`."""
+    tags count for each of them, but once in `counts`. `missing` as of what is Found."""
 
     interval_us: int
     starts: Sequence[int]
@@ -99,12 +104,13 @@ class Buckets(msgspec.Struct, frozen=True):
     values: Sequence[str | None] = ()
     by_value: Sequence[Sequence[int]] = ()
     other: Sequence[int] = ()
+    missing: Sequence[str] = ()
 
 
 class Searches(Protocol):
-    """Asking an index. Every answer is about all rows that were searchable before the call, or raises Unavailable.
-    Cancelling stops the work in the engine, whatever step it is at. Raises BadRequest when an answer takes more than
-    there is for it."""
+    """Asking an index. Every answer is about all rows that were searchable before the call, says that some may be
+    missing, or raises Unavailable. Cancelling stops the work in the engine, whatever step it is at. Raises BadRequest
+    when an answer takes more than there is for it."""
 
     async def search(self, search: Search) -> Found:
         """A page of hits, and how many there are."""

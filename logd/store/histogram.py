@@ -206,8 +206,12 @@ def _round_interval(asked: Histogram, times: Times | None) -> int:
     """The smallest round one of which the range that is asked for, and where it is open the rows there are, has few."""
     low = asked.from_us if asked.from_us is not None else times.from_us if times else None
     high = asked.to_us if asked.to_us is not None else times.to_us if times else None
-    span = 0 if low is None or high is None else high - low
-    return next((interval for interval in _ROUND_US if span <= _FEW_BUCKETS * interval), _ROUND_US[-1])
+    return round_interval(0 if low is None or high is None else high - low)
+
+
+def round_interval(span_us: int) -> int:
+    """The smallest round one of which the span has few."""
+    return next((interval for interval in _ROUND_US if span_us <= _FEW_BUCKETS * interval), _ROUND_US[-1])
 
 
 def _filled(found: Buckets, asked: Histogram) -> Buckets:

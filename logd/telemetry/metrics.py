@@ -57,6 +57,7 @@ INDEX_FLUSH_SECONDS = Histogram(
 INDEX_BULK_SECONDS = Histogram(
     "logd_index_bulk_seconds", "Time of a bulk request to Elasticsearch.", buckets=(0.03, 0.1, 0.3, 1, 3, 10, 30)
 )
+INDEX_TROUBLE = Gauge("logd_index_trouble", "1 while the index takes no rows, which /readyz says why; else 0.")
 INDEX_BULK_RETRIED = Counter(
     "logd_index_bulk_retried_rows", "Rows sent again because Elasticsearch had no room for them."
 )

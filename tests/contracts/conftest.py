@@ -1,27 +1,45 @@
-"""The fixtures of the transport's suites: each test runs over each implementation in STORES, but where it is marked
-`only`, with the reason why the guarantee isn't one of the others."""
+"""The fixtures of the suites of transports and indexes: each test runs over each implementation in STORES, but where it
+is marked `only`, with the reason why the guarantee isn't one of the others."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 
 from logd.seams import Transport
 from tests.services import Running
+from tests.support import indexes
 from tests.support.transports import KAFKA_VARIABLE, STORES, KafkaStore, Store
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Over which implementations a test runs."""
-    if "kind" in metafunc.fixturenames:
-        kinds = set(STORES)
+    for fixture, stores in (("kind", STORES), ("index_kind", indexes.STORES)):
+        if fixture not in metafunc.fixturenames:
+            continue
+        kinds = set(stores)
         for mark in metafunc.definition.iter_markers("only"):
             assert mark.kwargs["reason"], "a difference has a reason"
             kinds &= set(mark.args)
-        servers = {"kafka": [pytest.mark.servers("kafka")]}
-        metafunc.parametrize("kind", [pytest.param(kind, marks=servers.get(kind, [])) for kind in sorted(kinds)])
+        servers = {name: [pytest.mark.servers(name)] for name in ("kafka", "elasticsearch")}
+        metafunc.parametrize(fixture, [pytest.param(kind, marks=servers.get(kind, [])) for kind in sorted(kinds)])
+
+
+@pytest.fixture
+def index_store(
+    index_kind: str, tmp_path: Path, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[indexes.Store]:
+    """Where an index is, that has nothing yet."""
+    if index_kind != "elasticsearch":
+        yield indexes.STORES[index_kind](tmp_path)
+        return
+    server: Running = request.getfixturevalue("elasticsearch")
+    monkeypatch.setenv(indexes.ELASTICSEARCH_VARIABLE, server.url)
+    store = indexes.ElasticsearchStore(tmp_path)
+    yield store
+    store.clear()
 
 
 @pytest.fixture

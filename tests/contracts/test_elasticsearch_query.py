@@ -104,6 +104,9 @@ def test_it_finds_what_the_naive_evaluator_finds(
             "".join(f"({'a' if n % 2 else 'b'} {'OR' if n % 2 else 'AND'} " for n in range(40)) + "c" + ")" * 40,
             "nested",
         ),
+        ("a" * 1_000 + "*", "a pattern of 1001 characters, at most 1000"),
+        ("service:" + "a" * 30_000 + "*", "a pattern of 30001 characters, at most 1000"),
+        ("service:" + "a" * 30_000 + "~2", "words near one of 30000 characters, at most 1000"),
     ],
 )
 def test_what_it_cant_do_is_said(query: str, says: str) -> None:

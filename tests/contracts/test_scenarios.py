@@ -11,11 +11,13 @@ import pyarrow as pa
 import pytest
 
 from logd.backends.index.segments import SegmentsIndex
+from logd.errors import BadRequest
+from logd.query.elasticsearch import compile_query
 from logd.query.parse import parse
 from logd.record import SCHEMA
 from tests.contracts.scenarios import of_fields, of_text
 from tests.contracts.scenarios.corpus import CORPUS
-from tests.contracts.scenarios.differences import ON_ELASTICSEARCH
+from tests.contracts.scenarios.differences import ON_ELASTICSEARCH, ON_FLATTENED, REFUSED_ON_FLATTENED
 from tests.support.elastic import Elastic, Server
 from tests.support.indexes import SegmentsStore, ids
 from tests.support.naive_query import matches
@@ -41,7 +43,7 @@ async def segments(tmp_path: Path) -> AsyncIterator[SegmentsIndex]:
 def test_there_are_enough_and_none_twice() -> None:
     queries = [query for query, _ in SCENARIOS]
     assert len(queries) == len(set(queries)) > 120
-    assert set(ON_ELASTICSEARCH) <= set(queries)
+    assert {*ON_ELASTICSEARCH, *ON_FLATTENED} <= set(queries)
     assert all(found != dict(SCENARIOS)[query] for query, (found, _) in ON_ELASTICSEARCH.items())
 
 
@@ -66,3 +68,17 @@ def test_on_elasticsearch(elasticsearch: Server) -> None:
         answers = server.hits([parse(query) for query, _ in SCENARIOS])
     for (query, expected), found in zip(SCENARIOS, answers, strict=True):
         assert "".join(found) == ON_ELASTICSEARCH.get(query, (expected,))[0], query
+
+
+def test_on_flattened_metadata(elasticsearch: Server) -> None:
+    refused = {query for query, (found, _) in ON_FLATTENED.items() if found is None}
+    for query in refused:
+        with pytest.raises(BadRequest, match=REFUSED_ON_FLATTENED):
+            compile_query(parse(query), "flattened")
+    asked = [(query, expected) for query, expected in SCENARIOS if query not in refused]
+    with Elastic(elasticsearch.url, "flattened-scenarios", "flattened") as server:
+        server.write(pa.Table.from_pylist(list(CORPUS), schema=SCHEMA))
+        answers = server.hits([parse(query) for query, _ in asked])
+    for (query, expected), found in zip(asked, answers, strict=True):
+        otherwise = ON_FLATTENED.get(query) or ON_ELASTICSEARCH.get(query) or (expected, "")
+        assert "".join(found) == otherwise[0], query

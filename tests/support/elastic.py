@@ -11,12 +11,14 @@ import duckdb
 import pyarrow as pa
 
 from logd.backends.index.elasticsearch_body import bodies
-from logd.backends.index.elasticsearch_mapping import MAPPINGS, template
-from logd.query.elasticsearch import compile_query
+from logd.backends.index.elasticsearch_client import Client
+from logd.backends.index.elasticsearch_mapping import mappings, template
+from logd.config.schema import Elasticsearch as Settings
+from logd.query.elasticsearch import Kind, compile_query
 from logd.query.tree import Node
 
 #: One shard is enough for so few, and a node has no other for replicas.
-SETTINGS = template(1, 0, 60, 100_000)["template"]["settings"]
+SETTINGS = template(Settings(shards=1, replicas=0, refresh_seconds=60, max_fields=100_000))["template"]["settings"]
 
 
 class Server(Protocol):
@@ -28,12 +30,39 @@ class Server(Protocol):
         ...
 
 
+class Buried:
+    """Takes what an index refuses, and keeps it: the reasons by log_id."""
+
+    def __init__(self) -> None:
+        self.refused: dict[str, str] = {}
+
+    async def __call__(self, table: pa.Table, reasons: Sequence[str]) -> None:
+        self.refused |= dict(zip(table["log_id"].to_pylist(), reasons, strict=True))
+
+
+def clear(url: str) -> None:
+    """Deletes every index of records."""
+    with urllib.request.urlopen(f"{url}/logs-*", timeout=120) as answer:
+        names = list(json.load(answer))
+    for name in names:
+        request = urllib.request.Request(f"{url}/{name}", method="DELETE")
+        urllib.request.urlopen(request, timeout=120).close()
+
+
+async def delete_all(client: Client) -> None:
+    """Deletes every index of records."""
+    for name in json.loads(await client.ask("GET", "/logs-*")):
+        await client.ask("DELETE", f"/{name}")
+
+
 class Elastic:
     """One index of a server, made anew, and deleted afterwards."""
 
-    def __init__(self, url: str, index: str) -> None:
+    def __init__(self, url: str, index: str, kind: Kind = "object") -> None:
+        """`kind` is how metadata is indexed."""
         self._url = f"{url}/{index}"
-        self._request("PUT", self._url, {"settings": SETTINGS, "mappings": MAPPINGS})
+        self._kind = kind
+        self._request("PUT", self._url, {"settings": SETTINGS, "mappings": mappings(kind)})
 
     def write(self, table: pa.Table) -> None:
         """The records can be searched when this returns; all of them must be taken."""
@@ -48,7 +77,7 @@ class Elastic:
         """For each query the ids of its records, in order. Raises AssertionError for what isn't answered wholly."""
         if not queries:
             return []
-        asked = [{"query": compile_query(query), "size": 10_000, "_source": False} for query in queries]
+        asked = [{"query": compile_query(query, self._kind), "size": 10_000, "_source": False} for query in queries]
         lines = "".join(f"{{}}\n{json.dumps(one)}\n" for one in asked)
         answers = self._request("POST", f"{self._url}/_msearch", lines.encode())["responses"]
         found = []

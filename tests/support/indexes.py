@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 from pathlib import Path
@@ -9,17 +10,25 @@ from typing import Any, Protocol
 
 import pyarrow as pa
 
+from logd.backends.index.elasticsearch import ElasticsearchIndex
 from logd.backends.index.segments import SegmentsIndex
+from logd.config.schema import Elasticsearch as Settings
 from logd.config.schema import Index as IndexLimits
 from logd.config.schema import SearchLimits
 from logd.record import SCHEMA
-from logd.seams import Batch, Index, Searches
+from logd.seams import Batch, Index, Searches, Written
 from logd.store.folder import NO_STREAM
 from logd.store.upkeep import SegmentsUpkeep
+from tests.support.elastic import Buried, clear
 from tests.support.rows import DAY, everything, row
 
 #: Flushed by hand only.
 LIMITS = IndexLimits(flush_rows=1_000_000, flush_bytes=2**40, flush_seconds=1_000_000)
+
+
+#: The URL of the Elasticsearch that tests may use.
+ELASTICSEARCH_VARIABLE = "LOGD_TEST_ELASTICSEARCH"
+_PATIENT = SearchLimits(deadline_seconds=120)
 
 
 class SearchedIndex(Index, Searches, Protocol):
@@ -76,7 +85,51 @@ class SegmentsStore:
         )
 
 
-STORES: dict[str, type[Store]] = {"segments": SegmentsStore}
+class Refreshed:
+    """An Elasticsearch in which what was written is found at once."""
+
+    def __init__(self, index: ElasticsearchIndex) -> None:
+        self._index = index
+        self.stages = index.stages
+        self.durable = index.durable
+        self.flush = index.flush
+        self.status = index.status
+        self.close = index.close
+        self.search = index.search
+        self.histogram = index.histogram
+        self.late_writes = index.late_writes
+
+    async def write(self, batch: Batch) -> Written:
+        """See Index."""
+        written = await self._index.write(batch)
+        await self._index.refresh()
+        return written
+
+
+class ElasticsearchStore:
+    """The indices of the cluster in ELASTICSEARCH_VARIABLE, of which there are none at first. Nothing of it is in the
+    folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.settings = Settings(urls=[os.environ[ELASTICSEARCH_VARIABLE]], shards=2, replicas=0)
+        self.clear()
+
+    def clear(self) -> None:
+        """Deletes the indices."""
+        clear(self.settings.urls[0])
+
+    async def open(self, limits: IndexLimits = LIMITS, search: SearchLimits = _PATIENT) -> Refreshed:
+        """The limits are those of memory, of which it needs none."""
+        return Refreshed(await ElasticsearchIndex.open(self.settings, _PATIENT, Buried()))
+
+    async def after_crash(self) -> Refreshed:
+        return await self.open()
+
+    async def upkeep(self) -> None:
+        """Elasticsearch does its own."""
+
+
+STORES: dict[str, type[Store]] = {"segments": SegmentsStore, "elasticsearch": ElasticsearchStore}
 
 
 def many(count: int) -> Batch:

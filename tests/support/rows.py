@@ -170,8 +170,8 @@ def _micros(one: Row) -> int:
 
 
 def everything(**changes: Any) -> Search:
-    """A search for all rows, counted."""
-    return msgspec.structs.replace(Search(limit=100_000, count_limit=None), **changes)
+    """A search for as many rows as can be asked for, counted."""
+    return msgspec.structs.replace(Search(limit=9_999, count_limit=None), **changes)
 
 
 def _same_day(one: Row, other: Row) -> bool:

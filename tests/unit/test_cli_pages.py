@@ -17,6 +17,10 @@ import pytest
 from logd.cli import ask, exporting
 from logd.cli.main import main
 
+#: Of `failures`: an answer that isn't whole.
+PARTIAL = 0
+_NOT_WHOLE = {"partial": True, "warnings": ["1 of 5 shards\n didn't answer"]}
+
 
 class Pager(BaseHTTPRequestHandler):
     """A logd with `rows` rows, whose cursor is the number of the next one. `failures` are answered first, by the number
@@ -35,7 +39,9 @@ class Pager(BaseHTTPRequestHandler):
         self.tokens.append(self.headers.get("Authorization"))
         start = int(query.get("cursor", ["0"])[0])
         if statuses := self.failures.get(start):
-            return self.answer(statuses.pop(0), {"error": {"code": "x", "message": "not now", "where": ""}})
+            if (status := statuses.pop(0)) == PARTIAL:
+                return self.answer(200, {"logs": [], "took_ms": 1, "next_cursor": None, **_NOT_WHOLE})
+            return self.answer(status, {"error": {"code": "x", "message": "not now", "where": ""}})
         end = min(self.rows, start + int(query.get("limit", ["50"])[0]))
         logs = [record(number, self.width) for number in range(start, end)]
         cursor = {"next_cursor": str(end) if end < self.rows else None} if self.pages else {}
@@ -153,6 +159,26 @@ def test_passing_trouble_is_waited_out(tmp_path: Path, capfd: pytest.CaptureFixt
     assert main(["export", "-o", "a.ndjson"]) == 0
     assert ids((tmp_path / "a.ndjson").read_text()) == list(range(25_000))
     assert capfd.readouterr().err.count("waiting, will try again: not now") == 2
+
+
+def test_what_isnt_whole_is_no_page_of_an_export(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    said = "lines may be missing from a page: 1 of 5 shards\n didn't answer"
+    Pager.failures = {7_000: [PARTIAL, PARTIAL]}
+    assert main(["export", "-o", "a.ndjson"]) == 0
+    assert ids((tmp_path / "a.ndjson").read_text()) == list(range(25_000))
+    assert f"waiting, will try again: {said}" in capfd.readouterr().err
+    Pager.failures = {7_000: [PARTIAL, PARTIAL, PARTIAL]}
+    assert main(["export", "-o", "b.ndjson"]) == 1
+    assert said in capfd.readouterr().err
+    assert main(["export", "-o", "b.ndjson", "--resume"]) == 0
+    assert ids((tmp_path / "b.ndjson").read_text()) == list(range(25_000))
+
+
+@pytest.mark.parametrize("options", [[], ["--all"]])
+def test_a_search_says_that_it_isnt_whole(options: list[str], capfd: pytest.CaptureFixture[str]) -> None:
+    Pager.failures = {0: [PARTIAL]}
+    assert main(["search", "x", *options]) == 0
+    assert capfd.readouterr().err == "logd: hits may be missing: 1 of 5 shards\n didn't answer\n"
 
 
 def test_pages_are_bounded_in_bytes() -> None:

@@ -13,6 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from logd.backends.index.elasticsearch_body import bodies
+from logd.backends.index.policies import DEFAULT, Assignment
+from logd.config.schema import Policy
 from logd.query.elasticsearch_text import MAX_WORD
 from logd.query.tokens import is_separator, lower, tokens
 from logd.record import SCHEMA
@@ -51,6 +53,7 @@ def test_a_document_has_every_column() -> None:
         "message": "x\x00\ny",
         "words": "x  y",
         "metadata": {"a": [1, {"b": float("inf")}]},
+        "metadata_text": '{"a":[1,\n{"b":1e400}]}',
     }
 
 
@@ -84,3 +87,40 @@ def test_the_words_are_the_tokenizers(texts: list[str | None], skip: int) -> Non
             " "
         )
         assert document.get("runs", " ".join(words)).split() == [run for run in runs if run]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"a":1e3}',
+        '{"a":-2E-5}',
+        '{"a":1.50}',
+        '{"a":[1.0,1.00]}',
+        '{"a":{"b":-0}}',
+        '{"a": 0.0001}',
+        '{"a":12345678.5}',
+        '{"a":0.1234567890123456789}',
+        '{"a":1.5e3}',
+    ],
+)
+def test_numbers_that_java_spells_otherwise_are_kept_as_text(text: str) -> None:
+    ((_, _, document),) = _documents([row(DAY, "a", metadata=text)])
+    assert document["metadata_text"] == text
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["{}", '{"a":1}', '{"a":123456789012345678901234567890}', '{"a":0.5,"b":-12.25,"c":1234567.125}', '{"a":"1e3"}'],
+)
+def test_others_are_not(text: str) -> None:
+    ((_, _, document),) = _documents([row(DAY, "a", metadata=text)])
+    assert "metadata_text" not in document
+
+
+def test_a_body_for_each_policy() -> None:
+    policies = Assignment({"pay": Policy(services=["pay*", "bill"]), "web": Policy(services=["w?b"])})
+    services = ["payment", "web", None, "weeb", "bill", "bill", "", "pay\n"]
+    rows = [row(DAY, f"{number}", service=service) for number, service in enumerate(services)]
+    found = {body.policy: body.rows.tolist() for body in bodies(_DUCKDB, pa.Table.from_pylist(rows, SCHEMA), policies)}
+    assert found == {DEFAULT: [2, 3, 6], "pay": [0, 4, 5, 7], "web": [1]}
+    assert len(policies.codes(SCHEMA.empty_table()["service"])) == 0

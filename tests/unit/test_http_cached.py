@@ -12,7 +12,7 @@ from multidict import MultiDict
 from logd.backends.cache.memory import MemoryCache
 from logd.config.schema import SearchLimits
 from logd.errors import BadRequest
-from logd.http.cached import Cached
+from logd.http.cached import Cached, Made
 from logd.http.turns import Turns
 from logd.query.parse import parse
 from logd.query.tree import Equals
@@ -37,6 +37,7 @@ class _Asking:
     def __init__(self, *, seconds: float = 60.0) -> None:
         self.clock = _Clock()
         self.made = 0
+        self.whole = True
         self.gate = asyncio.Event()
         self.gate.set()
         self.begun = asyncio.Event()
@@ -46,13 +47,13 @@ class _Asking:
         self.late_writes = 0
         self.cached = Cached(cache, turns, lambda: self.late_writes, self.clock)
 
-    async def make(self) -> bytes:
+    async def make(self) -> Made:
         self.begun.set()
         await self.gate.wait()
         self.made += 1
         if self.error is not None:
             raise self.error
-        return b"%d" % self.made
+        return Made(b"%d" % self.made, self.whole)
 
     def ask(
         self, asked: Search | Histogram = _OVER, belongs_to: object = "", **parameters: str
@@ -72,6 +73,15 @@ async def test_the_same_is_made_once_in_thirty_seconds() -> None:
     assert _said(await asking.ask(moved)) == (b"1", "logd; hit; ttl=1", "29")
     asking.clock.us += 1 + 1
     assert _said(await asking.ask(moved)) == (b"2", "logd; fwd=miss", "")
+
+
+async def test_what_isnt_whole_isnt_kept() -> None:
+    asking = _Asking()
+    asking.whole = False
+    assert _said(await asking.ask()) == (b"1", "logd; fwd=miss", "")
+    asking.whole = True
+    assert _said(await asking.ask()) == (b"2", "logd; fwd=miss", "")
+    assert _said(await asking.ask())[:2] == (b"2", "logd; hit; ttl=30")
 
 
 async def test_late_lines_make_it_anew() -> None:

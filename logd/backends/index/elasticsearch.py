@@ -21,9 +21,12 @@ import pyarrow as pa
 
 from logd.backends.index import elasticsearch_search as searching
 from logd.backends.index.elasticsearch_body import Body, bodies
-from logd.backends.index.elasticsearch_bulk import Bulks
+from logd.backends.index.elasticsearch_bulk import Bulks, Stored
 from logd.backends.index.elasticsearch_client import Client
-from logd.backends.index.elasticsearch_mapping import PREFIX, template
+from logd.backends.index.elasticsearch_mapping import template
+from logd.backends.index.elasticsearch_mend import left_out, mended
+from logd.backends.index.elasticsearch_names import PREFIX
+from logd.backends.index.policies import ONE_POLICY, Assignment
 from logd.config.schema import Elasticsearch as Settings
 from logd.config.schema import SearchLimits
 from logd.errors import BadRequest, Unavailable
@@ -41,10 +44,13 @@ Bury = Callable[[pa.Table, Sequence[str]], Awaitable[None]]
 class ElasticsearchIndex:
     """seams.Index and seams.Searches. Use `ElasticsearchIndex.open`."""
 
-    def __init__(self, client: Client, settings: Settings, limits: SearchLimits, bury: Bury) -> None:
+    def __init__(
+        self, client: Client, settings: Settings, limits: SearchLimits, bury: Bury, policies: Assignment
+    ) -> None:
         self._client = client
+        self._policies = policies
         self._settings = settings
-        self._limits = limits
+        self._asking = searching.Asking(client, settings.metadata, limits.deadline_seconds)
         self._bury = bury
         self._bulks = Bulks(client, settings)
         self._ready = False
@@ -55,12 +61,16 @@ class ElasticsearchIndex:
         self.stages: Sequence[Stage] = ()
 
     @classmethod
-    async def open(cls, settings: Settings, limits: SearchLimits, bury: Bury) -> ElasticsearchIndex:
+    async def open(
+        cls, settings: Settings, limits: SearchLimits, bury: Bury, policies: Assignment = ONE_POLICY
+    ) -> ElasticsearchIndex:
         """Starts also while the cluster is away. Raises ConfigError when the settings can't be right."""
-        index = cls(Client(settings), settings, limits, bury)
+        index = cls(Client(settings), settings, limits, bury, policies)
         try:
             await index._prepare()
         except (Unavailable, BadRequest) as error:
+            index._trouble = str(error)
+            metrics.INDEX_TROUBLE.set(1)
             log.warning("the index isn't there yet: %s", error)
         return index
 
@@ -73,46 +83,63 @@ class ElasticsearchIndex:
             written = await self._write(batch)
         except Unavailable as error:
             self._trouble = str(error)
+            metrics.INDEX_TROUBLE.set(1)
             raise
         self._trouble = ""
+        metrics.INDEX_TROUBLE.set(0)
         return written
 
     async def _write(self, batch: Batch) -> Written:
         await self._prepare()
         if not len(batch.table):
             return Written()
-        loop = asyncio.get_running_loop()
-        made = await loop.run_in_executor(self._thread, self._bodies, batch.table)
-        duplicates, refused = 0, dict[int, str]()
-        for body in made:
-            stored = await self._bulks.store(body, batch.table["log_id"])
-            duplicates += stored.duplicates
-            refused |= stored.refused
+        stored = await self._store(batch.table)
+        refused = stored.refused
+        for mend in (mended, left_out):
+            if not stored.unfit:
+                break
+            rows = sorted(stored.unfit)
+            again = await self._store(mend(batch.table.take(pa.array(rows))))
+            stored.duplicates += again.duplicates
+            refused |= {rows[at]: reason for at, reason in again.refused.items()}
+            stored.unfit = {rows[at]: reason for at, reason in again.unfit.items()}
+        refused |= stored.unfit
         if refused:
             rows = sorted(refused)
             log.error("Elasticsearch refused %d records, the first: %s", len(rows), refused[rows[0]])
             metrics.DEAD_LETTERS.labels("refused_by_index").inc(len(rows))
             await self._bury(batch.table.take(pa.array(rows)), [refused[row] for row in rows])
-        metrics.INDEX_ROWS.inc(len(batch.table) - duplicates - len(refused))
-        metrics.INDEX_DUPLICATES.inc(duplicates)
-        return Written(duplicates, len(refused))
+        metrics.INDEX_ROWS.inc(len(batch.table) - stored.duplicates - len(refused))
+        metrics.INDEX_DUPLICATES.inc(stored.duplicates)
+        return Written(stored.duplicates, len(refused))
+
+    async def _store(self, table: pa.Table) -> Stored:
+        """What became of a table's rows."""
+        loop = asyncio.get_running_loop()
+        whole = Stored()
+        for body in await loop.run_in_executor(self._thread, self._bodies, table):
+            stored = await self._bulks.store(body, table["log_id"])
+            whole.duplicates += stored.duplicates
+            whole.unfit |= stored.unfit
+            whole.refused |= stored.refused
+        return whole
 
     def _bodies(self, table: pa.Table) -> list[Body]:
-        return list(bodies(self._sql, table))
+        return list(bodies(self._sql, table, self._policies))
 
     async def flush(self) -> None:
         """What was written is durable already."""
 
     async def search(self, search: Search) -> Found:
         with metrics.SEARCH_RUNNING.track_inprogress():
-            return await searching.search(self._client, search, self._limits.deadline_seconds)
+            return await searching.search(self._asking, search)
 
     def late_writes(self) -> int:
         return 0
 
     async def histogram(self, histogram: Histogram) -> Buckets:
         with metrics.SEARCH_RUNNING.track_inprogress():
-            return await searching.histogram(self._client, histogram, self._limits.deadline_seconds)
+            return await searching.histogram(self._asking, histogram)
 
     async def refresh(self) -> None:
         """Makes all that was written searchable now."""
@@ -144,8 +171,7 @@ class ElasticsearchIndex:
         """The template, before the first index. Raises Unavailable."""
         if self._ready:
             return
-        made = self._settings
-        body = template(made.shards, made.replicas, made.refresh_seconds, made.max_fields)
+        body = template(self._settings)
         try:
             await self._client.ask("PUT", f"/_index_template/{_TEMPLATE}", body)
         except BadRequest as error:

@@ -5,12 +5,14 @@ once.
     {"log_id":…,"timestamp":"2026-11-22T10:00:00.123456Z",…,"message":…,"words":"payment failed","metadata":{…}}
 
 `words` and `runs` are what query/elasticsearch_text.py searches. The one is made by exchanging bytes where the text is
-ASCII (0.15 µs a line; regular expressions take 3 µs), so blanks may follow blanks in it.
+ASCII (0.15 µs a line; regular expressions take 3 µs), so blanks may follow blanks in it. `metadata_text` is there where
+Elasticsearch would give numbers of the metadata back in another spelling (0.15 µs a line to find out), or can't have it
+as it is; answers take it from there.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import duckdb
@@ -18,10 +20,15 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from logd.backends.index.policies import ONE_POLICY, Assignment
 from logd.query.elasticsearch_text import MAX_WORD
 from logd.query.tokens import tokens
 from logd.query.words import NOT_SEPARATOR, TOKEN
 
+#: A column that the table may have beside those of the schema: the metadata as it was, for rows where it was mended.
+KEPT = "metadata_text"
+#: Numbers that a double, as Java writes it, may spell otherwise: `1e3`, `1.50`, `-0`, many digits, large and small.
+_OTHERWISE = r"[:,\[\s](?:-0[,}\]\s]|-?[0-9]+(?:[eE]|\.(?:000|[0-9]+0[,}\]\s]|[0-9]{9}|[0-9]+[eE]))|-?[0-9]{8,}\.)"
 _DAY_US = 86_400_000_000
 _NAIVE = pa.timestamp("us")
 #: What is in no word becomes a blank, what is in one a lower-case letter; beyond ASCII all stays.
@@ -57,15 +64,18 @@ _LINES = f"""
         '"timestamp":"', {_TIME.format("timestamp")}, '","ingested_at":"', {_TIME.format("ingested_at")}, '",',
         {", ".join(map(_field, ("level", "service", "host", "source", "tags", "trace_id", "message")))},
         '"words":"', words, '"', CASE WHEN all_runs <> words THEN concat(',"runs":"', all_runs, '"') END,
+        CASE WHEN {KEPT} IS NOT NULL THEN concat(',"{KEPT}":', to_json({KEPT})) END,
         ',"metadata":', coalesce(replace(metadata, chr(10), ' '), 'null'), '}}\n'
     ) AS line FROM ({_PREPARED})
 """
 
 
 class Body(NamedTuple):
-    """The documents of one day, which is a number of days since 1970. `ends` are the places in `text`, of which the
-    first is 0, where each document's lines end; `rows` are the documents' rows in the table they were made from."""
+    """The documents of one policy and day, which is a number of days since 1970. `ends` are the places in `text`, of
+    which the first is 0, where each document's lines end; `rows` are the documents' rows in the table they were made
+    from."""
 
+    policy: str
     day: int
     text: memoryview
     ends: np.ndarray[tuple[int], np.dtype[np.int32]]
@@ -78,14 +88,30 @@ class Body(NamedTuple):
         """The lines of some documents."""
         return self.text[int(self.ends[first]) : int(self.ends[end])]
 
+    def text_of(self, numbers: Sequence[int]) -> memoryview | bytes:
+        """The lines of these documents, which need no copy where they stand side by side."""
+        if _side_by_side(numbers):
+            return self.part(numbers[0], numbers[-1] + 1)
+        return b"".join(self.part(number, number + 1) for number in numbers)
 
-def bodies(connection: duckdb.DuckDBPyConnection, table: pa.Table) -> Iterator[Body]:
-    """A body for each day of the table's records, none of which may be over 2 GB. Raises duckdb.Error."""
+    def size(self, numbers: Sequence[int]) -> int:
+        """Of that in bytes, or a bit more where some between them are left out."""
+        return int(self.ends[numbers[-1] + 1] - self.ends[numbers[0]])
+
+
+def _side_by_side(numbers: Sequence[int]) -> bool:
+    return numbers[-1] - numbers[0] == len(numbers) - 1
+
+
+def bodies(connection: duckdb.DuckDBPyConnection, table: pa.Table, policies: Assignment = ONE_POLICY) -> Iterator[Body]:
+    """A body for each policy and day of the table's records, none of which may be over 2 GB. Raises duckdb.Error."""
     days = pc.divide(table["timestamp"].cast(pa.int64()), _DAY_US).to_numpy()
-    for day in np.unique(days):
-        rows = np.flatnonzero(days == day)
-        of_day = table if len(rows) == len(table) else table.take(pa.array(rows))
-        yield Body(int(day), *_lines(connection, of_day), rows)
+    kinds = days * len(policies.names) + policies.codes(table["service"])
+    for kind in np.unique(kinds):
+        rows = np.flatnonzero(kinds == kind)
+        of_kind = table if len(rows) == len(table) else table.take(pa.array(rows))
+        day, policy = divmod(int(kind), len(policies.names))
+        yield Body(policies.names[policy], day, *_lines(connection, of_kind), rows)
 
 
 def _lines(
@@ -93,6 +119,8 @@ def _lines(
 ) -> tuple[memoryview, np.ndarray[tuple[int], np.dtype[np.int32]]]:
     for name in ("timestamp", "ingested_at"):  # with a zone DuckDB would load ICU
         table = table.set_column(table.schema.get_field_index(name), name, table[name].cast(_NAIVE))
+    if KEPT not in table.column_names:
+        table = table.append_column(KEPT, _kept(table["metadata"]))
     connection.register("rows", table.append_column("lowered", _lowered(table["message"])))
     lines = connection.sql(_LINES).to_arrow_table()["line"].cast(pa.string()).combine_chunks()
     lines = lines.chunk(0) if isinstance(lines, pa.ChunkedArray) else lines
@@ -108,3 +136,9 @@ def _lowered(texts: pa.ChunkedArray) -> pa.Array:
     valid, ends, text = array.buffers()
     lowered = pa.py_buffer((text.to_pybytes() if text else b"").translate(_LOWERED))
     return pa.Array.from_buffers(pa.string(), len(array), [valid, ends, lowered], offset=array.offset)
+
+
+def _kept(metadata: pa.ChunkedArray) -> pa.ChunkedArray:
+    """The metadata that has to be kept as text."""
+    differs = pc.match_substring_regex(metadata, _OTHERWISE)
+    return pc.if_else(differs, metadata, pa.scalar(None, pa.string()))

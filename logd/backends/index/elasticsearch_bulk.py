@@ -3,9 +3,12 @@
     201, 409                   it is there (409: it was before)
     429, 503                   tried again alone, later and later, then Unavailable
     403 cluster_block          the index is write-blocked: the ids that it has are there, the others go to a late index
+    400                        unfit: its fields can't be indexed as they are
     any other 4xx              refused, with Elasticsearch's reason
+    413 of a request           tried again in halves; a document that is too large alone is refused
 
-`create` by log_id makes all of this idempotent: who calls again after Unavailable stores nothing twice.
+`create` by log_id makes all of this idempotent: who calls again after Unavailable stores nothing twice. An id that is
+in the late index is known also once the index of its day takes documents again.
 """
 
 from __future__ import annotations
@@ -14,42 +17,37 @@ import asyncio
 import random
 import time
 from collections.abc import Iterator, Sequence
-from datetime import date, timedelta
+from typing import assert_never
 
 import msgspec
 import pyarrow as pa
 
 from logd.backends.index.elasticsearch_body import Body
-from logd.backends.index.elasticsearch_client import Client, Failure
-from logd.backends.index.elasticsearch_mapping import PREFIX
+from logd.backends.index.elasticsearch_client import Client, Failure, TooLarge
+from logd.backends.index.elasticsearch_names import index_of, late_index_of
+from logd.backends.index.elasticsearch_results import Fate, Result, fate
 from logd.config.schema import Elasticsearch as Settings
 from logd.errors import BadRequest, Unavailable
 from logd.telemetry import metrics
 
 #: Elasticsearch advises 5 to 15 MB a request, and keeps each in its heap.
 _MOST_BYTES = 8 * 1024 * 1024
+#: A proxy that takes less than this takes no logs.
+_LEAST_BYTES = 64 * 1024
 _TRIES = 5
 _FIRST_WAIT_SECONDS = 0.2
 #: A bulk that takes longer is too large for what the cluster can do now.
 _SLOW_SECONDS = 10.0
 _LEAST_ROWS = 100
-#: What will pass, and what is no document's fault: an index that is closed, that nobody may make, or write to; and the
-#: limit of shards.
-_AGAIN = (404, 429, 500, 502, 503, 504)
-_OF_INDEX = ("index_closed_exception", "security_exception", "validation_exception")
+#: Ids in one question: some 150 kB.
+_MOST_IDS = 5_000
 #: Of a request: what is wrong is one of its documents. Anything else would be wrong with all that ever come.
 _OF_DOCUMENTS = "action_request_validation_exception"
-_EPOCH = date(1970, 1, 1)
 _RESULTS = {"filter_path": "errors,items.create.status,items.create.error"}
 
 
-class _Result(msgspec.Struct, frozen=True):
-    status: int = 0
-    error: Failure | None = None
-
-
 class _Item(msgspec.Struct, frozen=True):
-    create: _Result
+    create: Result
 
 
 class _Answer(msgspec.Struct, frozen=True):
@@ -60,6 +58,7 @@ class _Answer(msgspec.Struct, frozen=True):
 class _Known(msgspec.Struct, frozen=True):
     id: str = msgspec.field(name="_id")
     found: bool = False
+    error: Failure | None = None
 
 
 class _KnownAnswer(msgspec.Struct, frozen=True):
@@ -67,20 +66,26 @@ class _KnownAnswer(msgspec.Struct, frozen=True):
 
 
 class Stored(msgspec.Struct):
-    """What became of documents: those that were there before, and those that were refused, by row, with the reason."""
+    """What became of documents: how many were there before, and by row, with the reason, those that are unfit as they
+    are and those that were refused."""
 
     duplicates: int = 0
+    unfit: dict[int, str] = {}
     refused: dict[int, str] = {}
 
 
-def index_of(day: int) -> str:
-    """Of the default policy, for a day since 1970."""
-    return f"{PREFIX}{_EPOCH + timedelta(days=day)}"
+class _Target(msgspec.Struct, frozen=True):
+    """A body, its log_ids, and where its documents go."""
 
+    index: str
+    late: str
+    body: Body
+    ids: pa.ChunkedArray
 
-def late_index_of(day: int) -> str:
-    """For what comes after that one was write-blocked."""
-    return f"{PREFIX}late-default-{_EPOCH + timedelta(days=day)}"
+    def names(self, numbers: Sequence[int]) -> list[str]:
+        """The log_ids of some documents."""
+        found: list[str] = self.ids.take(pa.array(self.body.rows[list(numbers)])).to_pylist()
+        return found
 
 
 class Bulks:
@@ -89,58 +94,66 @@ class Bulks:
     def __init__(self, client: Client, settings: Settings) -> None:
         self._client = client
         self._most_rows = settings.bulk_rows
+        self._most_bytes = _MOST_BYTES
         self._in_flight = asyncio.Semaphore(settings.bulks_in_flight)
+        # Elasticsearch waits that long for a shard that is away; its answer has to come before we give up.
+        self._parameters = {**_RESULTS, "timeout": f"{max(1, int(settings.timeout_seconds * 500))}ms"}
         self.rows = settings.bulk_rows
 
     async def store(self, body: Body, ids: pa.ChunkedArray) -> Stored:
-        """All documents of a body, whose log_ids are given. Raises Unavailable; some may have been stored then."""
+        """All documents of a body, which are rows of `ids`. Raises Unavailable; some may have been stored then."""
+        target = _Target(index_of(body.policy, body.day), late_index_of(body.policy, body.day), body, ids)
         stored = Stored()
+        numbers: Sequence[int] = range(len(body))
+        if await self._exists(target.late):
+            numbers = await self._unknown(target.late, target, numbers, stored)
         try:
             async with asyncio.TaskGroup() as tasks:
-                for numbers in self._parts(body):
-                    sending = self._send(index_of(body.day), late_index_of(body.day), body, ids, numbers, stored)
-                    tasks.create_task(sending, name="index.bulk")
+                for some in self._parts(body, numbers):
+                    tasks.create_task(self._send(target.index, target, some, stored), name="index.bulk")
         except* Unavailable as errors:
             raise _first(errors) from errors
         return stored
 
-    def _parts(self, body: Body) -> Iterator[range]:
+    def _parts(self, body: Body, numbers: Sequence[int]) -> Iterator[Sequence[int]]:
         first = 0
-        while first < len(body):
-            end = min(first + self.rows, len(body))
-            while end > first + 1 and body.ends[end] - body.ends[first] > _MOST_BYTES:
+        while first < len(numbers):
+            end = min(first + self.rows, len(numbers))
+            while end > first + 1 and body.size(numbers[first:end]) > self._most_bytes:
                 end = first + (end - first) // 2
-            yield range(first, end)
+            yield numbers[first:end]
             first = end
 
-    async def _send(
-        self, index: str, late: str, body: Body, ids: pa.ChunkedArray, numbers: Sequence[int], stored: Stored
-    ) -> None:
+    async def _send(self, index: str, target: _Target, numbers: Sequence[int], stored: Stored) -> None:
         wait = _FIRST_WAIT_SECONDS
         why = ""
         for _ in range(_TRIES):
             async with self._in_flight:
-                results = await self._ask(index, body, numbers)
+                results = await self._ask(index, target.body, numbers)
             if results is None:
                 return
             again: list[int] = []
             blocked: list[int] = []
             for number, result in zip(numbers, results, strict=True):
-                match result.status:
-                    case 200 | 201:
+                row = int(target.body.rows[number])
+                match fate(result):
+                    case Fate.STORED:
                         pass
-                    case 409:
+                    case Fate.KNOWN:
                         stored.duplicates += 1
-                    case 403 if result.error is not None and result.error.type == "cluster_block_exception":
+                    case Fate.BLOCKED:
                         blocked.append(number)
-                    case status if status in _AGAIN or (result.error is not None and result.error.type in _OF_INDEX):
+                    case Fate.AGAIN:
                         again.append(number)
-                        why = result.error.text if result.error else f"status {result.status}"
-                    case _:
-                        reason = result.error.text if result.error else f"status {result.status}"
-                        stored.refused[int(body.rows[number])] = reason
+                        why = result.reason
+                    case Fate.UNFIT:
+                        stored.unfit[row] = result.reason
+                    case Fate.REFUSED:
+                        stored.refused[row] = result.reason
+                    case unknown:
+                        assert_never(unknown)
             if blocked:
-                await self._send_late(index, late, body, ids, blocked, stored)
+                await self._send_late(target, blocked, stored, was_late=index == target.late)
             if not again:
                 return
             metrics.INDEX_BULK_RETRIED.inc(len(again))
@@ -150,20 +163,24 @@ class Bulks:
             wait *= 2
         raise Unavailable(f"Elasticsearch takes no more documents for {index} now: {why}")
 
-    async def _ask(self, index: str, body: Body, numbers: Sequence[int]) -> list[_Result] | None:
+    async def _ask(self, index: str, body: Body, numbers: Sequence[int]) -> list[Result] | None:
         """The results, in order; None when all are new."""
         started = time.perf_counter()
-        text = (
-            body.part(numbers[0], numbers[-1] + 1)
-            if isinstance(numbers, range)
-            else b"".join(body.part(number, number + 1) for number in numbers)
-        )
         try:
-            answered = await self._client.ask("POST", f"/{index}/_bulk", text, _RESULTS, lines=True)
+            answered = await self._client.ask(
+                "POST", f"/{index}/_bulk", body.text_of(numbers), self._parameters, lines=True
+            )
+        except TooLarge as error:
+            if len(numbers) == 1:
+                return [Result(413, Failure("too_large", str(error)))]
+            self._most_bytes = max(_LEAST_BYTES, min(self._most_bytes, body.size(numbers) // 2))
+            return await self._halves(index, body, numbers)
         except BadRequest as error:
             if _OF_DOCUMENTS not in str(error):
                 raise Unavailable(f"the bulk as a whole was refused: {error}") from error
-            return await self._halves(index, body, numbers, str(error))
+            if len(numbers) == 1:
+                return [Result(422, Failure("request", str(error)))]
+            return await self._halves(index, body, numbers)
         answer = msgspec.json.decode(answered, type=_Answer)
         took = time.perf_counter() - started
         metrics.INDEX_BULK_SECONDS.observe(took)
@@ -171,32 +188,45 @@ class Bulks:
         self.rows = max(_LEAST_ROWS, self.rows // 2) if slow else min(self._most_rows, self.rows + self.rows // 8 + 1)
         return [item.create for item in answer.items] if answer.errors else None
 
-    async def _halves(self, index: str, body: Body, numbers: Sequence[int], reason: str) -> list[_Result]:
-        """One document can make Elasticsearch refuse a whole bulk, by an id that is too long; this finds it."""
-        if len(numbers) == 1:
-            return [_Result(400, Failure("request", reason))]
-        results: list[_Result] = []
+    async def _halves(self, index: str, body: Body, numbers: Sequence[int]) -> list[Result]:
+        """One document can make Elasticsearch refuse a whole bulk, by an id that is too long, or by its size; this
+        finds it."""
+        results: list[Result] = []
         for some in (numbers[: len(numbers) // 2], numbers[len(numbers) // 2 :]):
-            results += await self._ask(index, body, some) or [_Result(201)] * len(some)
+            results += await self._ask(index, body, some) or [Result(201)] * len(some)
         return results
 
-    async def _send_late(
-        self, index: str, late: str, body: Body, ids: pa.ChunkedArray, numbers: Sequence[int], stored: Stored
-    ) -> None:
+    async def _send_late(self, target: _Target, numbers: Sequence[int], stored: Stored, *, was_late: bool) -> None:
         """Into the other index what a write-blocked one doesn't have."""
-        if index == late:
-            raise Unavailable(f"{late} is write-blocked, too")
-        names = ids.take(pa.array(body.rows[list(numbers)])).to_pylist()
-        asked = {"ids": names}
+        if was_late:
+            raise Unavailable(f"{target.late} is write-blocked, too")
+        if missing := await self._unknown(target.index, target, numbers, stored):
+            await self._send(target.late, target, missing, stored)
+
+    async def _exists(self, index: str) -> bool:
+        parameters = {"ignore_unavailable": "true", "allow_no_indices": "true", "expand_wildcards": "all"}
         try:
-            answered = await self._client.ask("POST", f"/{index}/_mget", asked, {"_source": "false"})
+            return await self._client.ask("GET", f"/{index}/_settings/index.uuid", None, parameters) != b"{}"
         except BadRequest as error:
-            raise Unavailable(f"what {index} has can't be told now: {error}") from error
-        known = {one.id for one in msgspec.json.decode(answered, type=_KnownAnswer).docs if one.found}
-        missing = [number for number, name in zip(numbers, names, strict=True) if name not in known]
-        stored.duplicates += len(numbers) - len(missing)
-        if missing:
-            await self._send(late, late, body, ids, missing, stored)
+            raise Unavailable(f"whether {index} is there can't be told now: {error}") from error
+
+    async def _unknown(self, index: str, target: _Target, numbers: Sequence[int], stored: Stored) -> Sequence[int]:
+        """The documents whose ids an index doesn't have; the others are counted."""
+        unknown: list[int] = []
+        for first in range(0, len(numbers), _MOST_IDS):
+            some = numbers[first : first + _MOST_IDS]
+            names = target.names(some)
+            try:
+                answered = await self._client.ask("POST", f"/{index}/_mget", {"ids": names}, {"_source": "false"})
+            except BadRequest as error:
+                raise Unavailable(f"what {index} has can't be told now: {error}") from error
+            docs = msgspec.json.decode(answered, type=_KnownAnswer).docs
+            if failures := [one.error.text for one in docs if one.error]:
+                raise Unavailable(f"what {index} has can't be told now: {failures[0]}")
+            known = {one.id for one in docs if one.found}
+            unknown += [number for number, name in zip(some, names, strict=True) if name not in known]
+        stored.duplicates += len(numbers) - len(unknown)
+        return unknown
 
 
 def _first(errors: BaseExceptionGroup[Unavailable]) -> Unavailable:

@@ -1,7 +1,8 @@
 """Searches and counts on Elasticsearch: the requests, and their answers as tables and buckets.
 
-The indices are those of the days that the range touches, absent ones left out; what isn't answered by every shard is
-Unavailable, never a smaller answer. Pages go on by (timestamp, log_id), which needs nothing that the cluster keeps.
+The indices are those of the days that the range touches, absent ones left out. What isn't answered by every shard, or
+not in time, says so; what none answers is Unavailable. Pages go on by (timestamp, log_id), which needs nothing that the
+cluster keeps.
 """
 
 from __future__ import annotations
@@ -9,39 +10,38 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from datetime import date, timedelta
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import msgspec
 import pyarrow as pa
 
-from logd.backends.index.elasticsearch_client import Client
-from logd.backends.index.elasticsearch_mapping import PREFIX
+from logd.backends.index.elasticsearch_client import Client, Failure
+from logd.backends.index.elasticsearch_names import PREFIX, indices
 from logd.config.schema import Elasticsearch as Settings
 from logd.errors import BadRequest, Unavailable
-from logd.query.elasticsearch import compile_query, times
+from logd.query.elasticsearch import LAST_NANOS_US, Kind, compile_query, times
 from logd.query.elasticsearch_text import Query
 from logd.query.times import narrowed
-from logd.query.tree import Node
 from logd.record import SCHEMA
-from logd.seams import MAX_BUCKETS, Buckets, Found, Histogram, Search
+from logd.seams import MAX_BUCKETS, Buckets, Found, Histogram, Place, Search
+from logd.store.histogram import round_interval
 
-_DAY_US = 86_400_000_000
-#: More names would make a long URL; the cluster finds out by itself which shards have nothing in a range.
-_MOST_DAYS = 60
 #: index.max_result_window.
 _MOST_HITS = 10_000
 #: Elasticsearch takes the most frequent values of each shard; with so many, no other can be among the top of all.
 _SHARD_VALUES = 10_000
-#: What "auto" chooses from.
-_INTERVALS_MS = (1, 10, 100, 1_000, 5_000, 10_000, 30_000, 60_000, 300_000, 600_000, 1_800_000, 3_600_000, 10_800_000)
-_FEW_BUCKETS = 100
-_DAY_MS = 86_400_000
 #: The shards of an index that is being made, as one is at each midnight, can't be asked for some tenths of a second.
 _STARTING = "no_shard_available"
 _STARTING_SECONDS = 5.0
+#: … for so long an answer waits that lacks only some of them: it may be that nobody comes back.
+_SOME_STARTING_SECONDS = 1.0
+#: Of the time that there is, what Elasticsearch has; the rest is for putting its answer together.
+_ITS_SHARE = 0.9
 _AGAIN_SECONDS = 0.1
-_EPOCH = date(1970, 1, 1)
+_REASON_CHARACTERS = 300
+#: Failures of a shard that are the query's: one whose shards are empty may have no objection.
+_OF_QUERY = ("query_shard_exception", "illegal_argument_exception", "too_complex_to_determinize_exception")
 _PARAMETERS = {"ignore_unavailable": "true", "allow_no_indices": "true"}
 
 
@@ -57,6 +57,7 @@ class _Source(msgspec.Struct, frozen=True):
     trace_id: str | None = None
     message: str | None = None
     metadata: msgspec.Raw = msgspec.Raw(b"null")
+    metadata_text: str | None = None
 
 
 class _Hit(msgspec.Struct, frozen=True):
@@ -73,10 +74,21 @@ class _Hits(msgspec.Struct, frozen=True):
     total: _Total | None = None
 
 
+class _Shard(msgspec.Struct, frozen=True):
+    index: str | None = None
+    reason: Failure = Failure()
+
+
 class _Shards(msgspec.Struct, frozen=True):
     total: int
     failed: int = 0
-    failures: list[Any] = []
+    failures: list[_Shard] = []
+
+    @property
+    def reasons(self) -> list[str]:
+        """Why shards that are somewhere failed; empty when all that failed are nowhere now."""
+        some = (one for one in self.failures if _STARTING not in one.reason.type)
+        return list(dict.fromkeys(f"{one.index}: {one.reason.text}" for one in some))
 
 
 class _Answer(msgspec.Struct, frozen=True):
@@ -85,13 +97,33 @@ class _Answer(msgspec.Struct, frozen=True):
     timed_out: bool = False
     aggregations: dict[str, Any] = {}
 
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """Why something may be missing from it."""
+        found: list[str] = []
+        if self.shards.failed:
+            reasons = "; ".join(self.shards.reasons)[:_REASON_CHARACTERS]
+            why = f": {reasons}" if reasons else ", as no node has them now"
+            found.append(f"{self.shards.failed} of {self.shards.total} shards didn't answer{why}")
+        if self.timed_out:
+            found.append("Elasticsearch ran out of time, and didn't look at everything")
+        return tuple(found)
+
 
 class _Count(msgspec.Struct, frozen=True):
     count: int
     shards: _Shards = msgspec.field(name="_shards")
 
 
-async def search(client: Client, asked: Search, deadline_seconds: float) -> Found:
+class Asking(NamedTuple):
+    """Whom to ask, and how."""
+
+    client: Client
+    metadata: Kind
+    deadline_seconds: float
+
+
+async def search(asking: Asking, asked: Search) -> Found:
     """Answers it. Raises Unavailable and BadRequest."""
     wanted = asked.offset + asked.limit
     if wanted > _MOST_HITS:
@@ -104,16 +136,17 @@ async def search(client: Client, asked: Search, deadline_seconds: float) -> Foun
         "track_total_hits": {None: True, 0: False}.get(asked.count_limit, asked.count_limit),
     }
     if asked.after is not None:
-        body["search_after"] = [asked.after.timestamp_us * 1_000, asked.after.log_id]
-    answer = await _ask(client, asked.query, asked.from_us, asked.to_us, body, deadline_seconds)
+        body["search_after"] = _after(asked.after)
+    answer = await _ask(asking, asked, body)
     sources = [hit.source for hit in answer.hits.hits]
     more = len(sources) > wanted or len(sources) == _MOST_HITS
     total = answer.hits.total if asked.count_limit != 0 else None
     return Found(
         _table(sources[asked.offset : wanted]),
         None if total is None else total.value,
-        total is None or total.relation == "eq",
+        total is None or (total.relation == "eq" and not answer.missing),
         more,
+        answer.missing,
     )
 
 
@@ -132,9 +165,18 @@ async def documents(settings: Settings) -> int:
     return counted.count
 
 
-async def histogram(client: Client, asked: Histogram, deadline_seconds: float) -> Buckets:
+def _after(place: Place) -> list[int | str]:
+    """As Elasticsearch takes it; beyond the times that it knows there is nothing."""
+    if place.timestamp_us < 0:
+        return [0, ""]
+    if place.timestamp_us > LAST_NANOS_US:
+        return [LAST_NANOS_US * 1_000, "\U0010ffff"]
+    return [place.timestamp_us * 1_000, place.log_id]
+
+
+async def histogram(asking: Asking, asked: Histogram) -> Buckets:
     """Answers it. Raises Unavailable and BadRequest."""
-    interval_us = asked.interval_us or await _interval_us(client, asked, deadline_seconds)
+    interval_us = asked.interval_us or await _interval_us(asking, asked)
     if interval_us % 1_000:
         raise BadRequest(
             "bad_interval", f"Elasticsearch counts by whole milliseconds, not by {interval_us} µs", "interval"
@@ -151,11 +193,11 @@ async def histogram(client: Client, asked: Histogram, deadline_seconds: float) -
         aggregations["none"] = {"missing": {"field": asked.by}, **inner}
         aggregations["valued"] = {**by_time, "aggs": {"n": {"value_count": {"field": asked.by}}}}
     body = {"size": 0, "track_total_hits": False, "aggs": aggregations}
-    answer = await _ask(client, asked.query, asked.from_us, asked.to_us, body, deadline_seconds)
+    answer = await _ask(asking, asked, body)
     found = answer.aggregations
     counts = _counts(found.get("all"))
     starts = _starts(asked, interval_us, counts)
-    whole = Buckets(interval_us, starts, [counts[start] for start in starts])
+    whole = Buckets(interval_us, starts, [counts[start] for start in starts], missing=answer.missing)
     return whole if asked.by is None else _by_value(whole, asked, found)
 
 
@@ -178,58 +220,46 @@ def _by_value(whole: Buckets, asked: Histogram, found: dict[str, Any]) -> Bucket
     return msgspec.structs.replace(whole, values=names, by_value=by_value, other=other)
 
 
-async def _ask(
-    client: Client, query: Node, from_us: int | None, to_us: int | None, body: dict[str, Any], deadline_seconds: float
-) -> _Answer:
-    from_us, to_us = narrowed(query, from_us, to_us)
-    wanted: list[Query] = [compile_query(query)]
+async def _ask(asking: Asking, asked: Search | Histogram, body: dict[str, Any]) -> _Answer:
+    from_us, to_us = narrowed(asked.query, asked.from_us, asked.to_us)
+    wanted: list[Query] = [compile_query(asked.query, asking.metadata)]
     if from_us is not None or to_us is not None:
         wanted.append(times("timestamp", from_us, to_us))
-    body = {**body, "query": {"bool": {"filter": wanted}}, "timeout": f"{max(1, int(deadline_seconds * 1_000))}ms"}
+    seconds = min(asking.deadline_seconds, asked.within_seconds or asking.deadline_seconds) * _ITS_SHARE
+    body = {**body, "query": {"bool": {"filter": wanted}}, "timeout": f"{max(1, int(seconds * 1_000))}ms"}
     path = f"/{','.join(indices(from_us, to_us))}/_search"
-    give_up = time.monotonic() + min(_STARTING_SECONDS, deadline_seconds)
+    begun = time.monotonic()
     while True:
         try:
-            return await _ask_once(client, path, body, deadline_seconds)
+            answer = msgspec.json.decode(await asking.client.ask("POST", path, body, _PARAMETERS), type=_Answer)
         except Unavailable as error:
-            if _STARTING not in str(error) or time.monotonic() > give_up:
+            if _STARTING not in str(error) or time.monotonic() - begun > min(_STARTING_SECONDS, seconds):
                 raise
+        else:
+            for one in answer.shards.failures:
+                if one.reason.type in _OF_QUERY:
+                    raise BadRequest("bad_query", f"Elasticsearch can't answer that: {one.reason.text}", "q")
+            if not answer.shards.failed or answer.shards.reasons:
+                return answer
+            none = answer.shards.failed == answer.shards.total
+            if time.monotonic() - begun > min(_STARTING_SECONDS if none else _SOME_STARTING_SECONDS, seconds):
+                if none:
+                    raise Unavailable("; ".join(answer.missing))
+                return answer
         await asyncio.sleep(_AGAIN_SECONDS)
 
 
-async def _ask_once(client: Client, path: str, body: dict[str, Any], deadline_seconds: float) -> _Answer:
-    answered = await client.ask("POST", path, body, _PARAMETERS)
-    answer = msgspec.json.decode(answered, type=_Answer)
-    if answer.timed_out:
-        raise Unavailable(f"Elasticsearch didn't finish within search.deadline_seconds, {deadline_seconds:g}")
-    if answer.shards.failed:
-        failed, total = answer.shards.failed, answer.shards.total
-        why = str(answer.shards.failures)[:300] if answer.shards.failures else _STARTING
-        raise Unavailable(f"{failed} of {total} shards didn't answer: {why}")
-    return answer
-
-
-def indices(from_us: int | None, to_us: int | None) -> list[str]:
-    """Patterns for the indices of every policy, late ones too, that may have a record of the range; to_us excluded."""
-    if from_us is None or to_us is None or not 0 <= (to_us - max(from_us, 0)) <= _MOST_DAYS * _DAY_US:
-        return [f"{PREFIX}*"]
-    days = range(max(from_us, 0) // _DAY_US, (max(to_us, 1) - 1) // _DAY_US + 1)
-    return [f"{PREFIX}*{_EPOCH + timedelta(days=day)}" for day in days] or [f"{PREFIX}*"]
-
-
-async def _interval_us(client: Client, asked: Histogram, deadline_seconds: float) -> int:
+async def _interval_us(asking: Asking, asked: Histogram) -> int:
     """One that gives some 100 intervals at most."""
     low, high = asked.from_us, asked.to_us
     if low is None or high is None:
         bounds = {name: {name: {"field": "timestamp"}} for name in ("min", "max")}
         body = {"size": 0, "track_total_hits": False, "aggs": bounds}
-        found = (await _ask(client, asked.query, low, high, body, deadline_seconds)).aggregations
+        found = (await _ask(asking, asked, body)).aggregations
         first, last = (found.get(name, {}).get("value") for name in ("min", "max"))
         low = int(first or 0) * 1_000 if low is None else low
         high = (int(last or 0) + 1) * 1_000 if high is None else high
-    least = max(0, high - low) // 1_000 / (_FEW_BUCKETS - 1)
-    days = -(-int(least) // _DAY_MS) or 1
-    return 1_000 * next((interval for interval in _INTERVALS_MS if interval >= least), days * _DAY_MS)
+    return round_interval(high - low)
 
 
 def _counts(found: dict[str, Any] | None) -> Counter[int]:
@@ -238,18 +268,15 @@ def _counts(found: dict[str, Any] | None) -> Counter[int]:
 
 
 def _starts(asked: Histogram, interval_us: int, counts: Counter[int]) -> list[int]:
-    if not counts or not asked.fill:
-        starts = sorted(counts)
+    low = asked.from_us if asked.from_us is not None else min(counts, default=None)
+    high = asked.to_us if asked.to_us is not None else max(counts, default=None)
+    if not asked.fill or low is None or high is None:
+        starts: Sequence[int] = sorted(counts)
     else:
-        low = min(counts) if asked.from_us is None else asked.from_us
-        high = max(counts) if asked.to_us is None else asked.to_us - 1
-        first = low - low % interval_us
-        if (high - first) // interval_us >= MAX_BUCKETS:
-            raise _too_many(interval_us)
-        starts = list(range(first, high + 1, interval_us))
+        starts = range(low - low % interval_us, high if asked.to_us is not None else high + 1, interval_us)
     if len(starts) > MAX_BUCKETS:
         raise _too_many(interval_us)
-    return starts
+    return list(starts)
 
 
 def _too_many(interval_us: int) -> BadRequest:
@@ -262,8 +289,8 @@ def _table(sources: list[_Source]) -> pa.Table:
     for field in SCHEMA:
         values = [getattr(source, field.name) for source in sources]
         if field.name == "metadata":
-            texts = [bytes(value).decode() for value in values]
-            values = [None if text == "null" else text for text in texts]
+            values = [source.metadata_text or bytes(source.metadata).decode() for source in sources]
+            values = [None if text == "null" else text for text in values]
         array = pa.array(values, pa.string()) if pa.types.is_timestamp(field.type) else pa.array(values, field.type)
         columns[field.name] = array.cast(field.type)
     return pa.table(columns, schema=SCHEMA)

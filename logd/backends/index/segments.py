@@ -25,6 +25,7 @@ import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from logd.backends.index.policies import ONE_POLICY, Assignment
 from logd.backends.index.reader import Reader
 from logd.config.schema import Index as IndexLimits
 from logd.config.schema import SearchLimits
@@ -44,14 +45,14 @@ from logd.telemetry import metrics
 log = logging.getLogger("logd.index")
 #: After a failed flush, how long until the next try.
 _RETRY_SECONDS = 5.0
-_POLICY = "DEFAULT"
 
 
 class SegmentsIndex:
     """seams.Index and seams.Searches over a folder. Use `SegmentsIndex.open`."""
 
-    def __init__(self, inventory: Inventory, limits: IndexLimits, search: SearchLimits) -> None:
+    def __init__(self, inventory: Inventory, limits: IndexLimits, search: SearchLimits, policies: Assignment) -> None:
         self.inventory = inventory
+        self._policies = policies
         self._limits = limits
         self._written: StreamPositions = dict(inventory.positions)
         #: For the ledger, of what isn't durable yet.
@@ -71,10 +72,15 @@ class SegmentsIndex:
 
     @classmethod
     async def open(
-        cls, root: Path, limits: IndexLimits, search: SearchLimits, stream: Stream = NO_STREAM
+        cls,
+        root: Path,
+        limits: IndexLimits,
+        search: SearchLimits,
+        stream: Stream = NO_STREAM,
+        policies: Assignment = ONE_POLICY,
     ) -> SegmentsIndex:
         """Creates the folder if need be, and puts aside what in it is damaged. Raises ConfigError."""
-        return cls(await Inventory.open(root, stream), limits, search)
+        return cls(await Inventory.open(root, stream), limits, search, policies)
 
     def durable(self) -> StreamPositions:
         return self.inventory.positions
@@ -235,9 +241,11 @@ class SegmentsIndex:
         if not recent:
             return added
         try:
-            for day, table in segments.by_day(segments.unified([part.table for part in recent])):
-                about = segments.About(id=self.inventory.next_id(), policy=_POLICY, day=day, flushed=positions)
-                added.append(segments.write(table, self.inventory.root, about))
+            whole = segments.unified([part.table for part in recent])
+            for policy, of_policy in self._policies.parted(whole):
+                for day, table in segments.by_day(of_policy):
+                    about = segments.About(id=self.inventory.next_id(), policy=policy, day=day, flushed=positions)
+                    added.append(segments.write(table, self.inventory.root, about))
         except BaseException:
             for segment in added:
                 (self.inventory.root / segment.file).unlink(missing_ok=True)
