@@ -10,15 +10,17 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
+from logd.backends.index.policies import Assignment
 from logd.backends.index.segments import SegmentsIndex
 from logd.config.schema import Index as IndexLimits
+from logd.config.schema import Policy, SearchLimits
 from logd.errors import ConfigError, Unavailable
 from logd.query.parse import parse
 from logd.record import SCHEMA
 from logd.seams import Batch
 from logd.store import segments
 from tests.support.disk import full_disk
-from tests.support.indexes import SegmentsStore, ids, many
+from tests.support.indexes import LIMITS, SegmentsStore, ids, many
 from tests.support.rows import DAY, DAY_US, batch, everything, row
 
 
@@ -54,6 +56,24 @@ async def test_a_segment_for_each_day(folder: SegmentsStore) -> None:
         "policy=DEFAULT/date=2024-10-05/000000000002.parquet",
     ]
     assert (await index.status())["segments"] == 2
+    await index.close()
+
+
+async def test_a_segment_for_each_policy(tmp_path: Path) -> None:
+    """Apart in files, found together."""
+    policies = Assignment({"pay": Policy(services=["pay*"]), "web": Policy(services=["w?b"])})
+    index = await SegmentsIndex.open(tmp_path, LIMITS, SearchLimits(threads=1), policies=policies)
+    services = ["payments", "web", None, "web", "pay", "other"]
+    for turn in range(2):
+        rows = [row(DAY + n, f"{turn}{n}", service=service) for n, service in enumerate(services)]
+        await index.write(batch(rows, turn + 1))
+        await index.flush()
+    found = [(segment.policy, segment.rows) for segment in index.inventory.segments]
+    assert sorted(found) == [(name, 2) for name in ("DEFAULT", "DEFAULT", "pay", "pay", "web", "web")]
+    assert {segment.file.split("/")[0] for segment in index.inventory.segments} == {
+        f"policy={name}" for name, _ in found
+    }
+    assert await ids(index) == ["15", "05", "14", "04", "13", "03", "12", "02", "11", "01", "10", "00"]
     await index.close()
 
 
