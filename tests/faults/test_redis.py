@@ -17,7 +17,7 @@ from multidict import MultiDict
 from logd.backends.cache.redis import RedisCache
 from logd.config.schema import Cache as Settings
 from logd.config.schema import SearchLimits
-from logd.http.cached import Cached
+from logd.http.cached import Cached, Made
 from logd.http.turns import Turns
 from logd.seams import CACHE_SECONDS, Search
 from tests.services import Running
@@ -164,8 +164,8 @@ async def test_a_request_waits_fifty_milliseconds_at_most(deaf: int) -> None:
     cache = RedisCache(Settings(url=f"redis://127.0.0.1:{deaf}"), "", clock=clock)
     cached = Cached(cache, Turns(SearchLimits()), lambda: 0)
 
-    async def make() -> bytes:
-        return b"{}"
+    async def make() -> Made:
+        return Made(b"{}")
 
     took = []
     for n in range(20):
