@@ -65,7 +65,7 @@ async def _serve(config: Config) -> int:
             queue = await wiring.open_transport(config)
             transport = await stack.enter_async_context(_closing(queue.transport))
         if transport is not None and {"processor", "api", "archiver"} & set(config.server.roles):
-            wiring.set_up_native_libraries()
+            wiring.set_up_native_libraries(roomy=config.index.type == "elasticsearch")
             store = await wiring.open_index(config, transport)
             index = await stack.enter_async_context(_closing(store.stored))
             searches = store.searches

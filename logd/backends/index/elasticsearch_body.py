@@ -49,7 +49,6 @@ _PREPARED = f"""
             array_to_string({_words(f"{NOT_SEPARATOR}+")}, ' ') END AS all_runs
     FROM rows
 """
-_TIME = "strftime({}, '%Y-%m-%dT%H:%M:%S.%fZ')"
 
 
 def _field(name: str) -> str:
@@ -61,7 +60,7 @@ def _field(name: str) -> str:
 _LINES = f"""
     SELECT concat(
         '{{"create":{{"_id":', to_json(log_id), '}}}}\n{{', {_field("log_id")},
-        '"timestamp":"', {_TIME.format("timestamp")}, '","ingested_at":"', {_TIME.format("ingested_at")}, '",',
+        '"timestamp":"', strftime(timestamp, '%Y-%m-%dT%H:%M:%S.%fZ'), '","ingested_at":"', ingested_at, '",',
         {", ".join(map(_field, ("level", "service", "host", "source", "tags", "trace_id", "message")))},
         '"words":"', words, '"', CASE WHEN all_runs <> words THEN concat(',"runs":"', all_runs, '"') END,
         CASE WHEN {KEPT} IS NOT NULL THEN concat(',"{KEPT}":', to_json({KEPT})) END,
@@ -117,8 +116,9 @@ def bodies(connection: duckdb.DuckDBPyConnection, table: pa.Table, policies: Ass
 def _lines(
     connection: duckdb.DuckDBPyConnection, table: pa.Table
 ) -> tuple[memoryview, np.ndarray[tuple[int], np.dtype[np.int32]]]:
-    for name in ("timestamp", "ingested_at"):  # with a zone DuckDB would load ICU
-        table = table.set_column(table.schema.get_field_index(name), name, table[name].cast(_NAIVE))
+    # With a zone DuckDB would load ICU.
+    table = _with(table, "timestamp", table["timestamp"].cast(_NAIVE))
+    table = _with(table, "ingested_at", _written(table["ingested_at"]))
     if KEPT not in table.column_names:
         table = table.append_column(KEPT, _kept(table["metadata"]))
     connection.register("rows", table.append_column("lowered", _lowered(table["message"])))
@@ -127,6 +127,18 @@ def _lines(
     _, ends, text = lines.buffers()
     numbers = np.frombuffer(ends, np.int32)[lines.offset : lines.offset + len(lines) + 1]
     return memoryview(text)[: numbers[-1]], numbers
+
+
+def _with(table: pa.Table, name: str, column: pa.Array | pa.ChunkedArray) -> pa.Table:
+    return table.set_column(table.schema.get_field_index(name), name, column)
+
+
+def _written(times: pa.ChunkedArray) -> pa.DictionaryArray:
+    """The times as text, each only once: all lines of a chunk have the same."""
+    encoded = times.combine_chunks().dictionary_encode()
+    encoded = encoded.combine_chunks() if isinstance(encoded, pa.ChunkedArray) else encoded
+    written = pc.strftime(encoded.dictionary.cast(_NAIVE), format="%Y-%m-%dT%H:%M:%SZ")
+    return pa.DictionaryArray.from_arrays(encoded.indices, written)
 
 
 def _lowered(texts: pa.ChunkedArray) -> pa.Array:

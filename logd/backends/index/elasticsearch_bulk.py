@@ -50,8 +50,13 @@ class _Item(msgspec.Struct, frozen=True):
     create: Result
 
 
-class _Answer(msgspec.Struct, frozen=True):
+class _Outcome(msgspec.Struct, frozen=True):
+    """What most answers say, whose items are passed over."""
+
     errors: bool
+
+
+class _Answer(msgspec.Struct, frozen=True):
     items: list[_Item] = []
 
 
@@ -181,12 +186,12 @@ class Bulks:
             if len(numbers) == 1:
                 return [Result(422, Failure("request", str(error)))]
             return await self._halves(index, body, numbers)
-        answer = msgspec.json.decode(answered, type=_Answer)
+        errors = msgspec.json.decode(answered, type=_Outcome).errors
         took = time.perf_counter() - started
         metrics.INDEX_BULK_SECONDS.observe(took)
         slow = took > _SLOW_SECONDS
         self.rows = max(_LEAST_ROWS, self.rows // 2) if slow else min(self._most_rows, self.rows + self.rows // 8 + 1)
-        return [item.create for item in answer.items] if answer.errors else None
+        return [item.create for item in msgspec.json.decode(answered, type=_Answer).items] if errors else None
 
     async def _halves(self, index: str, body: Body, numbers: Sequence[int]) -> list[Result]:
         """One document can make Elasticsearch refuse a whole bulk, by an id that is too long, or by its size; this
