@@ -14,11 +14,12 @@ from pathlib import Path
 
 import orjson
 
-from tests.bench.bench import Bench, bench
+from tests.bench import fluent_bit, victoria_logs
+from tests.bench.bench import Bench, Peers, bench
 from tests.bench.cases import CASES, DEFAULT, GROUPS
 from tests.bench.corpus import corpus
+from tests.bench.peers import binary
 from tests.bench.report import GOAL_LINES
-from tests.bench.victoria_logs import binary
 
 QUICK_LINES = 20_000
 _PROBES = 200
@@ -29,7 +30,7 @@ def main(arguments: Sequence[str]) -> int:
     """Run the cases asked for; the exit code."""
     asked = _parsed(arguments)
     try:
-        peer = binary()
+        peers = Peers(binary(victoria_logs.BINARY_VARIABLE), binary(fluent_bit.BINARY_VARIABLE))
     except FileNotFoundError as error:
         sys.exit(f"scripts/bench: {error}")
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
@@ -37,7 +38,7 @@ def main(arguments: Sequence[str]) -> int:
     probes = _QUICK_PROBES if asked.quick else _PROBES
     with (
         tempfile.TemporaryDirectory(prefix="logd-bench-") as folder,
-        bench(corpus(lines), Path(folder), peer, probes) as run,
+        bench(corpus(lines), Path(folder), peers, probes) as run,
     ):
         ran = [_run(run, name) for name in CASES if name in (asked.cases or DEFAULT)]
         return 0 if all(ran) else 1
@@ -55,7 +56,7 @@ def _run(run: Bench, name: str) -> bool:
 
 
 def _parsed(arguments: Sequence[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="scripts/bench", description="logd's figures, beside VictoriaLogs'.")
+    parser = argparse.ArgumentParser(prog="scripts/bench", description="logd's figures, beside others'.")
     parser.add_argument("--quick", action="store_true", help=f"{QUICK_LINES:,} lines; all default cases within 60 s")
     parser.add_argument("--lines", type=int, metavar="N", help=f"size of the corpus (default {GOAL_LINES:,})")
     parser.add_argument(

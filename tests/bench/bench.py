@@ -1,16 +1,18 @@
 """One run of the bench: the servers that its cases share, each loaded once with the same corpus."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from tests.bench.corpus import Corpus
+from tests.bench.engines import Engines
 from tests.bench.http_client import Client, Load, send
 from tests.bench.logd_server import logd_server
 from tests.bench.system import System
 from tests.bench.victoria_logs import victoria_logs
+from tests.services import Running
 
 #: Both systems make new lines visible in steps of about this, and each look costs them a little.
 _LOOK_SECONDS = 0.2
@@ -50,15 +52,32 @@ class Loaded:
             quiet = quiet + 1 if idle and time.monotonic() > begin else 0
 
 
+@dataclass(frozen=True)
+class Peers:
+    """Executables; None for what isn't measured in this run."""
+
+    victoria_logs: Path | None = None
+    fluent_bit: Path | None = None
+
+
 class Bench:
     """Starts and loads a server when the first case asks for it; `bench` stops them all."""
 
-    def __init__(self, corpus: Corpus, folder: Path, peer: Path | None, probes: int, stack: ExitStack) -> None:
+    def __init__(
+        self,
+        corpus: Corpus,
+        folder: Path,
+        peers: Peers,
+        probes: int,
+        stack: ExitStack,
+        servers: Mapping[str, Running],
+    ) -> None:
         self.corpus = corpus
         #: Appended lines of the case `latency`.
         self.probes = probes
         self.folder = folder
-        self._peer_binary = peer
+        self.peers = peers
+        self.engines = Engines(folder / "cluster", stack, servers)
         self._stack = stack
         self._logd: Loaded | None = None
         self._peer: Loaded | None = None
@@ -71,8 +90,8 @@ class Bench:
 
     def peer(self) -> Loaded | None:
         """VictoriaLogs, loaded; None when this run has none."""
-        if self._peer is None and self._peer_binary is not None:
-            self._peer = self._load(victoria_logs(self._peer_binary, self.folder / "loaded-peer"))
+        if self._peer is None and self.peers.victoria_logs is not None:
+            self._peer = self._load(victoria_logs(self.peers.victoria_logs, self.folder / "loaded-peer"))
         return self._peer
 
     def _load(self, server: AbstractContextManager[System]) -> Loaded:
@@ -80,10 +99,13 @@ class Bench:
 
 
 @contextmanager
-def bench(corpus: Corpus, folder: Path, peer: Path | None, probes: int) -> Iterator[Bench]:
-    """A run whose servers keep their data below `folder` and are stopped at the end."""
+def bench(
+    corpus: Corpus, folder: Path, peers: Peers, probes: int, servers: Mapping[str, Running] | None = None
+) -> Iterator[Bench]:
+    """A run whose servers keep their data below `folder` and are stopped at the end; `servers` that run already, by
+    name, are used and left running."""
     with ExitStack() as stack:
-        yield Bench(corpus, folder, peer, probes, stack)
+        yield Bench(corpus, folder, peers, probes, stack, servers or {})
 
 
 def load(system: System, corpus: Corpus, send_to: Load | None = None) -> Loaded:

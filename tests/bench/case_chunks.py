@@ -14,6 +14,7 @@ from tests.bench.report import Line
 SMALL_LINES = 25
 FULL_LINES = 1_000
 _SOURCES = 1_000
+_SERVICES = 7
 _GOAL_RATIO = 2.5
 #: What an agent sends at a time.
 _REQUEST_CHUNKS = 256
@@ -44,8 +45,8 @@ def _cpu_us_a_line(bench: Bench, chunk_lines: int) -> float:
 
 def _send(corpus: Corpus, chunk_lines: int) -> Load:
     # Made before the first is sent: a client that compresses beside the server would slow it down.
-    chunks = _chunks(corpus, chunk_lines)
-    requests = [shipment.encode(part) for part in iter(lambda: list(islice(chunks, _REQUEST_CHUNKS)), [])]
+    made = chunks(corpus, chunk_lines)
+    requests = [shipment.encode(part) for part in iter(lambda: list(islice(made, _REQUEST_CHUNKS)), [])]
 
     def send(port: int) -> None:
         with Client(port) as client:
@@ -55,7 +56,7 @@ def _send(corpus: Corpus, chunk_lines: int) -> Load:
     return send
 
 
-def _chunks(corpus: Corpus, chunk_lines: int) -> Iterator[Chunk]:
+def chunks(corpus: Corpus, chunk_lines: int, services: int = _SERVICES) -> Iterator[Chunk]:
     """The corpus in order, its sources taking turns."""
     reached = [0] * _SOURCES
     with corpus.path.open("rb") as file:
@@ -66,9 +67,9 @@ def _chunks(corpus: Corpus, chunk_lines: int) -> Iterator[Chunk]:
             offset = reached[source]
             reached[source] = end = offset + len(body)
             yield Chunk(
-                service=f"app-{source % 7}",
+                service=f"app-{source % services}",
                 host=f"host-{source}",
-                source=f"/var/log/app-{source % 7}/app.log",
+                source=f"/var/log/app-{source % services}/app.log",
                 source_id=f"{source:016x}",
                 offset=offset,
                 end=end,

@@ -5,7 +5,7 @@ import random
 import re
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from itertools import islice
@@ -17,18 +17,19 @@ import orjson
 from tests.bench.bench import Bench
 from tests.bench.corpus import generate
 from tests.bench.http_client import Client
-from tests.bench.logd_server import LogdServer, logd_server
+from tests.bench.logd_server import logd_server
+from tests.bench.process import ServerProcess
 from tests.bench.report import Line
 
 _GOAL_SECONDS = 2.0
 #: Between marked lines: uneven, so that they fall on every phase of the agent's and the batches' timers.
 _GAP_SECONDS = (0.02, 0.08)
 _LOOK_SECONDS = 0.02
-#: The light load: so many other lines, so often (200 lines a second).
-_LOAD_LINES = 20
+#: Other lines, and how often some are written.
+_LOAD_LINES_A_SECOND = 200
 _LOAD_SECONDS = 0.1
 _MISSING_SECONDS = 30.0
-_MARK = "latencyprobe"
+MARK = "latencyprobe"
 
 
 def latency(bench: Bench) -> Line:
@@ -42,46 +43,52 @@ def latency(bench: Bench) -> Line:
     marked, load = folder / "marked.log", folder / "load.log"
     for file in (marked, load):
         file.touch()
-    with logd_server(folder, follow=[marked, load]) as server:
-        _found_after(server, marked, [0])
-        with _light_load(load):
-            took = sorted(_found_after(server, marked, range(1, bench.probes + 1)))
+    with logd_server(folder, follow=[marked, load]) as server, Client(server.port) as client:
+        asked = urlencode({"q": MARK, "limit": bench.probes + 1, "track_total_hits": "false"})
+
+        def marks() -> Iterator[int]:
+            return _marks(client.get(f"/api/v1/logs/search?{asked}"))
+
+        found_after(server.process, marks, marked, [0])
+        with load_on(load):
+            took = sorted(found_after(server.process, marks, marked, range(1, bench.probes + 1)))
     return Line(
         "latency",
-        _percentile(took, 0.99),
+        percentile(took, 0.99),
         "s",
         len(took),
         goal=_GOAL_SECONDS,
         note="p99; no peer: VictoriaLogs follows no files",
-        more={"p50": _percentile(took, 0.5), "max": took[-1]},
+        more={"p50": percentile(took, 0.5), "max": took[-1]},
     )
 
 
-def _found_after(server: LogdServer, file: Path, numbers: "range | list[int]") -> list[float]:
-    """Append a marked line for each number and look for all of them; seconds until each was found."""
+def found_after(
+    process: ServerProcess, marks: Callable[[], Iterable[int]], file: Path, numbers: Sequence[int]
+) -> list[float]:
+    """Append a marked line for each number and look for all of them; seconds until each was found. `marks` gives the
+    numbers of the lines that are found now."""
     written: dict[int, float] = {}
     found: dict[int, float] = {}
     writer = threading.Thread(target=_append, args=(file, numbers, written), name="bench.append")
-    asked = urlencode({"q": _MARK, "limit": len(numbers) + 1, "track_total_hits": "false"})
     writer.start()
     try:
-        with Client(server.port) as client:
 
-            def look() -> bool:
-                body = client.get(f"/api/v1/logs/search?{asked}")
-                now = time.monotonic()
-                for number in _marks(body):
-                    found.setdefault(number, now)
-                return all(number in found for number in numbers)
+        def look() -> bool:
+            seen = list(marks())
+            now = time.monotonic()
+            for number in seen:
+                found.setdefault(number, now)
+            return all(number in found for number in numbers)
 
-            seconds = len(numbers) * _GAP_SECONDS[1] + _MISSING_SECONDS
-            server.process.wait_until(look, f"finding all of {len(numbers)} lines", seconds, _LOOK_SECONDS)
+        seconds = len(numbers) * _GAP_SECONDS[1] + _MISSING_SECONDS
+        process.wait_until(look, f"finding all of {len(numbers)} lines", seconds, _LOOK_SECONDS)
     finally:
         writer.join()
     return [found[number] - written[number] for number in numbers]
 
 
-def _append(file: Path, numbers: "range | list[int]", written: dict[int, float]) -> None:
+def _append(file: Path, numbers: Sequence[int], written: dict[int, float]) -> None:
     rng = random.Random(1)
     with file.open("ab", buffering=0) as log:
         for number in numbers:
@@ -90,7 +97,7 @@ def _append(file: Path, numbers: "range | list[int]", written: dict[int, float])
                     "timestamp": datetime.now(UTC).isoformat(),
                     "level": "INFO",
                     "service": "bench",
-                    "message": f"{_MARK} {number}",
+                    "message": f"{MARK} {number}",
                 }
             )
             written[number] = time.monotonic()
@@ -100,21 +107,27 @@ def _append(file: Path, numbers: "range | list[int]", written: dict[int, float])
 
 def _marks(body: bytes) -> Iterator[int]:
     """Numbers of the marked lines in an answer."""
-    for record in orjson.loads(body)["logs"]:
-        if match := re.fullmatch(rf"{_MARK} (\d+)", record["message"]):
+    return numbers_of(record["message"] for record in orjson.loads(body)["logs"])
+
+
+def numbers_of(messages: Iterable[str]) -> Iterator[int]:
+    """Those of the marked lines among the messages."""
+    for message in messages:
+        if match := re.fullmatch(rf"{MARK} (-?\d+)", message):
             yield int(match[1])
 
 
 @contextmanager
-def _light_load(file: Path) -> Iterator[None]:
+def load_on(file: Path, lines_a_second: int = _LOAD_LINES_A_SECOND) -> Iterator[None]:
     """Lines of the corpus, stamped from now on, appended to `file` until the block ends."""
+    each = int(lines_a_second * _LOAD_SECONDS)
     stop = threading.Event()
 
     def work() -> None:
         lines = generate(1_000_000_000, start=datetime.now(UTC))
         with file.open("ab", buffering=0) as log:
             while not stop.wait(_LOAD_SECONDS):
-                log.write(b"".join(islice(lines, _LOAD_LINES)))
+                log.write(b"".join(islice(lines, each)))
 
     worker = threading.Thread(target=work, name="bench.load")
     worker.start()
@@ -125,6 +138,6 @@ def _light_load(file: Path) -> Iterator[None]:
         worker.join()
 
 
-def _percentile(ordered: list[float], share: float) -> float:
+def percentile(ordered: list[float], share: float) -> float:
     """Nearest rank."""
     return ordered[max(0, math.ceil(share * len(ordered)) - 1)]

@@ -4,6 +4,10 @@ from collections.abc import Callable, Mapping, Sequence
 
 from tests.bench.bench import Bench
 from tests.bench.case_chunks import small_chunks
+from tests.bench.case_cluster import cluster_four, cluster_rss, cluster_sink, cluster_small_chunks
+from tests.bench.case_cluster_agent import cluster_agent
+from tests.bench.case_cluster_elasticsearch import cluster_elasticsearch
+from tests.bench.case_cluster_latency import cluster_latency
 from tests.bench.case_ingest import bytes_a_line, cpu_until_quiet, ingest, ingest_rss
 from tests.bench.case_latency import latency
 from tests.bench.case_search import (
@@ -59,6 +63,13 @@ CASES: Mapping[str, Case] = {
     "latency": latency,
     "tail": tail,
     "small_chunks": small_chunks,
+    "cluster_sink": cluster_sink,
+    "cluster_small_chunks": cluster_small_chunks,
+    "cluster_four": cluster_four,
+    "cluster_rss": cluster_rss,
+    "cluster_agent": cluster_agent,
+    "cluster_elasticsearch": cluster_elasticsearch,
+    "cluster_latency": cluster_latency,
 }
 
 #: Names for several cases.
@@ -66,9 +77,10 @@ GROUPS: Mapping[str, Sequence[str]] = {
     "search": [
         *(name for name in CASES if name.startswith(("newest100_", "oldest100_"))),
         *("page_5000", "count_10s_level", "histogram_level", "one_trace_id"),
-    ]
+    ],
+    "cluster": [name for name in CASES if name.startswith("cluster_")],
 }
 
 #: Run without being named. The others wait a minute and a half until all is merged and indexed; `small_chunks` is about
-#: two servers of its own.
+#: two servers of its own, and those of the cluster start real engines.
 DEFAULT = ("ingest", "ingest_rss", "newest100_word", "newest100_word_total", "latency", "tail")

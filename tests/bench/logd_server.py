@@ -20,7 +20,7 @@ _SEARCH = "/api/v1/logs/search"
 _INSERT = Insert("/api/v1/logs/ingest", "application/x-ndjson")
 _START_SECONDS = 60.0
 #: The corpus lies in November 2026: a host whose clock is behind takes it all the same (100 years).
-_AHEAD_SECONDS = 100 * 365 * 86_400
+AHEAD_SECONDS = 100 * 365 * 86_400
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ def logd_server(folder: Path, follow: Sequence[Path] = ()) -> Iterator[LogdServe
 
 def _command(data_dir: Path, follow: Sequence[Path]) -> list[str]:
     command = [sys.executable, "-m", "logd", "server", "--roles", "agent,processor,api,archiver"]
-    settings = {"api.listen": "127.0.0.1:0", "data_dir": data_dir, "ingest.max_ahead_seconds": _AHEAD_SECONDS}
+    settings = {"api.listen": "127.0.0.1:0", "data_dir": data_dir, "ingest.max_ahead_seconds": AHEAD_SECONDS}
     for key, value in settings.items():
         command += ["--set", f"{key}={value}"]
     return [*command, "--", *map(str, follow)]

@@ -82,7 +82,7 @@ class ServerProcess:
 
     def cpu_seconds(self) -> float:
         """User and system seconds of the process and all its descendants, ended ones included; 10 ms grain."""
-        return sum(_cpu_ticks(pid) for pid in _family(self._child.pid)) / _TICKS_PER_SECOND
+        return cpu_seconds(self._child.pid)
 
     def peak_rss_bytes(self) -> int:
         """The kernel's high-water mark of resident memory (VmHWM), summed over living descendants."""
@@ -106,6 +106,11 @@ class ServerProcess:
             pass
         self._child.wait()
         self._reader.join()
+
+
+def cpu_seconds(pid: int) -> float:
+    """As ServerProcess.cpu_seconds, of any process."""
+    return sum(_cpu_ticks(one) for one in _family(pid)) / _TICKS_PER_SECOND
 
 
 def _succeeds(ready: Callable[[], bool]) -> bool:

@@ -76,6 +76,8 @@ def compared(
     goal_ratio: float | None = None,
     goal: float | None = None,
     more: Mapping[str, Any] | None = None,
+    no_peer: str = NO_PEER,
+    reference_name: str = REFERENCE_NAME,
 ) -> Line:
     """A figure beside its peer's (name, value); without one, beside `reference`, that of as many lines.
 
@@ -84,9 +86,9 @@ def compared(
     notes = [] if lines == GOAL_LINES else [f"the goal is stated for {GOAL_LINES} lines"]
     against = reference if peer is None else peer[1]
     if peer is None:
-        notes.insert(0, NO_PEER)
+        notes.insert(0, no_peer)
         if reference is not None:
-            notes.insert(1, f"ratio to {reference:.4g} {unit} of {REFERENCE_NAME}")
+            notes.insert(1, f"ratio to {reference:.4g} {unit} of {reference_name}")
     if goal_ratio is not None and against is not None:
         goal = goal_ratio * against
     return Line(

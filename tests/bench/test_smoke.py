@@ -5,9 +5,11 @@ from collections.abc import Iterator
 import orjson
 import pytest
 
-from tests.bench.bench import Bench, bench
-from tests.bench.cases import CASES
+from tests.bench.bench import Bench, Peers, bench
+from tests.bench.cases import CASES, GROUPS
 from tests.bench.corpus import Corpus, generate
+from tests.services import Running
+from tests.services.elasticsearch import ask
 
 #: Enough for more than one tick (10 ms) of CPU.
 _LINES = 5_000
@@ -17,17 +19,43 @@ _SLOW = {"cpu_until_quiet", "bytes_a_line"}
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
-    folder = tmp_path_factory.mktemp("bench")
-    corpus = Corpus(folder / "corpus.ndjson", _LINES)
-    corpus.path.write_bytes(b"".join(generate(_LINES)))
-    with bench(corpus, folder, peer=None, probes=_PROBES) as started:
+def corpus(tmp_path_factory: pytest.TempPathFactory) -> Corpus:
+    made = Corpus(tmp_path_factory.mktemp("corpus") / "corpus.ndjson", _LINES)
+    made.path.write_bytes(b"".join(generate(_LINES)))
+    return made
+
+
+@pytest.fixture(scope="module")
+def run(corpus: Corpus, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
+    with bench(corpus, tmp_path_factory.mktemp("bench"), Peers(), _PROBES) as started:
         yield started
 
 
+@pytest.fixture(scope="module")
+def cluster_run(
+    corpus: Corpus, tmp_path_factory: pytest.TempPathFactory, kafka: Running, elasticsearch: Running
+) -> Iterator[Bench]:
+    servers = {"kafka": kafka, "elasticsearch": elasticsearch}
+    with bench(corpus, tmp_path_factory.mktemp("bench"), Peers(), _PROBES, servers) as started:
+        yield started
+    _, indices = ask(elasticsearch.port, "GET", "/logs-*")
+    for name in orjson.loads(indices):
+        ask(elasticsearch.port, "DELETE", f"/{name}")
+
+
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("name", [name for name in CASES if name not in _SLOW])
+@pytest.mark.parametrize("name", [name for name in CASES if name not in {*_SLOW, *GROUPS["cluster"]}])
 def test_case_runs(run: Bench, name: str) -> None:
+    _check(name, run)
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("name", GROUPS["cluster"])
+def test_case_of_the_cluster_runs(cluster_run: Bench, name: str) -> None:
+    _check(name, cluster_run)
+
+
+def _check(name: str, run: Bench) -> None:
     line = CASES[name](run)
     shown = orjson.loads(line.json())
     assert shown["case"] == name

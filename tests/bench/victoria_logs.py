@@ -66,17 +66,6 @@ class VictoriaLogs:
         return {(int(datetime.fromisoformat(c["_time"]).timestamp()), c["level"]): int(c["n"]) for c in cells}
 
 
-def binary() -> Path | None:
-    """The executable named by $VICTORIA_LOGS, None when unset; FileNotFoundError when it isn't there."""
-    named = os.environ.get(BINARY_VARIABLE)
-    if not named:
-        return None
-    path = Path(named).resolve()
-    if not os.access(path, os.X_OK):
-        raise FileNotFoundError(f"${BINARY_VARIABLE} names no executable: {named}")
-    return path
-
-
 @contextmanager
 def victoria_logs(executable: Path, folder: Path) -> Iterator[VictoriaLogs]:
     """Start it with an empty data folder below `folder`; stopped at the end."""

@@ -84,7 +84,7 @@ class Cluster:
 
     def shares(self) -> list[int]:
         """How many partitions each processor has, by the brokers; empty while they are handed out."""
-        return asyncio.run(_shares(self.kafka.url))
+        return asyncio.run(shares(self.kafka.url))
 
     def sent_again(self) -> int:
         """Of the chunks in Kafka those that were there before, by source and place."""
@@ -106,11 +106,12 @@ def cluster(folder: Path) -> Iterator[Cluster]:
         yield Cluster(folder, *engines.values())
 
 
-async def _shares(servers: str) -> list[int]:
+async def shares(servers: str, group: str = GROUP) -> list[int]:
+    """How many partitions each member of the group has; empty while they are handed out."""
     admin = AIOKafkaAdminClient(bootstrap_servers=servers)
     await admin.start()
     try:
-        (answer,) = await admin.describe_consumer_groups([GROUP])
+        (answer,) = await admin.describe_consumer_groups([group])
     finally:
         await admin.close()
     (_, _, state, _, _, members, *_) = answer.groups[0]
