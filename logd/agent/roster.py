@@ -57,6 +57,7 @@ class Roster:
 
     def scan(self, now: float, now_us: int) -> None:
         """Looks up the globs: admits new files, notes which of the others moved."""
+        self._siblings.look(self._watched())
         places: dict[Tail, list[tuple[str, Files]]] = {}
         there = {tail.path for tail in self.tails.values()}
         for path, entry in self._discovery.find():
@@ -230,7 +231,10 @@ class Roster:
             tail.listed, tail.missing_since = False, now
 
     def _remember_siblings(self) -> None:
-        self._siblings.remember({tail.path for tail in self.tails.values() if tail.listed} | set(self._vacant))
+        self._siblings.remember(self._watched())
+
+    def _watched(self) -> set[str]:
+        return {tail.path for tail in self.tails.values() if tail.listed} | set(self._vacant)
 
     def _leave(self, tail: Tail, now: float) -> None:
         if tail.listed:

@@ -41,36 +41,29 @@ def find_inode(folder: str, key: tuple[int, int]) -> str | None:
 
 
 class Siblings:
-    """Rotated files beside followed paths: those that were there at the last `remember`, and those that came since."""
+    """Rotated files beside followed paths: those that were there when they were last looked at, and those that came
+    since."""
 
     def __init__(self) -> None:
-        self._folders: dict[str, tuple[int, set[_Identity]]] = {}
+        self._known: dict[str, tuple[int, set[_Identity]]] = {}
+        self._looked: dict[str, tuple[int, set[_Identity]]] = {}
+
+    def look(self, paths: Iterable[str]) -> None:
+        """Notes what is there beside `paths`, for `remember`. To be called before the paths themselves are looked at:
+        what takes one and leaves it in between is a newcomer then. A folder that hasn't changed isn't listed."""
+        self._looked = self._found(paths)
 
     def remember(self, paths: Iterable[str]) -> None:
-        """Notes what is there beside `paths`, all that are followed. A folder that hasn't changed isn't listed."""
-        names: dict[str, list[str]] = {}
-        for path in paths:
-            folder, name = os.path.split(path)
-            names.setdefault(folder, []).append(name)
-        before, self._folders = self._folders, {}
-        for folder, followed in names.items():
-            try:
-                changed_ns = os.stat(folder).st_mtime_ns
-                known = before.get(folder)
-                if known is None or known[0] != changed_ns:
-                    settled = time.time_ns() - changed_ns > _COARSE_NS
-                    listing = sorted(os.listdir(folder))
-                    found = {identity for name in followed for _, identity in _rotated(folder, name, listing)}
-                    known = (changed_ns if settled else 0, found)
-            except OSError:
-                continue
-            self._folders[folder] = known
+        """Knows what was there at `look`, and from now on that of `paths`, all that are followed."""
+        looked, self._looked = self._looked, {}
+        wanted = set(paths)
+        self._known = self._found(wanted - looked.keys()) | {path: looked[path] for path in wanted & looked.keys()}
 
     def newcomers(self, path: str) -> list[str]:
-        """Rotated files of `path` that weren't there at the last `remember`. A rotation leaves a file's identity, size
-        and time as they are; an inode that was given to a new file comes with others."""
+        """Rotated files of `path` that it doesn't know. A rotation leaves a file's identity, size and time as they are;
+        an inode that was given to a new file comes with others."""
         folder, name = os.path.split(path)
-        known = self._folders.get(folder)
+        known = self._known.get(path)
         if known is None:
             return []
         try:
@@ -80,6 +73,29 @@ class Siblings:
         except OSError:
             return []
         return [found for found, identity in _rotated(folder, name, listing) if identity not in known[1]]
+
+    def _found(self, paths: Iterable[str]) -> dict[str, tuple[int, set[_Identity]]]:
+        names: dict[str, list[str]] = {}
+        for path in paths:
+            folder, name = os.path.split(path)
+            names.setdefault(folder, []).append(name)
+        found: dict[str, tuple[int, set[_Identity]]] = {}
+        for folder, followed in names.items():
+            listing: list[str] | None = None
+            try:
+                changed_ns = os.stat(folder).st_mtime_ns
+                settled = time.time_ns() - changed_ns > _COARSE_NS
+                for name in followed:
+                    path = os.path.join(folder, name)
+                    known = self._known.get(path)
+                    if known is None or known[0] != changed_ns:
+                        listing = sorted(os.listdir(folder)) if listing is None else listing
+                        identities = {identity for _, identity in _rotated(folder, name, listing)}
+                        known = (changed_ns if settled else 0, identities)
+                    found[path] = known
+            except OSError:
+                continue
+        return found
 
 
 def is_rotation(name: str, original: str) -> bool:

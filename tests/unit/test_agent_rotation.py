@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from logd.agent.follow import GIVE_UP_SECONDS
+from logd.config.schema import Files
 from tests.support.agent import Driver, config_of
 
 
@@ -104,6 +105,25 @@ def test_renamed_twice_between_two_looks(both: Logs) -> None:
     both.write("4")
     assert both.arrived()
     assert len(both.agent.follower.tails) == 3
+
+
+def test_renamed_twice_while_a_scan_is_under_way(logs: Logs, monkeypatch: pytest.MonkeyPatch) -> None:
+    logs.write("1")
+    assert logs.arrived()
+    discovery = logs.agent.follower._roster._discovery
+    find = discovery.find
+
+    def find_and_rotate() -> Iterator[tuple[str, Files]]:
+        yield from find()
+        monkeypatch.undo()
+        for number in (1, 2):
+            if number == 2:
+                logs.rename("app.1.log", "app.2.log")
+            logs.rename("app.log", "app.1.log")
+            logs.write(f"in the file after rotation {number}")
+
+    monkeypatch.setattr(discovery, "find", find_and_rotate)
+    assert logs.arrived()
 
 
 def test_renamed_thrice_with_the_oldest_deleted(both: Logs) -> None:
