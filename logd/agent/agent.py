@@ -15,7 +15,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
@@ -28,6 +28,7 @@ from logd.agent.clock import Clock, SystemClock
 from logd.agent.follow import Follower
 from logd.agent.ship import Delivery, Shipper
 from logd.agent.tail import Counts
+from logd.chunk import Chunk
 from logd.config.schema import Config
 from logd.errors import ConfigError, Unavailable
 from logd.flow.stage import Stage
@@ -74,6 +75,10 @@ class Agent:
             # A round that is under way ends within tens of ms, and nobody may use the state before it has.
             self._worker.submit(self._close)
             await asyncio.to_thread(self._worker.shutdown)
+
+    async def deliver(self, chunks: Sequence[Chunk], stop: asyncio.Event) -> int:
+        """For what doesn't come from files; see Delivery.deliver."""
+        return await self._delivery.deliver(chunks, stop)
 
     @property
     def stages(self) -> tuple[Stage, ...]:

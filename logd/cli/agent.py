@@ -13,21 +13,27 @@ def add_to(commands: Any) -> None:
     parser = commands.add_parser(
         "agent",
         help="follow files on this host",
-        description="Follows files and ships their lines, to the logd at --server or into the queue in data_dir.",
+        description="Follows files and other inputs and ships their lines, to the logd at --server or into the queue in"
+        " data_dir.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        epilog="example:\n  logd agent --server http://logs.example.org:8080 --config /etc/logd.toml /var/log",
+        epilog="examples:\n  logd agent --server http://logs.example.org:8080 --config /etc/logd.toml /var/log\n"
+        "  app | logd agent --stdin --service app --server http://logs.example.org:8080",
         allow_abbrev=False,
     )
     settings.add_to(parser)
     parser.add_argument("--server", metavar="URL", help="the same as --set agent.server=URL")
+    parser.add_argument("--stdin", action="store_true", help="take standard input, whose end ends the agent")
+    parser.add_argument("--service", metavar="NAME", help="the service of standard input")
     settings.add_files_to(parser)
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
     """Runs the agent; its exit code."""
-    server = [] if args.server is None else [f"agent.server={args.server}"]
-    config = settings.load(args, ["server.roles=agent", *server])
+    sets = [] if args.server is None else [f"agent.server={args.server}"]
+    sets += ["agent.stdin.enabled=true"] if args.stdin else []
+    sets += [] if args.service is None else [f"agent.stdin.service={args.service}"]
+    config = settings.load(args, ["server.roles=agent", *sets])
     from logd.server import run as run_server
 
     return run_server(config)

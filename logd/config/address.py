@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+import socket
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
@@ -69,3 +70,23 @@ def is_origin(text: str) -> bool:
     named = f"[{url.host}]" if ":" in url.host else url.host
     port = "" if url.port == default else f":{url.port}"
     return text == f"{'https' if url.https else 'http'}://{named.lower()}{port}"
+
+
+class Listen(NamedTuple):
+    """Where to listen; `address` is a path or a host and a port."""
+
+    family: socket.AddressFamily
+    kind: socket.SocketKind
+    address: str | tuple[str, int]
+
+
+def parse_listen(text: str) -> Listen:
+    """Raises ValueError, with what is wrong."""
+    scheme, _, rest = text.partition(":")
+    kind = socket.SOCK_DGRAM if scheme in ("udp", "unixgram") else socket.SOCK_STREAM
+    if scheme in ("tcp", "udp") and rest.startswith("//"):
+        host, port = parse_address(rest[2:])
+        return Listen(socket.AF_INET6 if ":" in host else socket.AF_INET, kind, (host, port))
+    if scheme in ("unix", "unixgram") and rest.startswith("/"):
+        return Listen(socket.AF_UNIX, kind, rest)
+    raise ValueError(f"{text!r} is none of tcp://HOST:PORT, udp://HOST:PORT, unix:/PATH and unixgram:/PATH")

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from logd.config.address import is_loopback, is_origin, parse_address, parse_url
+from logd.config.address import is_loopback, is_origin, parse_address, parse_listen, parse_url
 from logd.config.keys import KeyPath
 from logd.config.schema import PLANNED_ROLES, ROLES, Config, Transport
 
@@ -62,6 +62,12 @@ def problems(config: Config) -> Iterator[Problem]:
             parse_url(config.agent.server)
         except ValueError:
             yield Problem(("agent", "server"), "a URL such as http://logs.example.org:8080, or nothing")
+    for number, one in enumerate(config.agent.syslog):
+        try:
+            parse_listen(one.listen)
+        except ValueError:
+            expected = "tcp://HOST:PORT, udp://HOST:PORT, unix:/PATH or unixgram:/PATH"
+            yield Problem(("agent", "syslog", number, "listen"), expected)
     yield from _timezone(config.parse.timezone)
     yield from _access(config)
 
@@ -80,8 +86,10 @@ def _roles(config: Config) -> Iterator[Problem]:
         elif role in roles[:place]:
             yield Problem(path, "every role once")
     # One file may configure every host, so files without the role are fine, and so is an idle agent beside others.
-    if roles == ["agent"] and not config.agent.files:
-        yield Problem(("agent", "files"), "files to follow, as agent is the only role")
+    agent = config.agent
+    others = agent.stdin.enabled or agent.syslog or agent.journald.enabled
+    if roles == ["agent"] and not agent.files and not others:
+        yield Problem(("agent", "files"), "files to follow, or another input, as agent is the only role")
 
 
 def _paths(config: Config) -> Iterator[Problem]:

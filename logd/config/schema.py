@@ -41,6 +41,37 @@ class Files(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     read_from: Literal["beginning", "end"] = "beginning"
 
 
+class Stdin(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """`[agent.stdin]`: lines of standard input; the agent ends with it, unless it follows something else."""
+
+    enabled: bool = False
+    service: Text = "stdin"
+    tags: list[Text] = []
+    fields: dict[str, Any] = {}
+
+
+class Syslog(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """`[[agent.syslog]]`: an address on which syslog is taken in, see agent/syslog.py."""
+
+    listen: Text
+    service: Text = "syslog"
+    tags: list[Text] = []
+    fields: dict[str, Any] = {}
+
+
+class Journald(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """`[agent.journald]`: systemd's journal. An empty `directory` is the machine's, no `units` are all. `service` is
+    that of entries without SYSLOG_IDENTIFIER."""
+
+    enabled: bool = False
+    directory: str = ""
+    units: list[Text] = []
+    read_from: Literal["beginning", "end"] = "end"
+    service: Text = "journal"
+    tags: list[Text] = []
+    fields: dict[str, Any] = {}
+
+
 class Agent(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """`[agent]`: follows files on this host. An empty `host` means the machine's name, an empty `server` this
     process's own transport, an empty `token_file` the token in $LOGD_TOKEN, if there is one."""
@@ -49,6 +80,9 @@ class Agent(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     server: str = ""
     token_file: str = ""
     files: list[Files] = []
+    stdin: Stdin = Stdin()
+    syslog: list[Syslog] = []
+    journald: Journald = Journald()
     poll_seconds: PositiveSeconds = 0.25
     rescan_seconds: PositiveSeconds = 1.0
     partial_line_seconds: Seconds = 5.0

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import os
 
+from logd.agent import inputs
 from logd.agent.agent import Agent
 from logd.agent.http_shipper import HttpShipper
 from logd.agent.ship import Shipper, TransportShipper
@@ -13,6 +14,7 @@ from logd.agent.token import TokenSource
 from logd.config.address import is_loopback, parse_url
 from logd.config.schema import Agent as AgentSettings
 from logd.config.schema import Config
+from logd.errors import ConfigError
 from logd.flow.stage import Stage
 from logd.seams import Transport
 
@@ -32,6 +34,7 @@ class AgentRole:
         else:
             assert transport is not None
             shipper = TransportShipper(transport)
+        self._config = config
         self._agent = Agent(config, shipper)
 
     @property
@@ -48,12 +51,29 @@ class AgentRole:
         return self._agent.status()
 
     async def run(self, stop: asyncio.Event) -> None:
-        """See Agent.run."""
+        """Until `stop`, or until standard input has ended where nothing else is followed. Raises as Agent.run."""
         try:
-            await self._agent.run(stop)
+            if inputs.configured(self._config.agent):
+                await self._with_inputs(stop)
+            else:
+                await self._agent.run(stop)
+        except ExceptionGroup as failures:
+            wrong, _ = failures.split(ConfigError)
+            if wrong is not None:
+                raise _first(wrong) from None
+            raise
         finally:
             if self._remote is not None:
                 await self._remote.close()
+
+    async def _with_inputs(self, stop: asyncio.Event) -> None:
+        """Where no files are followed, the agent ends with its other inputs."""
+        ended = stop if self._config.agent.files else asyncio.Event()
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._agent.run(ended), name="agent.files")
+            await inputs.run(self._config, self._agent.deliver, stop)
+            if ended is not stop:
+                ended.set()
 
 
 def _remote(settings: AgentSettings) -> HttpShipper:
@@ -62,3 +82,11 @@ def _remote(settings: AgentSettings) -> HttpShipper:
     if token.there and not url.https and not is_loopback(url.host):
         logger.warning("agent.server %s is no https://: the token can be read on its way", settings.server)
     return HttpShipper(settings.server, token.read)
+
+
+def _first(errors: BaseExceptionGroup[ConfigError]) -> ConfigError:
+    error: BaseException = errors
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    assert isinstance(error, ConfigError)
+    return error

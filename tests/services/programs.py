@@ -13,7 +13,7 @@ from tests.services.cache import cache, locked, once
 from tests.services.errors import Missing
 
 #: Daemons lie in these, which aren't on everybody's PATH.
-_DAEMONS = "/usr/local/sbin:/usr/sbin:/sbin"
+_DAEMONS = "/usr/local/sbin:/usr/sbin:/sbin:/usr/lib/systemd"
 _SHOWN_BYTES = 2_000
 
 

@@ -200,7 +200,7 @@ def test_values(tmp_path: Path, toml: str, env: Env, sets: list[str], key: str, 
             "[server]\nroles = []",
             "server.roles is [] in FILE, expected at least one of agent, processor, api or archiver",
         ),
-        ("[server]\nroles = ['agent']", "agent.files is [] by default, expected files to follow, as agent is the only"),
+        ("[server]\nroles = ['agent']", "agent.files is [] by default, expected files to follow, or another input, as"),
         (
             "[ingest]\nmax_body_bytes = 1024",
             "ingest.max_line_bytes is 1048576 by default, expected at most ingest.max_body_bytes, which is 1024",
