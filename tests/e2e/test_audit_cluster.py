@@ -40,6 +40,7 @@ def settings(kafka_settings: dict[str, Any], elasticsearch: Running) -> Iterator
         "index.elasticsearch.replicas": 0,
         "index.elasticsearch.shards": 1,
         "index.elasticsearch.refresh_seconds": 0.1,
+        "index.elasticsearch.timeout_seconds": 120,
         "search.deadline_seconds": 120,
     }
     _, answer = ask(elasticsearch.port, "GET", "/logs-*")
