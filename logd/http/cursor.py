@@ -14,6 +14,7 @@ import msgspec
 from msgspec import Meta
 
 from logd.errors import BadRequest
+from logd.query.times import timeless
 from logd.query.tree import Node
 from logd.seams import Place
 
@@ -50,9 +51,11 @@ class Cursor(msgspec.Struct, frozen=True, array_like=True):
             )
 
 
-def digest(query: Node, times: tuple[str, str], sort: str) -> bytes:
-    """Of what must be the same on every page: query and filters, the times as they are asked for, the order."""
-    asked = repr((query, times, sort)).encode("utf-8", "surrogatepass")
+def digest(query: Node, written: str, times: tuple[str, str], sort: str) -> bytes:
+    """Of what must be the same on every page: query and filters, the times as they are asked for, the order. The same
+    at every moment: of a query with times it is what was `written`."""
+    tree = timeless(query)
+    asked = repr((tree, times if tree == query else (*times, written), sort)).encode("utf-8", "surrogatepass")
     return hashlib.blake2b(asked, digest_size=_DIGEST_BYTES).digest()
 
 

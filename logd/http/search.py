@@ -89,8 +89,7 @@ class Searching:
                 body = await asyncio.to_thread(lambda: json_bytes(answer(asked, found, took)))
                 return Made(body, whole=not found.missing)
 
-            times = (query.get("from", ""), query.get("to", ""))
-            return await self._cached.answer(query, limited, (times, asked.before), make)
+            return await self._cached.answer(query, limited, (asked.belongs_to, asked.before), make)
 
 
 def read_search(query: MultiMapping[str], now: int, default_operator: Operator) -> Asked:
@@ -106,7 +105,7 @@ def read_search(query: MultiMapping[str], now: int, default_operator: Operator) 
     now = now if before is None else before.now_us
     wanted = read_filters(query, now, default_operator)
     sort = choice(query, "sort", "newest", _SORTS)
-    belongs_to = cursor.digest(wanted.query, (query.get("from", ""), query.get("to", "")), sort)
+    belongs_to = cursor.digest(wanted.query, query.get("q", ""), (query.get("from", ""), query.get("to", "")), sort)
     count_limit: int | None = COUNT_LIMIT
     from_us, to_us, after = wanted.from_us, wanted.to_us, None
     if before is not None:
