@@ -134,6 +134,8 @@ class _Connection(asyncio.Protocol):
             body = b'{"errors":false,"items":[' + b",".join([_ITEM] * documents) + b"]}"
         elif path.startswith(b"/_index_template/"):
             body = b'{"acknowledged":true}'
+        elif b"/_settings/" in path:
+            body = b"{}"  # of an index that isn't there
         elif path == _COUNTS.encode():
             body = msgspec.json.encode(Taken(counts.documents, counts.bytes, counts.requests))
         else:

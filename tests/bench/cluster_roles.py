@@ -30,7 +30,7 @@ def role(
     data_dir = folder / "data"
     data_dir.mkdir(parents=True)
     command = ["agent"] if name == "agent" else ["server"]
-    settings = {"data_dir": data_dir, "ingest.max_ahead_seconds": AHEAD_SECONDS}
+    settings = {"data_dir": data_dir, "telemetry.listen": "127.0.0.1:0", "ingest.max_ahead_seconds": AHEAD_SECONDS}
     options = [part for key, value in settings.items() for part in ("--set", f"{key}={value}")]
     kept = {variable: value for variable, value in os.environ.items() if not variable.startswith("LOGD_")}
     path = os.pathsep.join(filter(None, [str(_CHECKOUT), kept.get("PYTHONPATH")]))
