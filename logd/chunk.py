@@ -28,6 +28,7 @@ import struct
 import threading
 from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
+from itertools import accumulate, pairwise
 from typing import Any
 
 import msgspec
@@ -46,6 +47,10 @@ MAX_BODY_BYTES = 72 * 1024 * 1024
 #: Level 1 costs 25 % more CPU than -1 and makes a third fewer bytes to write, checksum and read again.
 ZSTD_LEVEL = 1
 POSITION_DIGITS = 12
+#: Content types: a line is a text or JSON, or it is a container runtime's record, or several that belong together.
+TEXT = "text/plain"
+DOCKER = "application/x-docker-json"
+CRI = "application/x-cri"
 MAX_POSITION = 16**POSITION_DIGITS - 1
 #: The end of the year 9999 and a hundred years: what is more isn't meant, and doesn't fit everywhere.
 _MAX_TIME_US = 253_402_300_799_999_999
@@ -104,7 +109,7 @@ class Chunk(msgspec.Struct, frozen=True, kw_only=True):
     observed_us: int
     value: bytes
     end: int | None = None
-    content_type: str = "text/plain"
+    content_type: str = TEXT
     positions: Positions = Positions.BYTE
     events: bool = False
     tags: tuple[str, ...] = ()
@@ -171,7 +176,7 @@ def from_message(message: Message) -> Chunk:
             lines=_number(headers["lines"], MAX_POSITION),
             observed_us=_number(headers["observed"], _MAX_TIME_US),
             value=message.value,
-            content_type=headers.get("content-type", "text/plain"),
+            content_type=headers.get("content-type", TEXT),
             positions=Positions(headers.get("positions", "byte")),
             events=headers.get("layout") == "events",
             tags=msgspec.json.decode(headers.get("tags", "[]"), type=tuple[str, ...]),
@@ -223,6 +228,13 @@ def events_body(positions: Sequence[int], events: Iterable[bytes]) -> bytes:
     return b"".join((struct.pack(f"<{count}q", *positions), struct.pack(f"<{count}i", *lengths), *texts))
 
 
+def events_of(body: bytes, count: int) -> tuple[list[int], list[bytes]]:
+    """The positions and the texts of the `count` events that `events_body` made `body` of."""
+    positions = list(struct.unpack_from(f"<{count}q", body))
+    ends = accumulate(struct.unpack_from(f"<{count}i", body, 8 * count), initial=12 * count)
+    return positions, [body[start:end] for start, end in pairwise(ends)]
+
+
 def _source_id(text: str) -> str:
     if len(text) != 16 or text.strip("0123456789abcdef"):
         raise ValueError(f"source-id {text!r} is not 16 hex digits")
@@ -246,5 +258,5 @@ def _foreign(message: Message) -> Chunk:
         observed_us=message.timestamp_us,
         value=compress(events_body([message.position], [message.value])),
         events=True,
-        content_type=message.headers.get("content-type", "text/plain"),
+        content_type=message.headers.get("content-type", TEXT),
     )

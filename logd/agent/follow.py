@@ -111,7 +111,7 @@ class Follower:
         held_bytes = sum(len(tail.held) for tail in self.tails)
         for tail in self.tails:
             if tail.held and held_bytes > HELD_BYTES:
-                cargo += tail.close(now_us)
+                cargo += tail.flush(now_us)
             if not tail.unread and (tail.held or not tail.complete):
                 cargo += self._guarded(tail, self._finish, now, now_us)
             elif not tail.listed and tail.complete:
@@ -119,7 +119,8 @@ class Follower:
         return Round(cargo, more)
 
     def drain(self) -> list[Cargo]:
-        """The batches of everything that is held in memory; unfinished lines stay in their files."""
+        """The batches of everything that is held in memory; unfinished lines, and events that may grow, stay in their
+        files."""
         now_us = self._clock.now_us()
         return [cargo for tail in self.tails for cargo in tail.close(now_us)]
 
@@ -147,7 +148,7 @@ class Follower:
 
     def behind_bytes(self) -> int:
         """Bytes that are in the files, as they were last looked at, and have not been acknowledged."""
-        return sum(max(0, tail.size - tail.source.position) for tail in self.tails)
+        return sum(tail.behind_bytes for tail in self.tails)
 
     def unreadable(self) -> dict[str, str]:
         """Paths that can't be read at the moment, and why."""
@@ -170,7 +171,7 @@ class Follower:
             self.counts.lost_bytes += lost
             if lost:
                 logger.error("%s is gone, and so are %d bytes of it that weren't read", tail.path, lost)
-            cargo = tail.close(now_us)
+            cargo = tail.flush(now_us)
             self._roster.forget(tail, ended=False, now_us=now_us)
             return cargo
         if found.st_size < tail.read_position:
@@ -218,9 +219,15 @@ class Follower:
         unfinished = tail.scanned > tail.read_position
         if unfinished and now - tail.grew_at >= self._settings.partial_line_seconds:
             return tail.finish_line(self._roster.handles.use(tail), now_us)
-        if tail.held and now - tail.held_since >= self._settings.batch_seconds:
-            return tail.close(now_us)
-        return []
+        if not tail.held:
+            return []
+        if tail.joins and not unfinished and now - tail.grew_at >= tail.entry.multiline_seconds:
+            return tail.flush(now_us)
+        if now - tail.held_since < self._settings.batch_seconds:
+            return []
+        # What is left grows: it isn't looked at again in every round.
+        tail.held_since = now
+        return tail.close(now_us)
 
     def _guarded(self, tail: Tail, step: _Step, now: float, now_us: int) -> list[Cargo]:
         """Does the step, and what has to be done when it finds another file, or can't be done now."""
@@ -229,7 +236,7 @@ class Follower:
             try:
                 cargo = step(tail, now, now_us)
             except Replaced:
-                cargo = tail.close(now_us)
+                cargo = tail.flush(now_us)
                 self._roster.restart(tail, now_us)
                 self.counts.truncations += 1
         except (NoRoom, OSError) as error:

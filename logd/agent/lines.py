@@ -7,20 +7,26 @@ that is over the limit, of which only the beginning is kept.
 
 from __future__ import annotations
 
+from bisect import bisect_right
+from collections.abc import Sequence
+
 import msgspec
 
+from logd.agent.batches import Event
 from logd.chunk import MAX_CHUNK_LINES, TARGET_BODY_BYTES
 
 NEWLINE = 10
 
 
 class Piece(msgspec.Struct, frozen=True):
-    """Bytes `start` to `end` of the data: `lines` lines, of which the first `kept` bytes stay when it isn't None."""
+    """Bytes `start` to `end` of the data: `lines` lines, of which the first `kept` bytes stay when it isn't None. Where
+    they aren't simply lines, `events` has them, with their positions in the file."""
 
     start: int
     end: int
     lines: int
     kept: int | None = None
+    events: tuple[Event, ...] = ()
 
 
 def cut(data: bytes, max_line_bytes: int, close: bool) -> list[Piece]:
@@ -43,6 +49,13 @@ def cut(data: bytes, max_line_bytes: int, close: bool) -> list[Piece]:
             at = data.find(b"\n", stop) + 1 or len(data)
             pieces.append(Piece(stop, at, 1, max_line_bytes))
     return pieces
+
+
+def fit(starts: Sequence[int], at: int) -> int:
+    """The line before which a chunk ends that begins with line `at`: as many as it takes, at least one. `starts` are
+    where lines begin, and at last where they end."""
+    by_bytes = bisect_right(starts, starts[at] + TARGET_BODY_BYTES) - 1
+    return max(at + 1, min(by_bytes, at + MAX_CHUNK_LINES, len(starts) - 1))
 
 
 def newlines(data: bytes) -> int:

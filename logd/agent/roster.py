@@ -12,10 +12,10 @@ import stat
 from collections.abc import Iterable
 
 from logd.agent import rotated
-from logd.agent.batches import Labels
-from logd.agent.discover import Discovery, default_service, is_compressed
+from logd.agent.discover import Discovery, is_compressed
 from logd.agent.handles import Handles, NoRoom
 from logd.agent.identity import FINGERPRINT_BYTES
+from logd.agent.labels import labels_of
 from logd.agent.rows import Source
 from logd.agent.sources import Sources
 from logd.agent.tail import Counts, Tail
@@ -49,6 +49,8 @@ class Roster:
         self._left: list[tuple[str, Files]] = []
         #: Paths at which there is no file at the moment, with their entry, and since when.
         self._vacant: dict[str, tuple[Files, float]] = {}
+        #: Paths of files that are too old to be followed, and what they looked like: else each scan would open them.
+        self._old: dict[str, tuple[int, int, int]] = {}
 
     @property
     def rotated(self) -> bool:
@@ -76,6 +78,7 @@ class Roster:
                 tail.source.path = tail.path
                 self._sources.change(tail.source, urgent=False)
         self.unreadable = {path: error for path, error in self.unreadable.items() if path in there}
+        self._old = {path: look for path, look in self._old.items() if path in there}
         self._find_passed_over(now, now_us)
         self._remember_siblings()
         self._from_end.clear()
@@ -166,6 +169,8 @@ class Roster:
             self.unreadable.pop(path, None)
             return None
         known = self.tails.get((found.st_dev, found.st_ino))
+        if known is None and self._old.get(path) == _look(found):
+            return None
         return known or self._admit(path, entry, now_us, written_to, known_only)
 
     def _admit(self, path: str, entry: Files, now_us: int, written_to: str | None, known_only: bool) -> Tail | None:
@@ -188,7 +193,10 @@ class Roster:
             if is_compressed(prefix):
                 raise OSError("it is compressed, or a journal")
             source = self._sources.recognise(path, found.st_dev, found.st_ino, prefix, found.st_size)
-            if source is None and not known_only:
+            if source is None and _is_old(entry, found, now_us):
+                self._old[path] = _look(found)
+                self.unreadable.pop(path, None)
+            elif source is None and not known_only:
                 source = self._begin(written_to or path, path, entry, found, prefix, now_us)
             if source is not None:
                 tail = self._tail(source, entry)
@@ -210,6 +218,8 @@ class Roster:
     ) -> Source:
         from_end = entry.read_from == "end" and _entry_key(entry) in self._from_end
         position = found.st_size if from_end else 0
+        if entry.encoding.startswith("utf-16"):
+            position -= position % 2
         return self._sources.begin(written_to, path, found.st_dev, found.st_ino, prefix, position, now_us)
 
     def _find_passed_over(self, now: float, now_us: int) -> None:
@@ -242,10 +252,17 @@ class Roster:
             self._left.append((tail.path, tail.entry))
 
     def _tail(self, source: Source, entry: Files) -> Tail:
-        path = source.source.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
-        service = entry.service or default_service(path)
-        labels = Labels(service, self._host, path, tuple(entry.tags), entry.fields)
+        labels = labels_of(entry, source.source, self._host)
         return Tail(source, entry, labels, self._max_line_bytes, self._counts)
+
+
+def _look(found: os.stat_result) -> tuple[int, int, int]:
+    return found.st_ino, found.st_size, found.st_mtime_ns
+
+
+def _is_old(entry: Files, found: os.stat_result, now_us: int) -> bool:
+    """The file was last written to too long ago to be followed, until it is written to again."""
+    return 0 < entry.ignore_older_seconds < now_us / 1e6 - found.st_mtime
 
 
 def _stat(path: str) -> os.stat_result | None:

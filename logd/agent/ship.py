@@ -12,6 +12,7 @@ import msgspec
 
 from logd import chunk
 from logd.agent import lines
+from logd.agent.batches import halves_of_events
 from logd.agent.clock import Clock
 from logd.agent.follow import HELD_BYTES, ROUND_BYTES
 from logd.chunk import Chunk, Positions
@@ -186,9 +187,11 @@ def _groups(chunks: Sequence[Chunk]) -> Iterator[Sequence[Chunk]]:
 
 
 def halves(whole: Chunk) -> list[Chunk]:
-    """The chunk as two, each with half of its lines; none if it has a single line, or events."""
-    if whole.lines < 2 or whole.events or whole.positions is not Positions.BYTE:
+    """The chunk as two, each with half of its lines; none if it has a single line, or numbers its lines."""
+    if whole.lines < 2 or whole.positions is not Positions.BYTE:
         return []
+    if whole.events:
+        return halves_of_events(whole)
     body = chunk.decompress(whole.value)
     first_lines = whole.lines // 2
     middle = lines.after(body, 0, len(body), first_lines)

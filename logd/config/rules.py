@@ -11,7 +11,8 @@ import msgspec
 
 from logd.config.address import is_loopback, is_origin, parse_address, parse_listen, parse_url
 from logd.config.keys import KeyPath
-from logd.config.schema import PLANNED_ROLES, ROLES, Config, Transport
+from logd.config.patterns import compile_pattern
+from logd.config.schema import PLANNED_ROLES, ROLES, Config, Files, Transport
 
 #: Topics are named so, up to 249 characters.
 _KAFKA_PREFIX = re.compile(r"[A-Za-z0-9._-]{0,100}")
@@ -100,6 +101,22 @@ def _paths(config: Config) -> Iterator[Problem]:
             for place, pattern in enumerate(patterns):
                 if "\0" in pattern:
                     yield Problem(("agent", "files", group, name, place), "a path or glob")
+        yield from _files(files, ("agent", "files", group))
+
+
+def _files(files: Files, path: KeyPath) -> Iterator[Problem]:
+    for name in ("path_pattern", "multiline_start", "multiline_continuation"):
+        pattern = getattr(files, name)
+        try:
+            if pattern and not compile_pattern(pattern).groupindex and name == "path_pattern":
+                yield Problem((*path, name), "a named group such as (?P<service>[^/]+) in it")
+        except ValueError as error:
+            yield Problem((*path, name), f"a regular expression of RE2's, but {error}")
+    joined = [name for name in ("multiline", "multiline_start", "multiline_continuation") if getattr(files, name)]
+    if len(joined) > 1:
+        yield Problem((*path, joined[1]), f"nothing, as there is {joined[0]}")
+    if files.format != "lines" and files.encoding != "utf-8":
+        yield Problem((*path, "encoding"), f"utf-8, as format is {files.format}")
 
 
 def _limits(config: Config) -> Iterator[Problem]:

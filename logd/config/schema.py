@@ -31,14 +31,27 @@ PLANNED_ROLES = ("alerter",)
 
 
 class Files(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """`[[agent.files]]`: files to follow. Globs know `*`, `?`, `[…]` and `**`."""
+    """`[[agent.files]]`: files to follow. Globs know `*`, `?`, `[…]` and `**`; regular expressions are RE2's. Of the
+    three that say how lines are joined at most one isn't empty; `ignore_older_seconds` 0 ignores no file."""
 
     paths: Annotated[list[Text], Meta(min_length=1)]
     exclude: list[Text] = []
+    path_pattern: str = ""
     service: str = ""
+    host: str = ""
     tags: list[Text] = []
     fields: dict[str, Any] = {}
     read_from: Literal["beginning", "end"] = "beginning"
+    ignore_older_seconds: Seconds = 0.0
+    encoding: Literal["utf-8", "utf-16", "utf-16-le", "utf-16-be", "latin-1"] = "utf-8"
+    format: Literal["lines", "docker", "cri", "auto"] = "lines"
+    long_lines: Literal["cut", "refuse"] = "cut"
+    multiline: Literal["", "java", "python", "go", "dotnet", "ruby"] = ""
+    multiline_start: str = ""
+    multiline_continuation: str = ""
+    multiline_seconds: PositiveSeconds = 2.0
+    multiline_lines: Annotated[int, Meta(ge=2, le=1_000_000)] = 500
+    multiline_bytes: Annotated[int, Meta(ge=1024, le=512 * 1024)] = 256 * 1024
 
 
 class Stdin(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

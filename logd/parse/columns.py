@@ -19,6 +19,8 @@ from logd.record import SCHEMA
 
 NDJSON = "application/x-ndjson"
 UNPARSED = "unparsed"
+#: What a container writes to; the one is a field of each of its lines.
+STREAMS = ("stdout", "stderr")
 Bools = np.ndarray[Any, np.dtype[np.bool_]]
 _TIME = pa.timestamp("us", tz="UTC")
 _HEX = np.frombuffer(b"0123456789abcdef", np.uint8)
@@ -60,10 +62,17 @@ class Assembler:
         self._added_query = PreparedQuery(sql, "added", _added_query)
 
     def assemble(
-        self, fields: pa.Table, chunks: Sequence[Chunk], lines: Lines, taken_us: Sequence[int], unparsed: Bools
+        self,
+        fields: pa.Table,
+        chunks: Sequence[Chunk],
+        lines: Lines,
+        taken_us: Sequence[int],
+        unparsed: Bools,
+        streams: Ints | None = None,
     ) -> Parsed:
         """`fields` has a row for each line, in order, with i, time, level and message, and what JSON lines have
-        besides; `unparsed` marks the lines to be tagged so."""
+        besides; `unparsed` marks the lines to be tagged so. `streams` says which of STREAMS each is from, as 1 + an
+        index, or 0."""
         of_line = pa.array(lines.chunk)
         given = _Given(fields)
         metadata = given.text("metadata")
@@ -72,8 +81,8 @@ class Assembler:
         late = int(outside.sum())
         if late:
             metadata = _with_original(metadata, given, fields, pa.array(outside))
-        if any(chunk.fields for chunk in chunks):
-            metadata = self._with_fields(metadata, chunks, of_line)
+        if streams is not None or any(chunk.fields for chunk in chunks):
+            metadata = self._with_fields(metadata, _added(chunks, lines, streams))
         log_ids = _log_ids(chunks, lines)
         own = given.text("log_id")
         own_ids = own.is_valid() if own.null_count < len(own) else None
@@ -99,10 +108,9 @@ class Assembler:
         of_each = tuple(np.bincount(lines.chunk, minlength=len(chunks)).tolist())
         return Parsed(table, own_ids, int(unparsed.sum()), lines.mended, late, of_each)
 
-    def _with_fields(self, metadata: pa.Array, chunks: Sequence[Chunk], of_line: pa.Array) -> pa.Array:
+    def _with_fields(self, metadata: pa.Array, added: pa.Array) -> pa.Array:
         """The agent's fields beside the line's own, which win."""
-        added = pa.array([msgspec.json.encode(chunk.fields).decode() if chunk.fields else None for chunk in chunks])
-        table = pa.table({"own": metadata, "added": added.cast(pa.string()).take(of_line)})
+        table = pa.table({"own": metadata, "added": added})
         return self._added_query.run(table)["metadata"].combine_chunks().cast(pa.string())
 
     def _tags(self, given: _Given, chunks: Sequence[Chunk], of_line: pa.Array, unparsed: Bools) -> pa.Array:
@@ -186,6 +194,15 @@ def _log_ids(chunks: Sequence[Chunk], lines: Lines) -> pa.StringArray:
 
 def _mask(parsed: Parsed) -> pa.BooleanArray:
     return pa.array(np.zeros(len(parsed.table), bool)) if parsed.own_ids is None else parsed.own_ids
+
+
+def _added(chunks: Sequence[Chunk], lines: Lines, streams: Ints | None) -> pa.Array:
+    """What is added to each line's metadata: the fields of its chunk, and its stream."""
+    each = [{}, *({"stream": stream} for stream in STREAMS)] if streams is not None else [{}]
+    texts = [{**chunk.fields, **stream} for chunk in chunks for stream in each]
+    added = pa.array([msgspec.json.encode(fields).decode() if fields else None for fields in texts], pa.string())
+    places = lines.chunk.astype(np.int64) * len(each) + (streams if streams is not None else 0)
+    return added.take(pa.array(places))
 
 
 def _added_query(source: str) -> str:

@@ -85,7 +85,7 @@ def fields_query(source: str, names: Set[str], limits: Limits, *, careful: bool)
     return f"""
 WITH parsed AS (
   SELECT i, line, observed, takes_ids,
-    CASE WHEN NOT checked AND {_suspect("line")} THEN NULL ELSE {parsed.format(f"line, '{transform}'")} END AS j
+    CASE WHEN NOT checked AND {suspect("line")} THEN NULL ELSE {parsed.format(f"line, '{transform}'")} END AS j
   FROM {source}
 ), named AS (
   SELECT i, line, observed, takes_ids, j IS NOT NULL AS ok, {texts} FROM parsed
@@ -142,7 +142,7 @@ SELECT i, len(list_distinct(keys)) <> len(keys) AS mend,
 FROM traced"""
 
 
-def _suspect(line: str) -> str:
+def suspect(line: str) -> str:
     """Too many opening brackets to be sure of the depth; asked only of lines long enough to be that deep."""
     openers = f"strlen({line}) - strlen(replace(replace({line}, '{{', ''), '[', ''))"
     return f"strlen({line}) > {2 * MAX_DEPTH} AND {openers} > {MAX_DEPTH}"

@@ -1,8 +1,8 @@
 """Lines into records: the vectorised plan that every role runs over joined chunks.
 
     chunks ─ join ─┬─ lines that begin with "{" ── fields ── metadata ──┬─ assemble ── Arrow table of record.SCHEMA
-                   │            └ what DuckDB can't read: mend ─ again ─┤
-                   └─ other lines, and what couldn't be mended ── text ─┘
+    (containers':  │            └ what DuckDB can't read: mend ─ again ─┤
+     unwrap)       └─ other lines, and what couldn't be mended ── text ─┘
 
 Per line there is only native code; Python runs per batch, per chunk, and per broken line. A Parser remembers the key
 names that it has met, which keeps its queries small: that changes its speed, never its answers.
@@ -22,6 +22,7 @@ from logd.chunk import Chunk, Positions
 from logd.errors import ConfigError
 from logd.parse import json, level, text, timestamp
 from logd.parse.columns import NDJSON, Assembler, Parsed
+from logd.parse.container import Unwrapper, times_of
 from logd.parse.lines import Lines, join
 from logd.parse.mend import mend
 from logd.parse.prepared import PreparedQuery
@@ -57,6 +58,7 @@ class Parser:
             raise ConfigError(f"parse.timezone is {timezone!r}, expected an IANA name that DuckDB knows") from error
         for macro in (*timestamp.MACROS, *level.MACROS):
             self._sql.execute(macro)
+        self._unwrapper = Unwrapper(self._sql)
         self._assembler = Assembler(self._sql, limits)
         self._quick_fields = PreparedQuery(
             self._sql, "quick_fields", lambda rows: json.fields_query(rows, self._names, limits, careful=False)
@@ -87,6 +89,9 @@ class Parser:
         if not chunks:
             return Parsed(SCHEMA.empty_table(), None, 0, 0, 0)
         lines = join(chunks)
+        unwrapped = self._unwrapper.unwrap(chunks, lines)
+        if unwrapped is not None:
+            lines = unwrapped.lines
         rows = _rows(chunks, lines)
         is_json = _begins_with_brace(lines)
         parts = []
@@ -104,7 +109,13 @@ class Parser:
         if len(other) and any(ndjson):
             unparsed[other["i"]] = np.asarray(ndjson)[lines.chunk[other["i"]]]
         unparsed[broken["i"]] = True
-        return self._assembler.assemble(table, chunks, lines, taken_us, unparsed)
+        if unwrapped is None:
+            return self._assembler.assemble(table, chunks, lines, taken_us, unparsed)
+        is_json = pc.and_(is_json, pa.array(~unparsed))
+        time = times_of(table["time"].combine_chunks(), is_json, unwrapped.times)
+        table = table.set_column(table.schema.get_field_index("time"), "time", time)
+        unparsed |= unwrapped.broken
+        return self._assembler.assemble(table, chunks, lines, taken_us, unparsed, unwrapped.streams)
 
     def _json(self, rows: pa.Table) -> _Fields:
         fields = self._fields(rows)

@@ -10,7 +10,10 @@ AGENT_SENT_LINES = Counter("logd_agent_sent_lines", "Lines that were durable at 
 AGENT_SENT_BYTES = Counter("logd_agent_sent_bytes", "Compressed bytes that were durable at the target.")
 AGENT_RETRIES = Counter("logd_agent_send_retries", "Sends that the target couldn't take, and that were tried again.")
 AGENT_CUT_LINES = Counter("logd_agent_cut_lines", "Lines of which only the beginning was kept.", ["reason"])
-AGENT_DROPPED_BYTES = Counter("logd_agent_dropped_bytes", "Bytes that were cut off lines.", ["reason"])
+AGENT_DROPPED_LINES = Counter("logd_agent_dropped_lines", "Lines that were left out.", ["reason"])
+AGENT_DROPPED_BYTES = Counter(
+    "logd_agent_dropped_bytes", "Bytes that were cut off lines, or of lines left out.", ["reason"]
+)
 AGENT_LOST_BYTES = Counter(
     "logd_agent_lost_bytes", "Bytes of files that were gone before they were read, or known to have arrived."
 )

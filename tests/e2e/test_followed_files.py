@@ -58,6 +58,36 @@ def test_a_record_of_a_file(server: Server, folder: Path) -> None:
     }
 
 
+def test_what_bytes_of_files_mean(folder: Path, tmp_path: Path) -> None:
+    containers, windows = folder / "containers", folder / "shop" / "prod"
+    containers.mkdir()
+    windows.mkdir(parents=True)
+    files = [
+        {"paths": [f"{containers}/*.log"], "format": "auto", "multiline": "java"},
+        {
+            "paths": [f"{folder}/**/app.log"],
+            "encoding": "utf-16",
+            "path_pattern": ".*/(?P<service>[^/]+)/(?P<environment>[^/]+)/app.log",
+        },
+    ]
+    identity = "0123456789abcdef" * 4
+    at = "2026-11-20T10:00:00"
+    with Server(tmp_path / "server", settings={**_SETTINGS, "agent.files": json.dumps(files)}) as server:
+        (containers / f"web-1_shop_api-{identity}.log").write_text(
+            f"{at}.5Z stderr F ERROR no stock\n{at}.6Z stdout P INFO be\n{at}.6Z stderr F \tat a.B.c(B.java:1)\n"
+            f"{at}.7Z stdout F side\n{at}.8Z stderr F java.lang.Exception: last\n"
+        )
+        (windows / "app.log").write_bytes("grün\r\n漢字\r\n".encode("utf-16"))
+        _wait(server, "ERROR no stock\n\tat a.B.c(B.java:1)\njava.lang.Exception: last", "INFO beside", service="api")
+        _wait(server, "grün", "漢字", service="shop")
+        error, info = sorted(server.records("api"), key=lambda record: str(record["level"]))
+        labels = {"pod": "web-1", "namespace": "shop", "container": "api", "container_id": identity}
+        assert (error["timestamp"], error["level"]) == (f"{at}.500Z", "ERROR")
+        assert error["metadata"] == {**labels, "stream": "stderr"}
+        assert (info["timestamp"], info["metadata"]) == (f"{at}.600Z", {**labels, "stream": "stdout"})
+        assert server.records("shop")[0]["metadata"] == {"environment": "prod"}
+
+
 def test_json_lines_of_a_file(server: Server, folder: Path) -> None:
     _append(folder / "app.log", '{"level": "warn", "msg": "json", "service": "own", "n": 1}', "{broken")
     until(lambda: server.search(service="own", limit=0)["total_hits"], "the record is found")

@@ -8,8 +8,9 @@ import zlib
 import atheris
 
 from logd import shipment
-from logd.chunk import Chunk, Message, compress, events_body, from_message
+from logd.chunk import CRI, DOCKER, Chunk, Message, compress, events_body, from_message
 from logd.errors import BadRequest, Corrupt
+from logd.parse.columns import NDJSON
 from logd.parse.plan import Parser
 from logd.parse.window import Limits
 
@@ -36,7 +37,7 @@ _EVENTS = _chunk(compress(events_body([0, 4], [b"a\nb", b"c"])), 2, 8, events=Tr
 SEEDS = (shipment.encode([_LINES]), shipment.encode([_LINES, _EVENTS]))
 _HEAD_BYTES = len(shipment.encode([]))
 #: For headers; an empty one stands for any text.
-_ODD = ["", "0", "1", "2", "-1", "999999999999", "events", "line", "application/x-ndjson", "[]", "{", '{"a":1e999}']
+_ODD = ["", "0", "1", "2", "-1", "999999999999", "events", "line", NDJSON, DOCKER, CRI, "[]", "{", '{"a":1e999}']
 _parser = Parser("UTC", Limits(), 256 * 1024 * 1024)
 
 

@@ -37,7 +37,19 @@ def time_of(day: int, n: int) -> str:
     return (_START + timedelta(days=day, milliseconds=n)).isoformat(timespec="milliseconds")
 
 
-def write_file(path: Path, name: str, day: int, chance: random.Random, stop: threading.Event) -> int:
+def one_line(time: str, text: str) -> str:
+    """How a line is written to a file, unless said otherwise."""
+    return f"{time} INFO {text}\n"
+
+
+def write_file(
+    path: Path,
+    name: str,
+    day: int,
+    chance: random.Random,
+    stop: threading.Event,
+    written_as: Callable[[str, str], str] = one_line,
+) -> int:
     """Appends lines `NAME 0`, `NAME 1` … in pieces that end anywhere, and rotates the file; gives how many."""
     written = rotations = 0
     rest = b""
@@ -45,7 +57,7 @@ def write_file(path: Path, name: str, day: int, chance: random.Random, stop: thr
     try:
         while not stop.wait(chance.random() * PAUSE_SECONDS):
             count = chance.randint(1, _MAX_FILE_LINES)
-            lines = (f"{time_of(day, n)} INFO {name} {n}\n" for n in range(written, written + count))
+            lines = (written_as(time_of(day, n), f"{name} {n}") for n in range(written, written + count))
             rest += "".join(lines).encode()
             cut = chance.randint(0, len(rest))
             file.write(rest[:cut])

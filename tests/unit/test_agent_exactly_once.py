@@ -26,8 +26,9 @@ class Folder(RuleBasedStateMachine):
         max_open_files=st.sampled_from([1, 2, 100]),
         batch_seconds=st.sampled_from([0.0, 0.5]),
         filler=st.sampled_from([0, 30, 900]),
+        joined=st.booleans(),
     )
-    def begin(self, glob: str, max_open_files: int, batch_seconds: float, filler: int) -> None:
+    def begin(self, glob: str, max_open_files: int, batch_seconds: float, filler: int, joined: bool) -> None:
         self.root = Path(tempfile.mkdtemp(prefix="logd-agent-"))
         # A rotated file that the glob doesn't find must not be closed, so there has to be room for all.
         self.all_found = glob == "app.log*"
@@ -38,9 +39,13 @@ class Folder(RuleBasedStateMachine):
             max_open_files=max_open_files if self.all_found else 100,
             batch_seconds=batch_seconds,
             partial_line_seconds=1e6,
+            multiline_continuation=r"\t" if joined else "",
+            multiline_seconds=0.5,
         )
         self.app = self.root / "logs" / "app.log"
         self.filler = b"." * filler
+        #: The second line of each event, where lines are joined.
+        self.second = b"\n\tand more" if joined else b""
         self.written: list[int] = []
         self.unfinished = b""
         self.rotations = 0
@@ -71,12 +76,17 @@ class Folder(RuleBasedStateMachine):
 
     def everything_arrived(self) -> None:
         self.start()
+        if self.second and self.unfinished:
+            # An event isn't complete as long as the line behind it isn't.
+            self.append(1)
         self.settle()
         target = self.agent.target
         assert sorted(int(text.split(b" ")[0]) for text in target.texts) == self.written
         last: dict[str, int] = {}
         for line in target.lines:
             number = int(line.text.split(b" ")[0])
+            assert line.text.endswith(self.second)
+            assert line.text.count(b"\n") == self.second.count(b"\n")
             assert last.get(line.source_id, -1) < number
             last[line.source_id] = number
         assert self.agent.follower.counts.lost_bytes == 0
@@ -95,7 +105,7 @@ class Folder(RuleBasedStateMachine):
     def append(self, count: int) -> None:
         for _ in range(count):
             number = len(self.written)
-            self.write((self.unfinished or b"%d " % number) + self.filler + b"\n")
+            self.write((b"" if self.unfinished else b"%d " % number) + self.filler + self.second + b"\n")
             self.unfinished = b""
             self.written.append(number)
 
@@ -105,7 +115,7 @@ class Folder(RuleBasedStateMachine):
         if self.unfinished:
             self.append(1)
             first += 1
-        self.write(b"".join(b"%d \n" % number for number in range(first, first + 1500)))
+        self.write(b"".join(b"%d %s\n" % (number, self.second) for number in range(first, first + 1500)))
         self.written += range(first, first + 1500)
 
     @rule()

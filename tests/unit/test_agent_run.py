@@ -227,6 +227,7 @@ async def test_status_and_metrics(tmp_path: Path) -> None:
             "sent_chunks": 3,
             "sent_lines": 3,
             "cut_lines": 1,
+            "dropped_lines": 0,
             "truncations": 0,
             "lost_bytes": 0,
             "conflict_lines": 0,

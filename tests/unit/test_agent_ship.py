@@ -12,6 +12,7 @@ import pytest
 
 from logd import chunk, shipment
 from logd.agent.aside import Aside
+from logd.agent.batches import Batch, Event, Labels, fill
 from logd.agent.ship import SEND_BYTES, SEND_CHUNKS, Delivery, TransportShipper, halves
 from logd.chunk import Chunk, Envelope
 from logd.errors import BadRequest, Conflict, Unavailable
@@ -33,6 +34,9 @@ def chunk_of(first: int, last: int, source_id: str = "0" * 16) -> Chunk:
         observed_us=1,
         value=chunk.compress(body),
     )
+
+
+LABELS = Labels("s", "h", "/app.log")
 
 
 def _nothing_is_refused(item: Chunk) -> None:
@@ -232,6 +236,43 @@ def test_halves() -> None:
     assert (second.offset, second.end, second.lines) == (65, 85, 4)
     assert lines_of(first) + lines_of(second) == lines_of(whole)
     assert halves(chunk_of(0, 1)) == []
+
+
+@pytest.mark.parametrize("count", [2, 3, 1_000])
+def test_halves_of_events(count: int) -> None:
+    events = tuple(Event(100 + 9 * number, 8) for number in range(count))
+    batch = Batch(
+        source_id="0" * 16, start=90, end=100 + 9 * count, lines=count, observed_us=7, labels=LABELS, events=events
+    )
+    data = b"".join(b"ab\n c%03d\n" % number for number in range(count))
+    whole = fill(batch, data, 100).chunk()
+    first, second = halves(whole)
+    assert (first.offset, first.end, first.lines) == (90, second.offset, count // 2)
+    assert (second.end, second.lines) == (whole.end, count - count // 2)
+    assert lines_of(first) + lines_of(second) == lines_of(whole)
+
+
+async def test_events_that_were_sent_before_in_other_batches() -> None:
+    # As after a restore of the state from a copy: the same events, cut into batches elsewhere.
+    def events_chunk(first: int, end: int) -> Chunk:
+        events = tuple(Event(9 * number, 8) for number in range(first, end))
+        batch = Batch(
+            source_id="0" * 16,
+            start=9 * first,
+            end=9 * end,
+            lines=end - first,
+            observed_us=7,
+            labels=LABELS,
+            events=events,
+        )
+        return fill(batch, b"".join(b"ab\n c%03d\n" % number for number in range(end)), 0).chunk()
+
+    target = Target()
+    delivery = Delivery(target, HeldClock(), _nothing_is_refused)
+    assert await delivery.deliver([events_chunk(0, 7)], asyncio.Event()) == 1
+    assert await delivery.deliver([events_chunk(2, 12)], asyncio.Event()) == 1
+    assert target.texts == [b"ab\n c%03d" % number for number in range(12)]
+    assert delivery.sent.conflict_lines == 0
 
 
 def test_the_target_of_these_tests_refuses_contradictions() -> None:

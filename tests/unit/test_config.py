@@ -100,6 +100,38 @@ def test_values(tmp_path: Path, toml: str, env: Env, sets: list[str], key: str, 
             '[[agent.files]]\npaths = ["a\\u0000"]',
             'agent.files[0].paths[0] is "a\\u0000" in FILE, expected a path or glob',
         ),
+        (
+            "[[agent.files]]\npaths = ['a']\nmultiline = 'perl'",
+            'agent.files[0].multiline is "perl" in FILE, expected "" or "dotnet" or "go" or "java" or "python"',
+        ),
+        (
+            "[[agent.files]]\npaths = ['a']\nmultiline_start = '(a'",
+            'agent.files[0].multiline_start is "(a" in FILE, expected a regular expression of RE2\'s, but mis',
+        ),
+        (
+            "[[agent.files]]\npaths = ['a']\nmultiline_continuation = '(?<=a)'",
+            'agent.files[0].multiline_continuation is "(?<=a)" in FILE, expected a regular expression of RE2\'s, but',
+        ),
+        (
+            "[[agent.files]]\npaths = ['a']\nmultiline = 'go'\nmultiline_start = 'a'",
+            'agent.files[0].multiline_start is "a" in FILE, expected nothing, as there is multiline',
+        ),
+        (
+            "[[agent.files]]\npaths = ['a']\npath_pattern = '/srv/.*'",
+            'agent.files[0].path_pattern is "/srv/.*" in FILE, expected a named group such as (?P<service>[^/]+) in it',
+        ),
+        (
+            "[[agent.files]]\npaths = ['a']\npath_pattern = '(?P<service>'",
+            'agent.files[0].path_pattern is "(?P<service>" in FILE, expected a regular expression of RE2\'s, but',
+        ),
+        (
+            "[[agent.files]]\npaths = ['a']\nformat = 'auto'\nencoding = 'utf-16'",
+            'agent.files[0].encoding is "utf-16" in FILE, expected utf-8, as format is auto',
+        ),
+        (
+            "[[agent.files]]\npaths = ['a']\nignore_older_seconds = -1",
+            "agent.files[0].ignore_older_seconds is -1 in FILE, expected a number of at least 0",
+        ),
         ("[agent]\nfiles = 3", "agent.files is 3 in FILE, expected a list of tables"),
         ("api = 3", "api is 3 in FILE, expected a table"),
         ("data_dir = ''", 'data_dir is "" in FILE, expected a text that isn\'t empty'),

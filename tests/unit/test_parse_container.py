@@ -1,0 +1,166 @@
+"""Container runtimes' records as the processor reads them: text, time and stream, one record or several in a line."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from logd.chunk import CRI, DOCKER, Positions, compress, events_body
+from logd.parse.plan import Parser
+from tests.support.chunks import LIMITS, TAKEN_US, chunk_of, read
+from tests.support.naive_parse import as_records
+
+AT = datetime(2024, 11, 22, 9, 30, 1, 589793, UTC)
+TIME = "2024-11-22T09:30:01.589793238Z"
+
+
+@pytest.fixture(scope="module")
+def parser() -> Iterator[Parser]:
+    parser = Parser(limits=LIMITS)
+    yield parser
+    parser.close()
+
+
+def cri(text: str, stream: str = "stdout", tag: str = "F", time: str = TIME) -> str:
+    return f"{time} {stream} {tag} {text}"
+
+
+def docker(text: str, stream: str = "stdout", tag: str = "F", time: str = TIME) -> str:
+    log = text + ("\n" if tag == "F" else "")
+    return json.dumps({"log": log, "stream": stream, "time": time}, separators=(",", ":"))
+
+
+KINDS = {CRI: cri, DOCKER: docker}
+OUT = {"metadata": {"stream": "stdout"}}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("hello", {"message": "hello"}),
+        ("", {"message": ""}),
+        ("  two  spaces ", {"message": "  two  spaces "}),
+        ("stdout F x", {"message": "stdout F x"}),
+        ("é \t \\ \" 'quoted'", {"message": "é \t \\ \" 'quoted'"}),
+        ("\r", {"message": ""}),
+        ("WARN: low", {"message": "WARN: low", "level": "WARN"}),
+        # A time in a text says less than the runtime's.
+        ("2024-11-22 08:00:00 ERROR x", {"message": "2024-11-22 08:00:00 ERROR x", "level": "ERROR"}),
+        (
+            '{"message":"m","level":"warn","a":1}',
+            {"message": "m", "level": "WARN", "metadata": {"a": 1, "stream": "stdout"}},
+        ),
+        ('{"message":"m","stream":"mine"}', {"message": "m", "metadata": {"stream": "mine"}}),
+        (
+            '{"message":"m","time":"2024-11-22T09:00:00Z"}',
+            {"message": "m", "timestamp": datetime(2024, 11, 22, 9, tzinfo=UTC)},
+        ),
+        ('{"message":', {"message": '{"message":', "tags": ["unparsed"]}),
+        ('{"message":"m","x":NaN}', {"message": "m", "metadata": {"x": "NaN", "stream": "stdout"}}),
+    ],
+)
+def test_one_record(parser: Parser, kind: str, text: str, wanted: dict[str, Any]) -> None:
+    for ending in ("", "\n"):
+        record = KINDS[kind](text)
+        found = read(parser, record + ending, content_type=kind, positions=Positions.BYTE)
+        assert found == {"timestamp": AT, **OUT, **wanted}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_several_records_are_one(parser: Parser, kind: str) -> None:
+    record = KINDS[kind]
+    later = "2024-11-22T09:45:00Z"
+    events = [
+        [record("a", tag="P"), record("b ", tag="P", time=later), record("c", time=later)],
+        [record("java.io.IOException: no", "stderr"), record("\tat a.B", "stderr"), record("", "stderr")],
+        [record('{"message":', tag="P"), record('"m"}')],
+        [record("unfinished", tag="P")],
+        [record("one", "stderr"), "no record", record("ü")],
+    ]
+    texts = ["\n".join(parts).encode() for parts in events]
+    chunk = chunk_of(
+        value=compress(events_body(range(5), texts)),
+        events=True,
+        lines=5,
+        content_type=kind,
+        positions=Positions.BYTE,
+        fields={"pod": "web-1"},
+    )
+    records = as_records(parser.parse([chunk], [TAKEN_US]).table)
+    broken = "" if kind == DOCKER else "\n"
+    assert [found["message"] for found in records] == [
+        "ab c",
+        "java.io.IOException: no\n\tat a.B\n",
+        "m",
+        "unfinished",
+        f"one\nno record{broken}ü",
+    ]
+    assert {found["timestamp"] for found in records} == {AT}
+    streams = ["stdout", "stderr", "stdout", "stdout", "stderr"]
+    assert [found["metadata"] for found in records] == [{"pod": "web-1", "stream": stream} for stream in streams]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    "line",
+    [
+        "",
+        "hello",
+        "{",
+        '{"log":"cut off',
+        '{"log":"a\\n","stream":"stdout","time"',
+        '{"log":1',
+        '{"log":' + "[" * 1_000_000,
+        '{"log":"a","x":' + "[" * 500_000 + "]" * 500_000 + "}",
+        "2024-11-22T09:30:01Z stdin F x",
+        "2024-11-22T09:30:01Z stdout Q x",
+        " stdout F x",
+        "\n\n",
+        "\x00",
+    ],
+)
+@pytest.mark.timeout(60)
+def test_what_is_no_record_harms_no_other(parser: Parser, kind: str, line: str) -> None:
+    good = KINDS[kind]("good")
+    texts = [text.encode() for text in (good, line, good)]
+    chunk = chunk_of(value=compress(events_body(range(3), texts)), events=True, lines=3, content_type=kind)
+    first, odd, last = as_records(parser.parse([chunk], [TAKEN_US]).table)
+    assert first["message"] == last["message"] == "good"
+    assert first["timestamp"] == last["timestamp"] == AT
+    assert odd["tags"] == ["unparsed"]
+    assert odd["message"] == line.removesuffix("\n")
+    assert odd["metadata"] is None
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    ("time", "original"), [("1999-01-01T00:00:00Z", "1999-01-01T00:00:00.000000Z"), ("yesterday", None)]
+)
+def test_times_that_wont_do(parser: Parser, kind: str, time: str, original: str | None) -> None:
+    found = read(parser, KINDS[kind]("hello", time=time), content_type=kind)
+    metadata = {"stream": "stdout", **({"original_timestamp": original} if original else {})}
+    assert found == {"message": "hello", "metadata": metadata}
+
+
+def test_beside_other_chunks(parser: Parser) -> None:
+    chance = random.Random(7)
+    kinds = {CRI: cri, DOCKER: docker, "text/plain": lambda text, stream: text}
+    chunks, wanted = [], []
+    for number in range(40):
+        kind = chance.choice(sorted(kinds))
+        streams = [chance.choice(("stdout", "stderr")) for _ in range(chance.randrange(1, 30))]
+        fields = {"n": number} if chance.random() < 0.5 else {}
+        lines = [kinds[kind](f"line {place} of {number}", stream) for place, stream in enumerate(streams)]
+        chunks.append(chunk_of(*lines, content_type=kind, fields=fields))
+        wanted += [
+            (f"line {place} of {number}", {**fields, **({} if kind == "text/plain" else {"stream": stream})} or None)
+            for place, stream in enumerate(streams)
+        ]
+    records = as_records(parser.parse(chunks, [TAKEN_US] * len(chunks)).table)
+    assert [(found["message"], found["metadata"]) for found in records] == wanted
