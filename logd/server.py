@@ -2,6 +2,7 @@
 
 SIGTERM or SIGINT   sets `stop`, which only the head of each pipeline looks at; the rest ends because its input did
 a second one, or `server.drain_seconds` later: the tasks are cancelled; what is not stored is in the transport
+SIGHUP              the agent goes on with the configuration as it is then (roles/reload.py)
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from logd.errors import ConfigError, LogdError
 from logd.flow.stage import Stage, held
 from logd.roles import control, wiring
 from logd.roles.readiness import Readiness
+from logd.roles.reload import on_request
 from logd.roles.wiring import OpenTransport
 from logd.seams import Cache, Index, Searches, Tokens, Transport, Upkeep
 from logd.telemetry import systemd
@@ -38,15 +40,16 @@ _CACHE_SECONDS = 2.0
 EXIT_OK, EXIT_FAILED, EXIT_ABORTED = 0, 1, 3
 
 
-def run(config: Config) -> int:
-    """Runs the process until a signal ends it; its exit code. Raises ConfigError before anything has started."""
+def run(config: Config, load: Callable[[], Config]) -> int:
+    """Runs the process until a signal ends it; its exit code. `load` gives the configuration as it is by then. Raises
+    ConfigError before anything has started."""
     set_up_logging(config.log)
     # Batches are few objects and large ones: what little garbage has cycles can wait, walking all modules can't.
     gc.set_threshold(10_000, 20, 100)
-    return uvloop.run(_serve(config))
+    return uvloop.run(_serve(config, load))
 
 
-async def _serve(config: Config) -> int:
+async def _serve(config: Config, load: Callable[[], Config]) -> int:
     signals = _Signals()
     async with contextlib.AsyncExitStack() as stack:
         stack.enter_context(signals.caught())
@@ -61,6 +64,8 @@ async def _serve(config: Config) -> int:
                 await cache.get("start", _CACHE_SECONDS)  # so that what is wrong with it is said now, not by a search
         if config.objects.type != "folder":
             log.warning("objects.type is %s, which nothing uses yet", config.objects.type)
+        if config.server.roles == ["agent"]:
+            wiring.set_up_agent_alone()
         if wiring.needs_transport(config):
             queue = await wiring.open_transport(config)
             transport = await stack.enter_async_context(_closing(queue.transport))
@@ -74,7 +79,7 @@ async def _serve(config: Config) -> int:
             backup = partial(wiring.backup, data_dir, queue=queue, store=store)
             await stack.enter_async_context(control.serving(data_dir / control.SOCKET, backup))
         try:
-            await _run_roles(config, queue, index, searches, upkeep, tokens, cache, signals)
+            await _run_roles(config, queue, index, searches, upkeep, tokens, cache, signals, load)
         except ExceptionGroup as failures:
             return _exit_code(failures)
     return EXIT_OK
@@ -101,6 +106,7 @@ async def _run_roles(
     tokens: Tokens | None,
     cache: Cache | None,
     signals: _Signals,
+    load: Callable[[], Config],
 ) -> None:
     started = time.monotonic()
     stop = signals.stop
@@ -109,7 +115,8 @@ async def _run_roles(
     parts: dict[str, Callable[[], dict[str, object]]] = {}
     troubles: list[Callable[[], str]] = []
     ready = Readiness(stop, transport, index, tokens, troubles)
-    async with asyncio.TaskGroup() as tasks, _told():
+    reload: Callable[[Config], None] | None = None
+    async with asyncio.TaskGroup() as tasks, contextlib.AsyncExitStack() as sockets, _told():
         roles: list[asyncio.Task[None]] = []
 
         def start(name: str, run: Callable[[asyncio.Event], Awaitable[None]]) -> None:
@@ -124,6 +131,7 @@ async def _run_roles(
             stages += processor.stages
             start("processor", processor.run)
         if "agent" in config.server.roles:
+            from logd.roles import agent_socket
             from logd.roles.agent import AgentRole
 
             agent = AgentRole(config, transport)
@@ -131,6 +139,8 @@ async def _run_roles(
             if "api" not in config.server.roles:  # which answers whether this process's agent gets through or not
                 troubles.append(agent.trouble)
             stages += agent.stages
+            reload = agent.reload
+            await sockets.enter_async_context(agent_socket.serving(Path(config.data_dir) / agent_socket.SOCKET, agent))
             start("agent", agent.run)
         if "archiver" in config.server.roles and upkeep is not None:
             from logd.roles.archiver import Archiver
@@ -157,9 +167,12 @@ async def _run_roles(
             await health.start()
             start("health", health.run)
         watch = tasks.create_task(signals.watch(config.server.drain_seconds, stages), name="server.signals")
+        reloads = on_request(signals.reload, load, config, reload)
+        reloading = tasks.create_task(reloads, name="server.reload")
         systemd.notify("READY=1")
         await asyncio.wait(roles)
         watch.cancel()
+        reloading.cancel()
     log.info("stopped after %.1f s; still held: %s", time.monotonic() - started, held(stages))
 
 
@@ -197,24 +210,26 @@ async def _named(name: str, run: Callable[[asyncio.Event], Awaitable[None]], sto
 
 
 class _Signals:
-    """SIGTERM and SIGINT: the first sets `stop`, the second aborts."""
+    """SIGTERM and SIGINT: the first sets `stop`, the second aborts. SIGHUP sets `reload`."""
 
     def __init__(self) -> None:
         self.stop = asyncio.Event()
+        self.reload = asyncio.Event()
         self._first: signal.Signals | None = None
         self._second = asyncio.Event()
 
     @contextlib.contextmanager
     def caught(self) -> Iterator[None]:
-        """Within this, the two signals come here."""
+        """Within this, the signals come here."""
         loop = asyncio.get_running_loop()
         caught = (signal.SIGTERM, signal.SIGINT)
         for number in caught:
             loop.add_signal_handler(number, self._receive, number)
+        loop.add_signal_handler(signal.SIGHUP, self.reload.set)
         try:
             yield
         finally:
-            for number in caught:
+            for number in (*caught, signal.SIGHUP):
                 loop.remove_signal_handler(number)
 
     def _receive(self, number: int) -> None:

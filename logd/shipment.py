@@ -17,6 +17,7 @@ one chunk says, with its place.
 
 from __future__ import annotations
 
+import functools
 import struct
 import zlib
 from collections.abc import Sequence
@@ -70,8 +71,8 @@ def encode(chunks: Sequence[Chunk]) -> bytes:
         envelope = chunk.to_envelope()
         headers = msgspec.json.encode(envelope.headers)
         parts += (_SIZES.pack(len(headers), len(envelope.value)), headers, envelope.value)
-    content = b"".join(parts)
-    return _HEAD.pack(_MAGIC, VERSION, len(chunks), zlib.crc32(content)) + content
+    checksum = functools.reduce(lambda crc, part: zlib.crc32(part, crc), parts, 0)
+    return b"".join((_HEAD.pack(_MAGIC, VERSION, len(chunks), checksum), *parts))
 
 
 def decode(body: bytes) -> Shipment:

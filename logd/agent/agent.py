@@ -1,7 +1,8 @@
 """The agent: follows files, ships their lines, remembers how far it got.
 
 One task drives it in rounds: look and read (in a thread), remember the batches (in the thread, one fsync), send them,
-and only then look again. So at most one round is held in memory, and a target that is away stops the reading.
+and only then look again. So at most one round is held in memory. While the target is away, rounds go into the spool,
+if there is one, and another task sends them from there (delivery.py); else a target that is away stops the reading.
 
 Every line arrives exactly once, however often the agent is stopped or killed, at a target that leaves out what a source
 has sent before. What can't be had: bytes that were truncated or deleted before anybody read them, or that were read,
@@ -15,7 +16,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
@@ -25,8 +26,11 @@ import msgspec
 from logd.agent.aside import Aside
 from logd.agent.batches import Cargo
 from logd.agent.clock import Clock, SystemClock
+from logd.agent.delivery import Delivery
 from logd.agent.follow import Follower
-from logd.agent.ship import Delivery, Shipper
+from logd.agent.ship import Shipper
+from logd.agent.spool import FOLDER, Spool
+from logd.agent.spool import Counts as Spooled
 from logd.agent.tail import Counts
 from logd.chunk import Chunk
 from logd.config.schema import Config
@@ -36,6 +40,8 @@ from logd.telemetry import agent_metrics as metrics
 
 logger = logging.getLogger("logd.agent")
 
+#: At a stop, for what is being replayed. It is safe: cut off, it is at worst sent once more.
+_REPLAY_SECONDS = 5.0
 T = TypeVar("T")
 
 
@@ -47,11 +53,15 @@ async def run(config: Config, shipper: Shipper, stop: asyncio.Event, clock: Cloc
 class Agent:
     """See the module. May be run once."""
 
-    def __init__(self, config: Config, shipper: Shipper, clock: Clock | None = None) -> None:
+    def __init__(self, config: Config, shipper: Shipper, clock: Clock | None = None, spools: bool = False) -> None:
+        """With `spools`, what the target can't take goes into a spool of `agent.spool_max_bytes` in the data folder."""
         self._config = config
         self._clock = clock or SystemClock()
-        self._delivery = Delivery(shipper, self._clock, Aside(Path(config.data_dir)).keep)
+        self._spools = spools
+        keep_refused = Aside(Path(config.data_dir)).keep
+        self._delivery = Delivery(shipper, self._clock, keep_refused, config.agent.bandwidth_bytes_per_second)
         self._follower: Follower | None = None
+        self._reload: Config | None = None
         self._pending: list[Cargo] = []
         self._published: dict[str, int] = {}
         # Files and the state belong to one thread, so that neither a slow disk nor an fsync stops the loop.
@@ -63,14 +73,17 @@ class Agent:
         can't be used at the start."""
         try:
             follower = await self._work(self._open)
-            await self._ship(follower, await self._work(follower.resume), stop)
-            while not stop.is_set():
-                found = await self._work(follower.round)
-                await self._ship(follower, found.cargo, stop)
-                self._publish(follower)
-                if not found.more:
-                    await self._clock.wait(self._config.agent.poll_seconds, stop)
-            await self._drain(follower, stop)
+            async with asyncio.TaskGroup() as tasks:
+                replay = tasks.create_task(self._delivery.replay(stop), name="agent.replay")
+                await self._ship(follower, await self._work(follower.resume), stop)
+                while not stop.is_set():
+                    if self._reload is not None:
+                        follower = await self._renew(follower, self._reload, stop)
+                    more = await self._round(follower, stop)
+                    self._publish(follower)
+                    if not more:
+                        await self._clock.wait(self._config.agent.poll_seconds, stop)
+                await self._drain(follower, stop, replay)
         finally:
             # A round that is under way ends within tens of ms, and nobody may use the state before it has.
             self._worker.submit(self._close)
@@ -80,6 +93,11 @@ class Agent:
         """For what doesn't come from files; see Delivery.deliver."""
         return await self._delivery.deliver(chunks, stop)
 
+    def reload(self, config: Config) -> None:
+        """Before its next round the agent goes on with the files and limits of another configuration, which has the
+        same target and data folder."""
+        self._reload = config
+
     @property
     def stages(self) -> tuple[Stage, ...]:
         """The round that is being sent."""
@@ -87,24 +105,30 @@ class Agent:
 
     def status(self) -> dict[str, Any]:
         """For people: what is followed, how far it got, what went wrong."""
-        follower, sent = self._follower, self._delivery.sent
+        follower = self._follower
         counts = follower.counts if follower else Counts()
         return {
             "files": len(follower.tails) if follower else 0,
             "behind_bytes": follower.behind_bytes() if follower else 0,
             "unreadable": follower.unreadable() if follower else {},
             "pending_chunks": len(self._pending),
-            "sent_chunks": sent.chunks,
-            "sent_lines": sent.lines,
             "cut_lines": counts.cut_lines,
             "dropped_lines": counts.dropped_lines,
             "truncations": counts.truncations,
             "lost_bytes": counts.lost_bytes,
-            "conflict_lines": sent.conflict_lines,
-            "refused_lines": sent.refused_lines,
             "damaged_rows": counts.damaged_rows,
-            "target_error": self._delivery.error,
+            **self._delivery.status(),
         }
+
+    def files(self) -> list[dict[str, Any]]:
+        """For people: each file that is followed, or can't be."""
+        return self._follower.files() if self._follower else []
+
+    async def _round(self, follower: Follower, stop: asyncio.Event) -> bool:
+        """Says whether there is more. What was read is let go before the next one: they are large."""
+        found = await self._work(follower.round)
+        await self._ship(follower, found.cargo, stop)
+        return found.more
 
     async def _ship(self, follower: Follower, cargo: list[Cargo], stop: asyncio.Event) -> None:
         """Remembers the batches and whatever else is new, then sends them. When `stop` is set and the target is away,
@@ -132,15 +156,43 @@ class Agent:
                     return False
                 await self._clock.wait(error.retry_after_seconds, stop)
 
-    async def _drain(self, follower: Follower, stop: asyncio.Event) -> None:
+    async def _renew(self, follower: Follower, config: Config, stop: asyncio.Event) -> Follower:
+        """The follower of another configuration, which goes on where this one is. It is as after a stop and a start,
+        but that files without a name are kept open."""
+        self._reload = None
+        await self._ship(follower, await self._work(follower.drain), stop)
+        if self._pending or not await self._store(follower, [], stop):
+            return follower  # stopping
+        counts, unnamed = follower.counts, await self._work(follower.unnamed)
+        self._config = config
+        self._delivery.limit(config.agent)
+        await self._work(follower.close)
+        while True:
+            try:
+                follower = await self._work(self._open_follower, counts, unnamed)
+                break
+            except (Unavailable, ConfigError) as error:
+                if stop.is_set():
+                    raise
+                logger.error("the agent's state can't be opened again, will try: %s", error)
+                await self._clock.wait(1.0, stop)
+        await self._ship(follower, await self._work(follower.resume), stop)
+        logger.info("reloaded: %d files are followed", len(follower.tails))
+        return follower
+
+    async def _drain(self, follower: Follower, stop: asyncio.Event, replay: asyncio.Task[None]) -> None:
+        """What is being replayed ends too; the rest of the spool is there for the next start."""
+        self._delivery.wake()
         try:
             async with asyncio.timeout(self._config.server.drain_seconds):
                 # Nothing overtakes what couldn't be sent: a later position would say that it was.
                 if not self._pending:
                     await self._ship(follower, await self._work(follower.drain), stop)
                 await self._store(follower, [], stop)
+                await asyncio.wait([replay], timeout=_REPLAY_SECONDS)
         except TimeoutError:
             pass
+        replay.cancel()
         if self._pending:
             logger.warning("%d chunks were not sent, they will be after the next start", len(self._pending))
 
@@ -149,10 +201,17 @@ class Agent:
         return await loop.run_in_executor(self._worker, functools.partial(step, *arguments))
 
     def _open(self) -> Follower:
+        settings, data_dir = self._config.agent, Path(self._config.data_dir)
+        if self._spools and (settings.spool_max_bytes or (data_dir / FOLDER).is_dir()):
+            self._delivery.spool = Spool(data_dir, settings.spool_max_bytes, settings.spool_when_full == "drop_oldest")
         try:
-            self._follower = Follower(self._config, self._clock)
+            return self._open_follower(Counts(), {})
         except Unavailable as error:
             raise ConfigError(str(error)) from error
+
+    def _open_follower(self, counts: Counts, unnamed: Mapping[str, int]) -> Follower:
+        self._follower = Follower(self._config, self._clock, counts)
+        self._follower.keep(unnamed)
         return self._follower
 
     def _close(self) -> None:
@@ -161,13 +220,22 @@ class Agent:
 
     def _publish(self, follower: Follower) -> None:
         """Brings the metrics up to date."""
-        counts = {**msgspec.structs.asdict(follower.counts), **msgspec.structs.asdict(self._delivery.sent)}
+        spooled = self._delivery.spool.counts if self._delivery.spool is not None else Spooled()
+        counts = {
+            name: count
+            for part in (follower.counts, self._delivery.sent, spooled)
+            for name, count in msgspec.structs.asdict(part).items()
+        }
         for name, counter in _COUNTERS.items():
             counter.inc(counts[name] - self._published.get(name, 0))
         self._published = counts
         metrics.AGENT_FILES.set(len(follower.tails))
         metrics.AGENT_UNREADABLE.set(len(follower.unreadable()))
         metrics.AGENT_BEHIND.set(follower.behind_bytes())
+        if (spool := self._delivery.spool) is not None:
+            metrics.AGENT_SPOOL_BYTES.set(spool.bytes)
+            metrics.AGENT_SPOOL_LINES.set(spool.lines)
+            metrics.AGENT_SPOOL_OLDEST.set(self._delivery.oldest_seconds() or 0.0)
 
 
 _COUNTERS = {
@@ -184,4 +252,7 @@ _COUNTERS = {
     "retries": metrics.AGENT_RETRIES,
     "conflict_lines": metrics.AGENT_CONFLICT_LINES,
     "refused_lines": metrics.AGENT_REFUSED_LINES,
+    "spooled_lines": metrics.AGENT_SPOOLED_LINES,
+    "dropped_lines": metrics.AGENT_SPOOL_DROPPED_LINES.labels("spool_full"),
+    "damaged_lines": metrics.AGENT_SPOOL_DROPPED_LINES.labels("damaged"),
 }

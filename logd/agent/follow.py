@@ -14,12 +14,14 @@ What became of a file is seen by comparing what its path leads to with what is f
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from itertools import groupby
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -58,19 +60,22 @@ _Step = Callable[[Tail, float, int], list[Cargo]]
 class Follower:
     """See the module. `counts`, `tails`, `behind_bytes` and `unreadable` may be asked by other threads."""
 
-    def __init__(self, config: Config, clock: Clock) -> None:
-        """Opens the state and looks up the files. Raises ConfigError, Unavailable."""
-        self.counts = Counts()
+    def __init__(self, config: Config, clock: Clock, counts: Counts | None = None) -> None:
+        """Opens the state and looks up the files. `counts` are those of a follower before it. Raises ConfigError,
+        Unavailable."""
+        self.counts = counts or Counts()
         self._settings = config.agent
         self._clock = clock
         self._next_scan = clock.monotonic() + config.agent.rescan_seconds
-        self._acknowledged: list[Cargo] = []
+        self._acknowledged: list[Batch] = []
+        #: By source-id: when its file had how many bytes, of which not all have been acknowledged since.
+        self._behind: dict[str, tuple[float, int]] = {}
         self._state = State(Path(config.data_dir) / "agent.db")
         host = config.agent.host or socket.gethostname()
         now, now_us = clock.monotonic(), clock.now_us()
         try:
             remembered = self._state.read(now_us)
-            self.counts.damaged_rows = remembered.damaged
+            self.counts.damaged_rows += remembered.damaged
             self._unsent = remembered.pending
             self._sources = Sources(self._state, remembered.sources, host)
             self._roster = Roster(config, host, self._sources, remembered.entries, self.counts)
@@ -116,6 +121,7 @@ class Follower:
                 cargo += self._guarded(tail, self._finish, now, now_us)
             elif not tail.listed and tail.complete:
                 self._give_up(tail, now, now_us)
+        self._note_behind(now)
         return Round(cargo, more)
 
     def drain(self) -> list[Cargo]:
@@ -134,7 +140,26 @@ class Follower:
 
     def acknowledge(self, cargo: list[Cargo]) -> None:
         """The batches have arrived. Doesn't block: the next `store` remembers it."""
-        self._acknowledged += cargo
+        self._acknowledged += [item.batch for item in cargo]
+
+    def unnamed(self) -> dict[str, int]:
+        """By source-id, a descriptor of each file that is open and hasn't its name any more; for `keep` of another
+        follower."""
+        found: dict[str, int] = {}
+        for tail in self.tails:
+            if tail.fd is not None and not self._roster.is_there(tail):
+                found[tail.source.source_id] = os.dup(tail.fd)
+        return found
+
+    def keep(self, unnamed: Mapping[str, int]) -> None:
+        """Follows these files on, whose descriptors are its own now; to be called before `resume`."""
+        sources = {source.source_id: source for source in self._sources.live()}
+        for source_id, fd in unnamed.items():
+            kept = False
+            with contextlib.suppress(KeyError, OSError):
+                kept = self._roster.keep(sources[source_id], fd, self._clock.monotonic())
+            if not kept:
+                os.close(fd)
 
     def close(self) -> None:
         """Closes all files. What wasn't stored is as if it hadn't happened."""
@@ -150,13 +175,45 @@ class Follower:
         """Bytes that are in the files, as they were last looked at, and have not been acknowledged."""
         return sum(tail.behind_bytes for tail in self.tails)
 
+    def files(self) -> list[dict[str, Any]]:
+        """For people: each file that is followed or can't be read. `offset` is acknowledged; `behind_seconds` is how
+        long ago the file had bytes that aren't yet."""
+        now, wrong = self._clock.monotonic(), self.unreadable()
+        found: list[dict[str, Any]] = []
+        for tail in self.tails:
+            source = tail.source
+            since, _ = self._behind.get(source.source_id, (now, 0))
+            found.append(
+                {
+                    "path": tail.path,
+                    "source": source.source,
+                    "source_id": source.source_id,
+                    "device": source.device,
+                    "inode": source.inode,
+                    "size": tail.size,
+                    "offset": source.position,
+                    "behind_bytes": max(0, tail.size - source.position),
+                    "behind_seconds": round(now - since, 3),
+                    "error": wrong.pop(tail.path, None),
+                }
+            )
+        return [*found, *({"path": path, "error": error} for path, error in wrong.items())]
+
     def unreadable(self) -> dict[str, str]:
         """Paths that can't be read at the moment, and why."""
         return dict(self._roster.unreadable)
 
+    def _note_behind(self, now: float) -> None:
+        before, self._behind = self._behind, {}
+        for tail in self.tails:
+            source = tail.source
+            if tail.size > source.position:
+                since = before.get(source.source_id, (now, 0))
+                self._behind[source.source_id] = since if source.position < since[1] else (now, tail.size)
+
     def _settle(self) -> None:
-        for item in self._acknowledged:
-            self._sources.acknowledge(item.batch)
+        for batch in self._acknowledged:
+            self._sources.acknowledge(batch)
         self._acknowledged.clear()
 
     def _scan(self, now: float, now_us: int) -> None:

@@ -9,7 +9,7 @@ import io
 import logging
 import socket
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, NamedTuple
 
 import msgspec
@@ -63,6 +63,10 @@ class HttpShipper:
         else that is no acceptance of exactly these chunks is Unavailable: another server, version or proxy may answer
         the next time."""
         await asyncio.get_running_loop().run_in_executor(self._thread, self._send, chunks)
+
+    def probe(self) -> Future[None]:
+        """Sends no chunks, which a target that is ready accepts; the result is that of `send`."""
+        return self._thread.submit(self._send, ())
 
     async def close(self) -> None:
         """Ends a request that is under way, and the connection."""

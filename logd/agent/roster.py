@@ -125,6 +125,29 @@ class Roster:
                 return _stat(path)
         return opened
 
+    def is_there(self, tail: Tail) -> bool:
+        """The tail's path leads to its file."""
+        try:
+            found = _stat(tail.path)
+        except OSError:
+            return False
+        return found is not None and (found.st_dev, found.st_ino) == tail.key
+
+    def keep(self, source: Source, fd: int, now: float) -> bool:
+        """Follows a file that has no name any more through `fd`, unless it is followed, or no entry wants it. Raises
+        OSError."""
+        entry = self._discovery.entry_of(source.source)
+        if entry is None or (source.device, source.inode) in self.tails:
+            return False
+        tail = self._tail(source, entry)
+        found = os.fstat(fd)
+        tail.seek(source.position, fd)
+        tail.size, tail.modified_ns = found.st_size, found.st_mtime_ns
+        tail.listed, tail.missing_since, tail.reachable = False, now, False
+        self.tails[tail.key] = tail
+        self.handles.adopt(tail, fd)
+        return True
+
     def restart(self, tail: Tail, now_us: int) -> None:
         """The tail's file was truncated or is another one: it begins anew, as another source. Raises NoRoom,
         OSError."""

@@ -110,6 +110,12 @@ def _moment(data_dir: Path, stack: contextlib.ExitStack) -> Mapping[Path, sqlite
             db.execute("BEGIN")
             db.execute("SELECT count(*) FROM sqlite_master").fetchone()  # a transaction begins with its first read
             moment[name] = db
+    # The agent's state, as it is by now, takes what is there for sent.
+    if any((data_dir / "spool").glob("*.spool")):
+        raise Unavailable(
+            f"no backup was made: lines wait in the agent's spool {data_dir / 'spool'}, which it wouldn't have: "
+            "make it when they are sent"
+        )
     return moment
 
 

@@ -26,7 +26,8 @@ def add_to(commands: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Runs the server; its exit code."""
-    config = settings.load(args, [] if args.roles is None else [f"server.roles={args.roles}"])
+    sets = [] if args.roles is None else [f"server.roles={args.roles}"]
+    config = settings.load(args, sets)
     from logd.server import run as run_server
 
-    return run_server(config)
+    return run_server(config, lambda: settings.load(args, sets))

@@ -105,8 +105,15 @@ def warnings(status: dict[str, Any]) -> Iterator[str]:
     agent = status.get("agent") or {}
     if agent.get("target_error"):
         yield f"the agent's target takes nothing: {agent['target_error']}"
+    if agent.get("spool_error"):
+        yield f"the agent can't spool: {agent['spool_error']}"
     for path, reason in (agent.get("unreadable") or {}).items():
         yield f"{path} can't be read: {reason}"
-    for name, what in (("lost_bytes", "bytes of files were lost"), ("refused_lines", "lines were refused and kept")):
+    for name, what in (
+        ("lost_bytes", "bytes of files were lost"),
+        ("refused_lines", "lines were refused and kept"),
+        ("spool_dropped_lines", "lines were dropped from the agent's full spool"),
+        ("spool_lost_lines", "lines of the agent's spool were damaged, and lost"),
+    ):
         if agent.get(name):
             yield f"{agent[name]:,} {what}"

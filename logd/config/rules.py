@@ -12,10 +12,13 @@ import msgspec
 from logd.config.address import is_loopback, is_origin, parse_address, parse_listen, parse_url
 from logd.config.keys import KeyPath
 from logd.config.patterns import compile_pattern
-from logd.config.schema import PLANNED_ROLES, ROLES, Config, Files, Transport
+from logd.config.schema import PLANNED_ROLES, ROLES, Agent, Config, Files, Transport
 
 #: Topics are named so, up to 249 characters.
 _KAFKA_PREFIX = re.compile(r"[A-Za-z0-9._-]{0,100}")
+
+#: Two sends of an agent, 8 MB each.
+_LEAST_SPOOL_BYTES = 16 * 1024 * 1024
 
 _REDIS = re.compile(
     r"rediss?://([A-Za-z0-9._~-]*(?P<password>:[^/]*)?@)?"
@@ -58,17 +61,7 @@ def problems(config: Config) -> Iterator[Problem]:
     if config.index.type == "elasticsearch":
         yield from _elasticsearch(config)
     yield from _policies(config)
-    if config.agent.server:
-        try:
-            parse_url(config.agent.server)
-        except ValueError:
-            yield Problem(("agent", "server"), "a URL such as http://logs.example.org:8080, or nothing")
-    for number, one in enumerate(config.agent.syslog):
-        try:
-            parse_listen(one.listen)
-        except ValueError:
-            expected = "tcp://HOST:PORT, udp://HOST:PORT, unix:/PATH or unixgram:/PATH"
-            yield Problem(("agent", "syslog", number, "listen"), expected)
+    yield from _agent(config.agent)
     yield from _timezone(config.parse.timezone)
     yield from _access(config)
 
@@ -91,6 +84,29 @@ def _roles(config: Config) -> Iterator[Problem]:
     others = agent.stdin.enabled or agent.syslog or agent.journald.enabled
     if roles == ["agent"] and not agent.files and not others:
         yield Problem(("agent", "files"), "files to follow, or another input, as agent is the only role")
+
+
+def _agent(agent: Agent) -> Iterator[Problem]:
+    if agent.server:
+        try:
+            parse_url(agent.server)
+        except ValueError:
+            yield Problem(("agent", "server"), "a URL such as http://logs.example.org:8080, or nothing")
+    for place, server in enumerate(agent.servers):
+        try:
+            parse_url(server)
+        except ValueError:
+            yield Problem(("agent", "servers", place), "a URL such as http://logs.example.org:8080")
+    for place, one in enumerate(agent.syslog):
+        try:
+            parse_listen(one.listen)
+        except ValueError:
+            expected = "tcp://HOST:PORT, udp://HOST:PORT, unix:/PATH or unixgram:/PATH"
+            yield Problem(("agent", "syslog", place, "listen"), expected)
+    if 0 < agent.spool_max_bytes < _LEAST_SPOOL_BYTES:
+        yield Problem(("agent", "spool_max_bytes"), f"0, or at least {_LEAST_SPOOL_BYTES}")
+    if 0 < agent.bandwidth_bytes_per_second < 1:
+        yield Problem(("agent", "bandwidth_bytes_per_second"), "0, or at least 1")
 
 
 def _paths(config: Config) -> Iterator[Problem]:

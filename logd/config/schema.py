@@ -86,12 +86,16 @@ class Journald(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
 
 
 class Agent(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """`[agent]`: follows files on this host. An empty `host` means the machine's name, an empty `server` this
-    process's own transport, an empty `token_file` the token in $LOGD_TOKEN, if there is one."""
+    """`[agent]`: follows files on this host. An empty `host` means the machine's name, an empty `token_file` the token
+    in $LOGD_TOKEN, if there is one. `spool_max_bytes` and `bandwidth_bytes_per_second` 0 are no spool and no limit."""
 
     host: str = ""
     server: str = ""
+    servers: list[Text] = []
     token_file: str = ""
+    spool_max_bytes: Annotated[int, Meta(ge=0, le=2**63 - 1)] = 1024 * 1024 * 1024
+    spool_when_full: Literal["stop", "drop_oldest"] = "stop"
+    bandwidth_bytes_per_second: Rate = 0.0
     files: list[Files] = []
     stdin: Stdin = Stdin()
     syslog: list[Syslog] = []
@@ -101,6 +105,11 @@ class Agent(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     partial_line_seconds: Seconds = 5.0
     batch_seconds: Seconds = 0.5
     max_open_files: PositiveInt = 512
+
+    @property
+    def targets(self) -> list[str]:
+        """Other logds to send to, the first that answers; none means this process's own transport."""
+        return ([self.server] if self.server else []) + self.servers
 
 
 class Ingest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

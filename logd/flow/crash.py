@@ -34,6 +34,8 @@ POINTS = (
 BACKUP_POINTS = ("backup.segment", "backup.copied", "restore.copied", "restore.moved")
 #: And for a manifest that is made anew.
 REPAIR_POINTS = ("repair.written", "repair.kept")
+#: And for chunks that an agent's target couldn't take: as they go into the spool, and as they leave it.
+SPOOL_POINTS = ("spool.written", "spool.synced", "spool.noted", "spool.sent", "spool.marked", "spool.unlinked")
 _at, _, _times = os.environ.get(VARIABLE, "").partition(":")
 _left = int(_times or 1)
 

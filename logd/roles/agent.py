@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import logging
 import os
 
 from logd.agent import inputs
 from logd.agent.agent import Agent
+from logd.agent.clock import SystemClock
+from logd.agent.failover import Failover
 from logd.agent.http_shipper import HttpShipper
-from logd.agent.ship import Shipper, TransportShipper
+from logd.agent.ship import OpeningShipper, TransportShipper
 from logd.agent.token import TokenSource
 from logd.config.address import is_loopback, parse_url
 from logd.config.schema import Agent as AgentSettings
 from logd.config.schema import Config
 from logd.errors import ConfigError
 from logd.flow.stage import Stage
+from logd.roles import wiring
 from logd.seams import Transport
 
 logger = logging.getLogger("logd.agent")
@@ -25,17 +29,19 @@ class AgentRole:
     """Follows the configured files until `stop`."""
 
     def __init__(self, config: Config, transport: Transport | None) -> None:
-        """`transport` is None only where `agent.server` says where to send. Raises ConfigError when the token for it
-        can't be read."""
-        self._remote = _remote(config.agent) if config.agent.server else None
-        shipper: Shipper
-        if self._remote is not None:
-            shipper = self._remote
+        """`transport` is None where this process has none: an agent alone that sends to another logd, or to Kafka.
+        Raises ConfigError when the token for the other can't be read."""
+        # This process's own queue is on the same disk: what it has no room for, a spool hasn't either.
+        elsewhere = bool(config.agent.targets) or config.transport.type != "sqlite"
+        self._shipper: Failover | OpeningShipper | TransportShipper
+        if config.agent.targets:
+            self._shipper = _remote(config.agent)
+        elif transport is not None:
+            self._shipper = TransportShipper(transport)
         else:
-            assert transport is not None
-            shipper = TransportShipper(transport)
+            self._shipper = OpeningShipper(functools.partial(_transport, config))
         self._config = config
-        self._agent = Agent(config, shipper)
+        self._agent = Agent(config, self._shipper, spools=elsewhere)
 
     @property
     def stages(self) -> tuple[Stage, ...]:
@@ -50,6 +56,14 @@ class AgentRole:
         """See Agent.status."""
         return self._agent.status()
 
+    def files(self) -> list[dict[str, object]]:
+        """See Agent.files."""
+        return self._agent.files()
+
+    def reload(self, config: Config) -> None:
+        """See Agent.reload."""
+        self._agent.reload(config)
+
     async def run(self, stop: asyncio.Event) -> None:
         """Until `stop`, or until standard input has ended where nothing else is followed. Raises as Agent.run."""
         try:
@@ -63,8 +77,7 @@ class AgentRole:
                 raise _first(wrong) from None
             raise
         finally:
-            if self._remote is not None:
-                await self._remote.close()
+            await self._shipper.close()
 
     async def _with_inputs(self, stop: asyncio.Event) -> None:
         """Where no files are followed, the agent ends with its other inputs."""
@@ -76,12 +89,17 @@ class AgentRole:
                 ended.set()
 
 
-def _remote(settings: AgentSettings) -> HttpShipper:
+async def _transport(config: Config) -> Transport:
+    return (await wiring.open_transport(config)).transport
+
+
+def _remote(settings: AgentSettings) -> Failover:
     token = TokenSource(settings.token_file, os.environ)
-    url = parse_url(settings.server)
-    if token.there and not url.https and not is_loopback(url.host):
-        logger.warning("agent.server %s is no https://: the token can be read on its way", settings.server)
-    return HttpShipper(settings.server, token.read)
+    for server in settings.targets:
+        url = parse_url(server)
+        if token.there and not url.https and not is_loopback(url.host):
+            logger.warning("agent.server %s is no https://: the token can be read on its way", server)
+    return Failover([HttpShipper(server, token.read) for server in settings.targets], SystemClock())
 
 
 def _first(errors: BaseExceptionGroup[ConfigError]) -> ConfigError:

@@ -49,7 +49,7 @@ async def serving(path: Path, backup: Callable[[Path], Awaitable[Backup]]) -> As
         stack.push_async_callback(control.idle.wait)
         stack.push_async_callback(runner.cleanup)
         try:
-            bound = stack.enter_context(_bound(path))
+            bound = stack.enter_context(bound_to(path))
         except OSError as error:
             log.warning("no control socket, so that `logd store backup` needs this process stopped: %s", error)
         else:
@@ -60,8 +60,8 @@ async def serving(path: Path, backup: Callable[[Path], Awaitable[Backup]]) -> As
 
 
 @contextlib.contextmanager
-def _bound(path: Path) -> Iterator[socket.socket]:
-    """Raises OSError."""
+def bound_to(path: Path) -> Iterator[socket.socket]:
+    """A Unix socket there, which replaces a stale one and goes at the end. Raises OSError."""
     if len(os.fsencode(path)) > MAX_PATH_BYTES:
         raise OSError(f"{path} has more than {MAX_PATH_BYTES} bytes")
     path.unlink(missing_ok=True)

@@ -217,3 +217,15 @@ def test_about_refuses_names_outside_of_it(tmp_path: Path) -> None:
         about.write(tmp_path, backup)
         with pytest.raises(ConfigError, match="is damaged"):
             about.read(tmp_path)
+
+
+async def test_while_lines_wait_in_the_spool_of_an_agent(tmp_path: Path) -> None:
+    """Its state takes them for sent, and a backup wouldn't have them."""
+    spooled = tmp_path / "data" / "spool" / "000000000001.spool"
+    spooled.parent.mkdir(parents=True)
+    spooled.touch()
+    with pytest.raises(Unavailable, match="lines wait in the agent's spool"):
+        await make(tmp_path / "data", tmp_path / "backup", AT_REST)
+    assert not list((tmp_path / "backup").glob("*"))
+    spooled.unlink()
+    await make(tmp_path / "data", tmp_path / "backup", AT_REST)

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import struct
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -221,10 +221,10 @@ class Driver:
 class Running:
     """An agent that runs as its task, and what it takes to drive it."""
 
-    def __init__(self, config: Config, shipper: Shipper, clock: HeldClock) -> None:
+    def __init__(self, config: Config, shipper: Shipper, clock: HeldClock, spools: bool = False) -> None:
         self.clock, self.stop = clock, asyncio.Event()
         self.target = shipper if isinstance(shipper, Target) else Target()
-        self.agent = Agent(config, shipper, clock)
+        self.agent = Agent(config, shipper, clock, spools)
         self.task = asyncio.create_task(self.agent.run(self.stop))
 
     async def settle(self) -> list[bytes]:
@@ -237,9 +237,20 @@ class Running:
                 await self.task
         return self.target.texts
 
+    async def until(self, condition: Callable[[], object]) -> None:
+        """Rounds, a moment of real time each, until the condition is true: what waits in threads needs some."""
+        async with asyncio.timeout(120):
+            while not condition():
+                self.clock.wake(0.3)
+                await asyncio.sleep(0.002)
+                if self.task.done():
+                    await self.task
+
     async def end(self) -> None:
-        """Stops it."""
+        """Stops it; time passes meanwhile."""
         self.stop.set()
+        while not (await asyncio.wait([self.task], timeout=0.002))[0]:
+            self.clock.wake(1.0)
         await self.task
 
     async def kill(self) -> None:
@@ -249,9 +260,9 @@ class Running:
 
 
 @asynccontextmanager
-async def running(config: Config, target: Shipper | None = None) -> AsyncIterator[Running]:
+async def running(config: Config, target: Shipper | None = None, spools: bool = False) -> AsyncIterator[Running]:
     """Started, and killed at the end."""
-    found = Running(config, target or Target(), HeldClock())
+    found = Running(config, target or Target(), HeldClock(), spools)
     try:
         yield found
     finally:

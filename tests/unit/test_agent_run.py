@@ -234,6 +234,13 @@ async def test_status_and_metrics(tmp_path: Path) -> None:
             "refused_lines": 0,
             "damaged_rows": 0,
             "target_error": None,
+            "spool_bytes": 0,
+            "spool_lines": 0,
+            "spool_oldest_seconds": None,
+            "spool_error": None,
+            "spool_dropped_lines": 0,
+            "spool_lost_lines": 0,
+            "replaying": False,
         }
         assert value("sent_lines_total") - before[0] == 3
         assert value("cut_lines_total", reason="line_too_long") - before[1] == 1

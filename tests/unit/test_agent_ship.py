@@ -13,7 +13,8 @@ import pytest
 from logd import chunk, shipment
 from logd.agent.aside import Aside
 from logd.agent.batches import Batch, Event, Labels, fill
-from logd.agent.ship import SEND_BYTES, SEND_CHUNKS, Delivery, TransportShipper, halves
+from logd.agent.delivery import Delivery
+from logd.agent.ship import SEND_BYTES, SEND_CHUNKS, TransportShipper, halves
 from logd.chunk import Chunk, Envelope
 from logd.errors import BadRequest, Conflict, Unavailable
 from logd.seams import RAW_LOGS
