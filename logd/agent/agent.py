@@ -93,6 +93,11 @@ class Agent:
         """For what doesn't come from files; see Delivery.deliver."""
         return await self._delivery.deliver(chunks, stop)
 
+    async def emptied(self, stop: asyncio.Event) -> None:
+        """Returns when nothing waits in the spool, or `stop` is set."""
+        while self._delivery.spool is not None and self._delivery.spool.waiting and not stop.is_set():
+            await self._clock.wait(self._config.agent.poll_seconds, stop)
+
     def reload(self, config: Config) -> None:
         """Before its next round the agent goes on with the files and limits of another configuration, which has the
         same target and data folder."""

@@ -86,6 +86,7 @@ class AgentRole:
             tasks.create_task(self._agent.run(ended), name="agent.files")
             await inputs.run(self._config, self._agent.deliver, stop)
             if ended is not stop:
+                await self._agent.emptied(stop)
                 ended.set()
 
 
