@@ -258,6 +258,6 @@ _COUNTERS = {
     "conflict_lines": metrics.AGENT_CONFLICT_LINES,
     "refused_lines": metrics.AGENT_REFUSED_LINES,
     "spooled_lines": metrics.AGENT_SPOOLED_LINES,
-    "dropped_lines": metrics.AGENT_SPOOL_DROPPED_LINES.labels("spool_full"),
+    "overflowed_lines": metrics.AGENT_SPOOL_DROPPED_LINES.labels("spool_full"),
     "damaged_lines": metrics.AGENT_SPOOL_DROPPED_LINES.labels("damaged"),
 }

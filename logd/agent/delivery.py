@@ -126,7 +126,7 @@ class Delivery:
             "spool_lines": spool.lines if spool else 0,
             "spool_oldest_seconds": self.oldest_seconds(),
             "spool_error": self.spool_error,
-            "spool_dropped_lines": spool.counts.dropped_lines if spool else 0,
+            "spool_dropped_lines": spool.counts.overflowed_lines if spool else 0,
             "spool_lost_lines": spool.counts.damaged_lines if spool else 0,
             "replaying": waiting and self.error is None,
         }

@@ -36,11 +36,11 @@ _SUFFIX = ".spool"
 
 
 class Counts(msgspec.Struct):
-    """What happened since the start; only ever counts up. `dropped` were, by setting, as the spool was full, though a
-    send that was under way may have brought them. `damaged` are lost."""
+    """What happened since the start; only ever counts up. `overflowed` were dropped, by setting, as it was full, though
+    a send that was under way may have brought them. `damaged` are lost."""
 
     spooled_lines: int = 0
-    dropped_lines: int = 0
+    overflowed_lines: int = 0
     damaged_lines: int = 0
 
 
@@ -192,7 +192,7 @@ class Spool:
                     _FULL_SECONDS,
                 )
             oldest = self._files[0]
-            self.counts.dropped_lines += oldest.waiting_lines
+            self.counts.overflowed_lines += oldest.waiting_lines
             logger.error(
                 "the agent's spool is full: its oldest %d lines are dropped, as agent.spool_when_full says",
                 oldest.waiting_lines,

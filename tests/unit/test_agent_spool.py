@@ -136,7 +136,7 @@ def test_when_it_is_full_it_takes_no_more(tmp_path: Path, monkeypatch: pytest.Mo
     spool.sent(waiting)
     spool.append([chunk_of(taken, taken + 100)])
     assert drain(spool) == list(range(len(waiting.chunks) * 100, taken + 100))
-    assert spool.counts.dropped_lines == 0
+    assert spool.counts.overflowed_lines == 0
 
 
 def test_when_it_is_full_it_drops_its_oldest(
@@ -153,7 +153,7 @@ def test_when_it_is_full_it_drops_its_oldest(
     rest = drain(spool)
     assert rest == list(range(end - len(rest), end))
     assert len(rest) > 5_000
-    assert spool.counts.dropped_lines == end - len(rest)
+    assert spool.counts.overflowed_lines == end - len(rest)
     assert "lines are dropped, as agent.spool_when_full says" in caplog.text
 
 
