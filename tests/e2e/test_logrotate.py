@@ -107,6 +107,7 @@ def test_each_line_is_found_once(tmp_path: Path, logrotate: str, kind: str, paus
     logs = Logs(tmp_path / "logs", logrotate, _KINDS[kind])
     with _server(tmp_path, logs, ["app.log*", "old/app.log*"]) as server:
         with writers({_NAME: logs.write}, logs.stop.set) as running:
+            until(lambda: _total(server), "the file is known")  # or nobody could tell where it went
             for _ in range(60 if long else 12):
                 logs.more()
                 logs.rotate()
