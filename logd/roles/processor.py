@@ -138,11 +138,11 @@ class Processor:
         with what became of it."""
         durable = self._index.durable()
         if durable is None:
-            durable = written or {}
-        else:
-            tally = NOTHING
-        if durable and durable != self._committed:
-            await self._until_available("the transport", consumer.commit, durable, tally)
+            # Always: a commit that was left to other members says nothing, and then the same may come again.
+            if written:
+                await self._until_available("the transport", consumer.commit, written, tally)
+        elif durable and durable != self._committed:
+            await self._until_available("the transport", consumer.commit, durable)
             self._committed = durable
 
     async def _bury(self, refused: Sequence[Refused]) -> None:

@@ -75,11 +75,12 @@ class Watched:
             await self._tell()
         return written
 
-    async def until(self, *, rows: int = 0, waiting: int = 0, refused: int = 0) -> None:
+    async def until(self, *, rows: int = 0, waiting: int = 0, refused: int = 0, batches: int = 0) -> None:
         """Waits for that many."""
 
         def there() -> bool:
-            return self.rows >= rows and self.waiting >= waiting and self.refused >= refused
+            came = self.rows >= rows and len(self.batches) >= batches
+            return came and self.waiting >= waiting and self.refused >= refused
 
         async with asyncio.timeout(60), self._happened:
             await self._happened.wait_for(there)

@@ -11,8 +11,8 @@ import pytest
 from logd.chunk import Envelope, Message
 from logd.errors import Corrupt, Unavailable
 from logd.roles import processor
-from logd.roles.processor import Processor
-from logd.seams import NOTHING, Appended, Consumer, Follower, StreamPositions, Tally, Transport
+from logd.roles.processor import GROUP, Processor
+from logd.seams import NOTHING, RAW_LOGS, Appended, Consumer, Follower, StreamPositions, Tally, Transport
 from tests.support.processing import World, envelope
 
 
@@ -33,6 +33,30 @@ class Flaky:
 
     async def commit(self, positions: StreamPositions, tally: Tally = NOTHING) -> None:
         await self._consumer.commit(positions, tally)
+
+    def lag(self) -> int:
+        return self._consumer.lag()
+
+
+class Forgetful:
+    """A consumer that was taken for dead: it leaves its first commit to others, and then is given the same again."""
+
+    def __init__(self, consumer: Consumer) -> None:
+        self._consumer = consumer
+        self._again: Sequence[Message] = ()
+        self._given: Sequence[Message] = ()
+        self.commits: list[tuple[StreamPositions, Tally]] = []
+
+    async def fetch(self, max_lines: int, wait_seconds: float) -> Sequence[Message]:
+        again, self._again = self._again, ()
+        found = again or await self._consumer.fetch(max_lines, wait_seconds)
+        self._given = found or self._given
+        return found
+
+    async def commit(self, positions: StreamPositions, tally: Tally = NOTHING) -> None:
+        self.commits.append((positions, tally))
+        if len(self.commits) == 1:
+            self._again = self._given
 
     def lag(self) -> int:
         return self._consumer.lag()
@@ -80,6 +104,21 @@ async def test_a_transport_that_is_unavailable_is_waited_for(tmp_path: Path, mon
         async with asyncio.timeout(60):
             await run
         assert flaky.consumers[0].refused > 0
+
+
+async def test_a_commit_that_was_left_to_others_is_made_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with World.open(tmp_path / "data") as world:
+        forgetful = Forgetful(await world.transport.consume(RAW_LOGS, GROUP))
+
+        async def consume(*_: object) -> Consumer:
+            return forgetful
+
+        monkeypatch.setattr(world.transport, "consume", consume)
+        monkeypatch.setattr(world.index, "durable", lambda: None)  # it leaves the positions to the transport
+        async with world.running():
+            await world.append(envelope(1, "a line"))
+            await world.index.until(batches=2)
+    assert [(positions, tally.taken) for positions, tally in forgetful.commits] == [({0: 2}, 1)] * 2
 
 
 async def test_a_damaged_file_ends_it_after_what_could_be_read(tmp_path: Path) -> None:
