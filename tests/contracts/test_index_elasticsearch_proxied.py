@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 import pytest
 import trustme
+from prometheus_client import REGISTRY
 
 from logd.backends.index.elasticsearch import ElasticsearchIndex
 from logd.backends.index.elasticsearch_client import Client
@@ -143,6 +144,18 @@ async def test_pages_instead_of_answers(proxy: Proxy, status: int, says: str) ->
         proxy.status = 0
         assert (await index.write(batch([row(DAY, "a"), row(DAY, "b")], 2))).duplicates == 1
         assert (await index.status())["flush_error"] is None
+        await index.close()
+
+
+async def test_who_only_asks_hears_that_the_cluster_has_come(proxy: Proxy) -> None:
+    """As a process with the role api alone, which was started while it was away."""
+    async with proxy.serving() as port:
+        proxy.status = 503
+        index = await _index(f"http://127.0.0.1:{port}")
+        assert "status 503" in (await index.status())["flush_error"]
+        proxy.status = 0
+        assert (await index.status())["flush_error"] is None
+        assert REGISTRY.get_sample_value("logd_index_trouble") == 0
         await index.close()
 
 

@@ -69,8 +69,7 @@ class ElasticsearchIndex:
         try:
             await index._prepare()
         except (Unavailable, BadRequest) as error:
-            index._trouble = str(error)
-            metrics.INDEX_TROUBLE.set(1)
+            index._say(str(error))
             log.warning("the index isn't there yet: %s", error)
         return index
 
@@ -82,12 +81,14 @@ class ElasticsearchIndex:
         try:
             written = await self._write(batch)
         except Unavailable as error:
-            self._trouble = str(error)
-            metrics.INDEX_TROUBLE.set(1)
+            self._say(str(error))
             raise
-        self._trouble = ""
-        metrics.INDEX_TROUBLE.set(0)
+        self._say("")
         return written
+
+    def _say(self, trouble: str) -> None:
+        self._trouble = trouble
+        metrics.INDEX_TROUBLE.set(1 if trouble else 0)
 
     async def _write(self, batch: Batch) -> Written:
         await self._prepare()
@@ -148,6 +149,9 @@ class ElasticsearchIndex:
     async def status(self) -> dict[str, Any]:
         """Of the cluster, or why nothing is known."""
         try:
+            if not self._ready:  # who never writes hears here that the cluster has come
+                await self._prepare()
+                self._say("")
             health = msgspec.json.decode(await self._client.ask("GET", "/_cluster/health"))
             stats = msgspec.json.decode(await self._client.ask("GET", f"/{PREFIX}*/_stats/docs,store"))
         except (Unavailable, BadRequest) as error:
