@@ -27,6 +27,8 @@ PASSWORD_VARIABLE = "LOGD_KAFKA_PASSWORD"
 REQUEST_SECONDS = 40.0
 #: Of connecting to one broker and logging in.
 _CONNECT_SECONDS = 10.0
+#: A broker that says nothing for so long may be gone with its machine, and another one is asked as well.
+_NEXT_SECONDS = 1.0
 #: Of the driver's own tries, each of which it logs.
 _BACKOFF_MS = 250
 #: Between tries while no broker answers.
@@ -100,14 +102,25 @@ class Connection:
         return Unavailable(f"{what}: {error or type(error).__name__}")
 
     async def _try_all(self) -> None:
-        """Raises ConfigError when a broker refuses us, else Unavailable with the first reason when none lets us in."""
-        failures: list[LogdError] = []
-        for server in self.settings.servers:
-            try:
-                await self._try(server)
-                return
-            except LogdError as error:
-                failures.append(error)
+        """Returns once one lets us in. Raises ConfigError when a broker refuses us, else Unavailable with the first
+        reason when none lets us in."""
+        servers = list(self.settings.servers)
+        trying: set[asyncio.Task[None]] = set()
+        failures: list[BaseException] = []
+        try:
+            while servers or trying:
+                if servers:
+                    trying.add(asyncio.create_task(self._try(servers.pop(0)), name="transport.look"))
+                patience = _NEXT_SECONDS if servers else None
+                done, trying = await asyncio.wait(trying, timeout=patience, return_when=asyncio.FIRST_COMPLETED)
+                for error in (task.exception() for task in done):
+                    if error is None:
+                        return
+                    failures.append(error)
+        finally:
+            for task in trying:
+                task.cancel()
+            await asyncio.gather(*trying, return_exceptions=True)
         raise next((error for error in failures if isinstance(error, ConfigError)), failures[0])
 
     async def _try(self, server: str) -> None:
