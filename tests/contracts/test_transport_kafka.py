@@ -7,18 +7,21 @@ import asyncio
 import contextlib
 import logging
 import re
+import socket
 import time
 import tracemalloc
 from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any
 
+import msgspec
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewPartitions, NewTopic, RecordsToDelete
 from prometheus_client import REGISTRY
 
-from logd.backends.transport import kafka_consumer, kafka_reader, kafka_retention
+from logd.backends.transport import kafka_client, kafka_consumer, kafka_reader, kafka_retention
 from logd.backends.transport.kafka import KafkaTransport
+from logd.backends.transport.kafka_client import Connection
 from logd.backends.transport.kafka_topics import DONE
 from logd.chunk import Chunk, Envelope, Message, compress, from_message
 from logd.config.schema import Transport as Limits
@@ -476,6 +479,18 @@ class TestPartitions:
         assert len({(message.value, message.partition) for message in messages}) == 30, "a resend goes where it was"
 
 
+async def test_a_broker_that_says_nothing_holds_up_no_other(
+    topics: KafkaStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As one whose machine is gone."""
+    monkeypatch.setattr(kafka_client, "_CONNECT_SECONDS", 10.0 * PATIENCE_SECONDS)
+    settings = topics.settings().kafka
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        nobody = f"127.0.0.1:{silent.getsockname()[1]}"
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            await Connection(msgspec.structs.replace(settings, servers=[nobody, nobody, *settings.servers]), {}).look()
+
+
 class TestTopics:
     async def test_made_as_configured(self, topics: KafkaStore, caplog: pytest.LogCaptureFixture) -> None:
         limits = Limits(max_age_seconds=3_600)
@@ -537,6 +552,17 @@ class TestDeadLetters:
             assert await letters.replay([chosen, 2**41 + 2**39]) == Moved(1, 1, (2**41 + 2**39,))
             assert await held(transport) == [value.decode()]
             assert (await letters.remove(None)).messages == 29
+
+    async def test_a_page_of_letters_that_need_several_fetches(self, topics: KafkaStore) -> None:
+        async with opened(topics) as transport:
+            await transport.append(DEAD_LETTERS, [Envelope("s", {}, b"%d" % n * 300_000) for n in range(9)])
+            letters, after, found = transport.dead_letters(), 0, list[int]()
+            for expected in (4, 4, 1):
+                page = await letters.look(after, 4, lambda letter: letter.position)
+                assert len(page) == expected
+                after = page[-1]
+                found += page
+            assert found == list(range(1, 10))
 
     async def test_what_is_done_is_deleted_as_far_as_it_can_be(self, topics: KafkaStore) -> None:
         prefix = topics.settings().kafka.prefix

@@ -75,7 +75,8 @@ class KafkaDeadLetters:
             for place, begin, end in await self._places(driver):
                 begin = max(begin, _offset_after(place.partition, after))
                 async for letters in self._scan(driver, place, begin, end, self._undone(place), limit - len(found)):
-                    found += await asyncio.to_thread(lambda some: [see(letter) for letter in some], letters)
+                    wanted = letters[: limit - len(found)]
+                    found += await asyncio.to_thread(lambda some: [see(letter) for letter in some], wanted)
                     if len(found) >= limit:
                         return found
         return found
