@@ -192,7 +192,10 @@ def from_message(message: Message) -> Chunk:
 
 
 def line_count(headers: Mapping[str, str]) -> int:
-    """Lines of a record as its headers say; 1 where they say nothing that can be read."""
+    """Lines of a record as its headers say; 1 where they say nothing that can be read, and of another producer, whose
+    `lines` may be anything."""
+    if "logd-chunk" not in headers:
+        return 1
     try:
         return _number(headers.get("lines", "1"), MAX_POSITION)
     except ValueError:

@@ -300,7 +300,8 @@ class TestWhatever:
     ],
 )
 def test_line_count(headers: dict[str, str], lines: int) -> None:
-    assert chunk.line_count(headers) == lines
+    assert chunk.line_count({**headers, "logd-chunk": "1"}) == lines
+    assert chunk.line_count(headers) == 1, "of another producer"
 
 
 def _bytes(text: Any) -> list[bytes]:
