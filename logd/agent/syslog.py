@@ -28,8 +28,10 @@ logger = logging.getLogger("logd.agent")
 _HELD_BYTES = 64 * 1024
 #: More wait in the kernel until others are closed.
 _CONNECTIONS = 256
-#: Of all senders of datagrams together.
+#: Of all senders of datagrams together, with what Python needs for each datagram and each new sender, about: they may
+#: be empty, and have a sender each.
 _DATAGRAMS_BYTES = 1024 * 1024
+_DATAGRAM_BYTES, _SENDER_BYTES = 64, 2_048
 #: Datagrams that are taken before others have their turn.
 _DATAGRAMS = 256
 _LONGEST_DATAGRAM = 65_535
@@ -164,6 +166,8 @@ class Datagrams:
                             await self._full.wait()
                     await self._flush(stop)
                 stopping.cancel()
+            loop.remove_reader(self._here)
+            await self._flush(stop)  # what came while that was delivered
         finally:
             loop.remove_reader(self._here)
 
@@ -197,9 +201,10 @@ class Datagrams:
             stream = self._senders.get(name)
             if stream is None:
                 stream = self._senders[name] = self._messages(name)
+                self._held_bytes += _SENDER_BYTES
             self._senders.move_to_end(name)
             stream.put(data.rstrip(b"\r\n\0"))
-            self._held_bytes += len(data)
+            self._held_bytes += len(data) + _DATAGRAM_BYTES
             self._some.set()
             if self._held_bytes >= _DATAGRAMS_BYTES:
                 asyncio.get_running_loop().remove_reader(self._here)
