@@ -36,6 +36,8 @@ log = logging.getLogger("logd.processor")
 GROUP = "processor"
 #: Between tries while the index or the transport can't take more: doubling from the first to the second.
 _RETRY_SECONDS = (0.5, 15.0)
+#: What the one who fetches waits for: that it goes on says nothing of commits and dead letters.
+_READING = "messages"
 T = TypeVar("T")
 P = ParamSpec("P")
 
@@ -161,10 +163,10 @@ class Processor:
         while True:
             try:
                 messages = await consumer.fetch(lines, wait_seconds)
-                self._waits.pop("the transport", None)
+                self._waits.pop(_READING, None)
                 return messages
             except Unavailable as error:
-                self._waits["the transport"] = str(error)
+                self._waits[_READING] = str(error)
                 log.warning("the transport is unavailable, trying again in %.1f s: %s", wait, error)
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(wait * random.uniform(0.5, 1.0)):

@@ -62,6 +62,27 @@ class Forgetful:
         return self._consumer.lag()
 
 
+class Stuck:
+    """A consumer that can be read, and takes no commit."""
+
+    def __init__(self, consumer: Consumer) -> None:
+        self._consumer = consumer
+        self._refused = False
+        self.fetches_since = asyncio.Semaphore(0)
+
+    async def fetch(self, max_lines: int, wait_seconds: float) -> Sequence[Message]:
+        if self._refused:
+            self.fetches_since.release()
+        return await self._consumer.fetch(max_lines, 0.01)
+
+    async def commit(self, positions: StreamPositions, tally: Tally = NOTHING) -> None:
+        self._refused = True
+        raise Unavailable("the group is somebody else's")
+
+    def lag(self) -> int:
+        return self._consumer.lag()
+
+
 class FlakyTransport:
     """A transport with such consumers."""
 
@@ -119,6 +140,30 @@ async def test_a_commit_that_was_left_to_others_is_made_again(tmp_path: Path, mo
             await world.append(envelope(1, "a line"))
             await world.index.until(batches=2)
     assert [(positions, tally.taken) for positions, tally in forgetful.commits] == [({0: 2}, 1)] * 2
+
+
+async def test_a_commit_that_fails_is_trouble_also_while_it_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(processor, "_RETRY_SECONDS", (1_000.0, 1_000.0))
+    async with World.open(tmp_path / "data") as world:
+        stuck = Stuck(await world.transport.consume(RAW_LOGS, GROUP))
+
+        async def consume(*_: object) -> Consumer:
+            return stuck
+
+        monkeypatch.setattr(world.transport, "consume", consume)
+        monkeypatch.setattr(world.index, "durable", lambda: None)
+        reading = Processor(world.config, world.transport, world.index)
+        run = asyncio.create_task(reading.run(asyncio.Event()), name="processor")
+        await world.append(envelope(1, "a line"))
+        async with asyncio.timeout(60):
+            for _ in range(3):
+                await stuck.fetches_since.acquire()
+        assert reading.trouble() == "the group is somebody else's"
+        run.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await run
 
 
 async def test_a_damaged_file_ends_it_after_what_could_be_read(tmp_path: Path) -> None:
