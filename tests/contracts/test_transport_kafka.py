@@ -22,7 +22,7 @@ from prometheus_client import REGISTRY
 from logd.backends.transport import kafka_client, kafka_consumer, kafka_reader, kafka_retention
 from logd.backends.transport.kafka import KafkaTransport
 from logd.backends.transport.kafka_client import Connection
-from logd.backends.transport.kafka_topics import DONE
+from logd.backends.transport.kafka_topics import DONE, Topics
 from logd.chunk import Chunk, Envelope, Message, compress, from_message
 from logd.config.schema import Transport as Limits
 from logd.errors import BadRequest, ConfigError, Unavailable
@@ -487,8 +487,26 @@ async def test_a_broker_that_says_nothing_holds_up_no_other(
     settings = topics.settings().kafka
     with socket.create_server(("127.0.0.1", 0)) as silent:
         nobody = f"127.0.0.1:{silent.getsockname()[1]}"
+        connection = Connection(msgspec.structs.replace(settings, servers=[nobody, *settings.servers]), {})
+        assert connection.options["bootstrap_servers"] == [nobody, *settings.servers]
         async with asyncio.timeout(PATIENCE_SECONDS):
-            await Connection(msgspec.structs.replace(settings, servers=[nobody, nobody, *settings.servers]), {}).look()
+            await connection.look()
+        assert connection.options["bootstrap_servers"] == settings.servers, "the driver isn't told of it"
+        monkeypatch.setattr(kafka_client, "_SILENT_SECONDS", 0.0)
+        assert connection.options["bootstrap_servers"] == [nobody, *settings.servers]
+
+
+async def test_an_append_that_waits_for_the_topic_has_a_deadline(
+    topics: KafkaStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def ensure(*_: object) -> None:
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(Topics, "ensure", ensure)
+    monkeypatch.setattr("logd.backends.transport.kafka.APPEND_SECONDS", 0.01)
+    async with opened(topics) as transport:
+        with pytest.raises(Unavailable, match=r"no broker has said within 0\.01 s whether there is .*raw-logs"):
+            await transport.append(RAW_LOGS, plain("a"))
 
 
 class TestTopics:

@@ -32,7 +32,7 @@ from logd.backends.transport.kafka_client import Connection
 from logd.backends.transport.kafka_consumer import KafkaConsumer
 from logd.backends.transport.kafka_follower import KafkaFollower
 from logd.backends.transport.kafka_letters import KafkaDeadLetters
-from logd.backends.transport.kafka_producer import LETTER_BYTES, Producer
+from logd.backends.transport.kafka_producer import APPEND_SECONDS, LETTER_BYTES, Producer
 from logd.backends.transport.kafka_reader import Topic
 from logd.backends.transport.kafka_records import record_of
 from logd.backends.transport.kafka_retention import RetentionWatch
@@ -105,7 +105,7 @@ class KafkaTransport:
         self._appending += 1
         self._idle.clear()
         try:
-            await self._topics.ensure(name)
+            await self._ensure(name)
             await self._producer.send(name, records)
         except Unavailable as error:
             self._trouble, self._trouble_until = str(error), time.monotonic() + _TROUBLE_SECONDS
@@ -162,6 +162,14 @@ class KafkaTransport:
         await asyncio.gather(*(reader.close() for reader in readers))
         await self._producer.close()
         await self._topics.close()
+
+    async def _ensure(self, name: str) -> None:
+        """For an append, which doesn't wait for ever."""
+        try:
+            async with asyncio.timeout(APPEND_SECONDS):
+                await self._topics.ensure(name)
+        except TimeoutError:
+            raise Unavailable(f"no broker has said within {APPEND_SECONDS:g} s whether there is {name}") from None
 
     async def _known(self, topic: str) -> Topic:
         name = self._prefix + topic

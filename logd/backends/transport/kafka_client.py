@@ -29,6 +29,8 @@ REQUEST_SECONDS = 40.0
 _CONNECT_SECONDS = 10.0
 #: A broker that says nothing for so long may be gone with its machine, and another one is asked as well.
 _NEXT_SECONDS = 1.0
+#: … and the driver's clients aren't told of it for so long, unless it is seen again.
+_SILENT_SECONDS = 60.0
 #: Of the driver's own tries, each of which it logs.
 _BACKOFF_MS = 250
 #: Between tries while no broker answers.
@@ -47,6 +49,8 @@ class Connection:
 
     def __init__(self, settings: Kafka, environ: Mapping[str, str]) -> None:
         self.settings = settings
+        #: Servers that said nothing while others did, and when.
+        self._silent: dict[str, float] = {}
         self._login: dict[str, Any] = {"security_protocol": _protocol(settings), "ssl_context": _tls(settings)}
         if settings.sasl_mechanism:
             self._login |= {
@@ -57,9 +61,12 @@ class Connection:
 
     @property
     def options(self) -> dict[str, Any]:
-        """What all of the driver's clients take."""
+        """What all of the driver's clients take. A server that has said nothing of late is left out, if there are
+        others: the driver would wait a whole request for it."""
+        recently = time.monotonic() - _SILENT_SECONDS
+        heard = [one for one in self.settings.servers if self._silent.get(one, float("-inf")) < recently]
         return {
-            "bootstrap_servers": list(self.settings.servers),
+            "bootstrap_servers": heard or list(self.settings.servers),
             "client_id": "logd",
             "request_timeout_ms": int(REQUEST_SECONDS * 1000),
             "retry_backoff_ms": _BACKOFF_MS,
@@ -104,19 +111,21 @@ class Connection:
     async def _try_all(self) -> None:
         """Returns once one lets us in. Raises ConfigError when a broker refuses us, else Unavailable with the first
         reason when none lets us in."""
-        servers = list(self.settings.servers)
-        trying: set[asyncio.Task[None]] = set()
+        servers, newest = list(self.settings.servers), ""
+        trying: dict[asyncio.Task[None], str] = {}
         failures: list[BaseException] = []
         try:
             while servers or trying:
                 if servers:
-                    trying.add(asyncio.create_task(self._try(servers.pop(0)), name="transport.look"))
+                    newest = servers.pop(0)
+                    trying[asyncio.create_task(self._try(newest), name="transport.look")] = newest
                 patience = _NEXT_SECONDS if servers else None
-                done, trying = await asyncio.wait(trying, timeout=patience, return_when=asyncio.FIRST_COMPLETED)
-                for error in (task.exception() for task in done):
-                    if error is None:
-                        return
-                    failures.append(error)
+                done, _ = await asyncio.wait(trying, timeout=patience, return_when=asyncio.FIRST_COMPLETED)
+                answers = [(trying.pop(task), task.exception()) for task in done]
+                if any(error is None for _, error in answers):
+                    self._silent = {one: time.monotonic() for one in trying.values() if one != newest}
+                    return
+                failures += [error for _, error in answers if error is not None]
         finally:
             for task in trying:
                 task.cancel()
