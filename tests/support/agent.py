@@ -218,6 +218,16 @@ class Driver:
         return self.target.texts
 
 
+#: Starts one with these settings.
+Start = Callable[..., Driver]
+
+
+def append(path: Path, data: bytes) -> None:
+    """As a program does that writes a log."""
+    with path.open("ab") as file:
+        file.write(data)
+
+
 class Running:
     """An agent that runs as its task, and what it takes to drive it."""
 

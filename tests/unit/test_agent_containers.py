@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import pytest
@@ -13,34 +12,7 @@ import pytest
 from logd.agent.containers import all_whole, format_of, records
 from logd.chunk import CRI, DOCKER, MAX_CHUNK_LINES, TEXT
 from logd.errors import Unavailable
-from tests.support.agent import Driver, config_of
-
-Start = Callable[..., Driver]
-
-
-@pytest.fixture
-def start(tmp_path: Path) -> Iterator[Start]:
-    """Starts an agent with these settings on `logs`/*.log."""
-    drivers: list[Driver] = []
-
-    def begin(**settings: Any) -> Driver:
-        drivers.append(Driver(config_of(tmp_path, **settings)))
-        return drivers[-1]
-
-    yield begin
-    for driver in drivers:
-        driver.crash()
-
-
-@pytest.fixture
-def app(tmp_path: Path) -> Path:
-    (tmp_path / "logs").mkdir()
-    return tmp_path / "logs" / "app.log"
-
-
-def append(path: Path, data: bytes) -> None:
-    with path.open("ab") as file:
-        file.write(data)
+from tests.support.agent import Start, append
 
 
 def cri(text: str, stream: str = "stdout", tag: str = "F", second: int = 0) -> bytes:

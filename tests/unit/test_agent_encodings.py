@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import codecs
-from collections.abc import Callable, Iterator
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import pytest
@@ -15,9 +13,8 @@ from hypothesis import strategies as st
 
 from logd.agent.encodings import BY_NAME, Encoding
 from logd.errors import Unavailable
-from tests.support.agent import Driver, config_of
+from tests.support.agent import Start, append
 
-Start = Callable[..., Driver]
 #: With characters whose bytes have a newline's in them, and ones of four bytes.
 LINES = ["plain", "", "ĊਊĀ਀ü", "emoji \U0001f600", "\U0001f60a\u0a0a", "\u000b\u0085\u2028 are no newlines", "end\r"]
 CODECS = {
@@ -25,31 +22,6 @@ CODECS = {
     "utf-16-be": (b"", "utf-16-be"),
     "utf-16-le": (b"", "utf-16-le"),
 }
-
-
-@pytest.fixture
-def start(tmp_path: Path) -> Iterator[Start]:
-    """Starts an agent with these settings on `logs`/*.log."""
-    drivers: list[Driver] = []
-
-    def begin(**settings: Any) -> Driver:
-        drivers.append(Driver(config_of(tmp_path, **settings)))
-        return drivers[-1]
-
-    yield begin
-    for driver in drivers:
-        driver.crash()
-
-
-@pytest.fixture
-def app(tmp_path: Path) -> Path:
-    (tmp_path / "logs").mkdir()
-    return tmp_path / "logs" / "app.log"
-
-
-def append(path: Path, data: bytes) -> None:
-    with path.open("ab") as file:
-        file.write(data)
 
 
 def utf8(lines: list[str]) -> list[bytes]:

@@ -4,43 +4,14 @@ from __future__ import annotations
 
 import os
 import random
-from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from logd import chunk
 from logd.agent import follow, tail
 from logd.chunk import MAX_CHUNK_LINES, MAX_VALUE_BYTES
-from tests.support.agent import Driver, config_of
-
-Start = Callable[..., Driver]
-
-
-@pytest.fixture
-def start(tmp_path: Path) -> Iterator[Start]:
-    """Starts an agent with these settings on `logs`/*.log."""
-    drivers: list[Driver] = []
-
-    def begin(**settings: Any) -> Driver:
-        drivers.append(Driver(config_of(tmp_path, **settings)))
-        return drivers[-1]
-
-    yield begin
-    for driver in drivers:
-        driver.crash()
-
-
-@pytest.fixture
-def app(tmp_path: Path) -> Path:
-    (tmp_path / "logs").mkdir()
-    return tmp_path / "logs" / "app.log"
-
-
-def append(path: Path, data: bytes) -> None:
-    with path.open("ab") as file:
-        file.write(data)
+from tests.support.agent import Start, append
 
 
 def test_crlf_is_kept(app: Path, start: Start) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -15,9 +14,7 @@ from logd.agent import follow
 from logd.agent.multiline import starts_of
 from logd.config.schema import Files
 from logd.errors import Unavailable
-from tests.support.agent import Driver, config_of
-
-Start = Callable[..., Driver]
+from tests.support.agent import Driver, Start, append
 
 #: Events as they are in a file; each is followed by another, which a new event begins.
 TRACES = {
@@ -156,29 +153,14 @@ def test_a_pattern_that_would_never_end(app: Path, start: Start) -> None:
 
 
 @pytest.fixture
-def start(tmp_path: Path) -> Iterator[Start]:
-    """Starts an agent with these settings on `logs`/*.log."""
-    drivers: list[Driver] = []
+def start(start: Start) -> Start:
+    """With lines that go on after white space, unless told otherwise."""
 
     def begin(**settings: Any) -> Driver:
         usual = {} if {"multiline", "multiline_start"} & settings.keys() else {"multiline_continuation": r"\s"}
-        drivers.append(Driver(config_of(tmp_path, **{**usual, **settings})))
-        return drivers[-1]
+        return start(**{**usual, **settings})
 
-    yield begin
-    for driver in drivers:
-        driver.crash()
-
-
-@pytest.fixture
-def app(tmp_path: Path) -> Path:
-    (tmp_path / "logs").mkdir()
-    return tmp_path / "logs" / "app.log"
-
-
-def append(path: Path, data: bytes) -> None:
-    with path.open("ab") as file:
-        file.write(data)
+    return begin
 
 
 def test_an_event_waits_for_the_next_one(app: Path, start: Start) -> None:

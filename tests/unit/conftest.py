@@ -1,0 +1,32 @@
+"""What tests of a followed file begin with."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.agent import Driver, Start, config_of
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Start]:
+    """Starts an agent with these settings on `logs`/*.log."""
+    drivers: list[Driver] = []
+
+    def begin(**settings: Any) -> Driver:
+        drivers.append(Driver(config_of(tmp_path, **settings)))
+        return drivers[-1]
+
+    yield begin
+    for driver in drivers:
+        driver.crash()
+
+
+@pytest.fixture
+def app(tmp_path: Path) -> Path:
+    """`logs`/app.log, which isn't there yet."""
+    (tmp_path / "logs").mkdir()
+    return tmp_path / "logs" / "app.log"
