@@ -70,13 +70,24 @@ def _refused(
     return last
 
 
-@pytest.mark.parametrize("roles", ["processor", "agent", "api"])
+@pytest.mark.parametrize("roles", ["processor", "api"])
 def test_kafka_is_not_there(tmp_path: Path, nobody: str, roles: str) -> None:
     settings = {"transport.type": "kafka", "transport.kafka.servers": nobody, "transport.kafka.connect_seconds": 1}
-    if roles == "agent":
-        settings["agent.files"] = '[{paths = ["/nowhere/*.log"]}]'
     said = _refused(tmp_path, settings, roles=roles)
     assert said == f"logd: {nobody} of transport.kafka.servers can't be reached: connection refused"
+
+
+def test_kafka_is_not_there_for_an_agent(tmp_path: Path, nobody: str) -> None:
+    """Which reads all the same, into its spool, and says why."""
+    followed = tmp_path / "app.log"
+    followed.write_text("a line\n")
+    settings = {"transport.type": "kafka", "transport.kafka.servers": nobody, "transport.kafka.connect_seconds": 1}
+    agent = Server(tmp_path / "agent", files=[followed], settings=settings, roles="agent")
+    agent.may_log_errors = True
+    with agent:
+        said = f"{nobody} of transport.kafka.servers can't be reached: connection refused"
+        until(lambda: said in agent.log(), "it says what is wrong")
+        assert agent.terminate() == 0
 
 
 def test_kafka_is_something_else(tmp_path: Path, web: str) -> None:
