@@ -182,7 +182,9 @@ class Follower:
         found: list[dict[str, Any]] = []
         for tail in self.tails:
             source = tail.source
-            since, _ = self._behind.get(source.source_id, (now, 0))
+            behind_bytes = max(0, tail.size - source.position)
+            # An acknowledgement is settled between two rounds, and `_behind` knows of it after the second.
+            since, _ = self._behind.get(source.source_id, (now, 0)) if behind_bytes else (now, 0)
             found.append(
                 {
                     "path": tail.path,
@@ -192,7 +194,7 @@ class Follower:
                     "inode": source.inode,
                     "size": tail.size,
                     "offset": source.position,
-                    "behind_bytes": max(0, tail.size - source.position),
+                    "behind_bytes": behind_bytes,
                     "behind_seconds": round(now - since, 3),
                     "error": wrong.pop(tail.path, None),
                 }

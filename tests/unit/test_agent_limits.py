@@ -33,6 +33,20 @@ def test_no_final_newline(app: Path, start: Start) -> None:
     assert [line.position for line in agent.target.lines] == [0, 2, 4]
 
 
+def test_behind_by_bytes_and_seconds_agree(app: Path, start: Start) -> None:
+    append(app, b"a\n")
+    agent = start(batch_seconds=0.0)
+    cargo = agent.follower.round().cargo
+    agent.clock.seconds += 1.0
+    agent.follower.round()
+    (file,) = agent.follower.files()
+    assert (file["offset"], file["behind_bytes"], file["behind_seconds"]) == (0, 2, 1.0)
+    agent.ship(cargo)
+    agent.follower.store([])
+    (file,) = agent.follower.files()
+    assert (file["offset"], file["behind_bytes"], file["behind_seconds"]) == (2, 0, 0.0)
+
+
 def test_an_unfinished_line_is_held_while_it_grows(app: Path, start: Start) -> None:
     agent = start(partial_line_seconds=5.0)
     for _ in range(10):
