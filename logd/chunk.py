@@ -47,10 +47,12 @@ MAX_BODY_BYTES = 72 * 1024 * 1024
 #: Level 1 costs 25 % more CPU than -1 and makes a third fewer bytes to write, checksum and read again.
 ZSTD_LEVEL = 1
 POSITION_DIGITS = 12
-#: Content types: a line is a text or JSON, or it is a container runtime's record, or several that belong together.
+#: Content types: a line is a text or JSON; or it is a container runtime's record, or several that belong together; or a
+#: syslog message.
 TEXT = "text/plain"
 DOCKER = "application/x-docker-json"
 CRI = "application/x-cri"
+SYSLOG = "application/x-syslog"
 MAX_POSITION = 16**POSITION_DIGITS - 1
 #: The end of the year 9999 and a hundred years: what is more isn't meant, and doesn't fit everywhere.
 _MAX_TIME_US = 253_402_300_799_999_999

@@ -11,7 +11,7 @@ from typing import Any
 
 from logd.agent.batches import Labels
 from logd.agent.stream import Deliver, LineStream, MessageStream
-from logd.chunk import Chunk
+from logd.chunk import SYSLOG, TEXT, Chunk
 from logd.config.address import parse_listen
 from logd.config.schema import Agent, Config, Journald, Stdin, Syslog
 
@@ -59,7 +59,7 @@ async def _syslog(config: Config, one: Syslog, deliver: Deliver, stop: asyncio.E
     from logd.agent.syslog import Connections, Datagrams, bound
 
     most, seconds = config.ingest.max_line_bytes, config.agent.batch_seconds
-    labels = functools.partial(_labels, config.agent, one, one.listen)
+    labels = functools.partial(_labels, config.agent, one, one.listen, content_type=SYSLOG)
 
     def lines(peer: str) -> LineStream:
         return LineStream(labels(peer), most)
@@ -74,6 +74,8 @@ async def _syslog(config: Config, one: Syslog, deliver: Deliver, stop: asyncio.E
             await Datagrams(here, messages, deliver, seconds).run(stop)
 
 
-def _labels(settings: Agent, one: Stdin | Syslog | Journald, source: str, host: str = "") -> Labels:
+def _labels(
+    settings: Agent, one: Stdin | Syslog | Journald, source: str, host: str = "", content_type: str = TEXT
+) -> Labels:
     host = host or settings.host or socket.gethostname()
-    return Labels(one.service, host, source, tuple(one.tags), one.fields)
+    return Labels(one.service, host, source, tuple(one.tags), one.fields, content_type=content_type)

@@ -64,7 +64,8 @@ class Stdin(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
 
 
 class Syslog(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """`[[agent.syslog]]`: an address on which syslog is taken in, see agent/syslog.py."""
+    """`[[agent.syslog]]`: an address on which syslog is taken in, see agent/syslog.py. `service` is that of messages
+    without a tag."""
 
     listen: Text
     service: Text = "syslog"

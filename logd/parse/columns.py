@@ -19,8 +19,6 @@ from logd.record import SCHEMA
 
 NDJSON = "application/x-ndjson"
 UNPARSED = "unparsed"
-#: What a container writes to; the one is a field of each of its lines.
-STREAMS = ("stdout", "stderr")
 Bools = np.ndarray[Any, np.dtype[np.bool_]]
 _TIME = pa.timestamp("us", tz="UTC")
 _HEX = np.frombuffer(b"0123456789abcdef", np.uint8)
@@ -68,11 +66,11 @@ class Assembler:
         lines: Lines,
         taken_us: Sequence[int],
         unparsed: Bools,
-        streams: Ints | None = None,
+        around: pa.StringArray | None = None,
     ) -> Parsed:
         """`fields` has a row for each line, in order, with i, time, level and message, and what JSON lines have
-        besides; `unparsed` marks the lines to be tagged so. `streams` says which of STREAMS each is from, as 1 + an
-        index, or 0."""
+        besides; `unparsed` marks the lines to be tagged so. `around` are fields, a JSON object each or null, that
+        count where a line has none of that name; its chunk's count after them."""
         of_line = pa.array(lines.chunk)
         given = _Given(fields)
         metadata = given.text("metadata")
@@ -81,8 +79,8 @@ class Assembler:
         late = int(outside.sum())
         if late:
             metadata = _with_original(metadata, given, fields, pa.array(outside))
-        if streams is not None or any(chunk.fields for chunk in chunks):
-            metadata = self._with_fields(metadata, _added(chunks, lines, streams))
+        if around is not None or any(chunk.fields for chunk in chunks):
+            metadata = self._with_fields(metadata, self._added(around, chunks, lines))
         log_ids = _log_ids(chunks, lines)
         own = given.text("log_id")
         own_ids = own.is_valid() if own.null_count < len(own) else None
@@ -109,9 +107,22 @@ class Assembler:
         return Parsed(table, own_ids, int(unparsed.sum()), lines.mended, late, of_each)
 
     def _with_fields(self, metadata: pa.Array, added: pa.Array) -> pa.Array:
-        """The agent's fields beside the line's own, which win."""
+        """More fields beside the line's own, which win."""
         table = pa.table({"own": metadata, "added": added})
         return self._added_query.run(table)["metadata"].combine_chunks().cast(pa.string())
+
+    def _added(self, around: pa.StringArray | None, chunks: Sequence[Chunk], lines: Lines) -> pa.StringArray:
+        """What is added to each line's fields. The same fields around lines of the same chunk are merged once."""
+        of_chunk = pa.array(list(map(_fields, chunks)), pa.string())
+        if around is None:
+            return of_chunk.take(pa.array(lines.chunk))
+        if of_chunk.null_count == len(of_chunk):
+            return around
+        encoded = around.dictionary_encode(null_encoding="encode")
+        count = len(encoded.dictionary)
+        pairs, of_line = np.unique(lines.chunk * np.int64(count) + encoded.indices.to_numpy(), return_inverse=True)
+        own, more = encoded.dictionary.take(pa.array(pairs % count)), of_chunk.take(pa.array(pairs // count))
+        return self._with_fields(own, more).take(pa.array(of_line))
 
     def _tags(self, given: _Given, chunks: Sequence[Chunk], of_line: pa.Array, unparsed: Bools) -> pa.Array:
         own = given.lists("tags")
@@ -196,13 +207,8 @@ def _mask(parsed: Parsed) -> pa.BooleanArray:
     return pa.array(np.zeros(len(parsed.table), bool)) if parsed.own_ids is None else parsed.own_ids
 
 
-def _added(chunks: Sequence[Chunk], lines: Lines, streams: Ints | None) -> pa.Array:
-    """What is added to each line's metadata: the fields of its chunk, and its stream."""
-    each = [{}, *({"stream": stream} for stream in STREAMS)] if streams is not None else [{}]
-    texts = [{**chunk.fields, **stream} for chunk in chunks for stream in each]
-    added = pa.array([msgspec.json.encode(fields).decode() if fields else None for fields in texts], pa.string())
-    places = lines.chunk.astype(np.int64) * len(each) + (streams if streams is not None else 0)
-    return added.take(pa.array(places))
+def _fields(chunk: Chunk) -> str | None:
+    return msgspec.json.encode(chunk.fields).decode() if chunk.fields else None
 
 
 def _added_query(source: str) -> str:

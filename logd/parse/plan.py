@@ -1,8 +1,8 @@
 """Lines into records: the vectorised plan that every role runs over joined chunks.
 
     chunks ─ join ─┬─ lines that begin with "{" ── fields ── metadata ──┬─ assemble ── Arrow table of record.SCHEMA
-    (containers':  │            └ what DuckDB can't read: mend ─ again ─┤
-     unwrap)       └─ other lines, and what couldn't be mended ── text ─┘
+    (unwrap)       │            └ what DuckDB can't read: mend ─ again ─┤
+                   └─ other lines, and what couldn't be mended ── text ─┘
 
 Per line there is only native code; Python runs per batch, per chunk, and per broken line. A Parser remembers the key
 names that it has met, which keeps its queries small: that changes its speed, never its answers.
@@ -22,12 +22,12 @@ from logd.chunk import Chunk, Positions
 from logd.errors import ConfigError
 from logd.parse import json, level, text, timestamp
 from logd.parse.columns import NDJSON, Assembler, Parsed
-from logd.parse.container import Unwrapper, times_of
 from logd.parse.lines import Lines, join
 from logd.parse.mend import mend
 from logd.parse.prepared import PreparedQuery
 from logd.parse.strict import not_json
 from logd.parse.window import Limits
+from logd.parse.wrapping import Unwrapper
 from logd.record import SCHEMA
 
 _TIME = pa.timestamp("us", tz="UTC")
@@ -111,11 +111,9 @@ class Parser:
         unparsed[broken["i"]] = True
         if unwrapped is None:
             return self._assembler.assemble(table, chunks, lines, taken_us, unparsed)
-        is_json = pc.and_(is_json, pa.array(~unparsed))
-        time = times_of(table["time"].combine_chunks(), is_json, unwrapped.times)
-        table = table.set_column(table.schema.get_field_index("time"), "time", time)
+        table = unwrapped.beside(table, pc.and_(is_json, pa.array(~unparsed)))
         unparsed |= unwrapped.broken
-        return self._assembler.assemble(table, chunks, lines, taken_us, unparsed, unwrapped.streams)
+        return self._assembler.assemble(table, chunks, lines, taken_us, unparsed, unwrapped.metadata)
 
     def _json(self, rows: pa.Table) -> _Fields:
         fields = self._fields(rows)

@@ -1,0 +1,92 @@
+"""Lines out of what others have put around them: a container runtime's record, or a syslog message's header.
+
+What is in it is parsed like any other line. What the wrapping says besides counts where the line itself doesn't say it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import duckdb
+import msgspec
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from logd.chunk import CRI, DOCKER, SYSLOG, Chunk
+from logd.parse import container, syslog
+from logd.parse.columns import Bools
+from logd.parse.lines import Lines
+from logd.parse.prepared import PreparedQuery
+
+_TIME = pa.timestamp("us", tz="UTC")
+_SAID = ("level", "service", "host")
+
+
+class Unwrapped(msgspec.Struct, frozen=True):
+    """`lines` with the texts that were wrapped. A row each: `times` and `metadata` (JSON objects) are null where
+    nothing was said; `broken` marks what should have been wrapped and isn't. `said` has columns of the record by name;
+    those that nobody says are left out."""
+
+    lines: Lines
+    times: pa.Array
+    metadata: pa.StringArray
+    broken: Bools
+    said: dict[str, pa.StringArray]
+
+    def beside(self, table: pa.Table, is_json: pa.BooleanArray) -> pa.Table:
+        """`table`, of parsed lines, with what was said around them. Unless a line is JSON and says its own, the
+        wrapping's time and level count: those that only show in a text are less sure, and stay in it anyway."""
+        given = {"time": self.times, **self.said}
+        for name, values in given.items():
+            known = name in table.column_names
+            own = table[name].combine_chunks().cast(values.type) if known else pa.nulls(len(table), values.type)
+            counts = own if name not in ("time", "level") else pc.if_else(is_json, own, pa.scalar(None, own.type))
+            merged = pc.coalesce(counts, values, own)
+            place = table.schema.get_field_index(name)
+            table = table.set_column(place, name, merged) if known else table.append_column(name, merged)
+        return table
+
+
+class Unwrapper:
+    """Unwraps on the parser's DuckDB instance. Not thread-safe. Needs the macros of timestamp.py.
+
+    A query is over `source` (line VARCHAR, observed TIMESTAMPTZ, host_locked BOOLEAN: the chunk's host counts), giving
+    a row a line: known, text, time, metadata, and any of level, service and host."""
+
+    def __init__(self, sql: duckdb.DuckDBPyConnection) -> None:
+        self._queries = {
+            DOCKER: PreparedQuery(sql, "docker", container.docker_query),
+            CRI: PreparedQuery(sql, "cri", container.cri_query),
+            SYSLOG: PreparedQuery(sql, "syslog", syslog.query),
+        }
+
+    def unwrap(self, chunks: Sequence[Chunk], lines: Lines) -> Unwrapped | None:
+        """None when no chunk's lines are wrapped."""
+        kinds = {chunk.content_type for chunk in chunks} & self._queries.keys()
+        if not kinds:
+            return None
+        observed = np.array([chunk.observed_us for chunk in chunks], np.int64)[lines.chunk]
+        locked = np.array([chunk.host_locked for chunk in chunks], bool)[lines.chunk]
+        rows = pa.table(
+            {"line": lines.text, "observed": pa.array(observed).cast(_TIME), "host_locked": pa.array(locked)}
+        )
+        columns: dict[str, pa.Array] = {"text": lines.text, "time": pa.nulls(len(lines), _TIME)}
+        broken = np.zeros(len(lines), bool)
+        for kind in sorted(kinds):
+            here = np.array([chunk.content_type == kind for chunk in chunks], bool)[lines.chunk]
+            mask = pa.array(here)
+            found = self._queries[kind].run(rows.filter(mask))
+            # Whoever sends a line without a header to a syslog port has said all there is.
+            broken[here] = kind != SYSLOG and ~found["known"].to_numpy()
+            for name in found.column_names:
+                if name != "known":
+                    column = columns.get(name, pa.nulls(len(lines), pa.string()))
+                    columns[name] = pc.replace_with_mask(column, mask, found[name].combine_chunks().cast(column.type))
+        return Unwrapped(
+            msgspec.structs.replace(lines, text=columns["text"]),
+            columns["time"],
+            columns["metadata"],
+            broken,
+            {name: columns[name] for name in _SAID if name in columns},
+        )
