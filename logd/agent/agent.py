@@ -16,6 +16,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import logging
+import os
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -28,6 +29,7 @@ from logd.agent.batches import Cargo
 from logd.agent.clock import Clock, SystemClock
 from logd.agent.delivery import Delivery
 from logd.agent.follow import Follower
+from logd.agent.labelling import PodSource, open_source
 from logd.agent.ship import Shipper
 from logd.agent.spool import FOLDER, Spool
 from logd.agent.spool import Counts as Spooled
@@ -61,6 +63,7 @@ class Agent:
         keep_refused = Aside(Path(config.data_dir)).keep
         self._delivery = Delivery(shipper, self._clock, keep_refused, config.agent.bandwidth_bytes_per_second)
         self._follower: Follower | None = None
+        self._pods: PodSource | None = None
         self._reload: Config | None = None
         self._pending: list[Cargo] = []
         self._published: dict[str, int] = {}
@@ -75,6 +78,8 @@ class Agent:
             follower = await self._work(self._open)
             async with asyncio.TaskGroup() as tasks:
                 replay = tasks.create_task(self._delivery.replay(stop), name="agent.replay")
+                if self._pods is not None:
+                    tasks.create_task(self._pods.run(stop), name="agent.kubernetes")
                 await self._ship(follower, await self._work(follower.resume), stop)
                 while not stop.is_set():
                     if self._reload is not None:
@@ -122,6 +127,9 @@ class Agent:
             "truncations": counts.truncations,
             "lost_bytes": counts.lost_bytes,
             "damaged_rows": counts.damaged_rows,
+            "unknown_pods": counts.unknown_pods,
+            "pods": len(self._pods.pods) if self._pods else 0,
+            "pods_error": self._pods.error if self._pods else "",
             **self._delivery.status(),
         }
 
@@ -207,6 +215,7 @@ class Agent:
 
     def _open(self) -> Follower:
         settings, data_dir = self._config.agent, Path(self._config.data_dir)
+        self._pods = open_source(settings.kubernetes, os.environ) if settings.files else None
         if self._spools and (settings.spool_max_bytes or (data_dir / FOLDER).is_dir()):
             self._delivery.spool = Spool(data_dir, settings.spool_max_bytes, settings.spool_when_full == "drop_oldest")
         try:
@@ -215,7 +224,7 @@ class Agent:
             raise ConfigError(str(error)) from error
 
     def _open_follower(self, counts: Counts, unnamed: Mapping[str, int]) -> Follower:
-        self._follower = Follower(self._config, self._clock, counts)
+        self._follower = Follower(self._config, self._clock, counts, self._pods)
         self._follower.keep(unnamed)
         return self._follower
 
@@ -251,6 +260,7 @@ _COUNTERS = {
     "truncations": metrics.AGENT_TRUNCATIONS,
     "lost_bytes": metrics.AGENT_LOST_BYTES,
     "damaged_rows": metrics.AGENT_DAMAGED_ROWS,
+    "unknown_pods": metrics.AGENT_UNKNOWN_PODS,
     "chunks": metrics.AGENT_SENT_CHUNKS,
     "lines": metrics.AGENT_SENT_LINES,
     "bytes": metrics.AGENT_SENT_BYTES,

@@ -28,6 +28,7 @@ import msgspec
 from logd.agent.batches import Batch, Cargo, load
 from logd.agent.clock import Clock
 from logd.agent.handles import NoRoom
+from logd.agent.labelling import Labelling, PodSource
 from logd.agent.roster import Roster
 from logd.agent.sources import Sources
 from logd.agent.state import State
@@ -60,7 +61,9 @@ _Step = Callable[[Tail, float, int], list[Cargo]]
 class Follower:
     """See the module. `counts`, `tails`, `behind_bytes` and `unreadable` may be asked by other threads."""
 
-    def __init__(self, config: Config, clock: Clock, counts: Counts | None = None) -> None:
+    def __init__(
+        self, config: Config, clock: Clock, counts: Counts | None = None, pods: PodSource | None = None
+    ) -> None:
         """Opens the state and looks up the files. `counts` are those of a follower before it. Raises ConfigError,
         Unavailable."""
         self.counts = counts or Counts()
@@ -72,6 +75,9 @@ class Follower:
         self._behind: dict[str, tuple[float, int]] = {}
         self._state = State(Path(config.data_dir) / "agent.db")
         host = config.agent.host or socket.gethostname()
+        self._labelling: Labelling | None = None
+        if pods is not None:
+            self._labelling = Labelling(pods, config.agent.kubernetes, host, self.counts)
         now, now_us = clock.monotonic(), clock.now_us()
         try:
             remembered = self._state.read(now_us)
@@ -112,6 +118,8 @@ class Follower:
             cargo += self._guarded(tail, self._look, now, now_us)
         if self._roster.rotated:
             self._scan(now, now_us)
+        if self._labelling is not None:
+            self._labelling.look(self.tails, now)
         more = self._read(cargo, now, now_us)
         held_bytes = sum(len(tail.held) for tail in self.tails)
         for tail in self.tails:
@@ -246,7 +254,7 @@ class Follower:
 
     def _read(self, cargo: list[Cargo], now: float, now_us: int) -> bool:
         """Reads blocks of files in turn, adding to `cargo`; says whether there is more."""
-        hungry = [tail for tail in self.tails if tail.unread]
+        hungry = [tail for tail in self.tails if tail.unread and not tail.awaits_pod]
         left_bytes = ROUND_BYTES
         while hungry and left_bytes > 0:
             again: list[Tail] = []

@@ -4,9 +4,9 @@
     /var/log/pods/NAMESPACE_POD_UID/CONTAINER/0.log                 what they lead to
     /var/lib/docker/containers/ID/ID-json.log                       Docker's; its name is in config.v2.json beside it
 
-An entry's own `service` and `host` go before a path's groups, those before what containers' paths say, and that before
-the file's name. Groups of other names
-are fields; the entry's own go before them.
+What containers' paths say of a pod is an object `kubernetes`, with what its description adds to it (pods.py). An
+entry's own `service` and `host` go before a path's groups, those before a pod's label, that before what containers'
+paths say, and that before the file's name. Groups of other names are fields; the entry's own go before them.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ import msgspec
 
 from logd.agent.batches import Labels
 from logd.agent.discover import default_service
+from logd.agent.pods import Place, Pod, fields_of
 from logd.config.patterns import Pattern, compile_pattern
 from logd.config.schema import Files
 
@@ -30,6 +31,15 @@ _CONTAINERS = (
     re.compile(r".*/pods/(?P<namespace>[^/_]+)_(?P<pod>[^/_]+)_(?P<pod_uid>[^/_]+)/(?P<container>[^/]+)/[^/]+"),
     re.compile(rf".*/{_ID}/(?P=container_id)-json\.log[.\d]*"),
 )
+#: How Fluent Bit calls them.
+_KUBERNETES = {
+    "pod": "pod_name",
+    "namespace": "namespace_name",
+    "container": "container_name",
+    "pod_uid": "pod_id",
+    "container_id": "docker_id",
+}
+_NONE: Mapping[str, str] = {}
 #: A container's own description is some 10 kB; what is larger is something else.
 _MAX_DESCRIPTION_BYTES = 1024 * 1024
 
@@ -38,15 +48,31 @@ class _Docker(msgspec.Struct):
     name: str = msgspec.field(default="", name="Name")
 
 
-def labels_of(entry: Files, path: str, host: str) -> Labels:
-    """The labels of the file at the absolute `path`, which lines were written to, on `host`."""
+def labels_of(
+    entry: Files, path: str, host: str, pod: Pod | None = None, namespace_labels: Mapping[str, str] = _NONE
+) -> Labels:
+    """The labels of the file at the absolute `path`, which lines were written to, on `host`; with what is known of its
+    pod."""
     shown = path.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
     of_container = _of_container(path) if entry.format != "lines" else {}
     of_path = _of_path(_pattern(entry.path_pattern), shown) if entry.path_pattern else {}
     of_host, of_service = of_path.pop("host", ""), of_path.pop("service", "")
-    service = entry.service or of_service or of_container.get("container", "") or default_service(shown)
-    fields: dict[str, Any] = {**of_container, **of_path, **entry.fields}
+    name = of_container.get("container", "")
+    service = entry.service or of_service or (pod.service if pod else "") or name or default_service(shown)
+    container: dict[str, Any] = dict(of_container)
+    if "pod" in of_container:
+        described = fields_of(pod, name, namespace_labels) if pod is not None else {}
+        container = {"kubernetes": {**described, **{_KUBERNETES[key]: value for key, value in of_container.items()}}}
+    fields: dict[str, Any] = {**container, **of_path, **entry.fields}
     return Labels(service, entry.host or of_host or host, shown, tuple(entry.tags), fields)
+
+
+def place_of(entry: Files, path: str) -> Place | None:
+    """The container of a pod whose file this is; None for any other file."""
+    found = _of_container(path) if entry.format != "lines" and "_" in path else {}
+    if "pod" not in found:
+        return None
+    return Place(found["namespace"], found["pod"], found["container"], found.get("pod_uid", ""))
 
 
 @lru_cache(maxsize=64)

@@ -150,7 +150,8 @@ class MessageStream:
                 if end < 0 and len(data) - at <= self._max_bytes:
                     break
                 end = len(data) if end < 0 else end
-                self.put(data[at:end])
+                if data[at:end].strip(b"\r"):  # nothing is what some senders put behind a message that said its length
+                    self.put(data[at:end])
                 at = end + 1
                 continue
             start, size = length.end(), int(length[1])

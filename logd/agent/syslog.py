@@ -22,12 +22,15 @@ from typing import TypeAlias
 from logd.agent.stream import READ_BYTES, Deliver, LineStream, MessageStream, pump
 from logd.config.address import parse_listen
 from logd.errors import ConfigError
+from logd.telemetry import agent_metrics as metrics
 
 logger = logging.getLogger("logd.agent")
 #: A connection's messages are delivered when there are so many: all connections together stay within tens of MB.
 _HELD_BYTES = 64 * 1024
-#: More wait in the kernel until others are closed.
+#: For one more, the one is closed that has said nothing for longest; else it waits until another one ends.
 _CONNECTIONS = 256
+#: Whoever says nothing for so long may be closed: programs that log by TCP connect anew.
+_IDLE_SECONDS = 60.0
 #: Of all senders of datagrams together, with what Python needs for each datagram and each new sender, about: they may
 #: be empty, and have a sender each.
 _DATAGRAMS_BYTES = 1024 * 1024
@@ -83,6 +86,8 @@ class Connections:
         self._deliver = deliver
         self._batch_seconds = batch_seconds
         self._free = asyncio.Semaphore(_CONNECTIONS)
+        #: Those of which nothing is held or read, and since when; the longest first.
+        self._idle: OrderedDict[asyncio.StreamWriter, float] = OrderedDict()
 
     async def run(self, stop: asyncio.Event) -> None:
         """Until `stop`: then connections are closed, and what was read of them is still delivered."""
@@ -94,16 +99,34 @@ class Connections:
     async def _accept(self, tasks: asyncio.TaskGroup, stop: asyncio.Event) -> None:
         loop = asyncio.get_running_loop()
         while True:
-            await self._free.acquire()
             try:
                 connection, peer = await loop.sock_accept(self._here)
             except OSError as error:  # too many files are open: later there are fewer
-                self._free.release()
                 logger.warning("a syslog connection can't be taken: %s", error)
                 await asyncio.sleep(1.0)
                 continue
+            try:
+                await self._place()
+            except asyncio.CancelledError:
+                connection.close()
+                raise
             name = peer[0] if isinstance(peer, tuple) else ""
             tasks.create_task(self._serve(connection, name, stop), name="agent.syslog")
+
+    async def _place(self) -> None:
+        """Until there is a place for one more."""
+        while self._free.locked():
+            now = asyncio.get_running_loop().time()
+            writer, since = next(iter(self._idle.items()), (None, now))
+            if writer is not None and now - since >= _IDLE_SECONDS:
+                del self._idle[writer]
+                writer.close()
+                metrics.AGENT_SYSLOG_CLOSED.inc()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(1.0):
+                    await self._free.acquire()
+                    return
+        await self._free.acquire()
 
     async def _serve(self, connection: socket.socket, peer: str, stop: asyncio.Event) -> None:
         try:
@@ -111,8 +134,9 @@ class Connections:
             async with asyncio.TaskGroup() as tasks:
                 closing = tasks.create_task(_close(writer, stop), name="agent.syslog")
                 try:
-                    await self._read(reader, peer)
+                    await self._read(reader, writer, peer)
                 finally:
+                    self._idle.pop(writer, None)
                     closing.cancel()
                     writer.close()
         except* OSError as errors:
@@ -120,11 +144,18 @@ class Connections:
         finally:
             self._free.release()
 
-    async def _read(self, reader: asyncio.StreamReader, peer: str) -> None:
-        first = [await reader.read(READ_BYTES)]
+    async def _read(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, peer: str) -> None:
+        async def next_bytes() -> bytes:
+            self._idle[writer] = asyncio.get_running_loop().time()
+            try:
+                return await reader.read(READ_BYTES)
+            finally:
+                self._idle.pop(writer, None)
+
+        first = [await next_bytes()]
 
         async def read() -> bytes:
-            return first.pop() if first else await reader.read(READ_BYTES)
+            return first.pop() if first else await next_bytes()
 
         stream = self._messages(peer) if first[0][:1].isdigit() else self._lines(peer)
         lost = await pump(read, stream, self._deliver, self._batch_seconds, _HELD_BYTES)

@@ -47,6 +47,7 @@ class Counts(msgspec.Struct):
     truncations: int = 0
     lost_bytes: int = 0
     damaged_rows: int = 0
+    unknown_pods: int = 0
 
 
 class Tail:
@@ -71,6 +72,9 @@ class Tail:
         self.size = self.start
         self.modified_ns = 0
         self.grew_at = 0.0
+        #: Nothing is read until its pod is known, see labelling.py; and which version of the pods its labels are of.
+        self.awaits_pod = False
+        self.labelled = -1
         #: The byte before `start` is no newline, since an unfinished line was shipped.
         self.mid_line = False
         self._held_lines = 0
@@ -107,6 +111,12 @@ class Tail:
     def complete(self) -> bool:
         """Every byte there is, is in a batch that was handed out."""
         return self.size == self.start
+
+    def relabel(self, labels: Labels) -> None:
+        """Batches that are made from now on have these."""
+        self.labels = msgspec.structs.replace(
+            labels, content_type=self.labels.content_type, encoding=self.labels.encoding
+        )
 
     def seek(self, position: int, fd: int) -> None:
         """Goes on from `position`, which batches made earlier have reached."""

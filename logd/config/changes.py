@@ -18,6 +18,7 @@ _WHILE_RUNNING = frozenset(("agent", name) for name in Config().agent.__struct_f
     ("agent", "stdin"),
     ("agent", "syslog"),
     ("agent", "journald"),
+    ("agent", "kubernetes"),
 }
 
 

@@ -12,7 +12,7 @@ import msgspec
 from logd.config.address import is_loopback, is_origin, parse_address, parse_listen, parse_url
 from logd.config.keys import KeyPath
 from logd.config.patterns import compile_pattern
-from logd.config.schema import PLANNED_ROLES, ROLES, Agent, Config, Files, Transport
+from logd.config.schema import PLANNED_ROLES, ROLES, Agent, Config, Files, Kubernetes, Transport
 
 #: Topics are named so, up to 249 characters.
 _KAFKA_PREFIX = re.compile(r"[A-Za-z0-9._-]{0,100}")
@@ -103,10 +103,27 @@ def _agent(agent: Agent) -> Iterator[Problem]:
         except ValueError:
             expected = "tcp://HOST:PORT, udp://HOST:PORT, unix:/PATH or unixgram:/PATH"
             yield Problem(("agent", "syslog", place, "listen"), expected)
+    yield from _kubernetes(agent.kubernetes)
     if 0 < agent.spool_max_bytes < _LEAST_SPOOL_BYTES:
         yield Problem(("agent", "spool_max_bytes"), f"0, or at least {_LEAST_SPOOL_BYTES}")
     if 0 < agent.bandwidth_bytes_per_second < 1:
         yield Problem(("agent", "bandwidth_bytes_per_second"), "0, or at least 1")
+
+
+def _kubernetes(settings: Kubernetes) -> Iterator[Problem]:
+    path: KeyPath = ("agent", "kubernetes")
+    if settings.source == "file" and not settings.file:
+        yield Problem((*path, "file"), "the path of a file, as agent.kubernetes.source is file")
+    for name in ("file", "token_file", "ca_file"):
+        if "\0" in getattr(settings, name):
+            yield Problem((*path, name), "the path of a file")
+    if settings.server:
+        try:
+            parse_url(settings.server)
+        except ValueError:
+            yield Problem(
+                (*path, "server"), "a URL such as https://10.96.0.1, or nothing", secret="@" in settings.server
+            )
 
 
 def _paths(config: Config) -> Iterator[Problem]:

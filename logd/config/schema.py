@@ -86,6 +86,24 @@ class Journald(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     fields: dict[str, Any] = {}
 
 
+class Kubernetes(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """`[agent.kubernetes]`: where pods are described beside what paths say, and what of it lines carry. `file` is for
+    "file"; the next four for "api", where an empty `server` and an empty `node` are what Kubernetes puts into the
+    environment. `labels` and `annotations` are globs of names."""
+
+    source: Literal["none", "file", "api"] = "none"
+    file: str = ""
+    server: str = ""
+    token_file: str = "/var/run/secrets/kubernetes.io/serviceaccount/token"
+    ca_file: str = "/var/run/secrets/kubernetes.io/serviceaccount/ca.crt"
+    node: str = ""
+    labels: list[Text] = msgspec.field(default_factory=lambda: ["*"])
+    annotations: list[Text] = []
+    namespace_labels: bool = False
+    service_labels: list[Text] = []
+    wait_seconds: Annotated[float, Meta(ge=0, le=60)] = 5.0
+
+
 class Agent(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """`[agent]`: follows files on this host. An empty `host` means the machine's name, an empty `token_file` the token
     in $LOGD_TOKEN, if there is one. `spool_max_bytes` and `bandwidth_bytes_per_second` 0 are no spool and no limit."""
@@ -101,6 +119,7 @@ class Agent(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     stdin: Stdin = Stdin()
     syslog: list[Syslog] = []
     journald: Journald = Journald()
+    kubernetes: Kubernetes = Kubernetes()
     poll_seconds: PositiveSeconds = 0.25
     rescan_seconds: PositiveSeconds = 1.0
     partial_line_seconds: Seconds = 5.0

@@ -95,4 +95,5 @@ def _structured(data: str) -> str:
     names = f"list_transform({elements}, lambda element: {name})"
     return f"""CASE WHEN {data} IS NULL THEN NULL
       WHEN len(list_distinct({names})) < len({names}) OR len(list_filter({elements}, lambda element: {twice})) > 0
-      THEN to_json({data}) ELSE '{{' || array_to_string(list_transform({elements}, lambda element: {made}), ',') || '}}' END"""
+      THEN to_json({data})
+      ELSE '{{' || array_to_string(list_transform({elements}, lambda element: {made}), ',') || '}}' END"""

@@ -26,6 +26,12 @@ AGENT_REFUSED_LINES = Counter(
 AGENT_DAMAGED_ROWS = Counter(
     "logd_agent_damaged_state_rows", "Rows of the agent's state that failed their checksum, and were mended or dropped."
 )
+AGENT_UNKNOWN_PODS = Counter(
+    "logd_agent_unknown_pods", "Pods that weren't described in time: their lines say what their paths do."
+)
+AGENT_SYSLOG_CLOSED = Counter(
+    "logd_agent_syslog_closed_connections", "Syslog connections that were closed, as others waited and they were idle."
+)
 AGENT_TRUNCATIONS = Counter("logd_agent_truncations", "Files that were truncated or replaced, and read anew.")
 AGENT_FILES = Gauge("logd_agent_followed_files", "Files that are followed.")
 AGENT_UNREADABLE = Gauge("logd_agent_unreadable_files", "Files that can't be read at the moment.")

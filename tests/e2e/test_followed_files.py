@@ -81,7 +81,8 @@ def test_what_bytes_of_files_mean(folder: Path, tmp_path: Path) -> None:
         _wait(server, "ERROR no stock\n\tat a.B.c(B.java:1)\njava.lang.Exception: last", "INFO beside", service="api")
         _wait(server, "grün", "漢字", service="shop")
         error, info = sorted(server.records("api"), key=lambda record: str(record["level"]))
-        labels = {"pod": "web-1", "namespace": "shop", "container": "api", "container_id": identity}
+        pod = {"pod_name": "web-1", "namespace_name": "shop", "container_name": "api", "docker_id": identity}
+        labels = {"kubernetes": pod}
         assert (error["timestamp"], error["level"]) == (f"{at}.500Z", "ERROR")
         assert error["metadata"] == {**labels, "stream": "stderr"}
         assert (info["timestamp"], info["metadata"]) == (f"{at}.600Z", {**labels, "stream": "stdout"})

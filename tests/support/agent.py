@@ -16,6 +16,7 @@ from logd import chunk
 from logd.agent.agent import Agent
 from logd.agent.batches import Cargo
 from logd.agent.follow import Follower
+from logd.agent.labelling import open_source
 from logd.agent.ship import Shipper
 from logd.chunk import Chunk
 from logd.config.schema import Agent as AgentSettings
@@ -184,7 +185,7 @@ class Driver:
 
     def start(self) -> None:
         """Like the process: opens the state, sends what may not have arrived."""
-        self.follower = Follower(self.config, self.clock)
+        self.follower = Follower(self.config, self.clock, pods=open_source(self.config.agent.kubernetes, {}))
         self.ship(self.follower.resume())
 
     def crash(self) -> None:

@@ -16,6 +16,7 @@ from tests.support.agent import Driver, HeldClock, config_of
 
 Start = Callable[..., Driver]
 ID = "0123456789abcdef" * 4
+POD = {"pod_name": "web-7d4-x2x", "namespace_name": "shop"}
 
 
 @pytest.mark.parametrize(
@@ -47,14 +48,14 @@ ID = "0123456789abcdef" * 4
             f"/var/log/containers/web-7d4-x2x_shop_app-{ID}.log",
             "app",
             "me",
-            {"pod": "web-7d4-x2x", "namespace": "shop", "container": "app", "container_id": ID},
+            {"kubernetes": {**POD, "container_name": "app", "docker_id": ID}},
         ),
         (
             {"format": "cri"},
             "/var/log/pods/shop_web-7d4-x2x_1a2b-3c/my-app/3.log.20260314-092653",
             "my-app",
             "me",
-            {"pod": "web-7d4-x2x", "namespace": "shop", "container": "my-app", "pod_uid": "1a2b-3c"},
+            {"kubernetes": {**POD, "container_name": "my-app", "pod_id": "1a2b-3c"}},
         ),
         (
             {"format": "docker"},
@@ -108,7 +109,7 @@ def test_a_link_is_labelled_by_its_own_name(tmp_path: Path, start: Start) -> Non
     agent = start(format="cri")
     agent.settle()
     (item,) = agent.target.chunks
-    assert (item.service, item.source, item.fields["pod"]) == ("app", str(link), "web")
+    assert (item.service, item.source, item.fields["kubernetes"]["pod_name"]) == ("app", str(link), "web")
 
 
 def test_files_that_are_old_are_left_alone_until_they_are_written_to(tmp_path: Path, start: Start) -> None:

@@ -152,3 +152,26 @@ async def test_pump_tells_what_could_not_be_delivered() -> None:
         return 0
 
     assert await pump(read, LineStream(LABELS, LIMIT), deliver, 60, 1_000) == 2
+
+
+@pytest.mark.parametrize("at", range(13))
+def test_newlines_behind_messages_that_say_their_length(at: int) -> None:
+    """However the bytes come; one within a message stays."""
+    stream = MessageStream(LABELS, LIMIT)
+    sent = b"4 a\nb\n\n2 c\r\n"
+    stream.add(sent[:at])
+    stream.add(sent[at:])
+    assert [line.text for item in stream.take(close=True) for line in lines_of(item)] == [b"a\nb\n", b"c\r"]
+
+
+@pytest.mark.parametrize("size", [LIMIT - 1, LIMIT, LIMIT + 1, LIMIT + 2, 3 * LIMIT])
+@pytest.mark.parametrize("step", [1, 7, LIMIT, 10 * LIMIT])
+def test_messages_around_the_limit(size: int, step: int) -> None:
+    stream = MessageStream(LABELS, LIMIT)
+    sent = b"%d %s3 abc" % (size, b"x" * size) * 2
+    texts = []
+    for at in range(0, len(sent), step):
+        stream.add(sent[at : at + step])
+        texts += [line.text for item in stream.take(close=False) for line in lines_of(item)]
+    texts += [line.text for item in stream.take(close=True) for line in lines_of(item)]
+    assert texts == [b"x" * min(size, LIMIT), b"abc"] * 2
