@@ -100,6 +100,7 @@ class Agent(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     stdin: Stdin = Stdin()
     syslog: list[Syslog] = []
     journald: Journald = Journald()
+    watch: Literal["auto", "poll"] = "auto"
     poll_seconds: PositiveSeconds = 0.25
     rescan_seconds: PositiveSeconds = 1.0
     partial_line_seconds: Seconds = 5.0

@@ -159,7 +159,8 @@ class HeldClock:
 
 
 def config_of(folder: Path, paths: Sequence[str] = ("*.log",), max_line_bytes: int = 1 << 20, **agent: Any) -> Config:
-    """An agent that follows `paths` in `folder`/logs. `agent` are settings of `[agent]`, and of its only entry."""
+    """An agent that follows `paths` in `folder`/logs. `agent` are settings of `[agent]`, and of its only entry. Files
+    are polled, as a held clock says when, unless `watch` says otherwise."""
     logs = folder / "logs"
     logs.mkdir(exist_ok=True)
     names = set(Files.__struct_fields__)
@@ -168,7 +169,7 @@ def config_of(folder: Path, paths: Sequence[str] = ("*.log",), max_line_bytes: i
     settings = {name: value for name, value in agent.items() if name not in names}
     return Config(
         data_dir=str(folder / "data"),
-        agent=AgentSettings(host="testhost", files=[files], **settings),
+        agent=AgentSettings(host="testhost", files=[files], **{"watch": "poll", **settings}),
         ingest=Ingest(max_line_bytes=max_line_bytes),
     )
 

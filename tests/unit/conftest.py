@@ -11,13 +11,19 @@ import pytest
 from tests.support.agent import Driver, Start, config_of
 
 
+@pytest.fixture(params=["poll", "auto"])
+def watch(request: pytest.FixtureRequest) -> str:
+    """`agent.watch`."""
+    return str(request.param)
+
+
 @pytest.fixture
-def start(tmp_path: Path) -> Iterator[Start]:
+def start(tmp_path: Path, watch: str) -> Iterator[Start]:
     """Starts an agent with these settings on `logs`/*.log."""
     drivers: list[Driver] = []
 
     def begin(**settings: Any) -> Driver:
-        drivers.append(Driver(config_of(tmp_path, **settings)))
+        drivers.append(Driver(config_of(tmp_path, **{"watch": watch, **settings})))
         return drivers[-1]
 
     yield begin

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from logd.agent.follow import GIVE_UP_SECONDS
+from logd.agent.looks import GIVE_UP_SECONDS
 from logd.config.schema import Files
 from tests.support.agent import Driver, config_of
 
