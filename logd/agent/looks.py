@@ -36,7 +36,8 @@ class Looks:
         self._everything = True
         #: Some folder isn't watched.
         self._polls = True
-        self._followed: dict[Key, None] = {}
+        #: At the last scan. A file that is given up and comes again is another tail.
+        self._followed: set[Tail] = set()
         self._watched: set[Key] = set()
         #: By the paths under which files are written to.
         self._places: dict[str, Key] = {}
@@ -70,11 +71,11 @@ class Looks:
                 places[place] = places[tail.path] = key
         fresh, polled = self.watch.follow(wanted)
         self._places, self._watched = places, {key for key, of in lie_in.items() if polled.isdisjoint(of)}
-        for key in tails:
+        for key, tail in tails.items():
             # What was written before its folder was watched, nobody has said.
-            if key not in self._followed or not fresh.isdisjoint(lie_in.get(key, ())):
+            if tail not in self._followed or not fresh.isdisjoint(lie_in.get(key, ())):
                 self._due[key] = now
-        self._followed = dict.fromkeys(tails)
+        self._followed = set(tails.values())
         self._scanned_at, self._names, self._polls = now, bool(fresh), bool(polled)
 
     def chosen(self, tails: Mapping[Key, Tail], now: float) -> list[Key]:

@@ -8,12 +8,14 @@ from typing import Any
 
 import pytest
 
+from tests.support import agent
 from tests.support.agent import Driver, Start, config_of
 
 
 @pytest.fixture(params=["poll", "auto"])
-def watch(request: pytest.FixtureRequest) -> str:
-    """`agent.watch`."""
+def watch(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """`agent.watch` of every agent of the test, which runs with both."""
+    monkeypatch.setattr(agent, "WATCH", request.param)
     return str(request.param)
 
 
@@ -23,7 +25,7 @@ def start(tmp_path: Path, watch: str) -> Iterator[Start]:
     drivers: list[Driver] = []
 
     def begin(**settings: Any) -> Driver:
-        drivers.append(Driver(config_of(tmp_path, **{"watch": watch, **settings})))
+        drivers.append(Driver(config_of(tmp_path, **settings)))
         return drivers[-1]
 
     yield begin

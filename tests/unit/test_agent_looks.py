@@ -17,6 +17,7 @@ from logd.agent.agent import Agent
 from logd.agent.looks import SAFETY_SECONDS
 from logd.agent.watch import Hints, Watched
 from logd.config.schema import Files
+from tests.support import agent as support
 from tests.support.agent import Driver, Start, Target, append, config_of
 
 #: Rounds in which an agent would have polled often.
@@ -33,7 +34,7 @@ class Watching:
 
     def begin(self, **settings: Any) -> Driver:
         """Started, with every line read and nothing to do any more."""
-        driver = self._start(watch="auto", batch_seconds=0.0, **settings)
+        driver = self._start(batch_seconds=0.0, **settings)
         driver.settle()
         roster = driver.follower._roster
         locate, scan = roster.locate, roster.scan
@@ -57,8 +58,9 @@ def watching(start: Start, monkeypatch: pytest.MonkeyPatch) -> Watching:
 
 
 @pytest.fixture
-def watch() -> str:
+def watch(monkeypatch: pytest.MonkeyPatch) -> str:
     """Here it is always inotify."""
+    monkeypatch.setattr(support, "WATCH", "auto")
     return "auto"
 
 
