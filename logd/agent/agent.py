@@ -42,6 +42,8 @@ from logd.telemetry import agent_metrics as metrics
 
 logger = logging.getLogger("logd.agent")
 
+#: How often counts are brought up to date while files are quiet: other inputs and the spool move them too.
+_PUBLISH_SECONDS = 1.0
 #: At a stop, for what is being replayed. It is safe: cut off, it is at worst sent once more.
 _REPLAY_SECONDS = 5.0
 T = TypeVar("T")
@@ -65,6 +67,8 @@ class Agent:
         self._follower: Follower | None = None
         self._pods: PodSource | None = None
         self._reload: Config | None = None
+        #: Something is said to have changed, or is asked for.
+        self._wake = asyncio.Event()
         self._pending: list[Cargo] = []
         self._published: dict[str, int] = {}
         # Files and the state belong to one thread, so that neither a slow disk nor an fsync stops the loop.
@@ -80,14 +84,15 @@ class Agent:
                 replay = tasks.create_task(self._delivery.replay(stop), name="agent.replay")
                 if self._pods is not None:
                     tasks.create_task(self._pods.run(stop), name="agent.kubernetes")
+                tasks.create_task(self._wake_at(stop), name="agent.wake")
                 await self._ship(follower, await self._work(follower.resume), stop)
                 while not stop.is_set():
                     if self._reload is not None:
                         follower = await self._renew(follower, self._reload, stop)
-                    more = await self._round(follower, stop)
+                    until = await self._round(follower, stop)
                     self._publish(follower)
-                    if not more:
-                        await self._clock.wait(self._config.agent.poll_seconds, stop)
+                    if until is not None:
+                        await self._pause(follower, until, stop)
                 await self._drain(follower, stop, replay)
         finally:
             # A round that is under way ends within tens of ms, and nobody may use the state before it has.
@@ -107,6 +112,7 @@ class Agent:
         """Before its next round the agent goes on with the files and limits of another configuration, which has the
         same target and data folder."""
         self._reload = config
+        self._wake.set()
 
     @property
     def stages(self) -> tuple[Stage, ...]:
@@ -137,11 +143,33 @@ class Agent:
         """For people: each file that is followed, or can't be."""
         return self._follower.files() if self._follower else []
 
-    async def _round(self, follower: Follower, stop: asyncio.Event) -> bool:
-        """Says whether there is more. What was read is let go before the next one: they are large."""
+    async def _round(self, follower: Follower, stop: asyncio.Event) -> float | None:
+        """Says by when there has to be another one; None when there is more. What was read is let go before the next
+        one: they are large."""
         found = await self._work(follower.round)
         await self._ship(follower, found.cargo, stop)
-        return found.more
+        return None if found.more else found.until
+
+    async def _pause(self, follower: Follower, until: float, stop: asyncio.Event) -> None:
+        """For `agent.poll_seconds`, so that a busy file costs no round for each write; then until something is said to
+        have changed, or it is `until`."""
+        await self._clock.wait(self._config.agent.poll_seconds, stop)
+        fd = follower.hints_fd
+        self._wake.clear()
+        if fd is None or stop.is_set() or self._reload is not None:
+            return
+        loop = asyncio.get_running_loop()
+        loop.add_reader(fd, self._wake.set)
+        try:
+            while not self._wake.is_set() and (left := until - self._clock.monotonic()) > 0:
+                await self._clock.wait(min(left, _PUBLISH_SECONDS), self._wake)
+                self._publish(follower)
+        finally:
+            loop.remove_reader(fd)
+
+    async def _wake_at(self, stop: asyncio.Event) -> None:
+        await stop.wait()
+        self._wake.set()
 
     async def _ship(self, follower: Follower, cargo: list[Cargo], stop: asyncio.Event) -> None:
         """Remembers the batches and whatever else is new, then sends them. When `stop` is set and the target is away,

@@ -55,6 +55,13 @@ class Discovery:
                         seen.add(path)
                         yield path, entry
 
+    def folders(self) -> set[str]:
+        """Folders that are there: what `find` gives changes when a name in one of them does, or where a link leads."""
+        found: set[str] = set()
+        for _, patterns, _ in self._entries:
+            found.update(*(_folders(pattern) for pattern in patterns))
+        return {folder for folder in found if not os.path.join(folder, "").startswith(self._own)}
+
     def entry_of(self, path: str) -> Files | None:
         """The entry that wants the absolute `path`, whether or not there is such a file."""
         for entry, patterns, exclusions in self._entries:
@@ -108,6 +115,33 @@ def _walked(pattern: str) -> list[str]:
             paths = [os.path.join(folder, name) for name in files if hidden or not name.startswith(".")]
             found += [path for path in paths if wanted.fullmatch(path)]
     return sorted(found)
+
+
+def _folders(pattern: str) -> set[str]:
+    """The folders whose names decide what the absolute pattern matches."""
+    found: set[str] = set()
+    reached = {"/"}
+    for part in pattern.split("/")[1:-1]:
+        if "**" in part:
+            break
+        step: set[str] = set()
+        for folder in reached:
+            path = os.path.join(folder, part)
+            if glob.has_magic(part) and not os.path.lexists(path):
+                found.add(folder)
+                step.update(filter(os.path.isdir, glob.glob(os.path.join(glob.escape(folder), part))))
+            elif os.path.isdir(path):
+                step.add(path)
+            else:
+                found.add(folder)
+        reached = step
+    if "**" not in pattern:
+        return found | reached
+    for top in reached:
+        for folder, folders, _ in os.walk(top):
+            folders[:] = [name for name in folders if not name.startswith(".")]
+            found.add(folder)
+    return found
 
 
 def _exclusion(text: str) -> re.Pattern[str]:

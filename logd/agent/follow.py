@@ -1,8 +1,9 @@
 """Follows the files of `[[agent.files]]` and turns their bytes into batches, a round at a time.
 
-Everything here blocks and is called from one thread. A round looks at every followed file once, reads at most
-ROUND_BYTES, files taking turns, and gives the batches that are full or old enough. The caller has to `store` them
-before their first send and to `acknowledge` them after it, and calls no other round in between: that is backpressure.
+Everything here blocks and is called from one thread. A round looks once at every followed file that may have changed
+(looks.py), reads at most ROUND_BYTES, files taking turns, and gives the batches that are full or old enough. The caller
+has to `store` them before their first send and to `acknowledge` them after it, and calls no other round in between:
+that is backpressure.
 
 What became of a file is seen by comparing what its path leads to with what is followed:
 
@@ -29,10 +30,12 @@ from logd.agent.batches import Batch, Cargo, load
 from logd.agent.clock import Clock
 from logd.agent.handles import NoRoom
 from logd.agent.labelling import Labelling, PodSource
+from logd.agent.looks import GIVE_UP_SECONDS, Looks
 from logd.agent.roster import Roster
 from logd.agent.sources import Sources
 from logd.agent.state import State
 from logd.agent.tail import BLOCK_BYTES, Counts, Replaced, Tail
+from logd.agent.watch import open_watch
 from logd.config.schema import Config
 
 logger = logging.getLogger("logd.agent")
@@ -43,16 +46,15 @@ ROUND_BYTES = 4 * 1024 * 1024
 _TURN_BYTES = 4 * 1024
 #: What all files together may hold in memory; past it their batches are closed early.
 HELD_BYTES = 8 * 1024 * 1024
-#: A renamed or deleted file that is complete may still be written to for so long, by a writer that reopens its log
-#: late. Then its handle is given back.
-GIVE_UP_SECONDS = 300.0
 
 
 class Round(msgspec.Struct, frozen=True):
-    """What a round gave. `more`: there are bytes left to read, so don't wait for the next one."""
+    """What a round gave. `more`: there are bytes left to read, so don't wait for the next one. `until`: when, by the
+    monotonic clock, there has to be one, though nothing is said to have changed."""
 
     cargo: list[Cargo]
     more: bool
+    until: float
 
 
 _Step = Callable[[Tail, float, int], list[Cargo]]
@@ -69,11 +71,11 @@ class Follower:
         self.counts = counts or Counts()
         self._settings = config.agent
         self._clock = clock
-        self._next_scan = clock.monotonic() + config.agent.rescan_seconds
         self._acknowledged: list[Batch] = []
         #: By source-id: when its file had how many bytes, of which not all have been acknowledged since.
         self._behind: dict[str, tuple[float, int]] = {}
         self._state = State(Path(config.data_dir) / "agent.db")
+        self._looks = Looks(open_watch(config.agent), config.agent)
         host = config.agent.host or socket.gethostname()
         self._labelling: Labelling | None = None
         if pods is not None:
@@ -89,7 +91,11 @@ class Follower:
             found = {tail.source.source_id for tail in self.tails}
             missing = [source for source in remembered.sources if not source.ended and source.source_id not in found]
             self._roster.find_renamed(missing, now, now_us)
+            self._looks.scanned(self._roster.tails, self._roster.folders(), now)
+            #: Those that may not be acknowledged whole.
+            self._late = self.tails
         except BaseException:
+            self._looks.watch.close()
             self._state.close()
             raise
 
@@ -109,28 +115,38 @@ class Follower:
         return cargo
 
     def round(self) -> Round:
-        """Looks at every file, reads, and gives the batches that are due."""
+        """Looks at the files, reads, and gives the batches that are due."""
         now, now_us = self._clock.monotonic(), self._clock.now_us()
-        cargo: list[Cargo] = []
-        if now >= self._next_scan:
+        roster, looks, cargo = self._roster, self._looks, list[Cargo]()
+        self._settle()
+        looks.take(looks.watch.hints(), roster.passed_over, now)
+        if now >= looks.scan_at(bool(roster.unreadable)):
             self._scan(now, now_us)
-        for tail in self.tails:
-            cargo += self._guarded(tail, self._look, now, now_us)
-        if self._roster.rotated:
+        for key in looks.chosen(roster.tails, now):
+            if tail := roster.tails.get(key):
+                cargo += self._guarded(tail, self._look, now, now_us)
+        if roster.rotated:
             self._scan(now, now_us)
         if self._labelling is not None:
             self._labelling.look(self.tails, now)
         more = self._read(cargo, now, now_us)
-        held_bytes = sum(len(tail.held) for tail in self.tails)
-        for tail in self.tails:
+        active = looks.active(roster.tails)
+        held_bytes = sum(len(tail.held) for tail in active)
+        for tail in active:
             if tail.held and held_bytes > HELD_BYTES:
                 cargo += tail.flush(now_us)
             if not tail.unread and (tail.held or not tail.complete):
                 cargo += self._guarded(tail, self._finish, now, now_us)
             elif not tail.listed and tail.complete:
                 self._give_up(tail, now, now_us)
-        self._note_behind(now)
-        return Round(cargo, more)
+        looks.forget(roster.tails)
+        active = looks.active(roster.tails)
+        self._note_behind(active, now)
+        for tail in active:
+            looks.note(tail, tail.path in roster.unreadable, now)
+        until = looks.until(bool(roster.unreadable))
+        # The next one remembers that this one's have arrived.
+        return Round(cargo, more, min(until, now + self._settings.poll_seconds) if cargo else until)
 
     def drain(self) -> list[Cargo]:
         """The batches of everything that is held in memory; unfinished lines, and events that may grow, stay in their
@@ -171,8 +187,15 @@ class Follower:
 
     def close(self) -> None:
         """Closes all files. What wasn't stored is as if it hadn't happened."""
+        self._looks.watch.close()
         self._roster.handles.close_all()
         self._state.close()
+
+    @property
+    def hints_fd(self) -> int | None:
+        """Readable while something is said to have changed; None when every file has to be polled. It may be another
+        one after a round."""
+        return self._looks.watch.fd
 
     @property
     def tails(self) -> list[Tail]:
@@ -181,7 +204,7 @@ class Follower:
 
     def behind_bytes(self) -> int:
         """Bytes that are in the files, as they were last looked at, and have not been acknowledged."""
-        return sum(tail.behind_bytes for tail in self.tails)
+        return sum(tail.behind_bytes for tail in self._late)
 
     def files(self) -> list[dict[str, Any]]:
         """For people: each file that is followed or can't be read. `offset` is acknowledged; `behind_seconds` is how
@@ -213,13 +236,15 @@ class Follower:
         """Paths that can't be read at the moment, and why."""
         return dict(self._roster.unreadable)
 
-    def _note_behind(self, now: float) -> None:
+    def _note_behind(self, active: list[Tail], now: float) -> None:
         before, self._behind = self._behind, {}
-        for tail in self.tails:
+        followed = self._roster.tails
+        late = dict.fromkeys(tail for tail in (*self._late, *active) if followed.get(tail.key) is tail)
+        self._late = [tail for tail in late if tail.size > tail.source.position]
+        for tail in self._late:
             source = tail.source
-            if tail.size > source.position:
-                since = before.get(source.source_id, (now, 0))
-                self._behind[source.source_id] = since if source.position < since[1] else (now, tail.size)
+            since = before.get(source.source_id, (now, 0))
+            self._behind[source.source_id] = since if source.position < since[1] else (now, tail.size)
 
     def _settle(self) -> None:
         for batch in self._acknowledged:
@@ -227,8 +252,8 @@ class Follower:
         self._acknowledged.clear()
 
     def _scan(self, now: float, now_us: int) -> None:
-        self._next_scan = now + self._settings.rescan_seconds
         self._roster.scan(now, now_us)
+        self._looks.scanned(self._roster.tails, self._roster.folders(), now)
 
     def _look(self, tail: Tail, now: float, now_us: int) -> list[Cargo]:
         """Notes how large the file is now. Raises Replaced, NoRoom, OSError."""
@@ -247,14 +272,15 @@ class Follower:
             tail.scanned = tail.read_position
         elif found.st_size == tail.scanned and found.st_mtime_ns != tail.modified_ns:
             tail.check(self._roster.handles.use(tail))
-        tail.size, tail.modified_ns = found.st_size, found.st_mtime_ns
+        tail.size, tail.modified_ns, tail.names = found.st_size, found.st_mtime_ns, found.st_nlink
         if not tail.unread:
             self._roster.unreadable.pop(tail.path, None)
         return []
 
     def _read(self, cargo: list[Cargo], now: float, now_us: int) -> bool:
         """Reads blocks of files in turn, adding to `cargo`; says whether there is more."""
-        hungry = [tail for tail in self.tails if tail.unread and not tail.awaits_pod]
+        active = self._looks.active(self._roster.tails)
+        hungry = [tail for tail in active if tail.unread and not tail.awaits_pod]
         left_bytes = ROUND_BYTES
         while hungry and left_bytes > 0:
             again: list[Tail] = []

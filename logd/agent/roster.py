@@ -57,6 +57,15 @@ class Roster:
         """A file has left its path since the last scan, so it is time for one."""
         return bool(self._left)
 
+    @property
+    def passed_over(self) -> set[str]:
+        """Paths that are found, but aren't followed at the moment."""
+        return self._old.keys() | self.unreadable.keys()
+
+    def folders(self) -> set[str]:
+        """See Discovery.folders."""
+        return self._discovery.folders()
+
     def scan(self, now: float, now_us: int) -> None:
         """Looks up the globs: admits new files, notes which of the others moved."""
         self._siblings.look(self._watched())

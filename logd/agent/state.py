@@ -1,6 +1,7 @@
 """What the agent remembers on disk, in one SQLite file: how far each source is acknowledged, and what is under way.
 
-Layout (PRAGMA user_version 2; 1 had no checksums, and is brought up to it):
+Layout (PRAGMA user_version 3; earlier ones are brought up to it: 1 had no checksums, and a logd of 2 may know neither
+encodings nor events of several pieces, and would send other bytes from those rows):
 * `sources`: a row per source-id. (device, inode, fingerprint) recognise the file; `position` is acknowledged: the
   transport has everything below it. `gone_us` says since when no file was found for it. An `ended` source will never
   have more lines: its file was deleted, truncated or replaced; it is kept so that a reused inode gets another
@@ -35,7 +36,7 @@ from logd.flow.clock import now_us
 
 logger = logging.getLogger("logd.agent")
 
-VERSION = 2
+VERSION = 3
 _TABLES = {
     "sources": """CREATE TABLE sources (
         source_id TEXT PRIMARY KEY, source BLOB NOT NULL, path BLOB NOT NULL, device TEXT NOT NULL,
@@ -102,7 +103,7 @@ class State:
         self.db.execute("PRAGMA synchronous = FULL")
         self._check()
         self.db.execute("BEGIN IMMEDIATE")
-        if version < VERSION:
+        if version < 2:
             kept = {name: self._of_version_1(name) if version else [] for name in _TABLES}
             for name, create in _TABLES.items():
                 self.db.execute(create)

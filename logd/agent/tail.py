@@ -65,6 +65,8 @@ class Tail:
         self.missing_since = 0.0
         #: `path` leads to the file.
         self.reachable = True
+        #: How many names the file had at the last look.
+        self.names = 1
         self.start = source.position
         self.held = b""
         self.held_since = 0.0

@@ -120,6 +120,7 @@ class Agent(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     syslog: list[Syslog] = []
     journald: Journald = Journald()
     kubernetes: Kubernetes = Kubernetes()
+    watch: Literal["auto", "poll"] = "auto"
     poll_seconds: PositiveSeconds = 0.25
     rescan_seconds: PositiveSeconds = 1.0
     partial_line_seconds: Seconds = 5.0

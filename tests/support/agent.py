@@ -23,6 +23,9 @@ from logd.config.schema import Agent as AgentSettings
 from logd.config.schema import Config, Files, Ingest
 from logd.errors import Conflict, Unavailable
 
+#: `agent.watch` of `config_of`; the fixture `watch` sets it.
+WATCH = "poll"
+
 
 class Line(msgspec.Struct, frozen=True):
     """A line that arrived: its text without newline, with its identity."""
@@ -160,7 +163,8 @@ class HeldClock:
 
 
 def config_of(folder: Path, paths: Sequence[str] = ("*.log",), max_line_bytes: int = 1 << 20, **agent: Any) -> Config:
-    """An agent that follows `paths` in `folder`/logs. `agent` are settings of `[agent]`, and of its only entry."""
+    """An agent that follows `paths` in `folder`/logs. `agent` are settings of `[agent]`, and of its only entry. Files
+    are polled, as a held clock says when, unless WATCH or `watch` says otherwise."""
     logs = folder / "logs"
     logs.mkdir(exist_ok=True)
     names = set(Files.__struct_fields__)
@@ -169,7 +173,7 @@ def config_of(folder: Path, paths: Sequence[str] = ("*.log",), max_line_bytes: i
     settings = {name: value for name, value in agent.items() if name not in names}
     return Config(
         data_dir=str(folder / "data"),
-        agent=AgentSettings(host="testhost", files=[files], **settings),
+        agent=AgentSettings(host="testhost", files=[files], **{"watch": WATCH, **settings}),
         ingest=Ingest(max_line_bytes=max_line_bytes),
     )
 

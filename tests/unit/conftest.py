@@ -8,11 +8,19 @@ from typing import Any
 
 import pytest
 
+from tests.support import agent
 from tests.support.agent import Driver, Start, config_of
 
 
+@pytest.fixture(params=["poll", "auto"])
+def watch(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """`agent.watch` of every agent of the test, which runs with both."""
+    monkeypatch.setattr(agent, "WATCH", request.param)
+    return str(request.param)
+
+
 @pytest.fixture
-def start(tmp_path: Path) -> Iterator[Start]:
+def start(tmp_path: Path, watch: str) -> Iterator[Start]:
     """Starts an agent with these settings on `logs`/*.log."""
     drivers: list[Driver] = []
 

@@ -10,8 +10,10 @@ from collections import Counter
 from contextlib import closing
 from pathlib import Path
 
+import msgspec
 import pytest
 
+from logd.agent.rows import checked
 from logd.agent.state import VERSION, State
 from logd.chunk import Chunk
 from logd.errors import ConfigError, Unavailable
@@ -222,6 +224,24 @@ async def test_a_state_of_version_1_is_brought_up_to_date(prepared: _Prepared) -
             db.execute(f"ALTER TABLE {table} DROP COLUMN checksum")
         db.execute("CREATE INDEX sources_by_inode ON sources (inode)")
         db.execute("PRAGMA user_version = 1")
+    found, damaged = await prepared.start()
+    assert damaged == 0
+    assert sorted(found) == sorted(prepared.lines)
+    with closing(sqlite3.connect(prepared.db)) as db:
+        assert db.execute("PRAGMA user_version").fetchone()[0] == VERSION
+
+
+async def test_a_state_of_version_2_is_brought_up_to_date(prepared: _Prepared) -> None:
+    """Its batches say nothing of encodings."""
+    with closing(sqlite3.connect(prepared.db, isolation_level=None)) as db:
+        rows = db.execute("SELECT * FROM pending").fetchall()
+        assert rows
+        for *values, _ in rows:
+            labels = msgspec.json.decode(values[5])
+            del labels["encoding"]
+            values[5] = msgspec.json.encode(labels)
+            db.execute("REPLACE INTO pending VALUES (?,?,?,?,?,?,?,?)", checked(*values))
+        db.execute("PRAGMA user_version = 2")
     found, damaged = await prepared.start()
     assert damaged == 0
     assert sorted(found) == sorted(prepared.lines)

@@ -27,8 +27,11 @@ class Folder(RuleBasedStateMachine):
         batch_seconds=st.sampled_from([0.0, 0.5]),
         filler=st.sampled_from([0, 30, 900]),
         joined=st.booleans(),
+        watch=st.sampled_from(["poll", "auto"]),
     )
-    def begin(self, glob: str, max_open_files: int, batch_seconds: float, filler: int, joined: bool) -> None:
+    def begin(
+        self, glob: str, max_open_files: int, batch_seconds: float, filler: int, joined: bool, watch: str
+    ) -> None:
         self.root = Path(tempfile.mkdtemp(prefix="logd-agent-"))
         # A rotated file that the glob doesn't find must not be closed, so there has to be room for all.
         self.all_found = glob == "app.log*"
@@ -41,6 +44,7 @@ class Folder(RuleBasedStateMachine):
             partial_line_seconds=1e6,
             multiline_continuation=r"\t" if joined else "",
             multiline_seconds=0.5,
+            watch=watch,
         )
         self.app = self.root / "logs" / "app.log"
         self.filler = b"." * filler

@@ -14,6 +14,8 @@ from logd.agent.follow import Follower
 from logd.errors import ConfigError, Unavailable
 from tests.support.agent import Driver, HeldClock, config_of
 
+pytestmark = pytest.mark.usefixtures("watch")
+
 
 class Case:
     """`app.log` with an agent on it."""
@@ -30,7 +32,7 @@ class Case:
 
 
 @pytest.fixture
-def case(tmp_path: Path) -> Iterator[Case]:
+def case(watch: str, tmp_path: Path) -> Iterator[Case]:
     found = Case(tmp_path)
     yield found
     found.agent.crash()

@@ -10,9 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from logd.agent.follow import GIVE_UP_SECONDS
+from logd.agent.looks import GIVE_UP_SECONDS
 from logd.config.schema import Files
 from tests.support.agent import Driver, config_of
+
+pytestmark = pytest.mark.usefixtures("watch")
 
 
 class Logs:
@@ -43,14 +45,14 @@ class Logs:
 
 
 @pytest.fixture
-def logs(tmp_path: Path) -> Iterator[Logs]:
+def logs(watch: str, tmp_path: Path) -> Iterator[Logs]:
     found = Logs(tmp_path)
     yield found
     found.agent.crash()
 
 
 @pytest.fixture
-def all_logs(tmp_path: Path) -> Iterator[Logs]:
+def all_logs(watch: str, tmp_path: Path) -> Iterator[Logs]:
     """The same with a glob that finds the rotated files as well."""
     found = Logs(tmp_path, ("app.log*",))
     yield found
@@ -58,7 +60,7 @@ def all_logs(tmp_path: Path) -> Iterator[Logs]:
 
 
 @pytest.fixture(params=["app.log", "app.log*"])
-def both(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Logs]:
+def both(watch: str, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Logs]:
     found = Logs(tmp_path, (request.param,))
     yield found
     found.agent.crash()

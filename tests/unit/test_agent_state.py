@@ -106,9 +106,9 @@ def test_a_locked_state_is_unavailable(tmp_path: Path) -> None:
 def test_a_newer_state_is_refused(tmp_path: Path) -> None:
     State(tmp_path / "agent.db").close()
     db = sqlite3.connect(tmp_path / "agent.db")
-    db.execute("PRAGMA user_version = 3")
+    db.execute("PRAGMA user_version = 4")
     db.close()
-    with pytest.raises(ConfigError, match=r"agent\.db has version 3, this logd knows 2: .* read again"):
+    with pytest.raises(ConfigError, match=r"agent\.db has version 4, this logd knows 3: .* read again"):
         State(tmp_path / "agent.db")
 
 
