@@ -1,7 +1,9 @@
-"""Which file is this? The name of a source, fixed at first sight, and the fingerprint that recognises it later.
+"""Which file is this? The name of a source, fixed before its first batch, and the fingerprint that recognises it later.
 
-A source-id says where a line came from for ever: it is made once, from what was true when the file was first seen,
-and then kept in the agent's state. It is never computed again for the same file.
+A source-id says where a line came from for ever: it is kept in the agent's state. Where the file's first line has a
+time, the id is made of that line, and whoever has lost or restored the state finds the same id again: what was sent
+stays sent. Of other files it is made once, from what was true when the file was first seen: a banner may begin many
+files that had the same inode, and lines that come twice are better than lines that are taken for others.
 
 A fingerprint is a hash of the file's first bytes, up to FINGERPRINT_BYTES, with the number of bytes hashed. It grows
 with the file and only answers "can this be the file I know?": after a restart, a rotation, a truncation.
@@ -13,12 +15,15 @@ take the new file's first lines for old ones and drop them.
 
 from __future__ import annotations
 
+import re
 from hashlib import blake2b
 
 import msgspec
 
 #: Long enough to tell log files with the same banner apart, short enough to be read with every block.
 FINGERPRINT_BYTES = 1024
+#: A time of day, or seconds since 1970: a line with one hardly begins another file of the same inode.
+_TIME = re.compile(rb"\d\d:\d\d|\d{10}")
 
 
 class Fingerprint(msgspec.Struct, frozen=True):
@@ -49,7 +54,21 @@ def source_id(device: int, inode: int, first: Fingerprint, moment_us: int, gener
     `generation` must be another one each time the same (device, inode) begins anew: a truncation, a reused inode.
     """
     seen = first.digest.hex() if first.length else f"empty at {moment_us}"
-    text = f"{device}\0{inode}\0{first.length}\0{seen}\0{generation}\0{host}"
+    return _name(f"{device}\0{inode}\0{first.length}\0{seen}\0{generation}\0{host}")
+
+
+def lasting_id(device: int, inode: int, prefix: bytes, host: str) -> str | None:
+    """The same 16 hex digits however far the file has grown, and whatever is remembered of it. `prefix` is its first
+    FINGERPRINT_BYTES bytes, or all it has. None while its first line isn't there, or where that has no time."""
+    line, newline, _ = prefix[:FINGERPRINT_BYTES].partition(b"\n")
+    if not newline and len(line) < FINGERPRINT_BYTES:
+        return None
+    if not _TIME.search(line.replace(b"\0", b"")):  # UTF-16 has them
+        return None
+    return _name(f"{device}\0{inode}\0first line\0{_digest(line).hex()}\0{host}")
+
+
+def _name(text: str) -> str:
     return blake2b(text.encode("utf-8", "surrogateescape"), digest_size=8).hexdigest()
 
 

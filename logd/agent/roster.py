@@ -285,7 +285,7 @@ class Roster:
 
     def _tail(self, source: Source, entry: Files) -> Tail:
         labels = labels_of(entry, source.source, self._host)
-        return Tail(source, entry, labels, self._max_line_bytes, self._counts)
+        return Tail(source, entry, labels, self._max_line_bytes, self._counts, self._sources.name)
 
 
 def _look(found: os.stat_result) -> tuple[int, int, int]:

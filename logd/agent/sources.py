@@ -8,9 +8,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from logd.agent.batches import Batch
-from logd.agent.identity import fingerprint, source_id
+from logd.agent.identity import fingerprint, lasting_id, source_id
 from logd.agent.rows import Source
 from logd.agent.state import State
+
+#: Of an inode so many ended sources are remembered, each a name that it had. With more, a file that is rewritten all
+#: day would fill the state.
+_KEPT = 16
 
 
 class Sources:
@@ -57,8 +61,8 @@ class Sources:
         for other in before:
             if not other.ended:
                 self.end(other, now_us)
-            elif other.source_id not in self._changed:
-                # The one ended now knows the generations. Else a file that is rewritten all day fills the state.
+            elif other.source_id not in self._changed and len(before) > _KEPT:
+                # The one ended now knows the generations.
                 self._forgotten.append(other.source_id)
         generation = 1 + max((other.generation for other in before), default=-1)
         new = Source(
@@ -73,7 +77,27 @@ class Sources:
         )
         self._new.setdefault(inode, []).append(new)
         self.change(new)
+        self.name(new, prefix)
         return new
+
+    def name(self, source: Source, prefix: bytes) -> None:
+        """Gives a source of which no batch was made its lasting id, if its file, which begins with `prefix`, has one by
+        now. Not where another one had that, or may have had it."""
+        name = lasting_id(source.device, source.inode, prefix, self._host)
+        if name is None or name == source.source_id:
+            return
+        others = [other for other in self._by_inode(source.inode) if other is not source]
+        before = {other.generation for other in others if other.device == source.device}
+        if len(before) != source.generation or name in self._live or self._state.by_id(name) is not None:
+            return
+        self._live.pop(source.source_id, None)
+        self._changed.pop(source.source_id, None)
+        self._forgotten.append(source.source_id)
+        source.source_id = name
+        new = self._new.setdefault(source.inode, [])
+        if all(other is not source for other in new):
+            new.append(source)
+        self.change(source)
 
     def acknowledge(self, batch: Batch) -> None:
         """Everything up to the batch's end is at its target."""
@@ -121,5 +145,6 @@ class Sources:
 
     def _by_inode(self, inode: int) -> list[Source]:
         # What is in memory is newer than the state's.
-        stored = [self._live.get(source.source_id, source) for source in self._state.by_inode(inode)]
-        return stored + self._new.get(inode, [])
+        forgotten = set(self._forgotten)
+        stored = [source for source in self._state.by_inode(inode) if source.source_id not in forgotten]
+        return [self._live.get(source.source_id, source) for source in stored] + self._new.get(inode, [])

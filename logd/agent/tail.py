@@ -15,6 +15,7 @@ was truncated and written again, the block is forgotten, and Replaced is raised.
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from itertools import pairwise
 
 import msgspec
@@ -53,7 +54,16 @@ class Counts(msgspec.Struct):
 class Tail:
     """See the module. Times are the monotonic clock's, except `observed_us`. Not for more than one thread at a time."""
 
-    def __init__(self, source: Source, entry: Files, labels: Labels, max_line_bytes: int, counts: Counts) -> None:
+    def __init__(
+        self,
+        source: Source,
+        entry: Files,
+        labels: Labels,
+        max_line_bytes: int,
+        counts: Counts,
+        name: Callable[[Source, bytes], None],
+    ) -> None:
+        """`name` is told how the file begins until it has a batch: see Sources.name."""
         self.source = source
         self.key = (source.device, source.inode)
         self.entry = entry
@@ -84,6 +94,7 @@ class Tail:
         self._refused_from: int | None = None
         self._max_line_bytes = max_line_bytes
         self._counts = counts
+        self._name = name
         #: None while the file is too short to tell.
         self._framing: Framing | None = None
         self._look_at(b"")
@@ -136,7 +147,9 @@ class Tail:
         # A short beginning of a line is read again with what follows it; a long one is only searched for its end.
         at = self.read_position if self.scanned - self.read_position < BLOCK_BYTES // 2 else self.scanned
         block = os.pread(fd, BLOCK_BYTES, at)
-        self.check(fd)
+        prefix = self.check(fd)
+        if self.start == 0:
+            self._name(self.source, prefix)
         self._counts.read_bytes += max(0, at + len(block) - self.scanned)
         self.grew_at = now
         if at + len(block) <= self.scanned:
@@ -156,8 +169,8 @@ class Tail:
         self.scanned = at + (last if last and len(block) == BLOCK_BYTES else len(block))
         return self._hold(block[:last], now, observed_us) if last else []
 
-    def check(self, fd: int) -> None:
-        """Compares the file's beginning with its fingerprint, which grows with the file. Raises Replaced."""
+    def check(self, fd: int) -> bytes:
+        """Compares the file's beginning with its fingerprint, which grows with the file; gives it. Raises Replaced."""
         known = self.source.fingerprint
         prefix = os.pread(fd, FINGERPRINT_BYTES, 0)
         if not known.matches(prefix):
@@ -166,6 +179,7 @@ class Tail:
             self._look_at(prefix)
         if len(prefix) > known.length:
             self.source.fingerprint = fingerprint(prefix)
+        return prefix
 
     def close(self, observed_us: int) -> list[Cargo]:
         """Batches of everything held but an event that may grow."""

@@ -83,20 +83,21 @@ def hosts(tmp_path: Path) -> Iterator[Hosts]:
     made.server.kill()
 
 
-def test_the_server_is_away_and_the_agent_is_killed(hosts: Hosts) -> None:
+def test_the_server_is_away_and_the_agent_is_killed(hosts: Hosts, long: bool) -> None:
     """The files are gone when it is back: the spool has them."""
+    kills = 15 if long else 3
     with hosts.server, hosts.agent:
         hosts.write()
         hosts.check()
         hosts.server.kill()
-        for _ in range(3):
+        for _ in range(kills):
             hosts.write()
             hosts.safe()
             hosts.agent.kill()
             hosts.agent.start()
         hosts.safe()
         status = hosts.status()
-        assert status["spool_lines"] == 3 * _LINES
+        assert status["spool_lines"] == kills * _LINES
         assert "connection refused" in status["target_error"]
         hosts.agent.kill()
         hosts.log.unlink()

@@ -7,7 +7,7 @@ import http.client
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -30,10 +30,11 @@ _PATIENCE_SECONDS = 400.0
 class Load:
     """What was sent, and what was accepted: of each writer the numbers below these."""
 
-    def __init__(self, api: Server, headers: dict[str, str]) -> None:
+    def __init__(self, api: Server, headers: dict[str, str] | None = None, names: Sequence[str] = ()) -> None:
+        """`names` are those of writers of one's own, instead of ours. `api` is who is asked."""
         self.api = api
-        self.headers = headers
-        self.names = (*(f"writer-{number}" for number in range(_WRITERS)), _FILE)
+        self.headers = headers or {}
+        self.names = tuple(names) or (*(f"writer-{number}" for number in range(_WRITERS)), _FILE)
         self.sent = Counter(dict.fromkeys(self.names, 0))
         self.accepted = Counter(dict.fromkeys(self.names, 0))
         self.resent = 0
@@ -79,9 +80,9 @@ class Load:
             _PATIENCE_SECONDS,
         )
 
-    def goes_on(self, seconds: float) -> None:
-        """Returns so much later."""
-        self._stop.wait(seconds)
+    def goes_on(self, seconds: float) -> bool:
+        """Returns so much later; False, and at once, when the writers are to end."""
+        return not self._stop.wait(seconds)
 
     def found(self) -> Counter[str]:
         """Returns when everything that was accepted is found, as long as they write with lines from now; gives that."""
@@ -112,9 +113,9 @@ class Load:
             assert time.monotonic() < deadline, f"not accepted within {_PATIENCE_SECONDS:g} s"
             self.resent += 1
 
-    def total(self) -> int:
-        """Hits, -1 while they can't be counted."""
-        answer = self._search(limit=0, track_total_hits="true")
+    def total(self, **filters: str) -> int:
+        """Hits, of `service` or all; -1 while they can't be counted."""
+        answer = self._search(limit=0, track_total_hits="true", **filters)
         return -1 if answer is None else int(answer["total_hits"])
 
     def _check(self, expected: Counter[str]) -> bool:

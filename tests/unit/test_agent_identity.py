@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from logd.agent.identity import FINGERPRINT_BYTES, Fingerprint, fingerprint, source_id
+from logd.agent.identity import FINGERPRINT_BYTES, Fingerprint, fingerprint, lasting_id, source_id
 from logd.agent.sources import Sources
 from logd.agent.state import State
 
@@ -95,5 +95,63 @@ def test_each_beginning_of_an_inode_has_its_own_id(state: State) -> None:
     assert len(ids) == 15
     assert len(state.read(0).sources) == 1
     assert max(source.generation for source in state.by_inode(7)) == 14
-    assert len(state.by_inode(7)) < 6
+    assert len(state.by_inode(7)) < 20
+    state.close()
+
+
+LINE = b"2026-11-27T12:00:00Z INFO a line\n"
+
+
+@pytest.mark.parametrize(
+    ("prefix", "grown"),
+    [
+        (LINE, LINE * 3),
+        (LINE.decode().encode("utf-16-le"), (LINE * 2).decode().encode("utf-16-le")),
+        (b"1764244800 " + b"x" * 2000, b"1764244800 " + b"x" * 3000 + b"\n"),
+    ],
+)
+def test_a_lasting_id_stays_as_the_file_grows(prefix: bytes, grown: bytes) -> None:
+    name = lasting_id(1, 2, prefix, "host")
+    assert name is not None
+    assert name == lasting_id(1, 2, grown, "host")
+    others = [lasting_id(2, 2, prefix, "host"), lasting_id(1, 3, prefix, "host"), lasting_id(1, 2, prefix, "other")]
+    assert len({name, *others, lasting_id(1, 2, LINE.replace(b"12", b"13"), "host")}) == 5
+
+
+@pytest.mark.parametrize("prefix", [b"", LINE[:-1], b"a banner 1.2.3\n" + LINE, b"x" * 2000 + LINE])
+def test_no_lasting_id_without_a_first_line_that_has_a_time(prefix: bytes) -> None:
+    assert lasting_id(1, 2, prefix, "host") is None
+
+
+@pytest.mark.parametrize("stored", [False, True])
+def test_a_file_that_was_empty_at_first_has_its_lasting_id_before_its_first_batch(state: State, stored: bool) -> None:
+    sources = Sources(state, [], "host")
+    source = sources.begin("/a", "/a", 1, 7, b"", 0, 99)
+    if stored:
+        sources.commit([], [])
+    before = source.source_id
+    sources.name(source, LINE[:9])
+    assert source.source_id == before
+    sources.name(source, LINE)
+    assert source.source_id == lasting_id(1, 7, LINE, "host")
+    assert sources.recognise("/a", 1, 7, LINE, 99) is source
+    sources.commit([], [])
+    assert [found.source_id for found in state.by_inode(7)] == [source.source_id]
+    assert state.by_id(before) is None
+    state.close()
+
+
+def test_a_lasting_id_is_given_once(state: State) -> None:
+    """Whatever else the inode was in between; with too many of these to remember, no other is given."""
+    other = LINE.replace(b"12", b"13")
+    ids = []
+    sources = Sources(state, [], "host")
+    for n in range(60):
+        ids.append(sources.begin("/a", "/a", 1, 7, other if n % 3 == 1 else LINE, 0, n).source_id)
+        sources.commit([], [])
+    assert len(set(ids)) == len(ids)
+    assert ids[:2] == [lasting_id(1, 7, LINE, "host"), lasting_id(1, 7, other, "host")]
+    assert sources.begin("/a", "/a", 1, 7, LINE.replace(b"12", b"14"), 0, 0).source_id != lasting_id(
+        1, 7, LINE.replace(b"12", b"14"), "host"
+    )
     state.close()
