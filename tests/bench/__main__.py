@@ -14,7 +14,7 @@ from pathlib import Path
 
 import orjson
 
-from tests.bench import fluent_bit, victoria_logs
+from tests.bench import fluent_bit, rsyslog, victoria_logs, vlagent
 from tests.bench.bench import Bench, Peers, bench
 from tests.bench.cases import CASES, DEFAULT, GROUPS
 from tests.bench.corpus import corpus
@@ -30,7 +30,12 @@ def main(arguments: Sequence[str]) -> int:
     """Run the cases asked for; the exit code."""
     asked = _parsed(arguments)
     try:
-        peers = Peers(binary(victoria_logs.BINARY_VARIABLE), binary(fluent_bit.BINARY_VARIABLE))
+        peers = Peers(
+            binary(victoria_logs.BINARY_VARIABLE),
+            binary(fluent_bit.BINARY_VARIABLE),
+            binary(vlagent.BINARY_VARIABLE),
+            rsyslog.executable(),
+        )
     except FileNotFoundError as error:
         sys.exit(f"scripts/bench: {error}")
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))

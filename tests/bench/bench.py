@@ -58,6 +58,8 @@ class Peers:
 
     victoria_logs: Path | None = None
     fluent_bit: Path | None = None
+    vlagent: Path | None = None
+    rsyslog: Path | None = None
 
 
 class Bench:

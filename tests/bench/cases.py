@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 
 from tests.bench.bench import Bench
+from tests.bench.case_agent import agent_backlog, agent_catch_up, agent_quiet, agent_steady
 from tests.bench.case_chunks import small_chunks
 from tests.bench.case_cluster import cluster_four, cluster_rss, cluster_sink, cluster_small_chunks
 from tests.bench.case_cluster_agent import cluster_agent
@@ -63,6 +64,10 @@ CASES: Mapping[str, Case] = {
     "latency": latency,
     "tail": tail,
     "small_chunks": small_chunks,
+    "agent_catch_up": agent_catch_up,
+    "agent_steady": agent_steady,
+    "agent_quiet": agent_quiet,
+    "agent_backlog": agent_backlog,
     "cluster_sink": cluster_sink,
     "cluster_small_chunks": cluster_small_chunks,
     "cluster_four": cluster_four,
@@ -78,6 +83,7 @@ GROUPS: Mapping[str, Sequence[str]] = {
         *(name for name in CASES if name.startswith(("newest100_", "oldest100_"))),
         *("page_5000", "count_10s_level", "histogram_level", "one_trace_id"),
     ],
+    "agent": [name for name in CASES if name.startswith("agent_")],
     "cluster": [name for name in CASES if name.startswith("cluster_")],
 }
 

@@ -14,6 +14,8 @@ _TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
 #: Longer than logd's own drain deadline (30 s), so that a kill means a hang.
 STOP_SECONDS = 45.0
 _LOG_TAIL_BYTES = 2_000
+#: The kernel's number of a process's clock of this kind: see clock_getcpuclockid(3).
+_CPUCLOCK_SCHED = 2
 
 
 class ServerFailed(RuntimeError):
@@ -84,9 +86,17 @@ class ServerProcess:
         """User and system seconds of the process and all its descendants, ended ones included; 10 ms grain."""
         return cpu_seconds(self._child.pid)
 
+    def cpu_clock_seconds(self) -> float:
+        """User and system seconds of the process alone, ended threads included, by its CPU clock; ns grain."""
+        return time.clock_gettime(~self._child.pid << 3 | _CPUCLOCK_SCHED)
+
     def peak_rss_bytes(self) -> int:
         """The kernel's high-water mark of resident memory (VmHWM), summed over living descendants."""
-        return sum(_peak_rss_bytes(pid) for pid in _family(self._child.pid))
+        return sum(_status_bytes(pid, "VmHWM:") for pid in _family(self._child.pid))
+
+    def rss_bytes(self) -> int:
+        """Resident memory now, summed over living descendants."""
+        return sum(_status_bytes(pid, "VmRSS:") for pid in _family(self._child.pid))
 
     def disk_bytes(self) -> int:
         """Sum of the file lengths in the data folder (as `du -sb` counts, folders left out)."""
@@ -135,9 +145,9 @@ def _cpu_ticks(pid: int) -> int:
     return sum(int(ticks) for ticks in fields[11:15])
 
 
-def _peak_rss_bytes(pid: int) -> int:
+def _status_bytes(pid: int, name: str) -> int:
     for line in _text(Path(f"/proc/{pid}/status")).splitlines():
-        if line.startswith("VmHWM:"):
+        if line.startswith(name):
             return int(line.split()[1]) * 1024
     return 0
 
