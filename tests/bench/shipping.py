@@ -16,10 +16,12 @@ from tests.bench.corpus import Corpus
 from tests.bench.process import ServerProcess
 from tests.bench.shipper import Shipper
 
-#: Some 20 times slower than anything that we would call fast; rsyslog takes 8 µs a line.
-_LINES_A_SECOND = 10_000
+#: Twenty times slower than anything that we would call fast.
+_LINES_A_SECOND = 5_000
 START_SECONDS = 120.0
 _PAUSE_SECONDS = 0.05
+#: vlagent waits up to a minute, and a little more, before it tries a target again that was away.
+_STALLED_SECONDS = 90.0
 _COPY_BYTES = 1 << 20
 #: After the last line, for whoever sends lines twice, and until a start is over.
 SETTLE_SECONDS = 3.0
@@ -38,13 +40,18 @@ class Run:
     files: Sequence[Path]
 
     def wait_for(self, lines: int) -> None:
-        """Until so many have arrived."""
-        self.process.wait_until(
-            lambda: self.sink.taken().lines >= lines,
-            f"done with {lines} lines",
-            START_SECONDS + lines / _LINES_A_SECOND,
-            _PAUSE_SECONDS,
-        )
+        """Until so many have arrived, or none has for so long that no more will. ServerFailed when it ends before."""
+        most, since = -1, time.monotonic()
+
+        def over() -> bool:
+            nonlocal most, since
+            taken = self.sink.taken().lines
+            if taken > most:
+                most, since = taken, time.monotonic()
+            return taken >= lines or time.monotonic() - since > _STALLED_SECONDS
+
+        seconds = _STALLED_SECONDS + START_SECONDS + lines / _LINES_A_SECOND
+        self.process.wait_until(over, f"done with {lines} lines", seconds, _PAUSE_SECONDS)
 
 
 @contextmanager

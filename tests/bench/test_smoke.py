@@ -1,6 +1,7 @@
 """Every case runs, on a tiny corpus and against the real process; what it measures there means nothing."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import orjson
 import pytest
@@ -44,7 +45,7 @@ def cluster_run(
 
 
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("name", [name for name in CASES if name not in {*_SLOW, *GROUPS["cluster"]}])
+@pytest.mark.parametrize("name", [name for name in CASES if name not in {*_SLOW, *GROUPS["cluster"], *GROUPS["agent"]}])
 def test_case_runs(run: Bench, name: str) -> None:
     _check(name, run)
 
@@ -55,11 +56,19 @@ def test_case_of_the_cluster_runs(cluster_run: Bench, name: str) -> None:
     _check(name, cluster_run)
 
 
-def _check(name: str, run: Bench) -> None:
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("name", GROUPS["agent"])
+def test_case_of_the_agent_runs(run: Bench, name: str) -> None:
+    shown = _check(name, run)
+    assert shown["shippers"]["logd"]["lines_missing"] == shown["shippers"]["logd"]["lines_double"] == 0
+
+
+def _check(name: str, run: Bench) -> dict[str, Any]:
     line = CASES[name](run)
-    shown = orjson.loads(line.json())
+    shown: dict[str, Any] = orjson.loads(line.json())
     assert shown["case"] == name
     assert shown["value"] > 0
     assert {"unit", "goal", "met", "peer", "peer_value", "ratio", "lines"} <= shown.keys()
     assert shown["peer"] is None
     assert "note" in shown
+    return shown
