@@ -9,7 +9,8 @@ What became of a file is seen by comparing what its path leads to with what is f
 
 * another inode, or none: it was renamed or deleted. It is read on through its handle, or where it is found in its
   folder, until it has been complete for GIVE_UP_SECONDS;
-* shorter than what was read, or another beginning: it was truncated, and begins anew as another source;
+* shorter than what was read, or another beginning: it was truncated, and begins anew as another source. If it was
+  copied before, its lines are read on in the copy (see copies.py);
 * an inode that nobody follows: a file known from before (same inode, same beginning), or a new one.
 """
 
@@ -85,7 +86,7 @@ class Follower:
             remembered = self._state.read(now_us)
             self.counts.damaged_rows += remembered.damaged
             self._unsent = remembered.pending
-            self._sources = Sources(self._state, remembered.sources, host)
+            self._sources = Sources(self._state, remembered.sources, host, remembered.pending)
             self._roster = Roster(config, host, self._sources, remembered.entries, self.counts)
             self._roster.scan(now, now_us)
             found = {tail.source.source_id for tail in self.tails}
@@ -120,7 +121,7 @@ class Follower:
         roster, looks, cargo = self._roster, self._looks, list[Cargo]()
         self._settle()
         looks.take(looks.watch.hints(), roster.passed_over, now)
-        if now >= looks.scan_at(bool(roster.unreadable)):
+        if now >= looks.scan_at(roster.unsettled):
             self._scan(now, now_us)
         for key in looks.chosen(roster.tails, now):
             if tail := roster.tails.get(key):
@@ -138,13 +139,13 @@ class Follower:
             if not tail.unread and (tail.held or not tail.complete):
                 cargo += self._guarded(tail, self._finish, now, now_us)
             elif not tail.listed and tail.complete:
-                self._give_up(tail, now, now_us)
+                cargo += self._guarded(tail, self._give_up, now, now_us)
         looks.forget(roster.tails)
         active = looks.active(roster.tails)
         self._note_behind(active, now)
         for tail in active:
             looks.note(tail, tail.path in roster.unreadable, now)
-        until = looks.until(bool(roster.unreadable))
+        until = looks.until(roster.unsettled)
         # The next one remembers that this one's have arrived.
         return Round(cargo, more, min(until, now + self._settings.poll_seconds) if cargo else until)
 
@@ -258,16 +259,20 @@ class Follower:
     def _look(self, tail: Tail, now: float, now_us: int) -> list[Cargo]:
         """Notes how large the file is now. Raises Replaced, NoRoom, OSError."""
         found = self._roster.locate(tail, now)
+        if found is None and self._roster.go_on_after_it(tail, now, now_us):
+            return []
         if found is None:
             lost = max(0, tail.size - tail.read_position)
             self.counts.lost_bytes += lost
             if lost:
                 logger.error("%s is gone, and so are %d bytes of it that weren't read", tail.path, lost)
             cargo = tail.flush(now_us)
-            self._roster.forget(tail, ended=False, now_us=now_us)
+            self._roster.forget(tail, ended=False, now=now, now_us=now_us)
             return cargo
         if found.st_size < tail.read_position:
             raise Replaced(tail.path)
+        if not tail.scanned and found.st_mtime_ns != tail.modified_ns:
+            self._roster.expect_passed_over(tail)
         if found.st_size < tail.scanned:
             tail.scanned = tail.read_position
         elif found.st_size == tail.scanned and found.st_mtime_ns != tail.modified_ns:
@@ -329,9 +334,9 @@ class Follower:
             try:
                 cargo = step(tail, now, now_us)
             except Replaced:
-                cargo = tail.flush(now_us)
-                self._roster.restart(tail, now_us)
-                self.counts.truncations += 1
+                # Only a look knows the file's size from before.
+                unread = max(0, tail.size - tail.read_position) if step == self._look else 0
+                cargo = self._begin_anew(tail, unread, now, now_us)
         except (NoRoom, OSError) as error:
             self._roster.fail(tail.path, error)
             if tail.reachable:
@@ -339,31 +344,57 @@ class Follower:
                 self._roster.handles.close(tail)
         return cargo
 
-    def _give_up(self, tail: Tail, now: float, now_us: int) -> None:
+    def _begin_anew(self, tail: Tail, unread: int, now: float, now_us: int) -> list[Cargo]:
+        """The tail's file was truncated, with at least `unread` bytes that weren't read: it goes on in a copy, or what
+        is held is its end. Raises NoRoom, OSError."""
+        if self._roster.go_on_in_copy(tail, now, now_us):
+            self.counts.truncations += 1
+            return []
+        compressed = self._roster.copies.compressed_bytes(tail)
+        self._roster.restart(tail, now_us)
+        self.counts.truncations += 1
+        lost = unread if compressed is None else compressed
+        self.counts.lost_bytes += lost
+        if lost and compressed is not None:
+            logger.error(
+                "%s was copied, compressed and truncated before %d bytes of it were read: they are lost, which "
+                "logrotate's delaycompress avoids",
+                tail.path,
+                lost,
+            )
+        elif lost:
+            logger.error("%s was truncated before %d bytes of it were read: they are lost", tail.path, lost)
+        return tail.flush(now_us)
+
+    def _give_up(self, tail: Tail, now: float, now_us: int) -> list[Cargo]:
         """Lets go of a complete file that no glob finds, once it has been quiet for long enough."""
         if now - max(tail.missing_since, tail.grew_at) < GIVE_UP_SECONDS:
-            return
+            return []
         deleted = tail.fd is not None and os.fstat(tail.fd).st_nlink == 0
         logger.info("%s was %s and is complete", tail.path, "deleted" if deleted else "renamed")
-        self._roster.forget(tail, deleted, now_us)
+        self._roster.forget(tail, deleted, now, now_us)
+        return []
 
     def _load_again(self, batches: list[Batch], tail: Tail | None, now_us: int) -> list[Cargo]:
         """The cargo of a source's batches; nothing when their bytes are gone, which is counted, or can't be read now:
         then they will be read again like new ones."""
         source_id = batches[0].source_id
-        if tail is not None:
+        # Once more if it goes on in a copy.
+        for followed in (tail, tail):
+            if followed is None or self._roster.tails.get(followed.key) is not followed:
+                break
             try:
-                fd = self._roster.handles.use(tail)
+                fd = self._roster.handles.use(followed)
                 cargo = [load(batch, fd) for batch in batches]
-                tail.check(fd)
-                tail.seek(batches[-1].end, fd)
+                followed.check(fd)
+                followed.seek(batches[-1].end, fd)
                 return cargo
             except (NoRoom, OSError) as error:
-                self._roster.fail(tail.path, error)
+                self._roster.fail(followed.path, error)
                 self._sources.drop_pending(source_id)
                 return []
             except (EOFError, Replaced):
-                self._guarded(tail, _replaced, 0.0, now_us)
+                self._guarded(followed, _replaced, self._clock.monotonic(), now_us)
         lost = sum(batch.end - batch.start for batch in batches)
         self.counts.lost_bytes += lost
         path = batches[0].labels.source

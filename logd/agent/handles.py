@@ -16,7 +16,8 @@ class NoRoom(Exception):
 
 
 class Handles:
-    """At most `limit` file descriptors, each a tail's or just opened."""
+    """At most `limit` file descriptors, each a tail's or just opened; one or two more while files are compared with
+    tails'."""
 
     def __init__(self, limit: int) -> None:
         self._limit = limit

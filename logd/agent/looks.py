@@ -36,8 +36,9 @@ class Looks:
         self._everything = True
         #: Some folder isn't watched.
         self._polls = True
-        #: At the last scan. A file that is given up and comes again is another tail.
-        self._followed: set[Tail] = set()
+        #: At the last scan. A file that is given up and comes again is another tail,
+        #: and one that was copied and truncated has another key.
+        self._followed: set[tuple[Key, Tail]] = set()
         self._watched: set[Key] = set()
         #: By the paths under which files are written to.
         self._places: dict[str, Key] = {}
@@ -73,9 +74,9 @@ class Looks:
         self._places, self._watched = places, {key for key, of in lie_in.items() if polled.isdisjoint(of)}
         for key, tail in tails.items():
             # What was written before its folder was watched, nobody has said.
-            if tail not in self._followed or not fresh.isdisjoint(lie_in.get(key, ())):
+            if (key, tail) not in self._followed or not fresh.isdisjoint(lie_in.get(key, ())):
                 self._due[key] = now
-        self._followed = set(tails.values())
+        self._followed = set(tails.items())
         self._scanned_at, self._names, self._polls = now, bool(fresh), bool(polled)
 
     def chosen(self, tails: Mapping[Key, Tail], now: float) -> list[Key]:

@@ -6,12 +6,16 @@ read on through its handle, or where it is found in its folder.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import stat
 from collections.abc import Iterable
 
+import msgspec
+
 from logd.agent import rotated
+from logd.agent.copies import Copies, Found
 from logd.agent.discover import Discovery, is_compressed
 from logd.agent.handles import Handles, NoRoom
 from logd.agent.identity import FINGERPRINT_BYTES
@@ -25,6 +29,18 @@ logger = logging.getLogger("logd.agent")
 
 #: A path from which a file was rotated is watched for so long if there is no new file: many never get one.
 VACANT_SECONDS = 86_400.0
+
+
+class _Admission(msgspec.Struct, frozen=True):
+    """How a file comes to be followed: `written_to` is the path that it had while it was written to, if another one;
+    `known_only`: not as a new source; `at_end`: from its end, since it has been read elsewhere."""
+
+    written_to: str | None = None
+    known_only: bool = False
+    at_end: bool = False
+
+
+_ORDINARY = _Admission()
 
 
 class Roster:
@@ -45,7 +61,10 @@ class Roster:
         self._counts = counts
         self._max_line_bytes = config.ingest.max_line_bytes
         self._discovery = Discovery(config.agent.files, config.data_dir)
-        self._siblings = rotated.Siblings()
+        #: What may be a copy of a followed file.
+        self.copies = Copies(self.handles, self.tails, sources, self._discovery)
+        self.copies.missing = sources.live()
+        self._siblings = self.copies.siblings
         self._left: list[tuple[str, Files]] = []
         #: Paths at which there is no file at the moment, with their entry, and since when.
         self._vacant: dict[str, tuple[Files, float]] = {}
@@ -62,16 +81,23 @@ class Roster:
         """Paths that are found, but aren't followed at the moment."""
         return self._old.keys() | self.unreadable.keys()
 
+    @property
+    def unsettled(self) -> bool:
+        """Something is found that isn't followed, which may change unseen."""
+        return bool(self.unreadable) or self.copies.waiting
+
     def folders(self) -> set[str]:
         """See Discovery.folders."""
         return self._discovery.folders()
 
     def scan(self, now: float, now_us: int) -> None:
         """Looks up the globs: admits new files, notes which of the others moved."""
+        self.copies.begin_scan(now)
         self._siblings.look(self._watched())
         places: dict[Tail, list[tuple[str, Files]]] = {}
         there = {tail.path for tail in self.tails.values()}
-        for path, entry in self._discovery.find():
+        # A file is known before its copies are asked for.
+        for path, entry in sorted(self._discovery.find(), key=lambda found: rotated.looks_rotated(found[0])):
             there.add(path)
             if tail := self._at(path, entry, now_us):
                 places.setdefault(tail, []).append((path, entry))
@@ -106,13 +132,17 @@ class Roster:
                 folders[folder] = rotated.inodes(folder)
             path = folders[folder].get(source.inode)
             if path is None:
+                self._follow_copy(
+                    source, entry, self.copies.find(source, self._sources.read_to(source), entry), now, now_us
+                )
                 continue
             # A file of another name, that was empty when last seen, can be any that was given its inode; one that
             # looks rotated was the log, and if it isn't recognised it was truncated before.
             names = os.path.basename(path), os.path.basename(source.path)
             renamed = path == source.path or rotated.is_rotation(*names)
             if renamed or source.fingerprint.length:
-                self._take_in(path, entry, now, now_us, source.source, known_only=not renamed)
+                self._take_in(path, entry, now, now_us, _Admission(source.source, known_only=not renamed))
+        self.copies.missing = []
         self._remember_siblings()
 
     def locate(self, tail: Tail, now: float) -> os.stat_result | None:
@@ -148,8 +178,7 @@ class Roster:
         entry = self._discovery.entry_of(source.source)
         if entry is None or (source.device, source.inode) in self.tails:
             return False
-        tail = self._tail(source, entry)
-        found = os.fstat(fd)
+        tail, found = self._tail(source, entry), os.fstat(fd)
         tail.seek(source.position, fd)
         tail.size, tail.modified_ns = found.st_size, found.st_mtime_ns
         tail.listed, tail.missing_since, tail.reachable = False, now, False
@@ -158,22 +187,48 @@ class Roster:
         return True
 
     def restart(self, tail: Tail, now_us: int) -> None:
-        """The tail's file was truncated or is another one: it begins anew, as another source. Raises NoRoom,
-        OSError."""
-        fd = self.handles.use(tail)
-        prefix = os.pread(fd, FINGERPRINT_BYTES, 0)
-        found = os.fstat(fd)
-        written_to = tail.path if tail.listed else tail.source.source
-        source = self._sources.begin(written_to, tail.path, found.st_dev, found.st_ino, prefix, 0, now_us)
-        anew = self._tail(source, tail.entry)
-        anew.listed, anew.missing_since, anew.reachable = tail.listed, tail.missing_since, tail.reachable
-        anew.size, anew.modified_ns = found.st_size, found.st_mtime_ns
-        self.handles.hand_over(tail, anew)
-        self.tails[tail.key] = anew
+        """The tail's file was truncated or is another one: it begins anew as another source. Raises NoRoom, OSError."""
+        self._begin_anew(tail, now_us, ())
         logger.info("%s was truncated or replaced, reading it from its beginning", tail.path)
 
-    def forget(self, tail: Tail, ended: bool, now_us: int) -> None:
+    def go_on_in_copy(self, tail: Tail, now: float, now_us: int) -> bool:
+        """If the tail's file was copied before it was truncated, as by logrotate's copytruncate, the tail goes on in
+        the copy, and the file begins anew as another source. Raises NoRoom, OSError."""
+        copy = self.copies.find(tail.source, tail.read_position, tail.entry)
+        try:
+            if copy.fd is not None:
+                self._begin_anew(tail, now_us, (tail.source,))
+                self._move(tail, copy.path, copy.fd, now, now_us)
+        except BaseException:
+            if copy.fd is not None:
+                os.close(copy.fd)
+            raise
+        self._pass_by(copy, tail, now, now_us)
+        return copy.fd is not None
+
+    def go_on_after_it(self, tail: Tail, now: float, now_us: int) -> bool:
+        """If the tail's file was copied before it was deleted, the tail goes on in the copy. Raises NoRoom."""
+        copy = self.copies.find(tail.source, tail.read_position, tail.entry)
+        if copy.fd is None:
+            return False
+        self.handles.close(self.tails.pop(tail.key))
+        self._move(tail, copy.path, copy.fd, now, now_us)
+        return True
+
+    def expect_passed_over(self, tail: Tail) -> None:
+        """The tail's file, empty before, was written to: if it was copied and truncated meanwhile, a scan will find
+        that."""
+        if self._siblings.newcomers(tail.path):
+            self._left.append((tail.path, tail.entry))
+
+    def forget(self, tail: Tail, ended: bool, now: float, now_us: int) -> None:
         """Follows the file no longer; when `ended`, it will have no more lines."""
+        if self.copies.wait_for(tail):
+            with contextlib.suppress(NoRoom, OSError):
+                copy = self.copies.find(tail.source, tail.read_position + 1, tail.entry)
+                if copy.fd is not None:
+                    os.close(copy.fd)
+                self._pass_by(copy, tail, now, now_us)
         self.handles.close(tail)
         del self.tails[tail.key]
         if ended:
@@ -188,9 +243,7 @@ class Roster:
             logger.warning("%s can't be read, will try again: %s", path, text)
         self.unreadable[path] = text
 
-    def _at(
-        self, path: str, entry: Files, now_us: int, written_to: str | None = None, known_only: bool = False
-    ) -> Tail | None:
+    def _at(self, path: str, entry: Files, now_us: int, how: _Admission = _ORDINARY) -> Tail | None:
         """The tail of the file at `path`, admitted if need be."""
         try:
             found = _stat(path)
@@ -203,11 +256,10 @@ class Roster:
         known = self.tails.get((found.st_dev, found.st_ino))
         if known is None and self._old.get(path) == _look(found):
             return None
-        return known or self._admit(path, entry, now_us, written_to, known_only)
+        return known or self._admit(path, entry, now_us, how)
 
-    def _admit(self, path: str, entry: Files, now_us: int, written_to: str | None, known_only: bool) -> Tail | None:
-        """Follows the file from where its source has got to, or as a new source unless `known_only`. `written_to` is
-        the path that it had while it was written to, if that is another one."""
+    def _admit(self, path: str, entry: Files, now_us: int, how: _Admission) -> Tail | None:
+        """Follows the file from where its source has got to, or, unless it may be a copy, as a new source."""
         try:
             fd = self.handles.open(path)
         except FileNotFoundError:
@@ -219,40 +271,98 @@ class Roster:
         try:
             found = os.fstat(fd)
             prefix = os.pread(fd, FINGERPRINT_BYTES, 0)
-            known = self.tails.get((found.st_dev, found.st_ino))
+            key = found.st_dev, found.st_ino
+            known = self.tails.get(key)
             if known is not None or not stat.S_ISREG(found.st_mode):
                 return known
             if is_compressed(prefix):
                 raise OSError("it is compressed, or a journal")
-            source = self._sources.recognise(path, found.st_dev, found.st_ino, prefix, found.st_size)
+            known_well = how.at_end or self._sources.knows(path, *key, prefix, found.st_size)
+            waits = not known_well and self._waits(path, entry, fd)
+            source = None if waits else self._sources.recognise(path, *key, prefix, found.st_size)
             if source is None and _is_old(entry, found, now_us):
                 self._old[path] = _look(found)
                 self.unreadable.pop(path, None)
-            elif source is None and not known_only:
-                source = self._begin(written_to or path, path, entry, found, prefix, now_us)
+            elif source is None and not how.known_only and not waits:
+                source = self._begin(path, entry, found, prefix, how, now_us)
             if source is not None:
                 tail = self._tail(source, entry)
                 tail.seek(source.position, fd)
                 tail.size, tail.modified_ns = found.st_size, found.st_mtime_ns
                 self.tails[tail.key] = tail
+                self.copies.add(tail)
                 self.handles.adopt(tail, fd)
                 self.unreadable.pop(path, None)
                 logger.info("following %s from byte %d as source %s", path, source.position, source.source_id)
-        except OSError as error:
+        except (NoRoom, OSError) as error:
             self.fail(path, error)
         finally:
             if tail is None:
                 os.close(fd)
         return tail
 
+    def _waits(self, path: str, entry: Files, fd: int) -> bool:
+        """The file may be a copy. One that is only to be read from its end needn't wait."""
+        if not rotated.looks_rotated(path) or (entry.read_from == "end" and _entry_key(entry) in self._from_end):
+            return False
+        self.unreadable.pop(path, None)
+        return self.copies.waits(path, fd)
+
     def _begin(
-        self, written_to: str, path: str, entry: Files, found: os.stat_result, prefix: bytes, now_us: int
+        self, path: str, entry: Files, found: os.stat_result, prefix: bytes, how: _Admission, now_us: int
     ) -> Source:
-        from_end = entry.read_from == "end" and _entry_key(entry) in self._from_end
-        position = found.st_size if from_end else 0
+        at_end = how.at_end or (entry.read_from == "end" and _entry_key(entry) in self._from_end)
+        position = found.st_size if at_end else 0
         if entry.encoding.startswith("utf-16"):
             position -= position % 2
-        return self._sources.begin(written_to, path, found.st_dev, found.st_ino, prefix, position, now_us)
+        key = found.st_dev, found.st_ino
+        replaced = self._sources.replaced(*key)
+        copies = {
+            source: copy
+            for source in replaced
+            if (copy := self.copies.find(source, self._sources.read_to(source), entry)).fd is not None
+        }
+        new = self._sources.begin(how.written_to or path, path, *key, prefix, position, now_us, copies)
+        for source, copy in copies.items():
+            self._follow_copy(source, entry, copy, self.copies.now, now_us)
+        return new
+
+    def _begin_anew(self, tail: Tail, now_us: int, going_on: tuple[Source, ...]) -> None:
+        fd = self.handles.use(tail)
+        prefix, found = os.pread(fd, FINGERPRINT_BYTES, 0), os.fstat(fd)
+        source = self._sources.begin(
+            tail.path if tail.listed else tail.source.source, tail.path, *tail.key, prefix, 0, now_us, going_on
+        )
+        anew = self._tail(source, tail.entry)
+        anew.listed, anew.missing_since, anew.reachable = tail.listed, tail.missing_since, tail.reachable
+        anew.size, anew.modified_ns = found.st_size, found.st_mtime_ns
+        self.handles.hand_over(tail, anew)
+        self.tails[tail.key] = anew
+        self.copies.add(anew)
+        # What came and went since, between two truncations, was copied.
+        self._left.append((tail.path, tail.entry))
+
+    def _pass_by(self, copy: Found, tail: Tail, now: float, now_us: int) -> None:
+        """Follows copies of which everything was read in the tail's file from their ends."""
+        for path in copy.read:
+            self._take_in(path, tail.entry, now, now_us, _Admission(tail.source.source, at_end=True))
+
+    def _move(self, tail: Tail, path: str, fd: int, now: float, now_us: int) -> None:
+        """The tail, whose file has another tail or is gone, goes on in the copy at `path`."""
+        found = os.fstat(fd)
+        logger.info("%s was copied to %s and truncated, reading it on there", tail.path, path)
+        self._sources.move(tail.source, path, found.st_dev, found.st_ino, now_us)
+        tail.move(path, found)
+        tail.listed, tail.missing_since = False, now
+        self.tails[tail.key] = tail
+        self.handles.adopt(tail, fd)
+
+    def _follow_copy(self, source: Source, entry: Files, copy: Found, now: float, now_us: int) -> None:
+        """The source, whose file was replaced or is gone since the last stop, goes on in the copy."""
+        if copy.fd is not None:
+            tail = self._tail(source, entry)
+            tail.seek(source.position, copy.fd)
+            self._move(tail, copy.path, copy.fd, now, now_us)
 
     def _find_passed_over(self, now: float, now_us: int) -> None:
         """Admits files that took a path and left it again since the last scan."""
@@ -260,15 +370,15 @@ class Roster:
             self._vacant[path] = (entry, now)
         self._left = []
         for path, (entry, since) in list(self._vacant.items()):
-            for found in self._siblings.newcomers(path):
-                self._take_in(found, entry, now, now_us, path, known_only=False)
+            for _ in rotated.looks(os.path.dirname(path)):
+                for found in self._siblings.newcomers(path):
+                    self._take_in(found, entry, now, now_us, _Admission(path))
             if now - since > VACANT_SECONDS or os.path.exists(path):
                 del self._vacant[path]
 
-    def _take_in(self, path: str, entry: Files, now: float, now_us: int, written_to: str, known_only: bool) -> None:
+    def _take_in(self, path: str, entry: Files, now: float, now_us: int, how: _Admission) -> None:
         """Admits a file that no glob finds, unless it is followed."""
-        followed = len(self.tails)
-        tail = self._at(path, entry, now_us, written_to, known_only)
+        followed, tail = len(self.tails), self._at(path, entry, now_us, how)
         if tail is not None and len(self.tails) > followed:
             tail.listed, tail.missing_since = False, now
 

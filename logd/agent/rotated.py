@@ -1,7 +1,8 @@
 """Where a file went when it was renamed, and which files came and went between two looks at a path.
 
 When a path is rotated twice between two looks, the file in the middle was never seen under it. It is found by its name,
-which is the path's with a number or a date, and by not having been there before the rotation.
+which is the path's with a number or a date, and by not having been there before the rotation. So is a copy that was
+made before its file was truncated: what may be one isn't known as an old file, however often it is looked at.
 """
 
 from __future__ import annotations
@@ -10,13 +11,19 @@ import os
 import re
 import time
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from logd.agent.discover import is_compressed_name
 
 _Identity = tuple[int, int, int]
 #: What rotation puts behind a name, or between it and its extension.
 _ROTATION = re.compile(r"[-_.](?:\d{1,5}|\d{4}-?\d{2}-?\d{2}[-_T.:\d]*|\d{10,}|old|bak)")
+#: What comes behind the original's name, or the part of it before its extension, begins with one of these.
+_SEPARATORS = "-_."
+#: The name has something of it at its end, or before its extension.
+_LOOKS_ROTATED = re.compile(_ROTATION.pattern + r"(?:\.[^.]*)?$")
+#: A folder in which files are renamed all the time is listed so often, and then taken as it is.
+_LOOKS = 5
 #: A folder changed so recently may change again without its time changing: file systems' clocks are coarse.
 _COARSE_NS = 1_000_000_000
 
@@ -44,7 +51,9 @@ class Siblings:
     """Rotated files beside followed paths: those that were there when they were last looked at, and those that came
     since."""
 
-    def __init__(self) -> None:
+    def __init__(self, may_be_copy: Callable[[str], bool]) -> None:
+        """`may_be_copy` is asked for files that are new: one that may be, stays so."""
+        self._may_be_copy = may_be_copy
         self._known: dict[str, tuple[int, set[_Identity]]] = {}
         self._looked: dict[str, tuple[int, set[_Identity]]] = {}
 
@@ -60,19 +69,21 @@ class Siblings:
         self._known = self._found(wanted - looked.keys()) | {path: looked[path] for path in wanted & looked.keys()}
 
     def newcomers(self, path: str) -> list[str]:
-        """Rotated files of `path` that it doesn't know. A rotation leaves a file's identity, size and time as they are;
-        an inode that was given to a new file comes with others."""
+        """Rotated files of `path` that it doesn't know; none while it knows nothing. A rotation leaves a file's
+        identity, size and time as they are; an inode that was given to a new file comes with others."""
+        return self.unknown(path) if path in self._known else []
+
+    def unknown(self, path: str) -> list[str]:
+        """The same, and all of them while it knows nothing."""
         folder, name = os.path.split(path)
-        known = self._known.get(path)
-        if known is None:
-            return []
+        changed_ns, identities = self._known.get(path, (0, set[_Identity]()))
         try:
-            if os.stat(folder).st_mtime_ns == known[0]:
+            if os.stat(folder).st_mtime_ns == changed_ns:
                 return []
             listing = sorted(os.listdir(folder))
         except OSError:
             return []
-        return [found for found, identity in _rotated(folder, name, listing) if identity not in known[1]]
+        return [found for found, identity in _rotated(folder, name, listing) if identity not in identities]
 
     def _found(self, paths: Iterable[str]) -> dict[str, tuple[int, set[_Identity]]]:
         names: dict[str, list[str]] = {}
@@ -90,29 +101,79 @@ class Siblings:
                     known = self._known.get(path)
                     if known is None or known[0] != changed_ns:
                         listing = sorted(os.listdir(folder)) if listing is None else listing
-                        identities = {identity for _, identity in _rotated(folder, name, listing)}
-                        known = (changed_ns if settled else 0, identities)
+                        before = known[1] if known is not None else set()
+                        there = dict(_rotated(folder, name, listing))
+                        old = {at for at, its in there.items() if its in before or not self._may_be_copy(at)}
+                        # A copy grows without its folder changing.
+                        settled = settled and len(old) == len(there)
+                        known = (changed_ns if settled else 0, {there[at] for at in old})
                     found[path] = known
             except OSError:
                 continue
         return found
 
 
+def looks(folder: str) -> Iterator[None]:
+    """Once, and again as long as names in the folder changed meanwhile: while files are renamed, one that is at neither
+    its old name nor its new one would be missed."""
+    before = _names(folder)
+    for _ in range(_LOOKS):
+        yield
+        after = _names(folder)
+        if after == before:
+            return
+        before = after
+
+
+def stem(name: str) -> str:
+    """What all rotated files of `name` begin with."""
+    return os.path.splitext(name)[0]
+
+
+def stems(name: str) -> Iterator[str]:
+    """The stems of all names of which this one can be a rotation."""
+    return (name[:at] for at, character in enumerate(name) if at and character in _SEPARATORS)
+
+
+def looks_rotated(name: str) -> bool:
+    """There may be a file of which this one is a rotation."""
+    return _LOOKS_ROTATED.search(name) is not None
+
+
+def compressed(path: str) -> list[str]:
+    """The rotated files of `path` that were compressed by gzip."""
+    folder, name = os.path.split(path)
+    try:
+        listing = os.listdir(folder)
+    except OSError:
+        return []
+    wanted = (found for found in listing if found.endswith(".gz") and is_rotation(found.removesuffix(".gz"), name))
+    return [os.path.join(folder, found) for found in sorted(wanted)]
+
+
 def is_rotation(name: str, original: str) -> bool:
     """A file of this name can be `original` rotated: app.log → app.log.1, app.log-20260314, app.1.log."""
-    stem, extension = os.path.splitext(original)
-    if not name.startswith(stem) or is_compressed_name(name):
+    beginning, extension = os.path.splitext(original)
+    if not name.startswith(beginning) or is_compressed_name(name):
         return False
-    rest = name[len(stem) :]
+    rest = name[len(beginning) :]
     rest = rest.removeprefix(extension) if rest.startswith(extension) else rest.removesuffix(extension)
     return _ROTATION.fullmatch(rest) is not None
 
 
+def _names(folder: str) -> set[tuple[str, int]]:
+    try:
+        with os.scandir(folder) as entries:
+            return {(entry.name, entry.inode()) for entry in entries}
+    except OSError:
+        return set()
+
+
 def _rotated(folder: str, name: str, listing: list[str]) -> Iterator[tuple[str, _Identity]]:
     """The rotated files of `name` in the sorted names of `folder`."""
-    stem, _ = os.path.splitext(name)
-    for place in range(bisect_left(listing, stem), len(listing)):
-        if not listing[place].startswith(stem):
+    beginning = stem(name)
+    for place in range(bisect_left(listing, beginning), len(listing)):
+        if not listing[place].startswith(beginning):
             return
         if not is_rotation(listing[place], name):
             continue

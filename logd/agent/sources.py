@@ -5,7 +5,7 @@ In memory are only the sources that have a file at the moment, or have changed; 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 
 from logd.agent.batches import Batch
 from logd.agent.identity import fingerprint, lasting_id, source_id
@@ -20,18 +20,23 @@ _KEPT = 16
 class Sources:
     """The sources of a state, changed in memory first and stored by `commit`."""
 
-    def __init__(self, state: State, sources: Iterable[Source], host: str) -> None:
-        """`sources` are those of the state that aren't gone."""
+    def __init__(self, state: State, sources: Iterable[Source], host: str, pending: Iterable[Batch] = ()) -> None:
+        """`sources` are those of the state that aren't gone, `pending` its batches."""
+        self._sent = {batch.source_id: batch.end for batch in pending}
         self._state = state
         self._host = host
         self._live = {source.source_id: source for source in sources}
         self._changed: dict[str, Source] = {}
-        #: By inode: those that the state doesn't have yet.
+        #: By inode: those that the state doesn't have yet, or has under another one.
         self._new: dict[int, list[Source]] = {}
         self._dropped: list[str] = []
         self._forgotten: list[str] = []
         #: Something changed that must be stored soon, whether or not there are batches.
         self.urgent = False
+
+    def read_to(self, source: Source) -> int:
+        """Where the last batch ends that was made before the start, or that was acknowledged since."""
+        return max(source.position, self._sent.get(source.source_id, 0))
 
     def live(self) -> list[Source]:
         """Those that aren't gone, or have only just gone."""
@@ -39,26 +44,43 @@ class Sources:
 
     def recognise(self, path: str, device: int, inode: int, prefix: bytes, size: int) -> Source | None:
         """The source whose file this is: the same inode, the same beginning, and not shorter than what was
-        acknowledged. Another device number, as after a reboot, is forgiven when the fingerprint is full or the path is
+        sent. Another device number, as after a reboot, is forgiven when the fingerprint is full or the path is
         the same."""
-        for source in self._by_inode(inode):
-            if source.ended or size < source.position or not source.fingerprint.matches(prefix):
-                continue
-            if source.device == device or source.fingerprint.full or source.path == path:
-                source.device, source.path, source.gone_us = device, path, None
-                self.change(source, urgent=False)
-                return source
-        return None
+        source = self._match(path, device, inode, prefix, size)
+        if source is not None:
+            source.device, source.path, source.gone_us = device, path, None
+            self.change(source, urgent=False)
+        return source
+
+    def knows(self, path: str, device: int, inode: int, prefix: bytes, size: int) -> bool:
+        """`recognise` would find a source by more than its inode."""
+        source = self._match(path, device, inode, prefix, size)
+        return source is not None and source.fingerprint.length > 0
+
+    def replaced(self, device: int, inode: int) -> list[Source]:
+        """The sources that have a file, this one as far as is known. For when none of them is recognised."""
+        found = (source for source in self._by_inode(inode) if source.device == device and source.fingerprint.length)
+        return [source for source in found if source.gone_us is None]
 
     def begin(
-        self, source: str, path: str, device: int, inode: int, prefix: bytes, position: int, now_us: int
+        self,
+        source: str,
+        path: str,
+        device: int,
+        inode: int,
+        prefix: bytes,
+        position: int,
+        now_us: int,
+        going_on: Container[Source] = (),
     ) -> Source:
         """A new source, read from `position`: (device, inode) is a file not seen before, or was truncated. Ends the
-        sources that it was so far, and takes a generation that none of them had. `source` is the path that its lines
-        were written to, `path` where it is now."""
+        sources that it was so far, except those `going_on` elsewhere, and takes a generation that none of them had.
+        `source` is the path that its lines were written to, `path` where it is now."""
         first = fingerprint(prefix)
         before = [source for source in self._by_inode(inode) if source.device == device]
         for other in before:
+            if other in going_on:
+                continue
             if not other.ended:
                 self.end(other, now_us)
             elif other.source_id not in self._changed and len(before) > _KEPT:
@@ -97,6 +119,15 @@ class Sources:
         new = self._new.setdefault(source.inode, [])
         if all(other is not source for other in new):
             new.append(source)
+        self.change(source)
+
+    def move(self, source: Source, path: str, device: int, inode: int, now_us: int) -> None:
+        """The source's bytes are in another file from now on, which ends those that had its inode before."""
+        for other in self._by_inode(inode):
+            if other.device == device and not other.ended:
+                self.end(other, now_us)
+        source.path, source.device, source.inode, source.gone_us = path, device, inode, None
+        self._new.setdefault(inode, []).append(source)
         self.change(source)
 
     def acknowledge(self, batch: Batch) -> None:
@@ -147,4 +178,13 @@ class Sources:
         # What is in memory is newer than the state's.
         forgotten = set(self._forgotten)
         stored = [source for source in self._state.by_inode(inode) if source.source_id not in forgotten]
-        return [self._live.get(source.source_id, source) for source in stored] + self._new.get(inode, [])
+        known = [self._live.get(source.source_id, source) for source in stored] + self._new.get(inode, [])
+        return [source for source in known if source.inode == inode]
+
+    def _match(self, path: str, device: int, inode: int, prefix: bytes, size: int) -> Source | None:
+        for source in self._by_inode(inode):
+            if source.ended or size < self.read_to(source) or not source.fingerprint.matches(prefix):
+                continue
+            if source.device == device or source.fingerprint.full or source.path == path:
+                return source
+        return None

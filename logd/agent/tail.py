@@ -131,6 +131,12 @@ class Tail:
             labels, content_type=self.labels.content_type, encoding=self.labels.encoding
         )
 
+    def move(self, path: str, found: os.stat_result) -> None:
+        """Goes on in another file that begins with the same bytes, whose source has been moved."""
+        self.key, self.path, self.reachable = (found.st_dev, found.st_ino), path, True
+        self.scanned = self.read_position
+        self.size, self.modified_ns = found.st_size, found.st_mtime_ns
+
     def seek(self, position: int, fd: int) -> None:
         """Goes on from `position`, which batches made earlier have reached."""
         self._refused_from = None

@@ -124,17 +124,24 @@ def test_each_line_is_found_once(tmp_path: Path, logrotate: str, kind: str, paus
         assert server.terminate() == 0
 
 
-def test_copytruncate_of_what_was_read(tmp_path: Path, logrotate: str) -> None:
-    logs = Logs(tmp_path / "logs", logrotate, "copytruncate")
-    with _server(tmp_path, logs, ["app.log"]) as server:
+@pytest.mark.parametrize("pause_seconds", [0.0, 0.1, 0.3])
+@pytest.mark.parametrize("glob", ["app.log", "app.log*"])
+@pytest.mark.parametrize("kind", ["copytruncate", "copytruncate\n  compress\n  delaycompress"])
+def test_copytruncate(tmp_path: Path, logrotate: str, kind: str, glob: str, pause_seconds: float, long: bool) -> None:
+    logs = Logs(tmp_path / "logs", logrotate, kind)
+    with _server(tmp_path, logs, [glob]) as server:
         with writers({_NAME: logs.write}, logs.stop.set) as running:
-            for _ in range(6):
+            _known(server, 1)
+            for _ in range(60 if long else 12):
                 logs.more()
+                if "delaycompress" in kind:  # a copy that nobody has opened before the next rotation is gone
+                    _known(server, logs.written)
                 # logrotate itself loses what is written between its copy and its truncation.
                 with logs.quiet:
-                    until(lambda: _total(server) == logs.written, "all is read")
                     logs.rotate()
+                logs.stop.wait(pause_seconds)
         count = running[_NAME].result()
         until(lambda: _total(server) >= count, f"all {count} are found")
         found_once(server, _NAME, 0, _NAME, count)
+        assert server.get("/api/v1/status").json()["agent"]["lost_bytes"] == 0
         assert server.terminate() == 0

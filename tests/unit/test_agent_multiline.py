@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -231,6 +232,24 @@ def test_what_is_held_is_sent_when_no_more_can_come(
         case _:
             monkeypatch.setattr(follow, "HELD_BYTES", 4)
             assert agent.settle() == [b"a\n b"]
+    assert agent.follower.counts.lost_bytes == 0
+
+
+@pytest.mark.parametrize("how", ["renamed", "copied"])
+def test_an_event_is_not_joined_across_a_rotation(app: Path, start: Start, how: str) -> None:
+    agent = start(multiline_seconds=5.0)
+    append(app, b"a\n b\n")
+    agent.settle()
+    append(app, b" c\n")
+    if how == "renamed":
+        app.rename(app.with_name("app.log.1"))
+    else:
+        shutil.copyfile(app, app.with_name("app.log.1"))
+        os.truncate(app, 0)
+    append(app, b" d\nnext\n")
+    agent.settle()
+    agent.round(6.0)
+    assert sorted(agent.settle()) == [b" d", b"a\n b\n c", b"next"]
     assert agent.follower.counts.lost_bytes == 0
 
 

@@ -346,3 +346,18 @@ def test_moved_elsewhere_and_back(logs: Logs) -> None:
     logs.rename("old/app.log", "app.log")
     logs.write("2")
     assert logs.arrived()
+
+
+@pytest.mark.parametrize("days", [-400, 400])
+def test_the_hosts_clock_jumps(both: Logs, days: int) -> None:
+    both.write("1")
+    assert both.arrived()
+    both.agent.clock.epoch_us += days * 86_400_000_000
+    both.write("2")
+    both.rename("app.log", "app.log.1")
+    both.write("3")
+    assert both.arrived()
+    both.agent.restart()
+    both.write("4")
+    assert both.arrived()
+    assert len({line.source_id for line in both.agent.target.lines}) == 2
