@@ -22,8 +22,11 @@ import msgspec
 
 #: Long enough to tell log files with the same banner apart, short enough to be read with every block.
 FINGERPRINT_BYTES = 1024
-#: A time of day, or seconds since 1970: a line with one hardly begins another file of the same inode.
-_TIME = re.compile(rb"\d\d:\d\d|\d{10}")
+#: A day and a time to the second, or seconds since 1970: a line with these hardly begins another file of the same
+#: inode, while a job that runs daily begins each of its logs with the same time of day.
+_TIME = re.compile(
+    rb"(?s)(?:\d\d[-/]\d\d|\d{8}T?|[A-Z][a-z]{2} [ \d]\d|\d\d/[A-Z][a-z]{2}/|[IWEF]\d{4}).*\d\d:\d\d:\d\d|\d{10}"
+)
 
 
 class Fingerprint(msgspec.Struct, frozen=True):

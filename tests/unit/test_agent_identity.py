@@ -107,6 +107,9 @@ LINE = b"2026-11-27T12:00:00Z INFO a line\n"
     [
         (LINE, LINE * 3),
         (LINE.decode().encode("utf-16-le"), (LINE * 2).decode().encode("utf-16-le")),
+        (b"Nov  7 12:00:00 web1 su: x\n", b"Nov  7 12:00:00 web1 su: x\ny\n"),
+        (b"[07/Nov/2026:12:00:00 +0000] GET\n", b"[07/Nov/2026:12:00:00 +0000] GET\ny\n"),
+        (b"I1107 12:00:00.123 1 a.go:1] x\n", b"I1107 12:00:00.123 1 a.go:1] x\ny\n"),
         (b"1764244800 " + b"x" * 2000, b"1764244800 " + b"x" * 3000 + b"\n"),
     ],
 )
@@ -118,7 +121,17 @@ def test_a_lasting_id_stays_as_the_file_grows(prefix: bytes, grown: bytes) -> No
     assert len({name, *others, lasting_id(1, 2, LINE.replace(b"12", b"13"), "host")}) == 5
 
 
-@pytest.mark.parametrize("prefix", [b"", LINE[:-1], b"a banner 1.2.3\n" + LINE, b"x" * 2000 + LINE])
+@pytest.mark.parametrize(
+    "prefix",
+    [
+        b"",
+        LINE[:-1],
+        b"a banner 1.2.3\n" + LINE,
+        b"x" * 2000 + LINE,
+        b"12:00:00 every day\n",
+        b"2026-11-27 12:00 backup\n",
+    ],
+)
 def test_no_lasting_id_without_a_first_line_that_has_a_time(prefix: bytes) -> None:
     assert lasting_id(1, 2, prefix, "host") is None
 
