@@ -28,7 +28,7 @@ from logd.agent.aside import Aside
 from logd.agent.batches import Cargo
 from logd.agent.clock import Clock, SystemClock
 from logd.agent.delivery import Delivery
-from logd.agent.follow import Follower
+from logd.agent.follow import Follower, Round
 from logd.agent.labelling import PodSource, open_source
 from logd.agent.ship import Shipper
 from logd.agent.spool import FOLDER, Spool
@@ -89,10 +89,10 @@ class Agent:
                 while not stop.is_set():
                     if self._reload is not None:
                         follower = await self._renew(follower, self._reload, stop)
-                    until = await self._round(follower, stop)
+                    found = await self._round(follower, stop)
                     self._publish(follower)
-                    if until is not None:
-                        await self._pause(follower, until, stop)
+                    if not found.more:
+                        await self._pause(follower, found, stop)
                 await self._drain(follower, stop, replay)
         finally:
             # A round that is under way ends within tens of ms, and nobody may use the state before it has.
@@ -143,17 +143,16 @@ class Agent:
         """For people: each file that is followed, or can't be."""
         return self._follower.files() if self._follower else []
 
-    async def _round(self, follower: Follower, stop: asyncio.Event) -> float | None:
-        """Says by when there has to be another one; None when there is more. What was read is let go before the next
-        one: they are large."""
-        found = await self._work(follower.round)
-        await self._ship(follower, found.cargo, stop)
-        return None if found.more else found.until
+    async def _round(self, follower: Follower, stop: asyncio.Event) -> Round:
+        """What was read is let go before the next one: it is large."""
+        found, stored = await self._work(_round, follower)
+        await self._ship(follower, found.cargo, stop, stored)
+        return msgspec.structs.replace(found, cargo=[])
 
-    async def _pause(self, follower: Follower, until: float, stop: asyncio.Event) -> None:
-        """For `agent.poll_seconds`, so that a busy file costs no round for each write; then until something is said to
-        have changed, or it is `until`."""
-        await self._clock.wait(self._config.agent.poll_seconds, stop)
+    async def _pause(self, follower: Follower, found: Round, stop: asyncio.Event) -> None:
+        """Until the next round pays, so that a busy file costs no round for each write; then until something is said to
+        have changed, or there has to be one."""
+        await self._clock.wait(max(0.0, found.not_before - self._clock.monotonic()), stop)
         fd = follower.hints_fd
         self._wake.clear()
         if fd is None or stop.is_set() or self._reload is not None:
@@ -161,7 +160,7 @@ class Agent:
         loop = asyncio.get_running_loop()
         loop.add_reader(fd, self._wake.set)
         try:
-            while not self._wake.is_set() and (left := until - self._clock.monotonic()) > 0:
+            while not self._wake.is_set() and (left := found.until - self._clock.monotonic()) > 0:
                 await self._clock.wait(min(left, _PUBLISH_SECONDS), self._wake)
                 self._publish(follower)
         finally:
@@ -171,29 +170,31 @@ class Agent:
         await stop.wait()
         self._wake.set()
 
-    async def _ship(self, follower: Follower, cargo: list[Cargo], stop: asyncio.Event) -> None:
-        """Remembers the batches and whatever else is new, then sends them. When `stop` is set and the target is away,
-        those not sent stay remembered for the next start."""
+    async def _ship(self, follower: Follower, cargo: list[Cargo], stop: asyncio.Event, stored: bool = False) -> None:
+        """Remembers the batches and whatever else is new, unless they are `stored`, then sends them. When `stop` is set
+        and the target is away, those not sent stay remembered for the next start."""
         self._pending = cargo
-        if not await self._store(follower, cargo, stop):
+        if not stored and not await self._store(follower, cargo, stop):
+            return
+        if not cargo:
             return
         done = await self._delivery.deliver([item.chunk() for item in cargo], stop)
         follower.acknowledge(cargo[:done])
         self._pending = cargo[done:]
 
-    async def _store(self, follower: Follower, cargo: list[Cargo], stop: asyncio.Event) -> bool:
+    async def _store(self, follower: Follower, cargo: list[Cargo], stop: asyncio.Event, last: bool = False) -> bool:
         """False when the state can't be written while `stop` is set: then nothing may be sent."""
         warned = False
         while True:
-            last = stop.is_set()
+            stopping = stop.is_set()
             try:
-                await self._work(follower.store, cargo)
+                await self._work(follower.store, cargo, last)
                 return True
             except Unavailable as error:
                 if not warned:
                     logger.error("nothing is sent until the agent's state can be written: %s", error)
                 warned = True
-                if last:
+                if stopping:
                     return False
                 await self._clock.wait(error.retry_after_seconds, stop)
 
@@ -202,7 +203,7 @@ class Agent:
         but that files without a name are kept open."""
         self._reload = None
         await self._ship(follower, await self._work(follower.drain), stop)
-        if self._pending or not await self._store(follower, [], stop):
+        if self._pending or not await self._store(follower, [], stop, last=True):
             return follower  # stopping
         counts, unnamed = follower.counts, await self._work(follower.unnamed)
         self._config = config
@@ -229,7 +230,7 @@ class Agent:
                 # Nothing overtakes what couldn't be sent: a later position would say that it was.
                 if not self._pending:
                     await self._ship(follower, await self._work(follower.drain), stop)
-                await self._store(follower, [], stop)
+                await self._store(follower, [], stop, last=True)
                 await asyncio.wait([replay], timeout=_REPLAY_SECONDS)
         except TimeoutError:
             pass
@@ -269,7 +270,8 @@ class Agent:
             for name, count in msgspec.structs.asdict(part).items()
         }
         for name, counter in _COUNTERS.items():
-            counter.inc(counts[name] - self._published.get(name, 0))
+            if more := counts[name] - self._published.get(name, 0):
+                counter.inc(more)
         self._published = counts
         metrics.AGENT_FILES.set(len(follower.tails))
         metrics.AGENT_UNREADABLE.set(len(follower.unreadable()))
@@ -278,6 +280,16 @@ class Agent:
             metrics.AGENT_SPOOL_BYTES.set(spool.bytes)
             metrics.AGENT_SPOOL_LINES.set(spool.lines)
             metrics.AGENT_SPOOL_OLDEST.set(self._delivery.oldest_seconds() or 0.0)
+
+
+def _round(follower: Follower) -> tuple[Round, bool]:
+    """A round, and whether its batches are stored: one turn of the thread for both."""
+    found = follower.round()
+    try:
+        follower.store(found.cargo)
+    except Unavailable:
+        return found, False
+    return found, True
 
 
 _COUNTERS = {

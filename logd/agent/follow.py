@@ -37,12 +37,18 @@ from logd.agent.sources import Sources
 from logd.agent.state import State
 from logd.agent.tail import BLOCK_BYTES, Counts, Replaced, Tail
 from logd.agent.watch import open_watch
+from logd.chunk import TARGET_BODY_BYTES
 from logd.config.schema import Config
 
 logger = logging.getLogger("logd.agent")
 
 #: What one round reads: some 15,000 lines share the two fsyncs on their way, and a round ends within tens of ms.
 ROUND_BYTES = 4 * 1024 * 1024
+#: Less than this in a round is read as well a second later: it is half a chunk.
+_CALM_BYTES = TARGET_BODY_BYTES // 2
+_CALM_SECONDS = 1.0
+#: That batches have arrived is stored with the next ones, or so long after the last.
+_REMEMBER_SECONDS = 1.0
 #: A file's turn costs the round at least this, however little there is to read.
 _TURN_BYTES = 4 * 1024
 #: What all files together may hold in memory; past it their batches are closed early.
@@ -50,11 +56,13 @@ HELD_BYTES = 8 * 1024 * 1024
 
 
 class Round(msgspec.Struct, frozen=True):
-    """What a round gave. `more`: there are bytes left to read, so don't wait for the next one. `until`: when, by the
-    monotonic clock, there has to be one, though nothing is said to have changed."""
+    """What a round gave. `more`: there are bytes left to read, so don't wait for the next one. By the monotonic clock:
+    `not_before` is when the next one pays, whatever changes, and `until` when there has to be one, though nothing is
+    said to have changed."""
 
     cargo: list[Cargo]
     more: bool
+    not_before: float
     until: float
 
 
@@ -73,6 +81,9 @@ class Follower:
         self._settings = config.agent
         self._clock = clock
         self._acknowledged: list[Batch] = []
+        #: Some batches have arrived, and the state doesn't say so yet.
+        self._arrived = False
+        self._stored_at = clock.monotonic()
         #: By source-id: when its file had how many bytes, of which not all have been acknowledged since.
         self._behind: dict[str, tuple[float, int]] = {}
         self._state = State(Path(config.data_dir) / "agent.db")
@@ -130,7 +141,9 @@ class Follower:
             self._scan(now, now_us)
         if self._labelling is not None:
             self._labelling.look(self.tails, now)
+        before_bytes = self.counts.read_bytes
         more = self._read(cargo, now, now_us)
+        calm = not more and self.counts.read_bytes - before_bytes < _CALM_BYTES
         active = looks.active(roster.tails)
         held_bytes = sum(len(tail.held) for tail in active)
         for tail in active:
@@ -140,14 +153,24 @@ class Follower:
                 cargo += self._guarded(tail, self._finish, now, now_us)
             elif not tail.listed and tail.complete:
                 cargo += self._guarded(tail, self._give_up, now, now_us)
+        if calm and cargo:
+            # One request for all files: each line waits no longer for that, and there are fewer.
+            for tail in active:
+                if tail.held and not tail.joins and roster.tails.get(tail.key) is tail:
+                    cargo += tail.close(now_us)
         looks.forget(roster.tails)
         active = looks.active(roster.tails)
         self._note_behind(active, now)
         for tail in active:
             looks.note(tail, tail.path in roster.unreadable, now)
-        until = looks.until(roster.unsettled)
-        # The next one remembers that this one's have arrived.
-        return Round(cargo, more, min(until, now + self._settings.poll_seconds) if cargo else until)
+        soon, until = now + self._settings.poll_seconds, looks.until(roster.unsettled)
+        # What is held goes with what is written until it is due.
+        held = calm and any(tail.held for tail in active)
+        not_before = max(soon, min(until, now + _CALM_SECONDS)) if held else soon
+        if cargo or self._arrived:
+            # The next one remembers that they have arrived.
+            until = min(until, max(soon, self._stored_at + _REMEMBER_SECONDS))
+        return Round(cargo, more, not_before, until)
 
     def drain(self) -> list[Cargo]:
         """The batches of everything that is held in memory; unfinished lines, and events that may grow, stay in their
@@ -155,13 +178,16 @@ class Follower:
         now_us = self._clock.now_us()
         return [cargo for tail in self.tails for cargo in tail.close(now_us)]
 
-    def store(self, cargo: list[Cargo]) -> None:
-        """Remembers the batches, and whatever else has changed. To be called before their first send, and again until
-        it doesn't raise Unavailable."""
+    def store(self, cargo: list[Cargo], last: bool = False) -> None:
+        """Remembers the batches, and whatever else has changed; that others have arrived with the next ones, a second
+        later, or when it is the `last` time. To be called before their first send, and again until it doesn't raise
+        Unavailable."""
         self._settle()
-        if cargo or self._sources.urgent or self._roster.started:
+        late = last or self._clock.monotonic() - self._stored_at >= _REMEMBER_SECONDS
+        if cargo or self._sources.urgent or self._roster.started or (late and self._arrived):
             self._sources.commit([item.batch for item in cargo], self._roster.started)
             self._roster.started = set()
+            self._arrived, self._stored_at = False, self._clock.monotonic()
 
     def acknowledge(self, cargo: list[Cargo]) -> None:
         """The batches have arrived. Doesn't block: the next `store` remembers it."""
@@ -250,6 +276,7 @@ class Follower:
     def _settle(self) -> None:
         for batch in self._acknowledged:
             self._sources.acknowledge(batch)
+            self._arrived = True
         self._acknowledged.clear()
 
     def _scan(self, now: float, now_us: int) -> None:

@@ -135,7 +135,7 @@ class Sources:
         source = self._live.get(batch.source_id) or self._state.by_id(batch.source_id)
         if source is not None and source.position < batch.end:
             source.position = batch.end
-            self.change(source)
+            self.change(source, urgent=False)
 
     def end(self, source: Source, now_us: int) -> None:
         """The source will have no more lines."""

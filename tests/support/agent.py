@@ -216,8 +216,8 @@ class Driver:
         return found.more
 
     def settle(self) -> list[bytes]:
-        """Rounds until every whole line has arrived; gives all lines that have."""
-        for _ in range(8):
+        """Rounds until every whole line has arrived, and that is stored; gives all lines that have."""
+        for _ in range(12):
             while self.round():
                 pass
         return self.target.texts

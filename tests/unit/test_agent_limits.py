@@ -130,13 +130,13 @@ def test_a_line_that_doesnt_compress_is_cut_to_fit_a_chunk(app: Path, start: Sta
 
 
 def test_chunks_are_closed_at_a_thousand_lines(app: Path, start: Start) -> None:
-    append(app, b"".join(b"%d\n" % number for number in range(2500)))
+    append(app, b"".join(b"%0120d\n" % number for number in range(2500)))
     agent = start(batch_seconds=0.5)
     agent.round(0.0)
     assert [item.lines for item in agent.target.chunks] == [MAX_CHUNK_LINES, MAX_CHUNK_LINES]
     agent.round(0.5)
     assert [item.lines for item in agent.target.chunks] == [MAX_CHUNK_LINES, MAX_CHUNK_LINES, 500]
-    assert agent.target.texts == [b"%d" % number for number in range(2500)]
+    assert agent.target.texts == [b"%0120d" % number for number in range(2500)]
 
 
 def test_a_quiet_line_waits_no_longer_than_batch_seconds(app: Path, start: Start) -> None:
@@ -220,3 +220,38 @@ def test_what_is_no_file(app: Path, start: Start) -> None:
     app.with_name("dangling.log").symlink_to("nowhere")
     append(app.with_name("real.log"), b"a\n")
     assert start().settle() == [b"a"]
+
+
+def test_files_of_which_little_comes_are_sent_together(app: Path, start: Start) -> None:
+    logs = [app.with_name(f"{number}.log") for number in range(3)]
+    for log in logs:
+        append(log, b"begun\n")
+    agent = start()
+    agent.settle()
+    sent, rounds = len(agent.target.chunks), 0
+    for log in logs:
+        append(log, b"more\n")
+        agent.round(0.25)
+    while len(agent.target.chunks) == sent:
+        agent.round(0.25)
+        rounds += 1
+    assert len(agent.target.chunks) == sent + 3
+    assert rounds <= 3
+
+
+def test_the_next_round_waits_until_what_is_held_is_due(app: Path, start: Start) -> None:
+    append(app, b"begun\n")
+    agent = start(batch_seconds=1.0)
+    agent.settle()
+    append(app, b"first\n")
+    found = agent.follower.round()
+    assert (found.cargo, found.more) == ([], False)
+    if agent.follower.hints_fd is None:
+        assert found.not_before == agent.clock.monotonic() + 0.25
+    else:
+        assert found.not_before == agent.clock.monotonic() + 1.0
+    agent.clock.seconds += 1.0
+    append(app, b"second\n")
+    found = agent.follower.round()
+    assert [item.batch.lines for item in found.cargo] == [2]
+    assert found.not_before == agent.clock.monotonic() + 0.25
