@@ -47,7 +47,7 @@ ROUND_BYTES = 4 * 1024 * 1024
 #: Less than this in a round is read as well a second later: it is half a chunk.
 _CALM_BYTES = TARGET_BODY_BYTES // 2
 _CALM_SECONDS = 1.0
-#: That batches have arrived is stored with the next ones, or so long after the last.
+#: That batches have arrived is stored with the next ones, if these come so soon.
 _REMEMBER_SECONDS = 1.0
 #: A file's turn costs the round at least this, however little there is to read.
 _TURN_BYTES = 4 * 1024
@@ -82,7 +82,7 @@ class Follower:
         self._clock = clock
         self._acknowledged: list[Batch] = []
         #: Some batches have arrived, and the state doesn't say so yet.
-        self._arrived = False
+        self._arrived = self._holds = False
         self._stored_at = clock.monotonic()
         #: By source-id: when its file had how many bytes, of which not all have been acknowledged since.
         self._behind: dict[str, tuple[float, int]] = {}
@@ -164,12 +164,12 @@ class Follower:
         for tail in active:
             looks.note(tail, tail.path in roster.unreadable, now)
         soon, until = now + self._settings.poll_seconds, looks.until(roster.unsettled)
+        self._holds = any(tail.held for tail in active)
         # What is held goes with what is written until it is due.
-        held = calm and any(tail.held for tail in active)
-        not_before = max(soon, min(until, now + _CALM_SECONDS)) if held else soon
+        not_before = max(soon, min(until, now + _CALM_SECONDS)) if calm and self._holds else soon
         if cargo or self._arrived:
             # The next one remembers that they have arrived.
-            until = min(until, max(soon, self._stored_at + _REMEMBER_SECONDS))
+            until = min(until, soon)
         return Round(cargo, more, not_before, until)
 
     def drain(self) -> list[Cargo]:
@@ -179,11 +179,11 @@ class Follower:
         return [cargo for tail in self.tails for cargo in tail.close(now_us)]
 
     def store(self, cargo: list[Cargo], last: bool = False) -> None:
-        """Remembers the batches, and whatever else has changed; that others have arrived with the next ones, a second
-        later, or when it is the `last` time. To be called before their first send, and again until it doesn't raise
-        Unavailable."""
+        """Remembers the batches, and whatever else has changed; that others have arrived together with the next ones, if
+        there are some soon, unless it is the `last` time. To be called before their first send, and again until it
+        doesn't raise Unavailable."""
         self._settle()
-        late = last or self._clock.monotonic() - self._stored_at >= _REMEMBER_SECONDS
+        late = last or not self._holds or self._clock.monotonic() - self._stored_at >= _REMEMBER_SECONDS
         if cargo or self._sources.urgent or self._roster.started or (late and self._arrived):
             self._sources.commit([item.batch for item in cargo], self._roster.started)
             self._roster.started = set()
