@@ -33,7 +33,7 @@ class Labels(msgspec.Struct, frozen=True):
     encoding: str = "utf-8"
 
 
-class Event(msgspec.Struct, frozen=True, array_like=True):
+class Event(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """An event that isn't simply a line of the file: `length` bytes from `position` on, and after them those of `more`,
     which are (position, length) each and were written between others' lines."""
 
