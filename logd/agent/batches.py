@@ -14,10 +14,7 @@ import msgspec
 
 from logd import chunk
 from logd.agent.encodings import BY_NAME, UTF_8, Encoding
-from logd.chunk import Chunk
-
-#: The tag of a line that was over `ingest.max_line_bytes`, or too large for a chunk, and lost its end.
-CUT_TAG = "cut"
+from logd.chunk import CUT_TAG, Chunk
 
 
 class Labels(msgspec.Struct, frozen=True):
