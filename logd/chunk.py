@@ -53,6 +53,8 @@ TEXT = "text/plain"
 DOCKER = "application/x-docker-json"
 CRI = "application/x-cri"
 SYSLOG = "application/x-syslog"
+#: The tag of a line that was over `ingest.max_line_bytes`, or too large for a chunk, and lost its end.
+CUT_TAG = "cut"
 MAX_POSITION = 16**POSITION_DIGITS - 1
 #: The end of the year 9999 and a hundred years: what is more isn't meant, and doesn't fit everywhere.
 _MAX_TIME_US = 253_402_300_799_999_999

@@ -14,10 +14,7 @@ import msgspec
 
 from logd import chunk
 from logd.agent.encodings import BY_NAME, UTF_8, Encoding
-from logd.chunk import Chunk
-
-#: The tag of a line that was over `ingest.max_line_bytes`, or too large for a chunk, and lost its end.
-CUT_TAG = "cut"
+from logd.chunk import CUT_TAG, Chunk
 
 
 class Labels(msgspec.Struct, frozen=True):
@@ -33,7 +30,7 @@ class Labels(msgspec.Struct, frozen=True):
     encoding: str = "utf-8"
 
 
-class Event(msgspec.Struct, frozen=True, array_like=True):
+class Event(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """An event that isn't simply a line of the file: `length` bytes from `position` on, and after them those of `more`,
     which are (position, length) each and were written between others' lines."""
 

@@ -12,8 +12,10 @@ the agent has only to see which records belong together, and most blocks need on
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from datetime import datetime
-from operator import attrgetter
+from itertools import chain
+from operator import attrgetter, methodcaller, not_
 
 import msgspec
 
@@ -21,7 +23,9 @@ from logd.chunk import CRI
 
 _CRI_HEAD = rb"(\S+) (stdout|stderr) ([PF])[^ \n]*"
 _CRI_RECORD = re.compile(_CRI_HEAD + rb"[ \n]")
-_CRI_LINE = re.compile(_CRI_HEAD + rb"(?: |\Z)(.*)", re.DOTALL)
+#: A line of any kind, of which only a record's has the first three groups; and nothing, at the end.
+_CRI_LINE = re.compile(rb"(?:(\S++) (stdout|stderr) ([PF])[^ \n]*+ ?)?+([^\n]*+)(?:\n|\Z)")
+_STREAMS = {b"": "", b"stdout": "stdout", b"stderr": "stderr"}
 _CRI_WHOLE = re.compile(rb"(?m)^\S+ (?:stdout|stderr) F[^ \n]*(?: |$)")
 _WHOLE = b'\\n","stream":"'
 #: The text ends with a backslash and an n, which is no newline.
@@ -34,13 +38,13 @@ class Records(msgspec.Struct, frozen=True):
     """What a block's lines say, in order, a row each: the container's text without newlines, the stream ("" of a line
     that is no record), whether the stream's next record goes on with it, and when it was written, as it is there."""
 
-    texts: list[bytes]
-    streams: list[str]
-    partial: list[bool]
-    times: list[str]
+    texts: Sequence[bytes]
+    streams: Sequence[str]
+    partial: Sequence[bool]
+    times: Sequence[str]
 
 
-class _DockerRecord(msgspec.Struct):
+class _DockerRecord(msgspec.Struct, gc=False):
     """The defaults are those of a line that is none."""
 
     log: str = "\n"
@@ -49,7 +53,12 @@ class _DockerRecord(msgspec.Struct):
 
 
 _LOG = attrgetter("log")
+_STREAM = attrgetter("stream")
+_TIME = attrgetter("time")
 _decoder = msgspec.json.Decoder(_DockerRecord)
+#: What decoding raises for a line that is none.
+_NO_RECORD = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+_each_decoder = msgspec.json.Decoder(list[tuple[_DockerRecord]])
 
 
 def format_of(prefix: bytes) -> str:
@@ -81,23 +90,29 @@ def texts(content_type: str, data: bytes, lines: int) -> bytes | None:
         return None
     try:
         found = _decoder.decode_lines(data)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+    except _NO_RECORD:
         return None
     text = "".join(map(_LOG, found)).encode()
     return text if len(found) == lines == text.count(b"\n") else None
 
 
-def records(content_type: str, lines: list[bytes]) -> Records:
-    """The lines as records."""
+def records(content_type: str, data: bytes, lines: int, *, texts: bool) -> Records:
+    """The block's lines as records; without their texts where nobody asks for these."""
     if content_type == CRI:
-        found = [_cri(line) for line in lines]
-        return Records(*map(list, zip(*found, strict=True)))
-    docker = [_docker(line) for line in lines]
+        times, streams, tags, cri_texts = zip(*_CRI_LINE.findall(data)[:lines], strict=True)
+        return Records(
+            cri_texts,
+            list(map(_STREAMS.__getitem__, streams)),
+            list(map(b"P".__eq__, tags)),
+            b"\n".join(times).decode(errors="replace").split("\n"),
+        )
+    found = _docker(data)
+    logs = list(map(_LOG, found))
     return Records(
-        [record.log.replace("\n", "").encode() for record in docker],
-        [record.stream for record in docker],
-        [not record.log.endswith("\n") for record in docker],
-        [record.time for record in docker],
+        list(map(str.encode, map(methodcaller("replace", "\n", ""), logs))) if texts else (),
+        list(map(_STREAM, found)),
+        list(map(not_, map(methodcaller("endswith", "\n"), logs))),
+        list(map(_TIME, found)),
     )
 
 
@@ -109,16 +124,20 @@ def seconds_between(first: str, second: str) -> float:
         return 0.0
 
 
-def _cri(line: bytes) -> tuple[bytes, str, bool, str]:
-    record = _CRI_LINE.match(line)
-    if record is None:
-        return line, "", False, ""
-    time, stream, tag, text = record.groups()
-    return text, stream.decode(), tag == b"P", time.decode(errors="replace")
-
-
-def _docker(line: bytes) -> _DockerRecord:
+def _docker(data: bytes) -> list[_DockerRecord]:
+    """The block's lines, those that are none by halving."""
+    lines = data.removesuffix(b"\n")
+    if b"\n" not in lines:
+        try:
+            return [_decoder.decode(lines)]
+        except _NO_RECORD:
+            return [_DockerRecord()]
     try:
-        return _decoder.decode(line)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        return _DockerRecord()
+        # Each in brackets of its own: what isn't exactly one value a line doesn't pass, or gives another number.
+        found = _each_decoder.decode(b"[[" + lines.replace(b"\n", b"\n],[") + b"]]")
+        if len(found) == lines.count(b"\n") + 1:
+            return list(chain.from_iterable(found))
+    except _NO_RECORD:
+        pass
+    middle = lines.find(b"\n", len(lines) // 2) + 1 or lines.rfind(b"\n") + 1
+    return _docker(data[:middle]) + _docker(data[middle:])

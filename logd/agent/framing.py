@@ -8,8 +8,10 @@ in turns, several. An event that may still grow stays where it is. Pure.
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections.abc import Sequence
 from enum import StrEnum
-from itertools import pairwise
+from itertools import compress, pairwise
+from operator import sub
 
 from logd.agent import containers, encodings, lines, multiline
 from logd.agent.batches import Event
@@ -100,7 +102,9 @@ class Framing:
             return None
         block = data[starts[0] : starts[-1]]
         if self.content_type != TEXT:
-            return containers.texts(self.content_type, block, len(starts) - 1)
+            # With its newline a line shows even if its text is empty.
+            whole = block if block.endswith(b"\n") else block + b"\n"
+            return containers.texts(self.content_type, whole, len(starts) - 1)
         if self.encoding is UTF_8:
             return block
         return b"\n".join((*self.encoding.texts(block, base + starts[0]), b""))
@@ -108,32 +112,34 @@ class Framing:
     def _runs(self, text: bytes, data: bytes, base: int, starts: list[int], final: bool) -> tuple[list[Event], int]:
         """Events of lines that follow upon one another, whose texts are those of `text`, and where they end."""
         assert self._starts is not None
-        places = dict(zip(UTF_8.starts(text), starts, strict=True)) if len(text) != starts[-1] - starts[0] else None
         begins = self._starts(text, final)
-        bounds = [places[start] for start in begins] if places is not None else [starts[0] + start for start in begins]
-        bounds = [starts[0], *bounds, starts[-1]]
-        bounds = self._within_limits(data, bounds, starts)
+        if len(text) != starts[-1] - starts[0]:
+            places = dict(zip(UTF_8.starts(text), starts, strict=True))
+            bounds = [starts[0], *map(places.__getitem__, begins), starts[-1]]
+        else:
+            bounds = [starts[0], *map(starts[0].__add__, begins), starts[-1]]
+        bounds = self._within_limits(bounds, starts)
         if not final:
             bounds.pop()
         unit = self.encoding.unit
-        events = [Event(base + start, end - start - unit) for start, end in pairwise(bounds)]
+        events = _events(bounds, base, unit)
         if events and bounds[-1] == starts[-1] and data[bounds[-1] - unit : bounds[-1]] != self.encoding.newline:
             last = events.pop()
             events.append(Event(last.position, last.length + unit))
         return events, bounds[-1]
 
-    def _within_limits(self, data: bytes, bounds: list[int], starts: list[int]) -> list[int]:
-        most_lines, most_bytes = self._limits.lines, self._limits.bytes
+    def _within_limits(self, bounds: list[int], starts: list[int]) -> list[int]:
+        # An event has no more lines than bytes.
+        most = min(self._limits.lines, self._limits.bytes)
         within: list[int] = []
-        for start, end in pairwise(bounds):
-            within.append(start)
-            if end - start <= most_lines and end - start <= most_bytes:
-                continue
-            place, stop = bisect_right(starts, start) - 1, bisect_right(starts, end) - 1
+        at = 0
+        for number in compress(range(len(bounds)), map(most.__lt__, map(sub, bounds[1:], bounds))):
+            within += bounds[at : number + 1]
+            at = number + 1
+            place, stop = bisect_right(starts, bounds[number]) - 1, bisect_right(starts, bounds[at]) - 1
             while (place := self._one_part(starts, place)) < stop:
                 within.append(starts[place])
-        within.append(bounds[-1])
-        return within
+        return within + bounds[at:]
 
     def _one_part(self, starts: list[int], place: int) -> int:
         """The line behind the most that one event takes from `place` on, at least one."""
@@ -142,21 +148,26 @@ class Framing:
 
     def _records(self, data: bytes, base: int, starts: list[int], final: bool) -> tuple[list[Event], int]:
         """Events of records, and where those end that are complete."""
-        raw = [data[start:end].removesuffix(b"\n") for start, end in pairwise(starts)]
-        records = containers.records(self.content_type, raw)
-        begins = [True] * len(raw)
-        if self._starts is not None:
-            for stream in set(records.streams):
-                its = [line for line, other in enumerate(records.streams) if other == stream]
-                text = b"\n".join((*(records.texts[line] for line in its), b""))
-                at = {0, *self._starts(text, final)}
-                for line, start in zip(its, UTF_8.starts(text), strict=False):
-                    begins[line] = start in at
-        found, behind = by_stream(records, begins, starts, self._limits, self._starts is not None, final)
-        events = [_event(runs, starts, base) for runs in found]
-        if behind == len(raw) and not data[: starts[-1]].endswith(b"\n"):
-            events = [_event(runs, [*starts[:-1], starts[-1] + 1], base) for runs in found]
-        return events, starts[behind]
+        block = data[starts[0] : starts[-1]]
+        records = containers.records(self.content_type, block, len(starts) - 1, texts=self._starts is not None)
+
+        def begins(its: Sequence[int]) -> list[bool]:
+            assert self._starts is not None
+            text = b"\n".join((*map(records.texts.__getitem__, its), b""))
+            found = {0, *self._starts(text, final)}
+            return list(map(found.__contains__, UTF_8.starts(text)[: len(its)]))
+
+        joined, behind = by_stream(records, begins if self._starts is not None else None, starts, self._limits, final)
+        ends = starts if data[starts[-1] - 1] == lines.NEWLINE else [*starts[:-1], starts[-1] + 1]
+        events = _events(ends[: behind + 1], base, 1)
+        kept = bytearray(b"\1") * len(events)
+        for runs in joined:
+            for first, end in runs:
+                kept[first:end] = bytes(end - first)
+            first = runs[0][0]
+            kept[first] = 1
+            events[first] = _event(runs, ends, base)
+        return list(compress(events, kept)), starts[behind]
 
 
 def framing_of(entry: Files, prefix: bytes, max_line_bytes: int) -> Framing | None:
@@ -166,6 +177,12 @@ def framing_of(entry: Files, prefix: bytes, max_line_bytes: int) -> Framing | No
     if encoding is None or not kind:
         return None
     return Framing(entry, encoding, _CONTENT_TYPES[kind], max_line_bytes)
+
+
+def _events(bounds: list[int], base: int, unit: int) -> list[Event]:
+    """The events between the bounds, each without the newline of `unit` bytes at its end."""
+    lengths = map((-unit).__add__, map(sub, bounds[1:], bounds))
+    return list(map(Event, map(base.__add__, bounds), lengths))
 
 
 def _event(runs: list[tuple[int, int]], starts: list[int], base: int) -> Event:

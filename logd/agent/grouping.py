@@ -3,25 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import compress
+from operator import attrgetter
 
 from logd.agent import lines
 from logd.agent.batches import Event
 from logd.agent.lines import Piece
+
+_MORE = attrgetter("more")
+_POSITION = attrgetter("position")
 
 
 def grouped(events: Sequence[Event], base: int, end: int) -> list[Piece]:
     """The events, which are in the order of their positions and end at offset `end` of what begins at `base`."""
     left = list(events)
     pieces: list[Piece] = []
-    starts = [*(event.position - base for event in left), end]
+    starts = _starts(left, base, end)
     at = 0
     while at < len(left):
         stop = most = lines.fit(starts, at)
-        if any(event.more for event in left[at:stop]):
+        if any(map(_MORE, left[at:stop])):
             stop = _last_gap(left, at, most, base, starts)
             if stop == at:
                 left, stop = _parted(left, most, base + starts[most]), most
-                starts = [*(event.position - base for event in left), end]
+                starts = _starts(left, base, end)
         pieces.append(Piece(starts[at], starts[stop], stop - at, None, tuple(left[at:stop])))
         at = stop
     return pieces
@@ -29,12 +34,16 @@ def grouped(events: Sequence[Event], base: int, end: int) -> list[Piece]:
 
 def _last_gap(events: Sequence[Event], at: int, most: int, base: int, starts: Sequence[int]) -> int:
     """The last place up to `most` before which every event has ended; `at` when there is none."""
-    gap, reach = at, 0
-    for place in range(at, most):
-        reach = max(reach, events[place].end)
-        if reach <= base + starts[place + 1]:
-            gap = place + 1
+    gap = most
+    # Only what is written in turns can reach beyond where the next event begins.
+    for place in reversed(list(compress(range(at, most), map(_MORE, events[at:most])))):
+        if place < gap and events[place].end > base + starts[gap]:
+            gap = place
     return gap
+
+
+def _starts(events: Sequence[Event], base: int, end: int) -> list[int]:
+    return [*map((-base).__add__, map(_POSITION, events)), end]
 
 
 def _parted(events: Sequence[Event], stop: int, position: int) -> list[Event]:

@@ -26,9 +26,9 @@ import msgspec
 
 from logd import chunk
 from logd.agent import lines
-from logd.agent.batches import CUT_TAG, Labels
+from logd.agent.batches import Labels
 from logd.agent.stream import READ_BYTES, Deliver, pump
-from logd.chunk import Chunk, Positions
+from logd.chunk import CUT_TAG, Chunk, Positions
 from logd.config.schema import Journald
 from logd.errors import ConfigError, Corrupt
 from logd.flow.clock import now_us

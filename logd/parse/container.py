@@ -5,18 +5,29 @@ r"""Container runtimes' records out of their wrapping: the text, when the runtim
 
 A line of a chunk is a record, or several with newlines between them, which the agent has found to belong together: the
 parts of a long line (of Docker's all but the last lack the \n, of CRI's they have the tag P), or the lines of a trace.
-Their texts become one; time and stream are those of the first. What is no record stays as it is.
+Their texts become one; time and stream are those of the first. What is no record stays as it is; but of a record of
+Docker's that was over the limit for lines, and so lost its end, the text counts as far as it goes.
 
 The queries are for wrapping.py, and need the macros of timestamp.py.
 """
 
 from __future__ import annotations
 
+import json
+import re
+
 from logd.parse.json import suspect
 
 _HEAD = r"^\S+ (?:stdout|stderr) [PF]\S* ?"
 _PART = r"^\S+ (?:stdout|stderr) P\S* ?"
 _STREAM = """'{{"stream":"' || {} || '"}}'"""
+#: The text of a record, to its end or as far as whole characters and escapes go.
+_TEXT = re.compile(r'\{"log":"((?:[^"\\\n]++|\\(?:[^u\n]|u[0-9a-fA-F]{4}))*+)')
+#: What may stand behind it: the end of the text, or what is left of an escape.
+_BEHIND = re.compile(r'"|(?:\\(?:u[0-9a-fA-F]{0,3})?)?\Z')
+#: Where the text was cut between the two escapes of one character.
+_HALF = re.compile("[\ud800-\udbff]\\Z")
+_SURROGATE = re.compile("[\ud800-\udfff]")
 #: A newline before the line's own at its end.
 _SEVERAL = "strpos(line, chr(10)) BETWEEN 1 AND length(line) - 1"
 
@@ -54,3 +65,18 @@ SELECT known, logd_time(j.time, observed) AS time, CASE WHEN known THEN {_STREAM
   CASE WHEN NOT known THEN line WHEN several THEN array_to_string({logs}, '')
     ELSE j.log END AS text
 FROM (SELECT *, coalesce(j.log IS NOT NULL AND j.stream IN ('stdout', 'stderr'), false) AS known FROM parsed)"""
+
+
+def text_of_cut(record: str) -> str | None:
+    """The text of a record of Docker's that was cut somewhere; None when it is no such thing."""
+    record = record.removesuffix("\n")
+    found = _TEXT.match(record)
+    if found is None or not _BEHIND.match(record, found.end()):
+        return None
+    try:
+        text: str = json.loads(f'"{found[1]}"', strict=False)
+    except ValueError:
+        return None
+    if found.end() == len(record) or record[found.end()] != '"':
+        text = _HALF.sub("", text)
+    return _SURROGATE.sub("\ufffd", text)

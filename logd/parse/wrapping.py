@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from logd.chunk import CRI, DOCKER, SYSLOG, Chunk
+from logd.chunk import CRI, CUT_TAG, DOCKER, SYSLOG, Chunk
 from logd.parse import container, syslog
 from logd.parse.columns import Bools
 from logd.parse.lines import Lines
@@ -77,6 +77,9 @@ class Unwrapper:
             here = np.array([chunk.content_type == kind for chunk in chunks], bool)[lines.chunk]
             mask = pa.array(here)
             found = self._queries[kind].run(rows.filter(mask))
+            if kind == DOCKER:
+                cut = np.array([CUT_TAG in chunk.tags for chunk in chunks], bool)[lines.chunk]
+                found = _with_cut(found, cut[here])
             # Whoever sends a line without a header to a syslog port has said all there is.
             broken[here] = kind != SYSLOG and ~found["known"].to_numpy()
             for name in found.column_names:
@@ -90,3 +93,19 @@ class Unwrapper:
             broken,
             {name: columns[name] for name in _SAID if name in columns},
         )
+
+
+def _with_cut(found: pa.Table, cut: Bools) -> pa.Table:
+    """What was found in Docker's records, and of those that were cut the text. They are few: one a chunk."""
+    rows = np.flatnonzero(cut & ~found["known"].to_numpy())
+    if len(rows) == 0:
+        return found
+    texts = [container.text_of_cut(line) for line in found["text"].take(rows).to_pylist()]
+    known, text = found["known"].to_numpy().copy(), found["text"].combine_chunks()
+    known[rows] = [found_text is not None for found_text in texts]
+    mask = np.zeros(len(found), bool)
+    mask[rows] = known[rows]
+    text = pc.replace_with_mask(text, pa.array(mask), pa.array([one for one in texts if one is not None], text.type))
+    for name, column in (("known", pa.array(known)), ("text", text)):
+        found = found.set_column(found.schema.get_field_index(name), name, column)
+    return found

@@ -138,6 +138,53 @@ def test_what_is_no_record_harms_no_other(parser: Parser, kind: str, line: str) 
     assert odd["metadata"] is None
 
 
+#: Records that were cut, and their texts; None where they don't show.
+CUT = [
+    ('{"log":"cut off', "cut off"),
+    ('{"log":"', ""),
+    ('{"log":"a\\', "a"),
+    ('{"log":"a\\\\', "a\\"),
+    ('{"log":"a\\u00', "a"),
+    ('{"log":"a\\u00e9', "aé"),
+    ('{"log":"a\\ud83d', "a"),
+    ('{"log":"a\\ud83d\\ude', "a"),
+    ('{"log":"a\\ud83d\\ude00 \\"b\\"\\t', 'a😀 "b"\t'),
+    ('{"log":"a\\ud83d b', "a\ufffd b"),
+    ('{"log":"WARN: low\\n","stream":"stdo', "WARN: low"),
+    ('{"log":"a"', "a"),
+    ('{"log":"' + "[" * 1_000_000, "[" * 1_000_000),
+    ('{"log":"' + "a\\n\\t" * 200_000, ("a\n\t" * 200_000)),
+    ('{"log":"a\\q b', None),
+    ('{"log":"a\\uX b', None),
+    ('{"log":1', None),
+    ('{"log', None),
+    ("hello", None),
+]
+
+
+@pytest.mark.parametrize(("record", "text"), CUT)
+@pytest.mark.timeout(60)
+def test_a_record_of_docker_that_was_cut(parser: Parser, record: str, text: str | None) -> None:
+    whole = chunk_of(docker("whole"), content_type=DOCKER)
+    body = compress(events_body([0], [record.encode()]))
+    cut = chunk_of(value=body, events=True, lines=1, content_type=DOCKER, tags=("web", "cut"))
+    first, found, last = as_records(parser.parse([whole, cut, whole], [TAKEN_US] * 3).table)
+    assert first["message"] == last["message"] == "whole"
+    assert first["metadata"] == last["metadata"] == OUT["metadata"]
+    assert found["message"] == (record if text is None else text)
+    assert found["tags"] == ["web", "cut", *(["unparsed"] if text is None else [])]
+    assert found["timestamp"] == datetime(2024, 11, 22, 10, tzinfo=UTC)
+    assert found["level"] == ("WARN" if text == "WARN: low" else None)
+    assert found["metadata"] is None
+
+
+def test_a_record_that_was_cut_within_a_character(parser: Parser) -> None:
+    body = compress(events_body([0], [docker("caf").encode()[:11] + "é".encode()[:1]]))
+    chunk = chunk_of(value=body, events=True, lines=1, content_type=DOCKER, tags=("cut",))
+    (found,) = as_records(parser.parse([chunk], [TAKEN_US]).table)
+    assert (found["message"], found["tags"]) == ("caf\ufffd", ["cut"])
+
+
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize(
     ("time", "original"), [("1999-01-01T00:00:00Z", "1999-01-01T00:00:00.000000Z"), ("yesterday", None)]
