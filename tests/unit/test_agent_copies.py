@@ -16,6 +16,8 @@ from logd.agent.tail import Tail
 from logd.errors import Unavailable
 from tests.support.agent import Driver, append, config_of
 
+pytestmark = pytest.mark.usefixtures("watch")
+
 #: A line that alone fills the fingerprint.
 _LONG = "x" * 1100
 
@@ -62,7 +64,7 @@ class Logs:
 
 
 @pytest.fixture(params=["app.log", "app.log*"])
-def logs(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Logs]:
+def logs(watch: str, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Logs]:
     found = Logs(tmp_path, (request.param,))
     yield found
     found.agent.crash()
