@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import os
+import random
 import signal
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -39,6 +40,19 @@ def test_data(request: pytest.FixtureRequest) -> Path:
         pytest.fail(missing)
     request.config.stash[_NO_DATA] = missing
     pytest.skip(missing)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """A run that isn't CI's takes a seed that can be given again."""
+    if not os.environ.get("CI") and config.getoption("hypothesis_seed", None) is None:
+        config.option.hypothesis_seed = str(random.SystemRandom().getrandbits(32))
+
+
+def pytest_report_header(config: pytest.Config) -> str:
+    """Says with what examples were drawn."""
+    seed = config.getoption("hypothesis_seed", None)
+    return "examples: the same in each run" if seed is None else f"examples: --hypothesis-seed={seed}"
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:

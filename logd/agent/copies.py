@@ -192,16 +192,14 @@ class Copies:
 
     def _is_of(self, tail: Tail, fd: int, prefix: bytes, size: int) -> bool:
         """A file that begins with `prefix` is a copy of the tail's, or becomes one, as far as can be told."""
-        known = tail.source.fingerprint
-        if len(prefix) >= known.length and not known.matches(prefix):
-            return False
         ours: int | None = None
         with contextlib.suppress(OSError):
             ours = self._handles.use(tail)
-        if ours is not None and size <= os.fstat(ours).st_size and _alike(ours, fd, size) and _intact(tail, ours):
+        # It can have been copied since it was truncated, which the next look at it will show.
+        if ours is not None and size <= os.fstat(ours).st_size and _alike(ours, fd, size):
             return True
         # Its original may have been truncated meanwhile.
-        return (ours is None or not _intact(tail, ours)) and _goes_on(known, prefix)
+        return (ours is None or not _intact(tail, ours)) and _goes_on(tail.source.fingerprint, prefix)
 
 
 def _compressed_size(source: Source, paths: Iterable[str]) -> int | None:

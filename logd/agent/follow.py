@@ -300,10 +300,11 @@ class Follower:
             raise Replaced(tail.path)
         if not tail.scanned and found.st_mtime_ns != tail.modified_ns:
             self._roster.expect_passed_over(tail)
+        # What was read may only be the beginning of a line.
+        if found.st_size < tail.scanned or (found.st_size == tail.scanned and found.st_mtime_ns != tail.modified_ns):
+            tail.check(self._roster.handles.use(tail))
         if found.st_size < tail.scanned:
             tail.scanned = tail.read_position
-        elif found.st_size == tail.scanned and found.st_mtime_ns != tail.modified_ns:
-            tail.check(self._roster.handles.use(tail))
         tail.size, tail.modified_ns, tail.names = found.st_size, found.st_mtime_ns, found.st_nlink
         if not tail.unread:
             self._roster.unreadable.pop(tail.path, None)

@@ -94,6 +94,7 @@ class Roster:
         """Looks up the globs: admits new files, notes which of the others moved."""
         self.copies.begin_scan(now)
         self._siblings.look(self._watched())
+        vacant = set(self._vacant)
         places: dict[Tail, list[tuple[str, Files]]] = {}
         there = {tail.path for tail in self.tails.values()}
         # A file is known before its copies are asked for.
@@ -115,7 +116,7 @@ class Roster:
         self.unreadable = {path: error for path, error in self.unreadable.items() if path in there}
         self._old = {path: look for path, look in self._old.items() if path in there}
         self._find_passed_over(now, now_us)
-        self._remember_siblings()
+        self._siblings.remember(self._watched(), vacant - self._vacant.keys())
         self._from_end.clear()
 
     def find_renamed(self, sources: Iterable[Source], now: float, now_us: int) -> None:
@@ -131,19 +132,25 @@ class Roster:
             if folder not in folders:
                 folders[folder] = rotated.inodes(folder)
             path = folders[folder].get(source.inode)
-            if path is None:
-                self._follow_copy(
-                    source, entry, self.copies.find(source, self._sources.read_to(source), entry), now, now_us
-                )
-                continue
-            # A file of another name, that was empty when last seen, can be any that was given its inode; one that
-            # looks rotated was the log, and if it isn't recognised it was truncated before.
-            names = os.path.basename(path), os.path.basename(source.path)
-            renamed = path == source.path or rotated.is_rotation(*names)
-            if renamed or source.fingerprint.length:
-                self._take_in(path, entry, now, now_us, _Admission(source.source, known_only=not renamed))
+            if path is not None:
+                # A file of another name, that was empty when last seen, can be any that was given its inode; one that
+                # looks rotated was the log, and if it isn't recognised it was truncated before.
+                names = os.path.basename(path), os.path.basename(source.path)
+                renamed = path == source.path or rotated.is_rotation(*names)
+                if renamed or source.fingerprint.length:
+                    self._take_in(path, entry, now, now_us, _Admission(source.source, known_only=not renamed))
+            if path is None or self._was_emptied(source, path):
+                read_to = self._sources.read_to(source)
+                self._follow_copy(source, entry, self.copies.find(source, read_to, entry), now, now_us)
         self.copies.missing = []
-        self._remember_siblings()
+        self._siblings.remember(self._watched())
+
+    def _was_emptied(self, source: Source, path: str) -> bool:
+        """The source's file, at `path`, was truncated, and isn't followed yet since an empty one may become a copy."""
+        with contextlib.suppress(OSError):
+            found = os.stat(path)
+            return not found.st_size and (found.st_dev, found.st_ino) not in self.tails and not source.ended
+        return False
 
     def locate(self, tail: Tail, now: float) -> os.stat_result | None:
         """The tail's file as it is now, under its path or not; None when it is nowhere. Raises OSError."""
@@ -381,9 +388,6 @@ class Roster:
         followed, tail = len(self.tails), self._at(path, entry, now_us, how)
         if tail is not None and len(self.tails) > followed:
             tail.listed, tail.missing_since = False, now
-
-    def _remember_siblings(self) -> None:
-        self._siblings.remember(self._watched())
 
     def _watched(self) -> set[str]:
         return {tail.path for tail in self.tails.values() if tail.listed} | set(self._vacant)

@@ -62,10 +62,13 @@ class Siblings:
         what takes one and leaves it in between is a newcomer then. A folder that hasn't changed isn't listed."""
         self._looked = self._found(paths)
 
-    def remember(self, paths: Iterable[str]) -> None:
-        """Knows what was there at `look`, and from now on that of `paths`, all that are followed."""
+    def remember(self, paths: Iterable[str], taken: Iterable[str] = ()) -> None:
+        """Knows what was there at `look`, and from now on that of `paths`, all that are followed. Of those `taken`
+        since, it wasn't known then what may be a copy."""
         looked, self._looked = self._looked, {}
         wanted = set(paths)
+        for path in taken:
+            looked.pop(path, None)
         self._known = self._found(wanted - looked.keys()) | {path: looked[path] for path in wanted & looked.keys()}
 
     def newcomers(self, path: str) -> list[str]:

@@ -16,6 +16,8 @@ from logd.agent.tail import Tail
 from logd.errors import Unavailable
 from tests.support.agent import Driver, append, config_of
 
+pytestmark = pytest.mark.usefixtures("watch")
+
 #: A line that alone fills the fingerprint.
 _LONG = "x" * 1100
 
@@ -62,7 +64,7 @@ class Logs:
 
 
 @pytest.fixture(params=["app.log", "app.log*"])
-def logs(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Logs]:
+def logs(watch: str, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Logs]:
     found = Logs(tmp_path, (request.param,))
     yield found
     found.agent.crash()
@@ -137,6 +139,63 @@ def test_a_look_at_each_moment_of_a_copy(logs: Logs, first: str) -> None:
     assert logs.arrived()
     logs.agent.restart()
     assert logs.arrived()
+
+
+def test_a_look_at_a_copy_while_it_is_not_known_of_the_truncation_before(logs: Logs, first: str) -> None:
+    logs.write(first, "1")
+    assert logs.arrived()
+    logs.copytruncate()
+    logs.write("2", "3")
+    copy = logs.copy()
+    data = copy.read_bytes()
+    for end in (0, len(data)):
+        copy.write_bytes(data[:end])
+        logs.agent.round(1.1)
+    os.truncate(logs.app, 0)
+    logs.write("4")
+    assert logs.arrived()
+
+
+def test_copied_while_nothing_but_the_beginning_of_a_line_was_read(logs: Logs) -> None:
+    append(logs.app, b"begin")
+    logs.agent.settle()
+    logs.write("ning")
+    logs.written = [b"beginning"]
+    logs.copytruncate()
+    logs.app.rename(logs.folder / "app.log.0")
+    assert logs.arrived()
+    logs.write("2")
+    assert logs.arrived()
+
+
+def test_a_file_whose_copy_is_there_when_it_is_first_seen(logs: Logs, first: str) -> None:
+    logs.write("1")
+    assert logs.arrived()
+    logs.app.unlink()
+    assert logs.arrived()
+    logs.write(first, "2")
+    logs.copy()
+    assert logs.arrived()
+    os.truncate(logs.app, 0)
+    assert logs.arrived()
+    logs.write("3")
+    assert logs.arrived()
+
+
+def test_batches_are_sent_from_the_copy_of_a_file_that_was_emptied_and_renamed(tmp_path: Path) -> None:
+    logs = Logs(tmp_path, ("app.log*",))
+    logs.write("1")
+    logs.agent.target.forget = 1
+    with pytest.raises(Unavailable):
+        logs.agent.settle()
+    logs.agent.crash()
+    logs.copytruncate()
+    (logs.folder / "app.log.1").rename(logs.folder / "app.log.2")
+    logs.app.rename(logs.folder / "app.log.1")
+    logs.write("2")
+    logs.agent.start()
+    assert logs.arrived()
+    logs.agent.crash()
 
 
 def test_truncated_during_a_read(logs: Logs, first: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,7 +1,12 @@
-"""Whatever is done to a log folder, and wherever the agent is killed: every line arrives once, in its file's order."""
+"""Whatever is done to a log folder, and wherever the agent is killed: every line arrives once, in its file's order.
+
+Left out: a file that is copied and truncated before the agent has read whole lines of it, which, where it took the path
+of a deleted one and an empty one is copied behind it, may be there twice.
+"""
 
 from __future__ import annotations
 
+import gzip
 import os
 import shutil
 import tempfile
@@ -52,9 +57,11 @@ class Folder(RuleBasedStateMachine):
         self.second = b"\n\tand more" if joined else b""
         self.written: list[int] = []
         self.unfinished = b""
-        self.rotations = 0
+        self.rotations = self.compressed = 0
         #: The path was followed once; the agent has seen the file that is there now; files came and went unseen.
         self.followed = self.seen = self.passed_over = False
+        #: Whole lines in the file, and whether the agent's state has how they begin.
+        self.lines, self.known = 0, False
         self.running = True
         self.agent = Driver(self.config)
 
@@ -99,6 +106,7 @@ class Folder(RuleBasedStateMachine):
     def settle(self) -> None:
         self.agent.settle()
         self.scanned()
+        self.known = self.lines > 0 and not self.unfinished
 
     def scanned(self) -> None:
         self.seen = self.app.exists()
@@ -112,6 +120,7 @@ class Folder(RuleBasedStateMachine):
             self.write((b"" if self.unfinished else b"%d " % number) + self.filler + self.second + b"\n")
             self.unfinished = b""
             self.written.append(number)
+            self.lines += 1
 
     @rule()
     def append_many(self) -> None:
@@ -121,6 +130,7 @@ class Folder(RuleBasedStateMachine):
             first += 1
         self.write(b"".join(b"%d %s\n" % (number, self.second) for number in range(first, first + 1500)))
         self.written += range(first, first + 1500)
+        self.lines += 1500
 
     @rule()
     def append_part(self) -> None:
@@ -134,6 +144,10 @@ class Folder(RuleBasedStateMachine):
         # the glob finds both.
         return self.all_found or (self.followed and (self.running or self.seen))
 
+    def shift(self) -> None:
+        for number in range(self.rotations, 0, -1):
+            (self.app.parent / f"app.log.{number}").rename(self.app.parent / f"app.log.{number + 1}")
+
     @precondition(lambda self: self.may_rotate())
     @rule()
     def rotate(self) -> None:
@@ -141,12 +155,68 @@ class Folder(RuleBasedStateMachine):
             return
         if self.unfinished:
             self.append(1)
-        for number in range(self.rotations, 0, -1):
-            (self.app.parent / f"app.log.{number}").rename(self.app.parent / f"app.log.{number + 1}")
+        self.shift()
         self.app.rename(self.app.parent / "app.log.1")
         self.rotations += 1
-        self.passed_over = self.passed_over or not self.seen
-        self.seen = False
+        self.left_behind(self.seen)
+
+    def left_behind(self, met: bool) -> None:
+        """There is nothing at the path any more that was there; the agent had `met` it."""
+        self.passed_over = self.passed_over or not met
+        self.seen = self.known = False
+        self.lines = 0
+
+    def may_copy(self) -> bool:
+        # A copy is known by its beginning, which the state has to have.
+        return self.followed and self.known
+
+    @precondition(lambda self: self.may_copy())
+    @rule(looks=st.lists(st.sampled_from([0, 10, 700, 2000]), max_size=2), grows=st.booleans())
+    def copytruncate(self, looks: list[int], grows: bool) -> None:
+        """As logrotate does it; agents look at the unfinished copy, and at the finished one before the truncation."""
+        if not self.app.exists():
+            return
+        if self.unfinished:
+            self.append(1)
+        self.shift()
+        data = self.app.read_bytes()
+        copy = self.app.parent / "app.log.1"
+        for size in sorted(looks):
+            copy.write_bytes(data[:size])
+            if self.running:
+                self.agent.round(1.1)
+                self.scanned()
+        copy.write_bytes(data)
+        if grows and self.running:
+            self.agent.round(1.1)
+            self.scanned()
+        self.rotations += 1
+        os.truncate(self.app, 0)
+        self.left_behind(self.known or not data)
+
+    @precondition(lambda self: self.running and self.rotations > 0)
+    @rule()
+    def compress_what_was_read(self) -> None:
+        """The oldest rotated file."""
+        self.settle()
+        oldest = self.app.parent / f"app.log.{self.rotations}"
+        oldest.with_name(f"{oldest.name}.{self.compressed}.gz").write_bytes(gzip.compress(oldest.read_bytes()))
+        self.compressed += 1
+        oldest.unlink()
+        self.rotations -= 1
+
+    @precondition(lambda self: self.all_found)
+    @rule(other=st.sampled_from(["app.log.link", "app.log.symlink"]))
+    def link(self, other: str) -> None:
+        """Another name for the same file; a symlink moves there."""
+        path = self.app.parent / other
+        path.unlink(missing_ok=True)
+        if not self.app.exists():
+            return
+        if other == "app.log.link":
+            os.link(self.app, path)
+        else:
+            path.symlink_to(self.app.name)
 
     @precondition(lambda self: self.running)
     @rule()
@@ -156,6 +226,7 @@ class Folder(RuleBasedStateMachine):
         self.settle()
         if self.app.exists():
             os.truncate(self.app, 0)
+            self.left_behind(True)
 
     @precondition(lambda self: self.running)
     @rule()
@@ -164,7 +235,7 @@ class Folder(RuleBasedStateMachine):
             self.append(1)
         self.settle()
         self.app.unlink(missing_ok=True)
-        self.seen = False
+        self.left_behind(True)
 
     @precondition(lambda self: self.running)
     @rule(seconds=st.sampled_from([0.1, 0.25, 0.6, 2.0, 400.0]))
@@ -222,7 +293,7 @@ def same_bytes_at_each_send(attempts: list[Chunk]) -> None:
 
 TestFolder = Folder.TestCase
 TestFolder.settings = settings(
-    max_examples=60,
+    max_examples=500 if os.environ.get("LOGD_TEST_LONG") else 100,
     stateful_step_count=30,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
