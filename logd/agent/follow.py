@@ -179,8 +179,8 @@ class Follower:
         return [cargo for tail in self.tails for cargo in tail.close(now_us)]
 
     def store(self, cargo: list[Cargo], last: bool = False) -> None:
-        """Remembers the batches, and whatever else has changed; that others have arrived together with the next ones, if
-        there are some soon, unless it is the `last` time. To be called before their first send, and again until it
+        """Remembers the batches, and whatever else has changed; that others have arrived, together with the next ones
+        if there are some soon, unless it is the `last` time. To be called before their first send, and again until it
         doesn't raise Unavailable."""
         self._settle()
         late = last or not self._holds or self._clock.monotonic() - self._stored_at >= _REMEMBER_SECONDS
