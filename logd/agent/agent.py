@@ -7,8 +7,7 @@ if there is one, and another task sends them from there (delivery.py); else a ta
 Every line arrives exactly once, however often the agent is stopped or killed, at a target that leaves out what a source
 has sent before. What can't be had: bytes that were truncated or deleted before anybody read them, or that were read,
 not acknowledged, and gone at the next start; those are logged and counted. What the target refuses for good is logged,
-counted and kept in the data folder (see aside.py). A copy of a log file that the globs find
-(`copytruncate` with a glob such as `app.log*`) is another file with lines of its own.
+counted and kept in the data folder (see aside.py).
 """
 
 from __future__ import annotations

@@ -73,8 +73,8 @@ class Copies:
 
     @property
     def waiting(self) -> bool:
-        """There are files that may be copies."""
-        return bool(self._seen)
+        """There are files that may be copies, and have come or changed lately."""
+        return any(self.now - since < UNDECIDED_SECONDS for *_, since in self._seen.values())
 
     def begin_scan(self, now: float) -> None:
         """To be called before the files that a scan finds are asked for."""
@@ -131,16 +131,19 @@ class Copies:
     def _may_be(self, path: str) -> bool:
         """A file that nobody may follow yet may be a copy, or have come and gone in a way that a look at its original
         will show."""
-        originals = self._originals(path)
-        if not originals:
-            return False
         try:
+            found = os.stat(path, follow_symlinks=False)
+            # Of files that are rotated and followed there are many, each by its name a rotation of all others.
+            if (found.st_dev, found.st_ino) in self._tails:
+                return False
+            originals = self._originals(path)
+            if not originals:
+                return False
             if any(self._to_be_looked_at(tail) for tail in originals):
                 return True
             fd = self._handles.open(path)
             try:
-                found = os.fstat(fd)
-                return (found.st_dev, found.st_ino) not in self._tails and self.waits(path, fd)
+                return self.waits(path, fd)
             finally:
                 os.close(fd)
         except NoRoom:

@@ -1,6 +1,6 @@
 """Which file is this? The name of a source, fixed before its first batch, and the fingerprint that recognises it later.
 
-A source-id says where a line came from for ever: it is kept in the agent's state. Where the file's first line has a
+A source-id says where a line came from for ever: it is kept in the agent's state. Where the file's first line has its
 time, the id is made of that line, and whoever has lost or restored the state finds the same id again: what was sent
 stays sent. Of other files it is made once, from what was true when the file was first seen: a banner may begin many
 files that had the same inode, and lines that come twice are better than lines that are taken for others.
@@ -22,10 +22,17 @@ import msgspec
 
 #: Long enough to tell log files with the same banner apart, short enough to be read with every block.
 FINGERPRINT_BYTES = 1024
-#: A day and a time to the second, or seconds since 1970: a line with these hardly begins another file of the same
-#: inode, while a job that runs daily begins each of its logs with the same time of day.
+#: A day and a time to the second, or seconds since 1970, from 2017 to 2033.
+_MOMENT = (
+    r"(?:(?:(?:\d{4}[-/])?\d\d[-/]\d\d|\d\d\.\d\d\.\d{4}|\d{8}|\d{1,2}[-/ ][A-Z][a-z]{2}|[A-Z][a-z]{2} [ \d]\d"
+    r"|[IWEF]\d{4}).{0,8}?\d\d:\d\d:\d\d|1[5-9]\d{8}(?:\d{3}){0,3}(?!\d))"
+)
+#: Before a line's own time are a few words at most (a level, a name), unless it is an object or one of an access log.
+#: A job that runs daily begins each of its logs with the same time of day, so there has to be a day. A program that
+#: begins each of its logs with when it was built (`dmesg`, a JVM's gc.log) says that after other things, or so.
 _TIME = re.compile(
-    rb"(?s)(?:\d\d[-/]\d\d|\d{8}T?|[A-Z][a-z]{2} [ \d]\d|\d\d/[A-Z][a-z]{2}/|[IWEF]\d{4}).*\d\d:\d\d:\d\d|\d{10}"
+    rf"(?s)\W*(?:\d{{1,3}}>1? ?)?(?:(?!(?i:build|built|compiled|version))[A-Za-z_]{{1,14}}\W+){{0,4}}{_MOMENT}"
+    rf"|\W{{0,4}}\{{.*(?<!\w){_MOMENT}|.*\[\d\d/[A-Z][a-z]{{2}}/\d{{4}}:\d\d:\d\d:\d\d".encode()
 )
 
 
@@ -62,11 +69,12 @@ def source_id(device: int, inode: int, first: Fingerprint, moment_us: int, gener
 
 def lasting_id(device: int, inode: int, prefix: bytes, host: str) -> str | None:
     """The same 16 hex digits however far the file has grown, and whatever is remembered of it. `prefix` is its first
-    FINGERPRINT_BYTES bytes, or all it has. None while its first line isn't there, or where that has no time."""
+    FINGERPRINT_BYTES bytes, or all it has. None while its first line isn't there, or where that doesn't begin with its
+    time."""
     line, newline, _ = prefix[:FINGERPRINT_BYTES].partition(b"\n")
     if not newline and len(line) < FINGERPRINT_BYTES:
         return None
-    if not _TIME.search(line.replace(b"\0", b"")):  # UTF-16 has them
+    if not _TIME.match(line.replace(b"\0", b"")):  # UTF-16 has them
         return None
     return _name(f"{device}\0{inode}\0first line\0{_digest(line).hex()}\0{host}")
 

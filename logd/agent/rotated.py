@@ -96,6 +96,7 @@ class Siblings:
         found: dict[str, tuple[int, set[_Identity]]] = {}
         for folder, followed in names.items():
             listing: list[str] | None = None
+            may_be: dict[str, bool] = {}
             try:
                 changed_ns = os.stat(folder).st_mtime_ns
                 settled = time.time_ns() - changed_ns > _COARSE_NS
@@ -106,7 +107,9 @@ class Siblings:
                         listing = sorted(os.listdir(folder)) if listing is None else listing
                         before = known[1] if known is not None else set()
                         there = dict(_rotated(folder, name, listing))
-                        old = {at for at, its in there.items() if its in before or not self._may_be_copy(at)}
+                        for at in there.keys() - may_be.keys():
+                            may_be[at] = self._may_be_copy(at)
+                        old = {at for at, its in there.items() if its in before or not may_be[at]}
                         # A copy grows without its folder changing.
                         settled = settled and len(old) == len(there)
                         known = (changed_ns if settled else 0, {there[at] for at in old})

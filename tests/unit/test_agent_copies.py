@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import os
 import shutil
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -434,3 +435,16 @@ def test_a_copy_that_is_compressed_at_once(logs: Logs, read: bool, caplog: pytes
     assert ("delaycompress" in caplog.text) is not read
     assert caplog.text.count("are lost") == (0 if read else 1)
     assert logs.agent.target.texts[-1] == b"new"
+
+
+def test_many_rotated_files_that_a_glob_finds(tmp_path: Path) -> None:
+    """Each is by its name a rotation of all others: what that costs doesn't grow with their number's cube."""
+    logs = Logs(tmp_path, ("app.log*",))
+    for number in range(200):
+        logs.write(str(number))
+        logs.app.rename(logs.folder / f"app.log.{number + 1}")
+    began = time.process_time()
+    assert logs.arrived()
+    # It took over a minute, and takes a second.
+    assert time.process_time() - began < 20
+    logs.agent.crash()

@@ -110,6 +110,15 @@ LINE = b"2026-11-27T12:00:00Z INFO a line\n"
         (b"Nov  7 12:00:00 web1 su: x\n", b"Nov  7 12:00:00 web1 su: x\ny\n"),
         (b"[07/Nov/2026:12:00:00 +0000] GET\n", b"[07/Nov/2026:12:00:00 +0000] GET\ny\n"),
         (b"I1107 12:00:00.123 1 a.go:1] x\n", b"I1107 12:00:00.123 1 a.go:1] x\ny\n"),
+        (b"[Fri Nov 27 12:00:00.123 2026] [error] x\n", b"[Fri Nov 27 12:00:00.123 2026] [error] x\ny\n"),
+        (b"27-Nov-2026 12:00:00.123 INFO x\n", b"27-Nov-2026 12:00:00.123 INFO x\ny\n"),
+        (b"\xef\xbb\xbfINFO  [main] 2026/11/27 12:00:00 x\n", b"\xef\xbb\xbfINFO  [main] 2026/11/27 12:00:00 x\ny\n"),
+        (b"level=info ts=2026-11-27T12:00:00.1Z x\n", b"level=info ts=2026-11-27T12:00:00.1Z x\ny\n"),
+        (b"a.com:80 ::1 - u [27/Nov/2026:12:00:00 +0000] x\n", b"a.com:80 ::1 - u [27/Nov/2026:12:00:00 +0000] x\ny"),
+        (b'{"log":"x","time":"2026-11-27T12:00:00.1Z"}\n', b'{"log":"x","time":"2026-11-27T12:00:00.1Z"}\ny\n'),
+        (b'{"level":30,"time":1764244800123}\n', b'{"level":30,"time":1764244800123}\ny\n'),
+        (b"<34>1 2026-11-27T12:00:00Z web1 su - - - x\n", b"<34>1 2026-11-27T12:00:00Z web1 su - - - x\ny\n"),
+        (b"type=DAEMON_START msg=audit(1764244800.123:1): x\n", b"type=DAEMON_START msg=audit(1764244800.123:1): x\ny"),
         (b"1764244800 " + b"x" * 2000, b"1764244800 " + b"x" * 3000 + b"\n"),
     ],
 )
@@ -130,9 +139,17 @@ def test_a_lasting_id_stays_as_the_file_grows(prefix: bytes, grown: bytes) -> No
         b"x" * 2000 + LINE,
         b"12:00:00 every day\n",
         b"2026-11-27 12:00 backup\n",
+        # The same at each start of a program, or of the host: not its own time, but when it was built.
+        b"OpenJDK 64-Bit Server VM (25.252-b09) for linux-amd64 JRE, built on Apr 22 2020 11:17:16 by x\n",
+        b"[    0.000000] Linux version 5.15.0 (x@y) #46-Ubuntu SMP Fri Jul 10 00:24:02 UTC 2020\n",
+        b"shop 1.2.3, 2026-01-05T10:22:33Z\n",
+        b"Build 2026-01-05 10:22:33\n",
+        b"license 4711 1764244800\n",
+        b"memory: 17179869184 bytes\n",
+        b"10.12.14.15 12:00:00\n",
     ],
 )
-def test_no_lasting_id_without_a_first_line_that_has_a_time(prefix: bytes) -> None:
+def test_no_lasting_id_without_a_first_line_that_begins_with_its_time(prefix: bytes) -> None:
     assert lasting_id(1, 2, prefix, "host") is None
 
 

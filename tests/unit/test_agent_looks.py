@@ -14,6 +14,7 @@ import msgspec
 import pytest
 
 from logd.agent.agent import Agent
+from logd.agent.copies import UNDECIDED_SECONDS
 from logd.agent.looks import SAFETY_SECONDS
 from logd.agent.watch import Hints, Watched
 from logd.config.schema import Files
@@ -76,6 +77,21 @@ def test_thousands_of_quiet_files_are_left_alone(watching: Watching, app: Path) 
     driver.round()
     assert set(watching.looks) == {"7.log"}
     assert driver.target.texts[-1] == b"more"
+
+
+@pytest.mark.parametrize("size", [0, 1500])
+def test_a_copy_that_stays_is_looked_for_no_more_than_other_files(watching: Watching, app: Path, size: int) -> None:
+    """An empty log that was rotated, or somebody's backup."""
+    for name in ("app.log", "app.log.1"):
+        (app.parent / name).write_bytes(b"line\n" * (size // 5))
+    driver = watching.begin(paths=("app.log*",))
+    assert len(driver.target.texts) == size // 5
+    driver.round(UNDECIDED_SECONDS + 1)
+    driver.settle()
+    before = watching.scans
+    for _ in range(_ROUNDS):
+        driver.round()
+    assert watching.scans == before
 
 
 def test_a_round_says_when_the_next_has_to_be(watching: Watching, app: Path) -> None:
