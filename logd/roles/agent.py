@@ -13,6 +13,7 @@ from logd.agent.clock import SystemClock
 from logd.agent.failover import Failover
 from logd.agent.http_shipper import HttpShipper
 from logd.agent.ship import OpeningShipper, TransportShipper
+from logd.agent.target import Target
 from logd.agent.token import TokenSource
 from logd.config.address import is_loopback, parse_url
 from logd.config.schema import Agent as AgentSettings
@@ -33,9 +34,9 @@ class AgentRole:
         Raises ConfigError when the token for the other can't be read."""
         # This process's own queue is on the same disk: what it has no room for, a spool hasn't either.
         elsewhere = bool(config.agent.targets) or config.transport.type != "sqlite"
-        self._shipper: Failover | OpeningShipper | TransportShipper
+        self._shipper: Target | OpeningShipper | TransportShipper
         if config.agent.targets:
-            self._shipper = _remote(config.agent)
+            self._shipper = Target(_remote(config.agent))
         elif transport is not None:
             self._shipper = TransportShipper(transport)
         else:
@@ -60,9 +61,19 @@ class AgentRole:
         """See Agent.files."""
         return self._agent.files()
 
-    def reload(self, config: Config) -> None:
-        """See Agent.reload."""
+    async def reload(self, config: Config) -> None:
+        """Goes on with another configuration, of which nothing in `fixed_changes` differs; returns when nothing is
+        under way at the old targets any more. Raises ConfigError, and has changed nothing, when it can't work."""
+        old, new = self._config.agent, config.agent
+        others = (old.targets, old.token_file) != (new.targets, new.token_file)
+        remote = _remote(new) if others and new.targets else None
+        self._config = config
         self._agent.reload(config)
+        self._agent.hurry()
+        if remote is not None and isinstance(self._shipper, Target):
+            logger.info("chunks go to %s from now on", ", ".join(new.targets))
+            await self._shipper.replace(remote)
+            self._agent.hurry()  # what came back from the old one
 
     async def run(self, stop: asyncio.Event) -> None:
         """Until `stop`, or until standard input has ended where nothing else is followed. Raises as Agent.run."""
