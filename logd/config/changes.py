@@ -9,10 +9,9 @@ import msgspec
 from logd.config.keys import KeyPath, dotted
 from logd.config.schema import Config
 
-#: What an agent takes while it runs; not its inputs other than files.
+#: What an agent takes while it runs; not standard input, and what asks others.
 _WHILE_RUNNING = frozenset(("agent", name) for name in Config().agent.__struct_fields__) - {
     ("agent", "stdin"),
-    ("agent", "syslog"),
     ("agent", "journald"),
     ("agent", "kubernetes"),
 }

@@ -7,11 +7,11 @@ import functools
 import logging
 import os
 
-from logd.agent import inputs
 from logd.agent.agent import Agent
 from logd.agent.clock import SystemClock
 from logd.agent.failover import Failover
 from logd.agent.http_shipper import HttpShipper
+from logd.agent.inputs import Inputs, configured
 from logd.agent.ship import OpeningShipper, TransportShipper
 from logd.agent.target import Target
 from logd.agent.token import TokenSource
@@ -43,6 +43,7 @@ class AgentRole:
             self._shipper = OpeningShipper(functools.partial(_transport, config))
         self._config = config
         self._agent = Agent(config, self._shipper, spools=elsewhere)
+        self._inputs = Inputs(config, self._agent.deliver)
 
     @property
     def stages(self) -> tuple[Stage, ...]:
@@ -67,7 +68,9 @@ class AgentRole:
         old, new = self._config.agent, config.agent
         others = (old.targets, old.token_file) != (new.targets, new.token_file)
         remote = _remote(new) if others and new.targets else None
+        opened = self._inputs.prepare(config)
         self._config = config
+        self._inputs.use(config, opened)
         self._agent.reload(config)
         self._agent.hurry()
         if remote is not None and isinstance(self._shipper, Target):
@@ -78,10 +81,7 @@ class AgentRole:
     async def run(self, stop: asyncio.Event) -> None:
         """Until `stop`, or until standard input has ended where nothing else is followed. Raises as Agent.run."""
         try:
-            if inputs.configured(self._config.agent):
-                await self._with_inputs(stop)
-            else:
-                await self._agent.run(stop)
+            await self._with_inputs(stop)
         except ExceptionGroup as failures:
             wrong, _ = failures.split(ConfigError)
             if wrong is not None:
@@ -92,10 +92,11 @@ class AgentRole:
 
     async def _with_inputs(self, stop: asyncio.Event) -> None:
         """Where no files are followed, the agent ends with its other inputs."""
-        ended = stop if self._config.agent.files else asyncio.Event()
+        settings = self._config.agent
+        ended = stop if settings.files or not configured(settings) else asyncio.Event()
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._agent.run(ended), name="agent.files")
-            await inputs.run(self._config, self._agent.deliver, stop)
+            await self._inputs.run(stop)
             if ended is not stop:
                 await self._agent.emptied(stop)
                 ended.set()
