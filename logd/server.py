@@ -115,7 +115,7 @@ async def _run_roles(
     parts: dict[str, Callable[[], dict[str, object]]] = {}
     troubles: list[Callable[[], str]] = []
     ready = Readiness(stop, transport, index, tokens, troubles)
-    reload: Callable[[Config], None] | None = None
+    reload: Callable[[Config], Awaitable[None]] | None = None
     async with asyncio.TaskGroup() as tasks, contextlib.AsyncExitStack() as sockets, _told():
         roles: list[asyncio.Task[None]] = []
 

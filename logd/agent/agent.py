@@ -107,9 +107,13 @@ class Agent:
         while self._delivery.spool is not None and self._delivery.spool.waiting and not stop.is_set():
             await self._clock.wait(self._config.agent.poll_seconds, stop)
 
+    def hurry(self) -> None:
+        """What waits for its target is sent again soon."""
+        self._delivery.hurry()
+
     def reload(self, config: Config) -> None:
-        """Before its next round the agent goes on with the files and limits of another configuration, which has the
-        same target and data folder."""
+        """Before its next round the agent goes on with the files, host and limits of another configuration, which has
+        the same data folder. The target is the shipper's own."""
         self._reload = config
         self._wake.set()
 

@@ -105,6 +105,11 @@ class Delivery:
         """Lets `replay` see that it is to end."""
         self._spooled.set()
 
+    def hurry(self) -> None:
+        """Whatever waits to be sent again is sent soon."""
+        self._direct.hurry()
+        self._replay.hurry()
+
     def limit(self, settings: AgentSettings) -> None:
         """The limits of another configuration."""
         self.pace.bytes_per_second = settings.bandwidth_bytes_per_second

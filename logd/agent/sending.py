@@ -39,6 +39,12 @@ class Sending:
         self._sent = sent
         self._failed = failed
         self._longest_delay = longest_delay
+        self._hurry = asyncio.Event()
+
+    def hurry(self) -> None:
+        """The next attempt is made soon, whatever was waited for: the target may be another one."""
+        self._hurry.set()
+        self._hurry.clear()
 
     async def send(self, chunks: Sequence[Chunk], stop: asyncio.Event) -> bool:
         """False when they can't be taken while `stop` is set.
@@ -70,8 +76,23 @@ class Sending:
                     return False
                 # Not all agents of a target that comes back at the same moment, and none before it asked for it.
                 wait = max(error.retry_after_seconds * random.uniform(1.0, 1.5), delay * random.uniform(0.5, 1.0))
-                await self._clock.wait(wait, stop)
                 delay = min(delay * 2, self._longest_delay())
+                if await self._wait(wait, stop):
+                    delay = _FIRST_DELAY_SECONDS
+
+    async def _wait(self, seconds: float, stop: asyncio.Event) -> bool:
+        """Whether it was hurried. Returns earlier when `stop` is set, too."""
+        woken = asyncio.Event()
+
+        async def wake(event: asyncio.Event) -> None:
+            await event.wait()
+            woken.set()
+
+        async with asyncio.TaskGroup() as tasks:
+            stopped, hurried = (tasks.create_task(wake(one), name="agent.retry") for one in (stop, self._hurry))
+            await self._clock.wait(seconds, woken)
+            stopped.cancel()
+            return not hurried.cancel()
 
     async def _send_parts(self, chunks: Sequence[Chunk], error: Conflict | BadRequest, stop: asyncio.Event) -> bool:
         """What to do about chunks that can't be taken together: find the chunk, and in it the lines."""

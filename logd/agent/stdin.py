@@ -11,7 +11,7 @@ import contextlib
 import logging
 import os
 import stat
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 from logd.agent.batches import Labels
 from logd.agent.stream import READ_BYTES, Deliver, LineStream, Read, pump
@@ -24,7 +24,7 @@ _HELD_BYTES = TARGET_BODY_BYTES
 
 
 async def follow(
-    labels: Labels, max_line_bytes: int, batch_seconds: float, deliver: Deliver, stop: asyncio.Event
+    labels: Callable[[], Labels], max_line_bytes: int, batch_seconds: float, deliver: Deliver, stop: asyncio.Event
 ) -> None:
     """Until its end, or `stop`: then what was read is still delivered."""
     async with _opened(stop) as read:

@@ -52,9 +52,9 @@ class Stream(Protocol):
 
 
 class _Source:
-    """Makes chunks, and knows how far it got."""
+    """Makes chunks, and knows how far it got. `labels` are asked for every batch: a reload changes them."""
 
-    def __init__(self, labels: Labels) -> None:
+    def __init__(self, labels: Callable[[], Labels]) -> None:
         self.position = 0
         self._labels = labels
         self._source_id = secrets.token_hex(8)
@@ -66,7 +66,7 @@ class _Source:
             end=end,
             lines=count,
             observed_us=now_us(),
-            labels=self._labels,
+            labels=self._labels(),
             events=events,
         )
 
@@ -74,7 +74,7 @@ class _Source:
 class LineStream:
     """A Stream of lines, each ended by a newline."""
 
-    def __init__(self, labels: Labels, max_line_bytes: int) -> None:
+    def __init__(self, labels: Callable[[], Labels], max_line_bytes: int) -> None:
         self._source = _Source(labels)
         self._max_line_bytes = max_line_bytes
         self._held = b""
@@ -117,7 +117,7 @@ class LineStream:
 class MessageStream:
     """A Stream of messages that say their length, or that come by `put`; they may have newlines."""
 
-    def __init__(self, labels: Labels, max_message_bytes: int) -> None:
+    def __init__(self, labels: Callable[[], Labels], max_message_bytes: int) -> None:
         self._source = _Source(labels)
         self._max_bytes = max_message_bytes
         self._rest = b""

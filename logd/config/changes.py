@@ -9,22 +9,24 @@ import msgspec
 from logd.config.keys import KeyPath, dotted
 from logd.config.schema import Config
 
-#: What an agent takes while it runs; not its targets and inputs other than files, which are connections.
+#: What an agent takes while it runs; not standard input, and what asks others.
 _WHILE_RUNNING = frozenset(("agent", name) for name in Config().agent.__struct_fields__) - {
-    ("agent", "host"),
-    ("agent", "server"),
-    ("agent", "servers"),
-    ("agent", "token_file"),
     ("agent", "stdin"),
-    ("agent", "syslog"),
     ("agent", "journald"),
     ("agent", "kubernetes"),
 }
+_TARGETS = (("agent", "server"), ("agent", "servers"))
 
 
 def fixed_changes(old: Config, new: Config) -> list[str]:
     """The keys that differ and can't be changed while the process runs."""
-    return [dotted(path) for path in _differences((), old, new) if path[:2] not in _WHILE_RUNNING]
+    # Other servers take the place of these; what this process has of its own is opened at its start only.
+    fixed_targets = () if bool(old.agent.targets) == bool(new.agent.targets) else _TARGETS
+    return [
+        dotted(path)
+        for path in _differences((), old, new)
+        if path[:2] not in _WHILE_RUNNING or path[:2] in fixed_targets
+    ]
 
 
 def _differences(path: KeyPath, old: msgspec.Struct, new: msgspec.Struct) -> Iterator[KeyPath]:

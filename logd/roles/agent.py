@@ -7,12 +7,13 @@ import functools
 import logging
 import os
 
-from logd.agent import inputs
 from logd.agent.agent import Agent
 from logd.agent.clock import SystemClock
 from logd.agent.failover import Failover
 from logd.agent.http_shipper import HttpShipper
+from logd.agent.inputs import Inputs, configured
 from logd.agent.ship import OpeningShipper, TransportShipper
+from logd.agent.target import Target
 from logd.agent.token import TokenSource
 from logd.config.address import is_loopback, parse_url
 from logd.config.schema import Agent as AgentSettings
@@ -33,15 +34,16 @@ class AgentRole:
         Raises ConfigError when the token for the other can't be read."""
         # This process's own queue is on the same disk: what it has no room for, a spool hasn't either.
         elsewhere = bool(config.agent.targets) or config.transport.type != "sqlite"
-        self._shipper: Failover | OpeningShipper | TransportShipper
+        self._shipper: Target | OpeningShipper | TransportShipper
         if config.agent.targets:
-            self._shipper = _remote(config.agent)
+            self._shipper = Target(_remote(config.agent))
         elif transport is not None:
             self._shipper = TransportShipper(transport)
         else:
             self._shipper = OpeningShipper(functools.partial(_transport, config))
         self._config = config
         self._agent = Agent(config, self._shipper, spools=elsewhere)
+        self._inputs = Inputs(config, self._agent.deliver)
 
     @property
     def stages(self) -> tuple[Stage, ...]:
@@ -60,17 +62,26 @@ class AgentRole:
         """See Agent.files."""
         return self._agent.files()
 
-    def reload(self, config: Config) -> None:
-        """See Agent.reload."""
+    async def reload(self, config: Config) -> None:
+        """Goes on with another configuration, of which nothing in `fixed_changes` differs; returns when nothing is
+        under way at the old targets any more. Raises ConfigError, and has changed nothing, when it can't work."""
+        old, new = self._config.agent, config.agent
+        others = (old.targets, old.token_file) != (new.targets, new.token_file)
+        remote = _remote(new) if others and new.targets else None
+        opened = self._inputs.prepare(config)
+        self._config = config
+        self._inputs.use(config, opened)
         self._agent.reload(config)
+        self._agent.hurry()
+        if remote is not None and isinstance(self._shipper, Target):
+            logger.info("chunks go to %s from now on", ", ".join(new.targets))
+            await self._shipper.replace(remote)
+            self._agent.hurry()  # what came back from the old one
 
     async def run(self, stop: asyncio.Event) -> None:
         """Until `stop`, or until standard input has ended where nothing else is followed. Raises as Agent.run."""
         try:
-            if inputs.configured(self._config.agent):
-                await self._with_inputs(stop)
-            else:
-                await self._agent.run(stop)
+            await self._with_inputs(stop)
         except ExceptionGroup as failures:
             wrong, _ = failures.split(ConfigError)
             if wrong is not None:
@@ -81,10 +92,11 @@ class AgentRole:
 
     async def _with_inputs(self, stop: asyncio.Event) -> None:
         """Where no files are followed, the agent ends with its other inputs."""
-        ended = stop if self._config.agent.files else asyncio.Event()
+        settings = self._config.agent
+        ended = stop if settings.files or not configured(settings) else asyncio.Event()
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._agent.run(ended), name="agent.files")
-            await inputs.run(self._config, self._agent.deliver, stop)
+            await self._inputs.run(stop)
             if ended is not stop:
                 await self._agent.emptied(stop)
                 ended.set()

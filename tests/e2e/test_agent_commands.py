@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 import signal
+import threading
 from pathlib import Path
+from typing import Self
 
+from tests.support.access import token
 from tests.support.commands import logd
 from tests.support.process import Server, free_port, until
 
@@ -95,6 +98,105 @@ def test_sighup_reloads_the_files(tmp_path: Path) -> None:
         _write(tmp_path / "b.log", "b2")
         until(lambda: sorted(_messages(server)) == ["a1", "b1", "b2"], "both files are followed on")
         assert server.terminate() == 0
+
+
+class _Writer:
+    """Writes numbered lines to a file for as long as it is entered."""
+
+    def __init__(self, path: Path) -> None:
+        self.lines: list[str] = []
+        self._path = path
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._write)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._thread.join()
+
+    def _write(self) -> None:
+        while not self._stop.wait(0.02):
+            self.lines.append(f"line {len(self.lines)}")
+            _write(self._path, self.lines[-1])
+
+
+def test_sighup_goes_to_another_server_while_lines_are_written(tmp_path: Path) -> None:
+    log, config = tmp_path / "app.log", tmp_path / "logd.toml"
+    first, second = (_server(tmp_path / name, free_port()) for name in ("first", "second"))
+    with first, second, _Writer(log) as writer:
+
+        def configure(server: Server, host: str) -> None:
+            url = f"http://127.0.0.1:{server.port}"
+            config.write_text(
+                f'[agent]\nserver = "{url}"\nhost = "{host}"\n[[agent.files]]\npaths = ["{log}"]\nservice = "app"\n'
+            )
+
+        def reload(server: Server, host: str) -> None:
+            configure(server, host)
+            before = agent.log().count("reloaded: 1 files")
+            agent.signal(signal.SIGHUP)
+            until(lambda: agent.log().count("reloaded: 1 files") > before, "it is reloaded")
+            until(lambda: server.search(q=f"host:{host}", service="app")["total_hits"], f"{host}'s lines are there")
+
+        configure(first, "one")
+        environment = {"LOGD_CONFIG": str(config)}
+        with Server(tmp_path / "agent", settings=_QUICK, environment=environment, roles="agent") as agent:
+            until(lambda: _messages(first), "the first has lines")
+            for number in range(3):
+                reload(second, f"second{number}")
+                reload(first, f"first{number}")
+            first.kill()
+            until(lambda: list(agent.data_dir.glob("spool/*")), "lines are spooled")
+            reload(second, "last")
+            writer.__exit__()
+            first.restart()
+            until(lambda: len(_messages(first) + _messages(second)) >= len(writer.lines), "all are there")
+            assert sorted(_messages(first) + _messages(second)) == sorted(writer.lines)
+            assert agent.terminate() == 0
+
+
+def test_sighup_takes_another_token_file_or_goes_on_with_the_old(tmp_path: Path) -> None:
+    log, config, old, new = (tmp_path / name for name in ("app.log", "logd.toml", "old", "new"))
+    with _server(tmp_path / "server", free_port()) as server:
+        reader = token(server.data_dir, "search")
+        old.write_text(token(server.data_dir, "ingest").text)
+        until(lambda: server.get("/metrics").status == 401, "the server has noticed")
+
+        def messages() -> list[str]:
+            answer = server.request("GET", "/api/v1/logs/search?service=app&sort=oldest", None, reader.header)
+            return [record["message"] for record in answer.json()["logs"]]
+
+        def configure(token_file: Path) -> None:
+            config.write_text(
+                f'[agent]\nserver = "http://127.0.0.1:{server.port}"\ntoken_file = "{token_file}"\n'
+                f'[[agent.files]]\npaths = ["{log}"]\nservice = "app"\n'
+            )
+
+        configure(old)
+        environment = {"LOGD_CONFIG": str(config)}
+        with Server(tmp_path / "agent", settings=_QUICK, environment=environment, roles="agent") as agent:
+            agent.may_log_errors = True
+            _write(log, "one")
+            until(lambda: messages() == ["one"], "the first line is there")
+            configure(new)
+            agent.signal(signal.SIGHUP)
+            wrong = f"not reloaded, the old configuration goes on: agent.token_file '{new}' can't be read"
+            until(lambda: wrong in agent.log(), "it says why")
+            _write(log, "two")
+            until(lambda: messages() == ["one", "two"], "it goes on")
+            new.write_text(reader.text)
+            agent.signal(signal.SIGHUP)
+            until(lambda: "chunks go to" in agent.log(), "it is reloaded")
+            _write(log, "three")
+            until(lambda: "refuses this agent's token: the scope ingest is missing" in agent.log(), "it is used")
+            new.write_text(old.read_text())
+            old.unlink()
+            agent.signal(signal.SIGHUP)
+            until(lambda: messages() == ["one", "two", "three"], "the token is read again")
+            assert agent.terminate() == 0
 
 
 def test_without_an_agent_there_is_nothing_to_reload(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -177,6 +178,65 @@ class TestSyslog:
         done = logd("agent", "--config", config, data_dir=tmp_path / "agent")
         assert done.code == 2
         assert "agent.syslog[0].listen" in done.error
+
+    def test_sighup_opens_and_closes_addresses_and_leaves_the_others_alone(
+        self, server: Server, tmp_path: Path
+    ) -> None:
+        kept, other = _free_port(), _free_port()
+        config = tmp_path / "agent.toml"
+        head = f'[agent]\nserver = "http://127.0.0.1:{server.port}"\nbatch_seconds = 0.05\n'
+
+        def configure(host: str, *listens: str) -> None:
+            inputs = "".join(f'[[agent.syslog]]\nlisten = "{one}"\ntags = ["of {host}"]\n' for one in listens)
+            config.write_text(f'{head}host = "{host}"\n{inputs}')
+
+        always = (f"tcp://127.0.0.1:{kept}", f"unixgram:{tmp_path}/g")
+        configure("one", *always)
+        sent: list[str] = []
+
+        def send(*ways: socket.socket) -> None:
+            for way in ways:
+                sent.append(f"{len(sent)}")
+                way.sendall(f"<13>Nov 27 01:48:01 sys: {sent[-1]}\n".encode())
+
+        with (
+            Server(tmp_path / "agent", environment={"LOGD_CONFIG": str(config)}, roles="agent") as agent,
+            socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as datagrams,
+            socket.socket() as taken,
+        ):
+            agent.may_log_errors = True
+            taken.bind(("127.0.0.1", 0))
+            taken.listen()
+            until(lambda: _listens("127.0.0.1", kept), "it listens")
+            datagrams.connect(f"{tmp_path}/g")
+            with socket.create_connection(("127.0.0.1", kept)) as stream:
+                send(stream, datagrams)
+                configure("two", *always, f"tcp://127.0.0.1:{other}", f"tcp://127.0.0.1:{taken.getsockname()[1]}")
+                agent.signal(signal.SIGHUP)
+                until(lambda: "the old configuration goes on: agent.syslog: tcp://" in agent.log(), "it says why")
+                assert not _listens("127.0.0.1", other)
+                send(stream, datagrams)
+                configure("two", *always, f"tcp://127.0.0.1:{other}")
+                agent.signal(signal.SIGHUP)
+
+                def reached() -> bool:
+                    send(stream, datagrams)
+                    return _listens("127.0.0.1", other)
+
+                until(reached, "the new one listens, and the others go on")
+                with socket.create_connection(("127.0.0.1", other)) as new:
+                    send(stream, datagrams, new)
+                    until(lambda: sent[-1] in _texts(server, "sys"), "the new one's is there")
+                    configure("two", *always)
+                    agent.signal(signal.SIGHUP)
+                    assert new.recv(1) == b""
+                until(lambda: not _listens("127.0.0.1", other), "it is closed")
+                send(stream, datagrams)
+                until(lambda: len(_texts(server, "sys")) >= len(sent), "all came")
+            assert sorted(_texts(server, "sys")) == sorted(sent)
+            last = [one for one in server.search(service="sys", limit=10_000)["logs"] if one["message"] in sent[-2:]]
+            assert [one["tags"] for one in last] == [["of two"], ["of two"]]
+            assert agent.terminate() == 0
 
 
 def _listens(host: str, port: int) -> bool:

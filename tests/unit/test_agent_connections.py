@@ -34,7 +34,11 @@ async def test_an_idle_one_makes_room(monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.create_server(("127.0.0.1", 0)) as here:
         here.setblocking(False)
         served = Connections(
-            here, lambda _: LineStream(LABELS, 1_024), lambda _: MessageStream(LABELS, 1_024), deliver, 0.0
+            here,
+            lambda _: LineStream(lambda: LABELS, 1_024),
+            lambda _: MessageStream(lambda: LABELS, 1_024),
+            deliver,
+            0.0,
         )
         running = asyncio.create_task(served.run(stop), name="agent.syslog")
         async with asyncio.timeout(120):

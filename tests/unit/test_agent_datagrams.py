@@ -44,7 +44,7 @@ async def test_empty_ones_take_room_too(monkeypatch: pytest.MonkeyPatch) -> None
     with here, there:
         here.setblocking(False)
         there.setblocking(False)
-        datagrams = Datagrams(here, lambda _: MessageStream(LABELS, 1_024), deliver, 3_600.0)
+        datagrams = Datagrams(here, lambda _: MessageStream(lambda: LABELS, 1_024), deliver, 3_600.0)
         running = asyncio.create_task(datagrams.run(stop), name="agent.syslog")
         sent = blocked = 0
         while sent < 5_000 and blocked < 100:
@@ -75,7 +75,7 @@ async def test_what_was_read_during_the_last_delivery_is_delivered() -> None:
     here, there = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
     with here, there:
         here.setblocking(False)
-        datagrams = Datagrams(here, lambda _: MessageStream(LABELS, 1_024), deliver, 0.0)
+        datagrams = Datagrams(here, lambda _: MessageStream(lambda: LABELS, 1_024), deliver, 0.0)
         running = asyncio.create_task(datagrams.run(stop), name="agent.syslog")
         there.send(b"first")
         await begun.wait()

@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 
 from logd.config.changes import fixed_changes
-from logd.config.schema import Config, Files
+from logd.config.schema import Config, Files, Stdin
 from tests.support.agent import Target, config_of, running
 
 
@@ -107,8 +107,13 @@ async def test_while_the_target_is_away(tmp_path: Path) -> None:
 def test_what_cant_change_is_named(tmp_path: Path) -> None:
     old = config_of(tmp_path)
     assert fixed_changes(old, _with(old, "x", "y")) == []
-    agent = msgspec.structs.replace(old.agent, host="other", poll_seconds=3.0, servers=["http://a"])
+    agent = msgspec.structs.replace(
+        old.agent, host="other", token_file="t", poll_seconds=3.0, servers=["http://a"], stdin=Stdin(enabled=True)
+    )
     new = msgspec.structs.replace(
         old, agent=agent, data_dir="/x", transport=msgspec.structs.replace(old.transport, max_bytes=7)
     )
-    assert fixed_changes(old, new) == ["data_dir", "agent.host", "agent.servers", "transport.max_bytes"]
+    assert fixed_changes(old, new) == ["data_dir", "agent.servers", "agent.stdin.enabled", "transport.max_bytes"]
+    agent = msgspec.structs.replace(old.agent, servers=["http://b", "http://c"])
+    between = msgspec.structs.replace(old, agent=msgspec.structs.replace(old.agent, server="http://a"))
+    assert fixed_changes(between, msgspec.structs.replace(old, agent=agent)) == []

@@ -124,17 +124,18 @@ async def test_it_tries_until_it_succeeds(refuse: int, forget: int) -> None:
 
 async def test_it_waits_longer_and_longer_but_not_for_ever() -> None:
     waits: list[float] = []
+    stopping = asyncio.Event()
 
     class Noting(HeldClock):
         async def wait(self, seconds: float, stop: asyncio.Event) -> None:
             waits.append(seconds)
             if len(waits) == 12:
-                stop.set()
+                stopping.set()
 
     target = Target()
     target.refuse = 100
     delivery = Delivery(target, Noting(), _nothing_is_refused)
-    assert await delivery.deliver([chunk_of(0, 1)], asyncio.Event()) == 0
+    assert await delivery.deliver([chunk_of(0, 1)], stopping) == 0
     assert target.refuse == 100 - 13
     assert 1.0 <= waits[0] <= 1.5  # the target asked for a second
     assert 15 <= waits[-1] <= 30

@@ -58,19 +58,19 @@ def test_lines_come_out_whatever_the_pieces(lines: list[bytes], places: list[int
     expected = data.split(b"\n")
     if expected[-1] == b"":
         expected.pop()
-    assert texts(fed(LineStream(LABELS, LIMIT), cuts(data, places))) == expected
+    assert texts(fed(LineStream(lambda: LABELS, LIMIT), cuts(data, places))) == expected
 
 
 @given(st.lists(st.binary(max_size=40), max_size=30), PLACES)
 def test_counted_messages_come_out_whatever_the_pieces(messages: list[bytes], places: list[int]) -> None:
     messages = [message or b"-" for message in messages]
     data = b"".join(b"%d %b" % (len(message), message) for message in messages)
-    assert texts(fed(MessageStream(LABELS, LIMIT), cuts(data, places))) == messages
+    assert texts(fed(MessageStream(lambda: LABELS, LIMIT), cuts(data, places))) == messages
 
 
 @given(st.binary(max_size=200), PLACES)
 def test_no_bytes_break_the_count(data: bytes, places: list[int]) -> None:
-    texts(fed(MessageStream(LABELS, 64), cuts(data, places)))
+    texts(fed(MessageStream(lambda: LABELS, 64), cuts(data, places)))
 
 
 @pytest.mark.parametrize(
@@ -85,14 +85,14 @@ def test_no_bytes_break_the_count(data: bytes, places: list[int]) -> None:
     ],
 )
 def test_messages_that_say_their_length(data: bytes, found: list[bytes]) -> None:
-    assert texts(fed(MessageStream(LABELS, LIMIT), [data])) == found
-    assert texts(fed(MessageStream(LABELS, LIMIT), [data[n : n + 1] for n in range(len(data))])) == found
+    assert texts(fed(MessageStream(lambda: LABELS, LIMIT), [data])) == found
+    assert texts(fed(MessageStream(lambda: LABELS, LIMIT), [data[n : n + 1] for n in range(len(data))])) == found
 
 
 @pytest.mark.parametrize("step", [1, 100, 5_000])
 def test_a_line_over_the_limit_is_cut_and_the_next_one_is_whole(step: int) -> None:
     data = b"first\n" + b"x" * 3_000 + b"\nlast\n"
-    chunks = fed(LineStream(LABELS, LIMIT), [data[n : n + step] for n in range(0, len(data), step)])
+    chunks = fed(LineStream(lambda: LABELS, LIMIT), [data[n : n + step] for n in range(0, len(data), step)])
     first, cut, last = texts(chunks)
     assert (first, last) == (b"first", b"last")
     assert cut == b"x" * LIMIT
@@ -100,7 +100,7 @@ def test_a_line_over_the_limit_is_cut_and_the_next_one_is_whole(step: int) -> No
 
 
 def test_a_message_over_the_limit_is_cut_and_little_of_it_is_held() -> None:
-    stream = MessageStream(LABELS, LIMIT)
+    stream = MessageStream(lambda: LABELS, LIMIT)
     stream.add(b"1000000 ")
     for _ in range(1_000):
         stream.add(b"x" * 1_000)
@@ -110,10 +110,10 @@ def test_a_message_over_the_limit_is_cut_and_little_of_it_is_held() -> None:
 
 
 def test_chunks_are_bounded() -> None:
-    stream = LineStream(LABELS, LIMIT)
+    stream = LineStream(lambda: LABELS, LIMIT)
     stream.add(b"line\n" * 2_500)
     assert [item.lines for item in stream.take(close=False)] == [MAX_CHUNK_LINES, MAX_CHUNK_LINES, 500]
-    messages = MessageStream(LABELS, 10_000_000)
+    messages = MessageStream(lambda: LABELS, 10_000_000)
     for _ in range(MAX_CHUNK_LINES + 1):
         messages.put(b"x")
     messages.put(os.urandom(2_000_000))  # as large as no chunk can be
@@ -131,7 +131,7 @@ async def test_pump_delivers_by_size_by_time_and_at_the_end() -> None:
         return len(chunks)
 
     async with asyncio.timeout(60):
-        pumping = asyncio.create_task(pump(parts.get, LineStream(LABELS, LIMIT), deliver, 0.05, 100))
+        pumping = asyncio.create_task(pump(parts.get, LineStream(lambda: LABELS, LIMIT), deliver, 0.05, 100))
         parts.put_nowait(b"by time\n")
         assert await delivered.get() == [b"by time"]
         parts.put_nowait(b"y" * 120 + b"\n")
@@ -151,13 +151,13 @@ async def test_pump_tells_what_could_not_be_delivered() -> None:
     async def deliver(chunks: Sequence[Chunk]) -> int:
         return 0
 
-    assert await pump(read, LineStream(LABELS, LIMIT), deliver, 60, 1_000) == 2
+    assert await pump(read, LineStream(lambda: LABELS, LIMIT), deliver, 60, 1_000) == 2
 
 
 @pytest.mark.parametrize("at", range(13))
 def test_newlines_behind_messages_that_say_their_length(at: int) -> None:
     """However the bytes come; one within a message stays."""
-    stream = MessageStream(LABELS, LIMIT)
+    stream = MessageStream(lambda: LABELS, LIMIT)
     sent = b"4 a\nb\n\n2 c\r\n"
     stream.add(sent[:at])
     stream.add(sent[at:])
@@ -167,7 +167,7 @@ def test_newlines_behind_messages_that_say_their_length(at: int) -> None:
 @pytest.mark.parametrize("size", [LIMIT - 1, LIMIT, LIMIT + 1, LIMIT + 2, 3 * LIMIT])
 @pytest.mark.parametrize("step", [1, 7, LIMIT, 10 * LIMIT])
 def test_messages_around_the_limit(size: int, step: int) -> None:
-    stream = MessageStream(LABELS, LIMIT)
+    stream = MessageStream(lambda: LABELS, LIMIT)
     sent = b"%d %s3 abc" % (size, b"x" * size) * 2
     texts = []
     for at in range(0, len(sent), step):
