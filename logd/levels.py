@@ -28,6 +28,12 @@ LEVEL_WORDS: dict[str, str] = {
     for level, words in _SYNONYMS.items()
     for word in (*words.split(), *(f"{level.lower()}{number}" for number in (2, 3, 4)))
 }
+#: Of a field that is a level, one letter: Android's (V is verbose, A assert), glog's and klog's, and others' first ones.
+LEVEL_LETTERS: dict[str, str] = {
+    letter: level
+    for level, letters in zip(LEVELS, ("t", "dv", "in", "w", "e", "fca"), strict=True)
+    for letter in letters
+}
 #: RFC 5424 severity → level: emergency, alert (ERROR3), critical (ERROR2), error, warning, notice (INFO2), info, debug.
 SYSLOG_LEVELS: tuple[str, ...] = ("FATAL", "ERROR", "ERROR", "ERROR", "WARN", "INFO", "INFO", "DEBUG")
 #: OpenTelemetry's SeverityNumber → level: 1–24, four to a level. 0 is "unspecified".

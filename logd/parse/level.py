@@ -1,6 +1,6 @@
 r"""Levels: text into one of the six, as SQL macros.
 
-    logd_level(text, field)     what a field of that name says: a word in any case, or a number
+    logd_level(text, field)     what a field of that name says: a word in any case, one letter, or a number
     logd_shown_level(shown)     what SHOWN matched in a plain line (text.py)
 
 Both give NULL where there is none; none is invented, so a word that isn't in levels.py is no level. Arguments are
@@ -19,7 +19,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from logd.levels import LEVEL_WORDS, OTEL_LEVELS, PINO_LEVELS, SYSLOG_LEVELS
+from logd.levels import LEVEL_LETTERS, LEVEL_WORDS, OTEL_LEVELS, PINO_LEVELS, SYSLOG_LEVELS
 
 _OWN_LIFE = {"config", "success", "fine", "finer", "finest", "verbose", "information", "informational"}
 _SHOUTED_TOO = {"alert", "emerg", "emergency", "panic", "notice"}
@@ -56,7 +56,8 @@ MACROS: Sequence[str] = (
     CASE WHEN text IS NULL THEN NULL
       WHEN field IN {_OTEL_FIELDS} THEN {_BY_OTEL}[text]
       WHEN field IN {_SYSLOG_FIELDS} THEN {_BY_SYSLOG}[text]
-      ELSE coalesce({_BY_PINO}[text], logd_word_level(trim(text, ' []<>()'))) END)""",
+      ELSE coalesce({_BY_PINO}[text], {_map(LEVEL_LETTERS)}[lower(text)],
+        logd_word_level(trim(text, ' []<>()'))) END)""",
     # What SHOWN matched begins with a delimiter, or a key, and ends with the word and perhaps a delimiter.
     r"CREATE OR REPLACE MACRO logd_shown_level(shown) AS logd_word_level(regexp_extract(shown, '(\w+)\W*$', 1))",
 )

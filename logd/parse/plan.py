@@ -1,11 +1,9 @@
 """Lines into records: the vectorised plan that every role runs over joined chunks.
 
-    chunks ─ join ─┬─ lines that begin with "{" ── fields ── metadata ──┬─ assemble ── Arrow table of record.SCHEMA
-    (unwrap)       │            └ what DuckDB can't read: mend ─ again ─┤
-                   └─ other lines, and what couldn't be mended ── text ─┘
+    chunks ─ join ─ unwrap ─ which parser ─┬─ a configured one: its steps ────────────────┬─ assemble ── record.SCHEMA
+                                           └─ none: JSON, the known forms of lines, text ─┘
 
-Per line there is only native code; Python runs per batch, per chunk, and per broken line. A Parser remembers the key
-names that it has met, which keeps its queries small: that changes its speed, never its answers.
+Per line there is only native code; Python runs per batch, per chunk, and per broken line.
 """
 
 from __future__ import annotations
@@ -13,44 +11,37 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import duckdb
-import msgspec
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from logd.chunk import Chunk, Positions
+from logd.chunk import SYSLOG, TEXT, Chunk, Positions
 from logd.errors import ConfigError
-from logd.parse import json, level, text, timestamp
+from logd.parse import level, timestamp
+from logd.parse.chains import Chain, Taken, Keyed, chooser
 from logd.parse.columns import NDJSON, Assembler, Parsed
-from logd.parse.lines import Lines, join
-from logd.parse.mend import mend
-from logd.parse.prepared import PreparedQuery
-from logd.parse.strict import not_json
+from logd.parse.kinds import KINDS, kinds
+from logd.parse.lines import Ints, Lines, join
+from logd.parse.steps import Done, Steps
 from logd.parse.window import Limits
-from logd.parse.wrapping import Unwrapper
+from logd.parse.wrapping import Unwrapped, Unwrapper
 from logd.record import SCHEMA
 
 _TIME = pa.timestamp("us", tz="UTC")
-_BRACE = ord("{")
-#: After a line that was no JSON: what the careful query costs more in so many is what the failed one has cost.
-_CAREFUL_BATCHES = 32
-
-
-class _Fields(msgspec.Struct, frozen=True):
-    """The parsed fields of JSON lines, and the rows (of the same shape as was put in) that are no JSON object."""
-
-    table: pa.Table
-    broken: pa.Table
 
 
 class Parser:
     """Not thread-safe: one for each thread that parses. Owns a DuckDB instance, apart from the search's."""
 
     def __init__(
-        self, timezone: str = "UTC", limits: Limits | None = None, memory_bytes: int = 512 * 1024 * 1024
+        self,
+        timezone: str = "UTC",
+        limits: Limits | None = None,
+        memory_bytes: int = 512 * 1024 * 1024,
+        chains: Sequence[Chain] = (),
     ) -> None:
         limits = limits or Limits()
-        self._names = json.USUAL
+        self._chains = chains
+        self._choose = chooser(chains)
         self._sql = duckdb.connect(config={"threads": 1, "memory_limit": f"{memory_bytes}B"})
         try:
             self._sql.execute(f"SET TimeZone = '{timezone}'")
@@ -60,15 +51,16 @@ class Parser:
             self._sql.execute(macro)
         self._unwrapper = Unwrapper(self._sql)
         self._assembler = Assembler(self._sql, limits)
-        self._quick_fields = PreparedQuery(
-            self._sql, "quick_fields", lambda rows: json.fields_query(rows, self._names, limits, careful=False)
-        )
-        self._careful_fields = PreparedQuery(
-            self._sql, "careful_fields", lambda rows: json.fields_query(rows, self._names, limits, careful=True)
-        )
-        self._careful_batches = 0
-        self._metadata_query = PreparedQuery(self._sql, "metadata", json.metadata_query)
-        self._text_query = PreparedQuery(self._sql, "text", lambda rows: text.query(rows, limits.max_ahead_seconds))
+        self._steps = Steps({"": self._sql, **self._zoned(chains)}, limits, chains)
+
+    def _zoned(self, chains: Sequence[Chain]) -> dict[str, duckdb.DuckDBPyConnection]:
+        """A connection for each time zone that a step names."""
+        zones = {step.timezone for chain in chains for step in chain.steps if isinstance(step, Taken | Keyed)} - {""}
+        connections = {}
+        for zone in sorted(zones):
+            connections[zone] = self._sql.cursor()
+            connections[zone].execute(f"SET TimeZone = '{zone}'")
+        return connections
 
     def usable(self) -> bool:
         """Whether the instance answers at all: after an internal error it never does again."""
@@ -89,78 +81,76 @@ class Parser:
         if not chunks:
             return Parsed(SCHEMA.empty_table(), None, 0, 0, 0)
         lines = join(chunks)
-        unwrapped = self._unwrapper.unwrap(chunks, lines)
+        chosen = [self._choose(chunk.service, chunk.source, chunk.content_type) for chunk in chunks]
+        found, must = kinds(chunks, lines, [self._chains[place] if place >= 0 else None for place in chosen])
+        unwrapped = self._unwrapper.unwrap(chunks, lines, found)
         if unwrapped is not None:
             lines = unwrapped.lines
+        parser = np.array(chosen, np.int64)[lines.chunk]
+        if self._chains and unwrapped is not None and "service" in unwrapped.said:
+            parser = self._of_services(chunks, lines, unwrapped, parser)
         rows = _rows(chunks, lines)
-        is_json = _begins_with_brace(lines)
-        parts = []
-        other = rows.filter(pc.invert(is_json)) if not _all(is_json) else rows.slice(0, 0)
-        broken = rows.slice(0, 0)
-        if _any(is_json):
-            fields = self._json(rows if len(other) == 0 else rows.filter(is_json))
-            parts.append(fields.table)
-            broken = fields.broken
-        if len(other) or len(broken):
-            parts.append(self._text_query.run(pa.concat_tables([other, broken])))
-        table = parts[0] if len(parts) == 1 else pa.concat_tables(parts, promote_options="default").sort_by("i")
-        ndjson = [chunk.content_type == NDJSON for chunk in chunks]
+        done = self._run(chunks, lines, rows, parser, found)
+        table = done.parts[0] if len(done.parts) == 1 else _in_order(done.parts)
         unparsed = np.zeros(len(lines), bool)
-        if len(other) and any(ndjson):
-            unparsed[other["i"]] = np.asarray(ndjson)[lines.chunk[other["i"]]]
-        unparsed[broken["i"]] = True
+        unparsed[done.unparsed] = True
+        ndjson = np.array([chunk.content_type == NDJSON for chunk in chunks], bool)
+        sure = np.zeros(len(lines), bool)
+        sure[done.sure] = True
+        if ndjson.any():
+            unparsed |= ndjson[lines.chunk] & ~sure
         if unwrapped is None:
             return self._assembler.assemble(table, chunks, lines, taken_us, unparsed)
-        table = unwrapped.beside(table, pc.and_(is_json, pa.array(~unparsed)))
-        unparsed |= unwrapped.broken
+        table = unwrapped.beside(table, pa.array(sure))
+        unparsed |= unwrapped.broken & (must > 0)
         return self._assembler.assemble(table, chunks, lines, taken_us, unparsed, unwrapped.metadata)
 
-    def _json(self, rows: pa.Table) -> _Fields:
-        fields = self._fields(rows)
-        to_mend = pc.or_(fields["mend"].combine_chunks(), not_json(fields["metadata"].combine_chunks()))
-        if not _any(to_mend):
-            return _Fields(fields, rows.slice(0, 0))
-        suspects = rows.filter(to_mend)
-        mended = pa.array([mend(line) for line in suspects["line"].to_pylist()], pa.string())
-        good = mended.is_valid()
-        repaired = suspects.set_column(suspects.schema.get_field_index("line"), "line", mended).filter(good)
-        checked = pa.array(np.ones(len(repaired), bool))
-        repaired = repaired.set_column(repaired.schema.get_field_index("checked"), "checked", checked)
-        parts = [fields.filter(pc.invert(to_mend))]
-        if len(repaired):
-            parts.append(_with_message(self._fields(repaired), repaired["line"], suspects["line"].filter(good)))
-        return _Fields(
-            pa.concat_tables(parts, promote_options="default").sort_by("i"), suspects.filter(pc.invert(good))
+    def _run(self, chunks: Sequence[Chunk], lines: Lines, rows: pa.Table, parser: Ints, found: Ints) -> Done:
+        """The fields of every row, by its parser."""
+        parsers = np.unique(parser)
+        dones = []
+        for place in parsers.tolist():
+            mask = parser == place
+            some = rows if len(parsers) == 1 else rows.filter(pa.array(mask))
+            if place >= 0:
+                dones.append(self._steps.run(self._chains[place], some))
+                continue
+            # What a message of syslog says is JSON or a text: its head has told already what a form would.
+            forms = np.array([_has_forms(chunk) for chunk in chunks], bool)[lines.chunk] & (
+                found != KINDS.index(SYSLOG)
+            )
+            dones.append(self._steps.auto(some, None if forms.all() else pa.array(forms[mask])))
+        if len(dones) == 1:
+            return dones[0]
+        return Done(
+            [part for done in dones for part in done.parts],
+            np.concatenate([done.sure for done in dones]),
+            np.concatenate([done.unparsed for done in dones]),
         )
 
-    def _fields(self, rows: pa.Table) -> pa.Table:
-        fields = self._run_fields(rows)
-        keys = fields["keys"].combine_chunks()
-        if keys.null_count == len(keys):
-            return fields
-        met = set(pc.unique(pc.list_flatten(keys)).to_pylist()) & json.KNOWN
-        if not met <= self._names:
-            self._names |= met
-            self._quick_fields.forget()
-            self._careful_fields.forget()
-            return self._fields(rows)
-        more = keys.is_valid()
-        rest = fields.append_column("line", rows["line"]).filter(more)
-        merged = self._metadata_query.run(rest.select(json.METADATA_INPUT))
-        for name in ("mend", "trace_id", "metadata"):
-            column = pc.replace_with_mask(fields[name].combine_chunks(), more, merged[name].combine_chunks())
-            fields = fields.set_column(fields.schema.get_field_index(name), name, column)
-        return fields
+    def _of_services(self, chunks: Sequence[Chunk], lines: Lines, unwrapped: Unwrapped, parser: Ints) -> Ints:
+        """The parsers, now that the wrapping has said whose lines they are."""
+        said = unwrapped.said["service"].dictionary_encode()
+        if not len(said.dictionary):
+            return parser
+        services = said.dictionary.to_pylist()
+        codes = said.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64)
+        pairs, of_line = np.unique(lines.chunk * np.int64(len(services) + 1) + codes + 1, return_inverse=True)
+        chosen = []
+        for pair in pairs.tolist():
+            chunk, code = chunks[pair // (len(services) + 1)], pair % (len(services) + 1) - 1
+            service = services[code] if code >= 0 and not chunk.service_locked else chunk.service
+            chosen.append(self._choose(service, chunk.source, chunk.content_type))
+        return np.array(chosen, np.int64)[of_line]
 
-    def _run_fields(self, rows: pa.Table) -> pa.Table:
-        """Quickly, as long as every line is JSON; where one wasn't, more of them are likely for a while."""
-        if self._careful_batches == 0:
-            try:
-                return self._quick_fields.run(rows)
-            except (duckdb.Error, UnicodeDecodeError):  # the latter of a message that quotes half a character
-                self._careful_batches = _CAREFUL_BATCHES
-        self._careful_batches -= 1
-        return self._careful_fields.run(rows)
+
+def _has_forms(chunk: Chunk) -> bool:
+    """Lines that are text, or in a container's record; not those that are to be JSON."""
+    return chunk.content_type == TEXT or chunk.content_type in KINDS[1:]
+
+
+def _in_order(parts: Sequence[pa.Table]) -> pa.Table:
+    return pa.concat_tables(parts, promote_options="default").sort_by("i")
 
 
 def _rows(chunks: Sequence[Chunk], lines: Lines) -> pa.Table:
@@ -176,32 +166,3 @@ def _rows(chunks: Sequence[Chunk], lines: Lines) -> pa.Table:
             "checked": pa.array(np.zeros(len(lines), bool)),
         }
     )
-
-
-def _with_message(fields: pa.Table, repaired: pa.ChunkedArray, lines: pa.ChunkedArray) -> pa.Table:
-    """The fields of repaired lines; where the line itself is the message, it is the line that came."""
-    came = pc.replace_substring_regex(lines, r"(\r\n|\n|\r)\z", "")
-    message = pc.if_else(pc.equal(fields["message"], repaired), came, fields["message"])
-    return fields.set_column(fields.schema.get_field_index("message"), "message", message)
-
-
-def _begins_with_brace(lines: Lines) -> pa.BooleanArray:
-    """Lines whose first character, white space aside, is an opening brace: JSON, or meant to be."""
-    _, offsets, data = lines.text.buffers()
-    bounds = np.frombuffer(offsets, np.int32)
-    starts = bounds[:-1]
-    content = np.frombuffer(data, np.uint8)
-    first = content[np.minimum(starts, max(len(content) - 1, 0))] if len(content) else np.zeros(len(starts), np.uint8)
-    plain = (first == _BRACE) & (bounds[1:] > starts)  # the first byte of an empty line is the next line's
-    blank = (first == 32) | (first == 9)
-    if not blank.any():
-        return pa.array(plain)
-    return pc.starts_with(pc.utf8_ltrim(lines.text, " \t"), "{")
-
-
-def _any(mask: pa.BooleanArray) -> bool:
-    return bool(pc.any(mask).as_py())
-
-
-def _all(mask: pa.BooleanArray) -> bool:
-    return bool(pc.all(mask).as_py())

@@ -35,5 +35,14 @@ SELECT i,
 FROM shown"""
 
 
+def shown_level(line: str) -> str:
+    """SQL: the level that shows near the beginning of `line`, a column."""
+    head = f"left({line}, {_HEAD_CHARACTERS})"
+    found = f"regexp_extract({head}, '{level.SHOWN}')"
+    near = f"strpos({head}, shown) <= {_NEAR_CHARACTERS}"
+    return f"""list_transform([{found}],
+      lambda shown: CASE WHEN shown <> '' AND {near} THEN logd_shown_level(shown) END)[1]"""
+
+
 def _near(match: str) -> str:
     return f"{match} <> '' AND strpos(head, {match}) <= {_NEAR_CHARACTERS}"

@@ -16,7 +16,8 @@ import pyarrow.compute as pc
 from logd.chunk import CRI, CUT_TAG, DOCKER, SYSLOG, Chunk
 from logd.parse import container, syslog
 from logd.parse.columns import Bools
-from logd.parse.lines import Lines
+from logd.parse.kinds import KINDS
+from logd.parse.lines import Ints, Lines
 from logd.parse.prepared import PreparedQuery
 
 _TIME = pa.timestamp("us", tz="UTC")
@@ -34,14 +35,14 @@ class Unwrapped(msgspec.Struct, frozen=True):
     broken: Bools
     said: dict[str, pa.StringArray]
 
-    def beside(self, table: pa.Table, is_json: pa.BooleanArray) -> pa.Table:
-        """`table`, of parsed lines, with what was said around them. Unless a line is JSON and says its own, the
-        wrapping's time and level count: those that only show in a text are less sure, and stay in it anyway."""
+    def beside(self, table: pa.Table, sure: pa.BooleanArray) -> pa.Table:
+        """`table`, of parsed lines, with what was said around them. Unless a line's own fields are `sure`, the
+        wrapping's time and level count: those that only show in a text may be others', and stay in it anyway."""
         given = {"time": self.times, **self.said}
         for name, values in given.items():
             known = name in table.column_names
             own = table[name].combine_chunks().cast(values.type) if known else pa.nulls(len(table), values.type)
-            counts = own if name not in ("time", "level") else pc.if_else(is_json, own, pa.scalar(None, own.type))
+            counts = own if name not in ("time", "level") else pc.if_else(sure, own, pa.scalar(None, own.type))
             merged = pc.coalesce(counts, values, own)
             place = table.schema.get_field_index(name)
             table = table.set_column(place, name, merged) if known else table.append_column(name, merged)
@@ -61,10 +62,10 @@ class Unwrapper:
             SYSLOG: PreparedQuery(sql, "syslog", syslog.query),
         }
 
-    def unwrap(self, chunks: Sequence[Chunk], lines: Lines) -> Unwrapped | None:
-        """None when no chunk's lines are wrapped."""
-        kinds = {chunk.content_type for chunk in chunks} & self._queries.keys()
-        if not kinds:
+    def unwrap(self, chunks: Sequence[Chunk], lines: Lines, kinds: Ints) -> Unwrapped | None:
+        """`kinds` has for each line its code of KINDS. None when no line is wrapped."""
+        codes = np.unique(kinds[kinds > 0]).tolist()
+        if not codes:
             return None
         observed = np.array([chunk.observed_us for chunk in chunks], np.int64)[lines.chunk]
         locked = np.array([chunk.host_locked for chunk in chunks], bool)[lines.chunk]
@@ -73,8 +74,8 @@ class Unwrapper:
         )
         columns: dict[str, pa.Array] = {"text": lines.text, "time": pa.nulls(len(lines), _TIME)}
         broken = np.zeros(len(lines), bool)
-        for kind in sorted(kinds):
-            here = np.array([chunk.content_type == kind for chunk in chunks], bool)[lines.chunk]
+        for code in codes:
+            kind, here = KINDS[code], kinds == code
             mask = pa.array(here)
             found = self._queries[kind].run(rows.filter(mask))
             if kind == DOCKER:

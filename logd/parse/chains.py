@@ -1,0 +1,258 @@
+"""What is configured for parsing, compiled: for a line's service, source and content type the steps that take it apart.
+
+Compiling says everything that is wrong with a parser before the first line comes: RE2 refuses what it can't express.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import re
+import zoneinfo
+from collections.abc import Callable, Mapping, Sequence
+from typing import assert_never
+
+import msgspec
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from logd.chunk import CRI, DOCKER, SYSLOG
+from logd.config.parsers import ParserTable, Step
+from logd.config.patterns import compile_pattern
+from logd.errors import ConfigError
+from logd.parse import formats, forms
+from logd.parse.named import Field, Meaning
+from logd.parse.patterns import Pattern, groups
+
+_ROLES = ("time", "level", "message", "service", "host")
+#: What a time zone's own connection costs, some MB, is paid for each; configurations have a few.
+_NAMED = re.compile(r"\(\?P?<([A-Za-z_]\w*)>")
+
+
+class Taken(msgspec.Struct, frozen=True):
+    """A step by its pattern."""
+
+    pattern: Pattern
+    timezone: str = ""
+
+
+class Keyed(msgspec.Struct, frozen=True):
+    """A step whose fields have their names in the line: "json", "logfmt" or "key_value"."""
+
+    type: str
+    delimiter: str = ""
+    between: str = ""
+    meaning: Meaning = Meaning()
+    timezone: str = ""
+
+
+class Plain(msgspec.Struct, frozen=True):
+    """"auto" or "text": understands every line."""
+
+    auto: bool
+
+
+CompiledStep = Taken | Keyed | Plain
+
+
+class Chain(msgspec.Struct, frozen=True):
+    """One parser. `wrappings` are content types of wrapping.py that come off first, in any order that fits."""
+
+    name: str
+    wrappings: tuple[str, ...]
+    steps: tuple[CompiledStep, ...]
+    services: re.Pattern[str] | None = None
+    sources: re.Pattern[str] | None = None
+    content_types: re.Pattern[str] | None = None
+
+    def is_for(self, service: str, source: str, content_type: str) -> bool:
+        """Whether a line of those is its."""
+        given = ((self.services, service), (self.sources, source), (self.content_types, content_type))
+        return all(globs is None or globs.fullmatch(value) for globs, value in given)
+
+
+def compile_chains(tables: Sequence[ParserTable]) -> tuple[Chain, ...]:
+    """Raises ConfigError, naming the parser, the step and the reason."""
+    chains = []
+    names: set[str] = set()
+    for table in tables:
+        if table.name in names:
+            raise ConfigError(f"parser {table.name!r} is there twice, expected a name for each")
+        names.add(table.name)
+        steps: list[CompiledStep] = []
+        wrappings: list[str] = []
+        for place, step in enumerate(table.steps):
+            try:
+                if step.type == "syslog":
+                    wrappings.append(SYSLOG)
+                elif step.type == "container":
+                    wrappings += [DOCKER, CRI]
+                else:
+                    steps.append(_compiled(step))
+                if step.type in ("syslog", "container") and len(steps) > 0:
+                    raise ValueError(f"a {step.type} step comes before the others: what is in it is for them")
+            except ValueError as error:
+                raise ConfigError(f"parser {table.name!r}, step {place + 1} ({step.type}): {error}") from None
+        globs = (_globs(table.services), _globs(table.sources), _globs(table.content_types))
+        chains.append(Chain(table.name, tuple(wrappings), tuple(steps) or (Plain(auto=True),), *globs))
+    return tuple(chains)
+
+
+def _compiled(step: Step) -> CompiledStep:
+    _only(step)
+    if step.timezone:
+        _timezone(step.timezone)
+    for one in step.formats:
+        if wrong := formats.check(one):
+            raise ValueError(f"formats has {one!r}, expected {wrong}")
+    match step.type:
+        case "auto" | "text":
+            return Plain(auto=step.type == "auto")
+        case "json" | "logfmt" | "key_value":
+            delimiter = (step.delimiter or "=") if step.type == "key_value" else ""
+            if step.pair_delimiter == delimiter or not step.pair_delimiter:
+                raise ValueError(f"pair_delimiter is {step.pair_delimiter!r}, expected another text than delimiter")
+            return Keyed(step.type, delimiter, step.pair_delimiter, _meaning(step), step.timezone)
+        case "regex":
+            return Taken(_regex(step), step.timezone)
+        case "grok":
+            return Taken(_grok(step), step.timezone)
+        case "csv":
+            return Taken(_csv(step), step.timezone)
+        case "combined":
+            return Taken(_built_in(step, forms.COMBINED, forms.ACCESS_MEANING, forms.ACCESS_TYPES), step.timezone)
+        case "common":
+            return Taken(_built_in(step, f"{forms.COMMON}$", forms.ACCESS_MEANING, forms.ACCESS_TYPES), step.timezone)
+        case "klog":
+            return Taken(_built_in(step, forms.KLOG, forms.KLOG_MEANING, forms.PLACE_TYPES), step.timezone)
+        case "glog":
+            return Taken(_built_in(step, forms.GLOG, forms.GLOG_MEANING, forms.PLACE_TYPES), step.timezone)
+        case "syslog" | "container":
+            raise AssertionError(step.type)  # wrappings, see above
+        case _:
+            assert_never(step.type)
+
+
+#: Which settings a type of step looks at, beside those of all.
+_OWN: Mapping[str, tuple[str, ...]] = {
+    "regex": ("pattern", "types"),
+    "grok": ("pattern", "patterns"),
+    "csv": ("columns", "delimiter", "types"),
+    "key_value": ("delimiter", "pair_delimiter"),
+}
+
+
+def _only(step: Step) -> None:
+    """A setting that its type doesn't look at is a mistake."""
+    usual = Step(type=step.type)
+    for name in ("pattern", "patterns", "columns", "delimiter", "pair_delimiter", "types"):
+        if getattr(step, name) != getattr(usual, name) and name not in _OWN.get(step.type, ()):
+            raise ValueError(f"{name} is nothing that this type looks at")
+    for name in _OWN.get(step.type, ()):
+        if name in ("pattern", "columns") and not getattr(step, name):
+            raise ValueError(f"{name} is missing")
+    if step.type in ("auto", "text", "syslog", "container"):
+        for name in (*_ROLES, "formats", "timezone", "levels", "absent"):
+            if getattr(step, name):
+                raise ValueError(f"{name} is nothing that this type looks at")
+
+
+def _meaning(step: Step, usual: Meaning = Meaning()) -> Meaning:  # noqa: B008
+    return Meaning(
+        {role: name for role in _ROLES if (name := getattr(step, role))},
+        tuple(step.formats) or usual.formats,
+        {**usual.levels, **{word.lower(): level for word, level in step.levels.items()}},
+        (*usual.absent, *step.absent),
+    )
+
+
+def _regex(step: Step) -> Pattern:
+    names = _NAMED.findall(step.pattern)
+    if not names:
+        raise ValueError("pattern has no named group such as (?P<message>.*)")
+    if len(set(names)) < len(names):
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"pattern has the group {twice!r} twice")
+    regex = groups(_NAMED.sub(r"(?P<\1>", step.pattern), names)
+    regex = _uncaptured(regex)
+    _check(regex)
+    return Pattern(regex, tuple(Field(name, step.types.get(name, "text")) for name in names), _known(step, names))
+
+
+def _grok(step: Step) -> Pattern:
+    from logd.parse.grok import compile_grok  # a library of patterns that few need
+
+    grok = compile_grok(step.pattern, step.patterns)
+    _check(grok.regex)
+    fields = tuple(Field(field.name, field.type) for field in grok.fields)
+    return Pattern(grok.regex, fields, _known(step, [field.name for field in fields]))
+
+
+def _csv(step: Step) -> Pattern:
+    delimiter = step.delimiter or ","
+    if len(delimiter) != 1 or delimiter in '"\n':
+        raise ValueError(f"delimiter is {delimiter!r}, expected one character")
+    if len(set(step.columns)) < len(step.columns):
+        raise ValueError("columns has a name twice")
+    own = re.escape(delimiter) if delimiter != " " else " "
+    parts, fields = [], []
+    for place, name in enumerate(step.columns):
+        parts.append(rf'(?:"(?P<g{2 * place}>(?:[^"]|"")*)"|(?P<g{2 * place + 1}>[^"{own}\n]*))')
+        fields += 2 * [Field(name, step.types.get(name, "text"))]
+    return Pattern(rf"^{own.join(parts)}\s*$", tuple(fields), _known(step, step.columns), quoted=True)
+
+
+def _built_in(step: Step, regex: str, usual: Meaning, types: Mapping[str, object]) -> Pattern:
+    made = forms.pattern(regex, types=dict(types))  # type: ignore[arg-type]
+    return msgspec.structs.replace(made, meaning=_meaning(step, usual))
+
+
+def _known(step: Step, names: Sequence[str]) -> Meaning:
+    """The meaning of a step whose fields are known: what it names must be among them."""
+    for setting, name in [*((role, getattr(step, role)) for role in _ROLES), *(("types", name) for name in step.types)]:
+        if name and name not in names:
+            raise ValueError(f"{setting} is {name!r}, expected one of its fields: {', '.join(names)}")
+    return _meaning(step)
+
+
+def _uncaptured(regex: str) -> str:
+    """Without groups that capture and have no name: Arrow wants a name for each."""
+    return re.sub(r"(\\.|\[\^?\]?(?:\\.|\[:\w+:\]|[^\]\\])*\])|\((?!\?)", lambda found: found[1] or "(?:", regex)
+
+
+def _check(regex: str) -> None:
+    try:
+        compile_pattern(regex)
+        pc.extract_regex(pa.array([""]), regex)
+    except (ValueError, pa.ArrowInvalid) as error:
+        raise ValueError(f"pattern can't be had from RE2: {str(error).partition(chr(10))[0]}") from None
+
+
+def _timezone(name: str) -> None:
+    try:
+        zoneinfo.ZoneInfo(name)
+    except (KeyError, ValueError, OSError):
+        raise ValueError(f"timezone is {name!r}, expected an IANA name such as Europe/Berlin") from None
+
+
+def _globs(globs: Sequence[str]) -> re.Pattern[str] | None:
+    return re.compile("|".join(f"(?:{fnmatch.translate(one)})" for one in globs)) if globs else None
+
+
+Choose = Callable[[str, str, str], int]
+
+
+def chooser(chains: Sequence[Chain]) -> Choose:
+    """For service, source and content type the place of the first chain that is for them, -1 when none is."""
+    known: dict[tuple[str, str, str], int] = {}
+
+    def choose(service: str, source: str, content_type: str) -> int:
+        key = (service, source, content_type)
+        place = known.get(key)
+        if place is None:
+            if len(known) >= 10_000:  # of a stream with ever new sources
+                known.clear()
+            place = next((place for place, chain in enumerate(chains) if chain.is_for(*key)), -1)
+            known[key] = place
+        return place
+
+    return choose

@@ -1,0 +1,68 @@
+r"""Pairs of keys and values in a text, as a JSON object.
+
+    ts=2026-11-24T10:00:00Z level=info msg="cache \"a\" is full" size=12 ok=true        logfmt: nothing but pairs
+    user=bob;action=login;ms=12                                                      key_value, by any delimiters
+
+A quoted value is a string, with JSON's escapes; `true`, `false` and numbers as JSON writes them, of up to 15 digits,
+are what they look like; anything else is a string. A key without a value is "".
+"""
+
+from __future__ import annotations
+
+import re
+
+import duckdb
+import pyarrow as pa
+
+from logd.parse.prepared import PreparedQuery
+
+_KEY = r"[A-Za-z_@][\w.@/-]*"
+_QUOTED = r'"(?:[^"\\]|\\.)*"'
+_LOGFMT_PAIR = rf'{_KEY}=(?:{_QUOTED}|[^\s"]*)'
+#: A text of nothing but pairs, at least so many.
+LOGFMT = rf"^{_LOGFMT_PAIR}(?:[ \t]+{_LOGFMT_PAIR})*[ \t]*$"
+LOGFMT_CERTAIN = rf"^{_LOGFMT_PAIR}(?:[ \t]+{_LOGFMT_PAIR})+[ \t]*$"
+_TYPED = r"true|false|-?(?:0|[1-9]\d{0,14})(?:\.\d{1,6})?"
+
+
+class Pairs:
+    """Takes pairs out of texts. Not thread-safe. `delimiter` is between key and value, `between` between pairs; without
+    them it is logfmt."""
+
+    def __init__(self, sql: duckdb.DuckDBPyConnection, name: str, delimiter: str = "", between: str = " ") -> None:
+        if delimiter:
+            stop = _class(between) + _class(delimiter)
+            value = rf"{_QUOTED}|[^{_class(between)}\"\n]*"
+            regex = rf"([^{stop}\s\"][^{stop}\"\n]*?)\s*{re.escape(delimiter)}\s*({value})"
+            matches = f"regexp_matches(text, '{_sql(regex)}')"
+        else:
+            regex = rf'({_KEY})=({_QUOTED}|[^\s"]*)'
+            matches = f"regexp_matches(text, '{_sql(LOGFMT)}')"
+        self._query = PreparedQuery(sql, name, lambda source: _query(source, _sql(regex), matches))
+
+    def objects(self, rows: pa.Table) -> pa.StringArray:
+        """Of each of `rows` (text) the JSON object, null where there is none."""
+        return self._query.run(rows.select(["text"]))["object"].combine_chunks().cast(pa.string())
+
+
+def _query(source: str, regex: str, matches: str) -> str:
+    inner = "trim(pair[2])"
+    value = f"""CASE WHEN regexp_full_match({inner}, '{_TYPED}') THEN {inner}
+      WHEN starts_with({inner}, '"') THEN CASE WHEN json_valid({inner}) THEN {inner}
+        ELSE CAST(to_json({inner}[2:-2]) AS VARCHAR) END
+      ELSE CAST(to_json({inner}) AS VARCHAR) END"""
+    pair = f"CAST(to_json(pair[1]) AS VARCHAR) || ':' || {value}"
+    keys, values = (f"regexp_extract_all(text, '{regex}', {group})" for group in (1, 2))
+    return f"""
+WITH told AS (SELECT text, {matches} AS known FROM {source}),
+split AS (SELECT CASE WHEN known THEN {keys} END AS keys, CASE WHEN known THEN {values} END AS parts FROM told)
+SELECT '{{' || array_to_string(list_transform(list_zip(keys, parts), lambda pair: {pair}), ',') || '}}' AS object
+FROM split"""
+
+
+def _class(text: str) -> str:
+    return re.sub(r"([\\\]\[^-])", r"\\\1", text)
+
+
+def _sql(regex: str) -> str:
+    return regex.replace("'", "''")

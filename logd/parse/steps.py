@@ -1,0 +1,231 @@
+"""Rows of lines through the steps of a parser, until one understands them.
+
+    rows ─ step 1 ─┬─ fields ──────────────────────────────────────────────┐
+                   └─ the rest ─ step 2 ─┬─ fields ────────────────────────┤
+                                         └─ the rest ─ … ─ as text ────────┴─ fields of every row
+
+A step costs what its queries cost over the rows that come to it; there is no work by line in Python.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import duckdb
+import msgspec
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from logd.parse import adopt, text
+from logd.parse.chains import Chain, Keyed, Plain, Taken
+from logd.parse.forms import FORMS
+from logd.parse.lines import Ints
+from logd.parse.objects import JsonLines, with_message
+from logd.parse.pairs import LOGFMT_CERTAIN, Pairs
+from logd.parse.patterns import Matcher, first_bytes, rest
+from logd.parse.prepared import PreparedQuery
+from logd.parse.window import Limits
+
+_NONE = np.zeros(0, np.int64)
+
+
+class Done(msgspec.Struct, frozen=True):
+    """The fields of all rows, in parts. `sure` are the i of those whose fields were named in them, by whom it may be;
+    `unparsed` of those that no step of their parser understood."""
+
+    parts: Sequence[pa.Table]
+    sure: Ints = _NONE
+    unparsed: Ints = _NONE
+
+
+class Steps:
+    """Not thread-safe. `connections` has one of the same DuckDB instance for each time zone, "" is parse.timezone."""
+
+    def __init__(
+        self, connections: Mapping[str, duckdb.DuckDBPyConnection], limits: Limits, chains: Sequence[Chain]
+    ) -> None:
+        sql = connections[""]
+        self._json = JsonLines(sql, limits)
+        self._trim = PreparedQuery(sql, "trim", lambda rows: f"SELECT {text.MESSAGE} AS text FROM {rows}")
+        self._text = PreparedQuery(sql, "text", lambda rows: text.query(rows, limits.max_ahead_seconds))
+        self._logfmt = Pairs(sql, "logfmt")
+        self._forms = [(form, Matcher(sql, f"form_{place}", form.pattern, limits)) for place, form in enumerate(FORMS)]
+        self._matchers: dict[Taken, Matcher] = {}
+        self._pairs: dict[Keyed, Pairs] = {}
+        self._adopt: dict[Keyed, PreparedQuery] = {}
+        for step in dict.fromkeys(step for chain in chains for step in chain.steps):
+            self._prepare(step, connections, limits)
+
+    def _prepare(self, step: object, connections: Mapping[str, duckdb.DuckDBPyConnection], limits: Limits) -> None:
+        number = len(self._matchers) + len(self._pairs) + len(self._adopt)
+        match step:
+            case Taken(pattern, timezone):
+                self._matchers[step] = Matcher(connections[timezone], f"step_{number}", pattern, limits)
+            case Keyed(kind, delimiter, between, meaning, timezone):
+                sql = connections[timezone]
+                if kind == "key_value":
+                    self._pairs[step] = Pairs(sql, f"pairs_{number}", delimiter, between)
+                if adopt.needed(meaning):
+                    self._adopt[step] = PreparedQuery(
+                        sql, f"adopt_{number}", lambda source: adopt.query(source, meaning, limits)
+                    )
+
+    def run(self, chain: Chain, rows: pa.Table) -> Done:
+        """Through a parser's steps. What none of them understands is text."""
+        rows = self._trimmed(rows)
+        parts: list[pa.Table] = []
+        sure: list[Ints] = []
+        for step in chain.steps:
+            if len(rows) == 0:
+                break
+            match step:
+                case Taken():
+                    found = self._matchers[step].match(rows)
+                    if found is not None:
+                        parts.append(found.table)
+                        sure.append(found.table["i"].to_numpy())
+                        rows = rest(rows, found.rows)
+                case Keyed():
+                    table, rows = self._keyed(step, rows)
+                    if len(table):
+                        parts.append(table)
+                        sure.append(table["i"].to_numpy())
+                case Plain(auto):
+                    done = self.auto(rows) if auto else Done([self._text.run(rows)])
+                    return Done([*parts, *done.parts], _joined([*sure, done.sure]), done.unparsed)
+        unparsed = rows["i"].to_numpy()
+        if len(rows):
+            parts.append(self._text.run(rows))
+        return Done(parts, _joined(sure), unparsed)
+
+    def auto(self, rows: pa.Table, forms: pa.BooleanArray | None = None) -> Done:
+        """By what the lines look like. JSON, or meant to be, is told by its brace; `forms` are the rows that may be of
+        one of the forms of plain lines, all if None."""
+        is_json = begins_with_brace(rows["line"].combine_chunks())
+        if bool(pc.all(is_json).as_py()):
+            return self._objects(rows)
+        parts: list[pa.Table] = []
+        sure: list[Ints] = []
+        unparsed = _NONE
+        if bool(pc.any(is_json).as_py()):
+            done = self._objects(rows.filter(is_json))
+            parts, sure, unparsed = list(done.parts), [done.sure], done.unparsed
+        others = pc.invert(is_json)
+        plain = rows.filter(others)
+        if forms is not None:
+            may = forms.filter(others)
+            if not bool(pc.all(may).as_py()):
+                parts.append(self._text.run(plain.filter(pc.invert(may))))
+                plain = plain.filter(may)
+        for table in self._by_form(plain):
+            parts.append(table)
+            if "metadata" in table.column_names:
+                sure.append(table["i"].to_numpy())
+        return Done(parts, _joined(sure), unparsed)
+
+    def _objects(self, rows: pa.Table) -> Done:
+        fields = self._json.parse(rows)
+        sure = fields.table["i"].to_numpy()
+        if len(fields.broken) == 0:
+            return Done([fields.table], sure)
+        return Done([fields.table, self._text.run(fields.broken)], sure, fields.broken["i"].to_numpy())
+
+    def _by_form(self, rows: pa.Table) -> Sequence[pa.Table]:
+        """Each of the forms over the rows that begin as its lines do, and then text."""
+        if len(rows) == 0:
+            return []
+        tables: list[pa.Table] = []
+        rows = self._trimmed(rows)
+        first = first_bytes(rows["text"].combine_chunks())
+        begins = np.bincount(first, minlength=256)
+        for form, matcher in self._forms:
+            starts = np.fromiter(form.starts, np.int64)
+            count = int(begins[starts].sum())
+            if count == 0:
+                continue
+            here = np.isin(first, starts) if count < len(first) else None
+            found = matcher.match(rows if here is None else rows.filter(pa.array(here)))
+            if found is None:
+                continue
+            tables.append(found.table)
+            left = np.ones(len(first), bool)
+            matched = found.rows.to_numpy(zero_copy_only=False)
+            left[slice(None) if here is None else here] = ~matched
+            rows, first = rows.filter(pa.array(left)), first[left]
+            if len(rows) == 0:
+                return tables
+            begins = np.bincount(first, minlength=256)
+        pairs = pc.match_substring_regex(rows["text"].combine_chunks(), LOGFMT_CERTAIN)
+        if bool(pc.any(pairs).as_py()):
+            tables.append(self._from_pairs(self._logfmt, rows.filter(pairs))[0])
+            rows = rest(rows, pairs)
+        if len(rows):
+            tables.append(self._text.run(rows))
+        return tables
+
+    def _keyed(self, step: Keyed, rows: pa.Table) -> tuple[pa.Table, pa.Table]:
+        """The fields of those rows that the step understands, and the others."""
+        if step.type == "json":
+            is_json = begins_with_brace(rows["line"].combine_chunks())
+            if not bool(pc.any(is_json).as_py()):
+                return rows.slice(0, 0), rows
+            fields = self._json.parse(rows.filter(is_json))
+            left = pa.concat_tables([rest(rows, is_json), fields.broken])
+            table, read = fields.table, rows.filter(is_json)
+        else:
+            table, left = self._from_pairs(self._pairs.get(step, self._logfmt), rows)
+            read = rows
+        if len(table) and step in self._adopt:
+            table = self._adopted(self._adopt[step], table, read)
+        return table, left.sort_by("i")
+
+    def _from_pairs(self, pairs: Pairs, rows: pa.Table) -> tuple[pa.Table, pa.Table]:
+        objects = pairs.objects(rows)
+        known = objects.is_valid()
+        if not bool(pc.any(known).as_py()):
+            return rows.slice(0, 0), rows
+        some, objects = rows.filter(known), objects.filter(known)
+        checked = pa.array(np.ones(len(some), bool))
+        made = some.set_column(some.schema.get_field_index("line"), "line", objects)
+        made = made.set_column(made.schema.get_field_index("checked"), "checked", checked)
+        # As they are made, every one can be read: none is broken, and the order is that of the rows.
+        table = with_message(self._json.parse(made).table, pa.chunked_array([objects]), some["text"])
+        return table, rest(rows, known)
+
+    def _adopted(self, query: PreparedQuery, table: pa.Table, rows: pa.Table) -> pa.Table:
+        places = pc.index_in(table["i"].combine_chunks(), rows["i"].combine_chunks())
+        columns = {
+            "i": table["i"],
+            "observed": rows["observed"].take(places),
+            "time": table["time"],
+            **{name: _text_of(table, name) for name in ("late_text", "level", "service", "host", "message", "metadata")},
+        }
+        adopted = query.run(pa.table(columns))
+        for name in ("trace_id", "log_id", "tags"):
+            if name in table.column_names:
+                adopted = adopted.append_column(name, table[name])
+        return adopted
+
+    def _trimmed(self, rows: pa.Table) -> pa.Table:
+        """With a column `text`: the line without its ending."""
+        if "text" in rows.column_names:
+            return rows
+        trimmed = self._trim.run(rows.select(["line"]))["text"].combine_chunks().cast(pa.string())
+        return rows.append_column("text", trimmed)
+
+
+def begins_with_brace(lines: pa.StringArray) -> pa.BooleanArray:
+    """Lines whose first character, white space aside, is an opening brace: JSON, or meant to be."""
+    first = first_bytes(lines)
+    if not ((first == 32) | (first == 9)).any():
+        return pa.array(first == ord("{"))
+    return pc.starts_with(pc.utf8_ltrim(lines, " \t"), "{")
+
+
+def _text_of(table: pa.Table, name: str) -> pa.Array:
+    return table[name] if name in table.column_names else pa.nulls(len(table), pa.string())
+
+
+def _joined(parts: Sequence[Ints]) -> Ints:
+    return np.concatenate(parts) if parts else _NONE
