@@ -28,7 +28,7 @@ LEVEL_WORDS: dict[str, str] = {
     for level, words in _SYNONYMS.items()
     for word in (*words.split(), *(f"{level.lower()}{number}" for number in (2, 3, 4)))
 }
-#: Of a field that is a level, one letter: Android's (V is verbose, A assert), glog's and klog's, and others' first ones.
+#: Of a field that is a level, one letter: Android's (V is verbose, A assert), glog's, klog's, and others' first ones.
 LEVEL_LETTERS: dict[str, str] = {
     letter: level
     for level, letters in zip(LEVELS, ("t", "dv", "in", "w", "e", "fca"), strict=True)

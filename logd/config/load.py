@@ -15,11 +15,13 @@ from typing import Any
 import msgspec
 
 from logd.config.keys import KeyPath, type_at, value_at
+from logd.config.parsers import ParserFile
 from logd.config.refusal import mistyped, refused, unknown
 from logd.config.rules import problems
 from logd.config.schema import Config, Files
 from logd.config.sources import from_command_line, from_environment, read_file
 from logd.config.values import from_text
+from logd.errors import ConfigError
 
 
 def load(path: Path | None, environ: Mapping[str, str], sets: Sequence[str] = (), follow: Sequence[str] = ()) -> Config:
@@ -42,7 +44,7 @@ def load(path: Path | None, environ: Mapping[str, str], sets: Sequence[str] = ()
             raise unknown(override.key, override.text, where)
         _put(tree, override.key, from_text(override.text, kind))
     try:
-        config = _following(msgspec.convert(tree, Config), follow)
+        config = _with_parsers(_following(msgspec.convert(tree, Config), follow))
     except msgspec.ValidationError as error:
         raise mistyped(error, tree, where) from None
     for problem in problems(config):
@@ -59,6 +61,29 @@ def _following(config: Config, follow: Sequence[str]) -> Config:
         return config
     files = [*config.agent.files, Files(paths=[glob.escape(path) for path in follow])]
     return msgspec.structs.replace(config, agent=msgspec.structs.replace(config.agent, files=files))
+
+
+def _with_parsers(config: Config) -> Config:
+    """With those of `parse.files`, which come after the configuration's own, in the order of their names."""
+    parsers, tests = list(config.parser), list(config.test)
+    for pattern in config.parse.files:
+        paths = sorted(glob.glob(pattern, recursive=True))
+        if not paths and not glob.has_magic(pattern):
+            raise ConfigError(f"parse.files has {pattern!r}, expected a file that is there, or a glob")
+        for path in paths:
+            found = read_parsers(Path(path))
+            parsers += found.parser
+            tests += found.test
+    return msgspec.structs.replace(config, parser=parsers, test=tests)
+
+
+def read_parsers(path: Path) -> ParserFile:
+    """A file of parsers and their tests. Raises ConfigError with the key and what was expected."""
+    tree = read_file(path)
+    try:
+        return msgspec.convert(tree, ParserFile)
+    except msgspec.ValidationError as error:
+        raise mistyped(error, tree, lambda _: f"in {path}") from None
 
 
 def _put(tree: dict[str, Any], key: KeyPath, value: object) -> None:

@@ -8,6 +8,7 @@ import msgspec
 from msgspec import Meta
 
 Text = Annotated[str, Meta(min_length=1)]
+FieldType = Literal["text", "int", "float", "boolean"]
 LevelName = Literal["TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL"]
 StepType = Literal[
     "auto", "text", "json", "logfmt", "key_value", "regex", "grok", "csv", "combined", "common", "klog", "glog",
@@ -38,7 +39,7 @@ class Step(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     formats: list[Text] = []
     timezone: str = ""
     levels: dict[str, LevelName] = {}
-    types: dict[str, Literal["text", "int", "float", "boolean"]] = {}
+    types: dict[str, FieldType] = {}
     absent: list[Text] = []
 
 
@@ -64,3 +65,10 @@ class ParserTest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     content_type: str = "text/plain"
     lines: Annotated[list[str], Meta(min_length=1)]
     expect: list[dict[str, Any]]
+
+
+class ParserFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A file of `parse.files`."""
+
+    parser: list[ParserTable] = []
+    test: list[ParserTest] = []

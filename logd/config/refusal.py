@@ -11,6 +11,7 @@ import msgspec
 from msgspec import inspect
 
 from logd.config.keys import KeyPath, dotted, expectation, names_beside, nearest, type_at, value_at
+from logd.config.parsers import FieldType, LevelName, Text
 from logd.config.schema import Policy
 from logd.errors import ConfigError
 
@@ -21,6 +22,8 @@ _PLACE = re.compile(r"(?s)(?P<message>.*?)(?: - at `\$(?P<path>.*)`)?")
 _UNKNOWN = re.compile(r"(?s)Object contains unknown field `(?P<name>.*)`")
 _MISSING = re.compile(r"(?s)Object missing required field `(?P<name>.*)`")
 _PARTS = re.compile(r"\[(\d+)\]|(\[\.\.\.\])|\.?([^.\[]+)")
+#: The tables whose keys are people's own, and what their values are.
+_VALUES: Mapping[str | int, Any] = {"policies": Policy, "patterns": Text, "levels": LevelName, "types": FieldType}
 #: A value is quoted up to here; the rest of a long one helps nobody.
 _QUOTED_CHARACTERS = 80
 
@@ -60,18 +63,20 @@ def _path(text: str, tree: Mapping[str, Any]) -> KeyPath:
     """A path as msgspec writes it, in which a name that isn't the schema's is `[...]`."""
     path: KeyPath = ()
     for index, any_name, name in _PARTS.findall(text):
-        path = (*path, int(index) if index else _wrong_policy(tree) if any_name else name)
+        path = (*path, int(index) if index else _wrong_name(path, tree) if any_name else name)
     return path
 
 
-def _wrong_policy(tree: Mapping[str, Any]) -> str:
-    """The first that won't do; only policies have names of their own, and types."""
-    for name, policy in tree["policies"].items():
+def _wrong_name(path: KeyPath, tree: Mapping[str, Any]) -> str:
+    """The first of a table with names of people's own whose value won't do. msgspec doesn't say which."""
+    table = value_at(tree, path)
+    assert isinstance(table, dict)
+    for name, value in table.items():
         try:
-            msgspec.convert(policy, Policy)
+            msgspec.convert(value, _VALUES[path[-1]])
         except msgspec.ValidationError:
             return str(name)
-    raise AssertionError(tree["policies"])
+    raise AssertionError(table)
 
 
 def _list_around(path: KeyPath) -> KeyPath | None:

@@ -11,6 +11,8 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
+from logd.config.parsers import ParserTable, ParserTest
+
 #: Numbers end where SQLite's and Arrow's 64-bit integers do.
 PositiveInt = Annotated[int, Meta(ge=1, le=2**63 - 1)]
 #: Threads and the like: more than this is a slip of the finger, and would be started.
@@ -215,9 +217,11 @@ class Objects(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
 
 
 class Parse(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """`[parse]`: how lines become records. `timezone` is an IANA name, used for times that carry no zone."""
+    """`[parse]`: how lines become records. `timezone` is an IANA name, used for times that carry no zone. `files` are
+    globs of TOML files with more of `[[parser]]` and `[[test]]`."""
 
     timezone: str = "UTC"
+    files: list[Text] = []
     join_lines: PositiveInt = 24_000
     join_seconds: Seconds = 0.2
     memory_bytes: Memory = 512 * 1024 * 1024
@@ -338,6 +342,8 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     cache: Cache = Cache()
     objects: Objects = Objects()
     parse: Parse = Parse()
+    parser: list[ParserTable] = []
+    test: list[ParserTest] = []
     index: Index = Index()
     policies: dict[str, Policy] = {}
     search: SearchLimits = SearchLimits()

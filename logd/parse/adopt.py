@@ -20,7 +20,7 @@ def needed(meaning: Meaning) -> bool:
 def query(source: str, meaning: Meaning, limits: Limits) -> str:
     """SQL over `source` (i, observed, time, late_text, level, service, host, message, metadata) giving the same columns
     without `observed`. A name with dots is a key, or a path; what was under a key leaves the metadata."""
-    names = {role: (meaning.roles[role],) if role in meaning.roles else () for role in _ROLES}
+    names: dict[str, tuple[str, ...]] = {role: (meaning.roles[role],) if role in meaning.roles else () for role in _ROLES}
     if meaning.formats and not names["time"]:
         names["time"] = NAMES["time"]
     if meaning.levels and not names["level"]:

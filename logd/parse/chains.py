@@ -46,7 +46,7 @@ class Keyed(msgspec.Struct, frozen=True):
 
 
 class Plain(msgspec.Struct, frozen=True):
-    """"auto" or "text": understands every line."""
+    """ "auto" or "text": understands every line."""
 
     auto: bool
 

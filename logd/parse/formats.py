@@ -1,6 +1,7 @@
 """Times by formats that a step declares: strptime's, or numbers since 1970; else the usual forms of timestamp.py.
 
-`%Y %m %d %H %M %S %f %z …` are DuckDB's, which are C's: %f takes up to six digits, %n nine. A format without a year is
+`%Y %m %d %H %M %S %f %z …` are DuckDB's, which are C's: %f takes up to six digits, %n nine. `:%g` at the end is a
+count of milliseconds, as it is when it has no zeros before it. A format without a year is
 in the latest year with which the time isn't ahead, as timestamp.py says; one without a zone is in the session's.
 """
 
@@ -46,6 +47,10 @@ def _time(text: str, one: str, limits: Limits) -> str:
         micros = f"try_cast({text} AS DOUBLE) * {UNITS[one]}"
         return f"""CASE WHEN {micros} BETWEEN -62135596800000000 AND {_LARGEST_MICROS}
           THEN make_timestamptz(CAST(round({micros}) AS BIGINT)) END"""
+    if one.endswith(":%g"):
+        place = f"length({text}) - strpos(reverse({text}), ':') + 1"
+        whole = _time(f"left({text}, {place} - 1)", one[:-3], limits)
+        return f"({whole} + to_milliseconds(try_cast(substr({text}, {place} + 1) AS BIGINT)))"
     if _YEAR.match(one):
         return f"CAST(try_strptime({text}, {_quoted(one)}) AS TIMESTAMPTZ)"
     latest = f"make_timestamptz(epoch_us(observed) + {limits.max_ahead_seconds * 1_000_000})"

@@ -24,8 +24,9 @@ import re
 
 import msgspec
 
+from logd.config.parsers import FieldType
 from logd.levels import LEVEL_WORDS
-from logd.parse.named import Field, FieldType, Meaning
+from logd.parse.named import Field, Meaning
 from logd.parse.patterns import Pattern, groups
 
 _MONTH = "(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)"
@@ -93,9 +94,10 @@ def _form(
     )
 
 
+_SYSLOG_NAME = r"(?P<appname>(?:-- )?[A-Za-z_/][^\s:\[]*"
 _SYSLOG_TAIL = (
-    r" (?P<host>[\w.:-]*[\w.-]) (?P<appname>[A-Za-z_/][^\s:\[]*(?: [\d.]+)?)(?:\[(?P<procid>[^\]\s]*)\])?"
-    rf"(?: \((?P<address>[^)\s]*)\))?: ?{_REST}"
+    rf" (?P<host>[\w.:-]*[\w.-]) +(?:{_SYSLOG_NAME}(?: [^\s:\[]+){{0,3}})\[(?P<procid>[^\]\s]*)\]"
+    rf"|{_SYSLOG_NAME}(?: [\d.]+)?))(?: \((?P<address>[^)\s]*)\))?: *{_REST}"
 )
 _REDIS_LEVELS = {".": "DEBUG", "-": "DEBUG", "*": "INFO", "#": "WARN"}
 POSTGRES_LEVELS = {
@@ -120,7 +122,7 @@ FORMS: tuple[Form, ...] = (
     _form(
         "java",
         _DIGITS,
-        rf"^{_TIME} +{_LEVEL} (?P<pid>\d+) --- (?:\[(?P<application>[^\]]*)\] )?\[(?P<thread>[^\]]*)\] "
+        rf"^{_TIME} +{_LEVEL} (?P<pid>\d+) --- (?:\[(?P<application>[^\]]*)\] )?\[ *(?P<thread>[^\]]*)\] "
         rf"(?P<logger>\S+) *: {_REST}",
     ),
     _form("java", _DIGITS, rf"^{_TIME} {_THREAD} {_LEVEL} +{_LOGGER}(?: +-|:)(?: +|$){_REST}"),

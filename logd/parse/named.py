@@ -8,15 +8,14 @@ field, or one that holds what stands for nothing (`-`), is none.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Literal
 
 import msgspec
 
+from logd.config.parsers import FieldType
 from logd.parse import formats, text
 from logd.parse.json import MAX_LOG_ID_BYTES, MAX_TRACE_ID_BYTES, NAMES
 from logd.parse.window import Limits
 
-FieldType = Literal["text", "int", "float", "boolean"]
 _NULL = "NULL::VARCHAR"
 #: As JSON writes them: a number with leading zeros, or with more digits than a double keeps, stays a text.
 _INT = r"-?(?:0|[1-9]\d{0,17})"
@@ -51,13 +50,6 @@ def query(source: str, fields: Sequence[Field], meaning: Meaning, limits: Limits
     values = {name: _coalesced(fields, name) for name in dict.fromkeys(field.name for field in fields)}
     names = {role: _name_of(role, values, meaning) for role in NAMES}
     texts = {role: values[name] if (name := names[role]) else _NULL for role in NAMES}
-    level_words = f"MAP {{{', '.join(f'{literal(word)}: {literal(level)}' for word, level in meaning.levels.items())}}}"
-    level = f"logd_level({{}}, {literal(names['level'] or '')})"
-    if meaning.levels:
-        level = f"coalesce({level_words}[lower({{}})], {level})"
-    if names["level"] is None and meaning.shown:
-        found = text.shown_level(texts["message"] if names["message"] else "text")
-        level = found.replace("{", "{{").replace("}", "}}")
     used = {
         "time": "time IS NULL",
         "level": "level IS NULL",
@@ -80,15 +72,14 @@ WITH given AS (
 ), named AS (
   SELECT *, {texts["time"]} AS time_text, {texts["level"]} AS level_text FROM given
 ), valued AS (
-  SELECT *, {formats.time("time_text", meaning.formats, limits)} AS time, {level.format("level_text", "level_text")}
-      AS level,
+  SELECT *, {formats.time("time_text", meaning.formats, limits)} AS time, {_level(names, texts, meaning)} AS level,
     {_sized(texts["trace"], MAX_TRACE_ID_BYTES)} AS trace_id,
     CASE WHEN takes_ids THEN {_sized(texts["log_id"], MAX_LOG_ID_BYTES)} END AS log_id
   FROM named
 )
 SELECT i, time, CASE WHEN {limits.outside("time", "observed")} THEN time_text END AS late_text, level,
-  {texts["service"]} AS service, {texts["host"]} AS host, coalesce({texts["message"]}, text) AS message, trace_id, log_id,
-  {metadata} AS metadata
+  {texts["service"]} AS service, {texts["host"]} AS host, coalesce({texts["message"]}, text) AS message,
+  trace_id, log_id, {metadata} AS metadata
 FROM valued"""
 
 
@@ -104,6 +95,16 @@ def _name_of(role: str, values: Mapping[str, str], meaning: Meaning) -> str | No
         return None
     taken = set(meaning.roles.values())
     return next((name for name in NAMES[role] if name in values and name not in taken), None)
+
+
+def _level(names: Mapping[str, str | None], texts: Mapping[str, str], meaning: Meaning) -> str:
+    if names["level"] is None:
+        return text.shown_level(texts["message"] if names["message"] else "text") if meaning.shown else _NULL
+    usual = f"logd_level(level_text, {literal(names['level'])})"
+    if not meaning.levels:
+        return usual
+    words = ", ".join(f"{literal(word)}: {literal(level)}" for word, level in meaning.levels.items())
+    return f"coalesce(MAP {{{words}}}[lower(level_text)], {usual})"
 
 
 def _coalesced(fields: Sequence[Field], name: str) -> str:

@@ -62,9 +62,7 @@ class JsonLines:
         parts = [fields.filter(pc.invert(to_mend))]
         if len(repaired):
             parts.append(with_message(self._fields(repaired), repaired["line"], suspects["line"].filter(good)))
-        return Fields(
-            pa.concat_tables(parts, promote_options="default").sort_by("i"), suspects.filter(pc.invert(good))
-        )
+        return Fields(pa.concat_tables(parts, promote_options="default").sort_by("i"), suspects.filter(pc.invert(good)))
 
     def _fields(self, rows: pa.Table) -> pa.Table:
         fields = self._run_fields(rows)

@@ -19,6 +19,9 @@ from logd.parse.named import Field, Meaning
 from logd.parse.prepared import PreparedQuery
 from logd.parse.window import Limits
 
+#: Lines that are tried first.
+_SAMPLE = 16
+
 
 class Pattern(msgspec.Struct, frozen=True):
     """`regex` has the named groups g0, g1, …, one for each field, and no other that captures. In a `quoted` one
@@ -47,12 +50,21 @@ class Matcher:
 
     def match(self, rows: pa.Table) -> Matched | None:
         """Over `rows` (i, text, observed, takes_ids). None when no row matches."""
-        found = pc.extract_regex(rows["text"].combine_chunks(), self._pattern.regex)
-        if found.null_count == len(found):
-            return None
-        matched = found.is_valid()
-        some = rows if found.null_count == 0 else rows.filter(matched)
-        groups = found if found.null_count == 0 else found.filter(matched)
+        text, regex = rows["text"].combine_chunks(), self._pattern.regex
+        if pc.extract_regex(text[:_SAMPLE], regex).null_count:
+            # Groups of lines that don't match cost as much as of those that do: those are left out first.
+            matched = pc.match_substring_regex(text, regex)
+            count = pc.sum(matched).as_py() or 0
+            if count == 0:
+                return None
+            some = rows if count == len(rows) else rows.filter(matched)
+            groups = pc.extract_regex(some["text"].combine_chunks(), regex)
+        else:
+            groups = pc.extract_regex(text, regex)
+            matched = groups.is_valid()
+            some = rows
+            if groups.null_count:
+                some, groups = rows.filter(matched), groups.filter(matched)
         columns = {name: some[name] for name in ("i", "text", "observed", "takes_ids")}
         for place, group in enumerate(groups.flatten()):
             columns[f"f{place}"] = pc.replace_substring(group, '""', '"') if self._pattern.quoted else group

@@ -17,7 +17,7 @@ import pyarrow as pa
 from logd.chunk import SYSLOG, TEXT, Chunk, Positions
 from logd.errors import ConfigError
 from logd.parse import level, timestamp
-from logd.parse.chains import Chain, Taken, Keyed, chooser
+from logd.parse.chains import Chain, Keyed, Taken, chooser
 from logd.parse.columns import NDJSON, Assembler, Parsed
 from logd.parse.kinds import KINDS, kinds
 from logd.parse.lines import Ints, Lines, join

@@ -28,11 +28,12 @@ from logd.parse.prepared import PreparedQuery
 from logd.parse.window import Limits
 
 _NONE = np.zeros(0, np.int64)
+_ADOPTING = ("late_text", "level", "service", "host", "message", "metadata")
 
 
 class Done(msgspec.Struct, frozen=True):
-    """The fields of all rows, in parts. `sure` are the i of those whose fields were named in them, by whom it may be;
-    `unparsed` of those that no step of their parser understood."""
+    """The fields of all rows, in parts. `sure` are the i of those whose fields have names, or were declared; `unparsed`
+    of those that no step of their parser understood."""
 
     parts: Sequence[pa.Table]
     sure: Ints = _NONE
@@ -118,11 +119,8 @@ class Steps:
             if not bool(pc.all(may).as_py()):
                 parts.append(self._text.run(plain.filter(pc.invert(may))))
                 plain = plain.filter(may)
-        for table in self._by_form(plain):
-            parts.append(table)
-            if "metadata" in table.column_names:
-                sure.append(table["i"].to_numpy())
-        return Done(parts, _joined(sure), unparsed)
+        tables, named = self._by_form(plain)
+        return Done([*parts, *tables], _joined([*sure, named]), unparsed)
 
     def _objects(self, rows: pa.Table) -> Done:
         fields = self._json.parse(rows)
@@ -131,10 +129,11 @@ class Steps:
             return Done([fields.table], sure)
         return Done([fields.table, self._text.run(fields.broken)], sure, fields.broken["i"].to_numpy())
 
-    def _by_form(self, rows: pa.Table) -> Sequence[pa.Table]:
-        """Each of the forms over the rows that begin as its lines do, and then text."""
+    def _by_form(self, rows: pa.Table) -> tuple[Sequence[pa.Table], Ints]:
+        """Each of the forms over the rows that begin as its lines do, then pairs, then text; and the i of those whose
+        fields have names: a form's time often has no zone, where a container's record has one."""
         if len(rows) == 0:
-            return []
+            return [], _NONE
         tables: list[pa.Table] = []
         rows = self._trimmed(rows)
         first = first_bytes(rows["text"].combine_chunks())
@@ -154,15 +153,17 @@ class Steps:
             left[slice(None) if here is None else here] = ~matched
             rows, first = rows.filter(pa.array(left)), first[left]
             if len(rows) == 0:
-                return tables
+                return tables, _NONE
             begins = np.bincount(first, minlength=256)
+        named = _NONE
         pairs = pc.match_substring_regex(rows["text"].combine_chunks(), LOGFMT_CERTAIN)
         if bool(pc.any(pairs).as_py()):
             tables.append(self._from_pairs(self._logfmt, rows.filter(pairs))[0])
+            named = tables[-1]["i"].to_numpy()
             rows = rest(rows, pairs)
         if len(rows):
             tables.append(self._text.run(rows))
-        return tables
+        return tables, named
 
     def _keyed(self, step: Keyed, rows: pa.Table) -> tuple[pa.Table, pa.Table]:
         """The fields of those rows that the step understands, and the others."""
@@ -199,7 +200,9 @@ class Steps:
             "i": table["i"],
             "observed": rows["observed"].take(places),
             "time": table["time"],
-            **{name: _text_of(table, name) for name in ("late_text", "level", "service", "host", "message", "metadata")},
+            **{
+                name: _text_of(table, name) for name in ("late_text", "level", "service", "host", "message", "metadata")
+            },
         }
         adopted = query.run(pa.table(columns))
         for name in ("trace_id", "log_id", "tags"):

@@ -21,9 +21,7 @@ from logd.http.records import records
 from logd.http.sending import send
 from logd.http.stages import Stages
 from logd.http.tls import Certificate
-from logd.parse.plan import Parser
-from logd.parse.window import Limits
-from logd.roles.processor import max_age_seconds
+from logd.roles.parsing import parser_of
 from logd.seams import Transport
 from logd.tail.engine import Engine
 from logd.tail.tailing import Tailing
@@ -153,10 +151,9 @@ class Api:
 
 def tailing_of(config: Config, transport: Transport) -> Tailing:
     """Live tails that see what the processor stores, and show it as searches do."""
-    parse = config.parse
-    limits = Limits(max_age_seconds(config), config.ingest.max_ahead_seconds)
+    make_parser = parser_of(config)
 
     def make() -> Engine:
-        return Engine(lambda: Parser(parse.timezone, limits, parse.memory_bytes), records)
+        return Engine(make_parser, records)
 
     return Tailing(transport, make, config.search.tails)

@@ -27,8 +27,7 @@ from logd.flow.stage import Stage
 from logd.parse.columns import Parsed
 from logd.parse.joining import joined, lines_of, parts
 from logd.parse.parsing import Parsing, Refused
-from logd.parse.plan import Parser
-from logd.parse.window import Limits
+from logd.roles.parsing import parser_of
 from logd.seams import DEAD_LETTERS, NOTHING, RAW_LOGS, Batch, Consumer, Index, StreamPositions, Tally, Transport
 from logd.telemetry import metrics
 
@@ -47,6 +46,7 @@ class Processor:
 
     def __init__(self, config: Config, transport: Transport, index: Index) -> None:
         self._config = config
+        self._make_parser = parser_of(config)
         self._transport = transport
         self._index = index
         self._thread = ThreadPoolExecutor(1, "processor.parse")
@@ -79,9 +79,7 @@ class Processor:
         start = self._index.durable() or None
         consumer = await self._until_available("the transport", self._transport.consume, RAW_LOGS, GROUP, start)
         self._consumer = consumer
-        parse = self._config.parse
-        limits = Limits(max_age_seconds(self._config), self._config.ingest.max_ahead_seconds)
-        parsing = await self._in_thread(Parsing, lambda: Parser(parse.timezone, limits, parse.memory_bytes))
+        parsing = await self._in_thread(Parsing, self._make_parser)
         try:
             async with asyncio.TaskGroup() as tasks:
                 fetching = tasks.create_task(self._fetch(consumer, stop), name="processor.fetch")
@@ -193,12 +191,6 @@ class Processor:
     async def _in_thread(self, function: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T:
         call = functools.partial(function, *arguments, **named)
         return await asyncio.get_running_loop().run_in_executor(self._thread, call)
-
-
-def max_age_seconds(config: Config) -> int:
-    """How old a line may be: what retention would delete at once isn't taken for what it says. 0 is any age."""
-    ages = (config.ingest.max_age_seconds, config.archiver.retention_days * 86_400)
-    return min(filter(None, ages), default=0)
 
 
 def _first(refused: Sequence[Refused]) -> tuple[int, int, str]:

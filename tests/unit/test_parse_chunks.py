@@ -136,7 +136,7 @@ class TestText:
         assert [(record["message"], record["tags"]) for record in records] == [("", None), ("m", None), ("", None)]
 
     def test_times_and_levels_that_show(self, parser: Parser) -> None:
-        line = "2024-11-22 09:00:00 ERROR no room"
+        line = "at 2024-11-22 09:00:00 ERROR no room"
         assert read(parser, line, content_type="text/plain") == {"timestamp": AT, "level": "ERROR", "message": line}
 
     def test_in_a_zone(self) -> None:
