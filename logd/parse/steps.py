@@ -182,7 +182,7 @@ class Steps:
         return table, left.sort_by("i")
 
     def _from_pairs(self, pairs: Pairs, rows: pa.Table) -> tuple[pa.Table, pa.Table]:
-        objects = pairs.objects(rows)
+        objects = pairs.objects(rows["text"].combine_chunks())
         known = objects.is_valid()
         if not bool(pc.any(known).as_py()):
             return rows.slice(0, 0), rows
