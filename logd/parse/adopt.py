@@ -20,13 +20,14 @@ def needed(meaning: Meaning) -> bool:
 def query(source: str, meaning: Meaning, limits: Limits) -> str:
     """SQL over `source` (i, observed, time, late_text, level, service, host, message, metadata) giving the same columns
     without `observed`. A name with dots is a key, or a path; what was under a key leaves the metadata."""
-    names: dict[str, tuple[str, ...]] = {role: (meaning.roles[role],) if role in meaning.roles else () for role in _ROLES}
+    given = dict(meaning.roles)
+    names: dict[str, tuple[str, ...]] = {role: (given[role],) if role in given else () for role in _ROLES}
     if meaning.formats and not names["time"]:
         names["time"] = NAMES["time"]
     if meaning.levels and not names["level"]:
         names["level"] = NAMES["level"]
     values = ", ".join(f"{_value(names[role])} AS {role}_given" for role in _ROLES)
-    words = f"MAP {{{', '.join(f'{literal(word)}: {literal(level)}' for word, level in meaning.levels.items())}}}"
+    words = f"MAP {{{', '.join(f'{literal(word)}: {literal(level)}' for word, level in meaning.levels)}}}"
     shown = f"logd_level(level_given, {literal(names['level'][0] if names['level'] else '')})"
     level = f"coalesce({words}[lower(level_given)], {shown})" if meaning.levels else shown
     consumed = " || ".join(

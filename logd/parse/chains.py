@@ -158,9 +158,9 @@ def _only(step: Step) -> None:
 
 def _meaning(step: Step, usual: Meaning = Meaning()) -> Meaning:  # noqa: B008
     return Meaning(
-        {role: name for role in _ROLES if (name := getattr(step, role))},
+        tuple((role, name) for role in _ROLES if (name := getattr(step, role))),
         tuple(step.formats) or usual.formats,
-        {**usual.levels, **{word.lower(): level for word, level in step.levels.items()}},
+        tuple({**dict(usual.levels), **{word.lower(): level for word, level in step.levels.items()}}.items()),
         (*usual.absent, *step.absent),
     )
 

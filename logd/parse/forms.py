@@ -90,7 +90,9 @@ def _form(
     types: dict[str, FieldType] | None = None,
 ) -> Form:
     return Form(
-        name, frozenset(starts.encode()), pattern(regex, Meaning({}, formats, levels or {}), types or PLACE_TYPES)
+        name,
+        frozenset(starts.encode()),
+        pattern(regex, Meaning((), formats, tuple((levels or {}).items())), types or PLACE_TYPES),
     )
 
 

@@ -30,12 +30,12 @@ class Field(msgspec.Struct, frozen=True):
 
 
 class Meaning(msgspec.Struct, frozen=True):
-    """What the fields of a step are. `roles` gives the field for a column, where it isn't one of the usual names;
-    `formats` are those of its time; `levels` words for levels beside the usual ones, in lower case."""
+    """What the fields of a step are. `roles` are pairs of a column and its field, where that isn't one of the usual
+    names; `formats` are those of its time; `levels` pairs of a word, in lower case, and its level, beside the usual."""
 
-    roles: Mapping[str, str] = {}
+    roles: tuple[tuple[str, str], ...] = ()
     formats: tuple[str, ...] = ()
-    levels: Mapping[str, str] = {}
+    levels: tuple[tuple[str, str], ...] = ()
     absent: tuple[str, ...] = ()
     #: Whether a level that shows in the message counts where no field is one.
     shown: bool = True
@@ -89,11 +89,12 @@ def literal(text: str) -> str:
 
 
 def _name_of(role: str, values: Mapping[str, str], meaning: Meaning) -> str | None:
-    if role in meaning.roles:
-        return meaning.roles[role] if meaning.roles[role] in values else None
+    roles = dict(meaning.roles)
+    if role in roles:
+        return roles[role] if roles[role] in values else None
     if role not in ("time", "level", "service", "host", "message", "trace", "log_id"):
         return None
-    taken = set(meaning.roles.values())
+    taken = set(roles.values())
     return next((name for name in NAMES[role] if name in values and name not in taken), None)
 
 
@@ -103,7 +104,7 @@ def _level(names: Mapping[str, str | None], texts: Mapping[str, str], meaning: M
     usual = f"logd_level(level_text, {literal(names['level'])})"
     if not meaning.levels:
         return usual
-    words = ", ".join(f"{literal(word)}: {literal(level)}" for word, level in meaning.levels.items())
+    words = ", ".join(f"{literal(word)}: {literal(level)}" for word, level in meaning.levels)
     return f"coalesce(MAP {{{words}}}[lower(level_text)], {usual})"
 
 

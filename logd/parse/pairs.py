@@ -70,7 +70,7 @@ def _rewritten(texts: pa.StringArray) -> pa.StringArray:
     """The objects of ordinary texts; of others what is no JSON."""
     marked = pc.replace_substring_regex(texts, _ORDINARY, _MARKED)
     # A mark in the text itself would become a quote; as it is, no JSON string has one.
-    marked = pc.if_else(pc.match_substring_regex(texts, "[\x01\x02]"), pa.scalar("", pa.string()), marked)
+    marked = pc.if_else(pc.match_substring_regex(texts, "[\x01\x02]"), pa.scalar(None, pa.string()), marked)
     marked = pc.replace_substring(marked, "\x01\x02", "")
     marked = pc.replace_substring_regex(marked, f"\x01({_TYPED})\x02", r"\1")
     for mark in ("\x01", "\x02"):
@@ -89,7 +89,8 @@ def _query(source: str, regex: str, matches: str) -> str:
     return f"""
 WITH told AS (SELECT text, {matches} AS known FROM {source}),
 split AS (SELECT CASE WHEN known THEN {keys} END AS keys, CASE WHEN known THEN {values} END AS parts FROM told)
-SELECT '{{' || array_to_string(list_transform(list_zip(keys, parts), lambda pair: {pair}), ',') || '}}' AS object
+SELECT CASE WHEN keys IS NOT NULL
+  THEN '{{' || array_to_string(list_transform(list_zip(keys, parts), lambda pair: {pair}), ',') || '}}' END AS object
 FROM split"""
 
 
