@@ -34,7 +34,7 @@ from logd.agent.spool import FOLDER, Spool
 from logd.agent.spool import Counts as Spooled
 from logd.agent.tail import Counts
 from logd.chunk import Chunk
-from logd.config.schema import Config
+from logd.config.schema import Config, Kubernetes
 from logd.errors import ConfigError, Unavailable
 from logd.flow.stage import Stage
 from logd.telemetry import agent_metrics as metrics
@@ -65,7 +65,8 @@ class Agent:
         self._delivery = Delivery(shipper, self._clock, keep_refused, config.agent.bandwidth_bytes_per_second)
         self._follower: Follower | None = None
         self._pods: PodSource | None = None
-        self._reload: Config | None = None
+        self._pods_ended = asyncio.Event()
+        self._reload: tuple[Config, PodSource | None] | None = None
         #: Something is said to have changed, or is asked for.
         self._wake = asyncio.Event()
         self._pending: list[Cargo] = []
@@ -81,13 +82,12 @@ class Agent:
             follower = await self._work(self._open)
             async with asyncio.TaskGroup() as tasks:
                 replay = tasks.create_task(self._delivery.replay(stop), name="agent.replay")
-                if self._pods is not None:
-                    tasks.create_task(self._pods.run(stop), name="agent.kubernetes")
+                self._describe(tasks)
                 tasks.create_task(self._wake_at(stop), name="agent.wake")
                 await self._ship(follower, await self._work(follower.resume), stop)
                 while not stop.is_set():
                     if self._reload is not None:
-                        follower = await self._renew(follower, self._reload, stop)
+                        follower = await self._renew(follower, tasks, stop)
                     found = await self._round(follower, stop)
                     self._publish(follower)
                     if not found.more:
@@ -112,9 +112,13 @@ class Agent:
         self._delivery.hurry()
 
     def reload(self, config: Config) -> None:
-        """Before its next round the agent goes on with the files, host and limits of another configuration, which has
-        the same data folder. The target is the shipper's own."""
-        self._reload = config
+        """Before its next round the agent goes on with the files, host, limits and source of pods of another
+        configuration, which has the same data folder. The target is the shipper's own. Raises ConfigError, and has
+        changed nothing, when pods can't be described."""
+        now, pods = self._reload or (self._config, self._pods)
+        if _described(now) != _described(config):
+            pods = _source_of(config)
+        self._reload = config, pods
         self._wake.set()
 
     @property
@@ -172,6 +176,13 @@ class Agent:
     async def _wake_at(self, stop: asyncio.Event) -> None:
         await stop.wait()
         self._wake.set()
+        self._pods_ended.set()
+
+    def _describe(self, tasks: asyncio.TaskGroup) -> None:
+        """Lets the source of pods learn of them from now on."""
+        self._pods_ended = asyncio.Event()
+        if self._pods is not None:
+            tasks.create_task(self._pods.run(self._pods_ended), name="agent.kubernetes")
 
     async def _ship(self, follower: Follower, cargo: list[Cargo], stop: asyncio.Event, stored: bool = False) -> None:
         """Remembers the batches and whatever else is new, unless they are `stored`, then sends them. When `stop` is set
@@ -201,15 +212,23 @@ class Agent:
                     return False
                 await self._clock.wait(error.retry_after_seconds, stop)
 
-    async def _renew(self, follower: Follower, config: Config, stop: asyncio.Event) -> Follower:
-        """The follower of another configuration, which goes on where this one is. It is as after a stop and a start,
-        but that files without a name are kept open."""
-        self._reload = None
+    async def _renew(self, follower: Follower, tasks: asyncio.TaskGroup, stop: asyncio.Event) -> Follower:
+        """The follower of the configuration that `reload` was given, which goes on where this one is. It is as after a
+        stop and a start, but that files without a name are kept open, and pods that were known are until they are
+        described anew."""
+        assert self._reload is not None
+        (config, pods), self._reload = self._reload, None
         await self._ship(follower, await self._work(follower.drain), stop)
         if self._pending or not await self._store(follower, [], stop, last=True):
             return follower  # stopping
         counts, unnamed = follower.counts, await self._work(follower.unnamed)
         self._config = config
+        if pods is not self._pods:
+            if pods is not None and self._pods is not None:
+                pods.pods.inherit(self._pods.pods)
+            self._pods_ended.set()
+            self._pods = pods
+            self._describe(tasks)
         self._delivery.limit(config.agent)
         await self._work(follower.close)
         while True:
@@ -247,7 +266,7 @@ class Agent:
 
     def _open(self) -> Follower:
         settings, data_dir = self._config.agent, Path(self._config.data_dir)
-        self._pods = open_source(settings.kubernetes, os.environ) if settings.files else None
+        self._pods = _source_of(self._config)
         if self._spools and (settings.spool_max_bytes or (data_dir / FOLDER).is_dir()):
             self._delivery.spool = Spool(data_dir, settings.spool_max_bytes, settings.spool_when_full == "drop_oldest")
         try:
@@ -283,6 +302,16 @@ class Agent:
             metrics.AGENT_SPOOL_BYTES.set(spool.bytes)
             metrics.AGENT_SPOOL_LINES.set(spool.lines)
             metrics.AGENT_SPOOL_OLDEST.set(self._delivery.oldest_seconds() or 0.0)
+
+
+def _described(config: Config) -> Kubernetes | None:
+    """Where pods are described; None when there is no need."""
+    return config.agent.kubernetes if config.agent.files else None
+
+
+def _source_of(config: Config) -> PodSource | None:
+    settings = _described(config)
+    return None if settings is None else open_source(settings, os.environ)
 
 
 def _round(follower: Follower) -> tuple[Round, bool]:

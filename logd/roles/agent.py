@@ -68,10 +68,14 @@ class AgentRole:
         old, new = self._config.agent, config.agent
         others = (old.targets, old.token_file) != (new.targets, new.token_file)
         remote = _remote(new) if others and new.targets else None
-        opened = self._inputs.prepare(config)
+        prepared = self._inputs.prepare(config)
+        try:
+            self._agent.reload(config)
+        except ConfigError:
+            self._inputs.drop(prepared)
+            raise
         self._config = config
-        self._inputs.use(config, opened)
-        self._agent.reload(config)
+        self._inputs.use(config, prepared)
         self._agent.hurry()
         if remote is not None and isinstance(self._shipper, Target):
             logger.info("chunks go to %s from now on", ", ".join(new.targets))
