@@ -70,6 +70,8 @@ class Agent:
         #: Something is said to have changed, or is asked for.
         self._wake = asyncio.Event()
         self._pending: list[Cargo] = []
+        #: Why the state can't be written; empty when it can.
+        self._state_error = ""
         self._published: dict[str, int] = {}
         # Files and the state belong to one thread, so that neither a slow disk nor an fsync stops the loop.
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="agent.files")
@@ -143,6 +145,7 @@ class Agent:
             "unknown_pods": counts.unknown_pods,
             "pods": len(self._pods.pods) if self._pods else 0,
             "pods_error": self._pods.error if self._pods else "",
+            "state_error": self._state_error,
             **self._delivery.status(),
         }
 
@@ -203,8 +206,10 @@ class Agent:
             stopping = stop.is_set()
             try:
                 await self._work(follower.store, cargo, last)
+                self._state_error = ""
                 return True
             except Unavailable as error:
+                self._state_error = str(error)
                 if not warned:
                     logger.error("nothing is sent until the agent's state can be written: %s", error)
                 warned = True

@@ -65,6 +65,8 @@ def report(status: dict[str, Any]) -> Iterator[str]:
     for name, what in (
         ("target_error", "the target takes nothing"),
         ("spool_error", "nothing can be spooled"),
+        ("state_error", "nothing is sent"),
+        ("pods_error", "pods aren't described"),
     ):
         if status[name]:
             yield f"warning: {what}: {status[name]}"

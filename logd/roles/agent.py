@@ -52,7 +52,8 @@ class AgentRole:
 
     def trouble(self) -> str:
         """Why nothing is sent; empty when it is, or there is nothing to send."""
-        return str(self._agent.status()["target_error"] or "")
+        status = self._agent.status()
+        return str(status["target_error"] or status["state_error"] or "")
 
     def status(self) -> dict[str, object]:
         """See Agent.status."""

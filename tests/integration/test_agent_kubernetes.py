@@ -19,13 +19,15 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 from urllib.request import Request, urlopen
 
+import msgspec
 import pytest
 import trustme
 
 from logd.agent.pods import Place, Pod
 from logd.agent.pods_api import PodsApi
-from logd.config.schema import Kubernetes
+from logd.config.schema import Config, Kubernetes
 from logd.errors import ConfigError
+from tests.support.agent import append, config_of, running
 
 NODE = "node-1"
 
@@ -246,6 +248,45 @@ async def test_nobody_there(tmp_path: Path) -> None:
         url = f"http://127.0.0.1:{taken.getsockname()[1]}"
         async with watching(Kubernetes(source="api", server=url, node=NODE, token_file="", ca_file="")) as pods:
             await until(lambda: pods.error)
+
+
+async def test_a_reload_asks_the_api_and_then_leaves_it(api: Api, tmp_path: Path) -> None:
+    plain = config_of(tmp_path, ["pods/*/*/*.log"], format="cri", batch_seconds=0.0)
+    path = tmp_path / "logs" / "pods" / "shop_a_u1" / "app" / "0.log"
+    path.parent.mkdir(parents=True)
+    count = 0
+
+    async def labels() -> Any:
+        """What one more line says."""
+        nonlocal count
+        count += 1
+        append(path, b"2026-03-14T09:26:53.5Z stdout F %d\n" % count)
+        await agent.until(lambda: len(agent.target.lines) == count)
+        return agent.target.chunks[-1].fields["kubernetes"].get("labels")
+
+    def described(settings: Kubernetes) -> Config:
+        return msgspec.structs.replace(plain, agent=msgspec.structs.replace(plain.agent, kubernetes=settings))
+
+    async with running(plain) as agent:
+        assert await labels() is None
+        agent.agent.reload(described(api.settings()))
+        await agent.until(lambda: agent.agent.status()["pods"] == 2)
+        await agent.settle()
+        assert await labels() == {"app": "a"}
+        asked = len(api.requests)
+        agent.agent.reload(described(msgspec.structs.replace(api.settings(), labels=["other"])))
+        await agent.until(lambda: len(api.requests) > asked and agent.agent.status()["pods"] == 2)
+        await agent.settle()
+        assert await labels() is None
+        agent.agent.reload(plain)
+        await agent.until(lambda: agent.agent.status()["pods"] == 0)
+        assert await labels() is None
+        agent.agent.reload(described(api.settings()))
+        await agent.until(lambda: agent.agent.status()["pods"] == 2)
+        await agent.settle()
+        assert await labels() == {"app": "a"}
+        assert agent.target.duplicates == 0
+        await agent.end()
 
 
 def test_what_has_to_be_known() -> None:
