@@ -66,6 +66,7 @@ class Agent:
         self._follower: Follower | None = None
         self._pods: PodSource | None = None
         self._pods_ended = asyncio.Event()
+        self._replaying: asyncio.Task[None] | None = None
         self._reload: tuple[Config, PodSource | None] | None = None
         #: Something is said to have changed, or is asked for.
         self._wake = asyncio.Event()
@@ -83,7 +84,7 @@ class Agent:
         try:
             follower = await self._work(self._open)
             async with asyncio.TaskGroup() as tasks:
-                replay = tasks.create_task(self._delivery.replay(stop), name="agent.replay")
+                self._replay(tasks, stop)
                 self._describe(tasks)
                 tasks.create_task(self._wake_at(stop), name="agent.wake")
                 await self._ship(follower, await self._work(follower.resume), stop)
@@ -94,7 +95,7 @@ class Agent:
                     self._publish(follower)
                     if not found.more:
                         await self._pause(follower, found, stop)
-                await self._drain(follower, stop, replay)
+                await self._drain(follower, stop)
         finally:
             # A round that is under way ends within tens of ms, and nobody may use the state before it has.
             self._worker.submit(self._close)
@@ -181,6 +182,11 @@ class Agent:
         self._wake.set()
         self._pods_ended.set()
 
+    def _replay(self, tasks: asyncio.TaskGroup, stop: asyncio.Event) -> None:
+        """Sends from the spool, if there is one and that isn't done yet."""
+        if self._replaying is None and self._delivery.spool is not None:
+            self._replaying = tasks.create_task(self._delivery.replay(stop), name="agent.replay")
+
     def _describe(self, tasks: asyncio.TaskGroup) -> None:
         """Lets the source of pods learn of them from now on."""
         self._pods_ended = asyncio.Event()
@@ -238,6 +244,7 @@ class Agent:
         await self._work(follower.close)
         while True:
             try:
+                await self._work(self._open_spool)
                 follower = await self._work(self._open_follower, counts, unnamed)
                 break
             except (Unavailable, ConfigError) as error:
@@ -245,11 +252,12 @@ class Agent:
                     raise
                 logger.error("the agent's state can't be opened again, will try: %s", error)
                 await self._clock.wait(1.0, stop)
+        self._replay(tasks, stop)
         await self._ship(follower, await self._work(follower.resume), stop)
         logger.info("reloaded: %d files are followed", len(follower.tails))
         return follower
 
-    async def _drain(self, follower: Follower, stop: asyncio.Event, replay: asyncio.Task[None]) -> None:
+    async def _drain(self, follower: Follower, stop: asyncio.Event) -> None:
         """What is being replayed ends too; the rest of the spool is there for the next start."""
         self._delivery.wake()
         try:
@@ -258,10 +266,12 @@ class Agent:
                 if not self._pending:
                     await self._ship(follower, await self._work(follower.drain), stop)
                 await self._store(follower, [], stop, last=True)
-                await asyncio.wait([replay], timeout=_REPLAY_SECONDS)
+                if self._replaying is not None:
+                    await asyncio.wait([self._replaying], timeout=_REPLAY_SECONDS)
         except TimeoutError:
             pass
-        replay.cancel()
+        if self._replaying is not None:
+            self._replaying.cancel()
         if self._pending:
             logger.warning("%d chunks were not sent, they will be after the next start", len(self._pending))
 
@@ -270,14 +280,18 @@ class Agent:
         return await loop.run_in_executor(self._worker, functools.partial(step, *arguments))
 
     def _open(self) -> Follower:
-        settings, data_dir = self._config.agent, Path(self._config.data_dir)
         self._pods = _source_of(self._config)
-        if self._spools and (settings.spool_max_bytes or (data_dir / FOLDER).is_dir()):
-            self._delivery.spool = Spool(data_dir, settings.spool_max_bytes, settings.spool_when_full == "drop_oldest")
+        self._open_spool()
         try:
             return self._open_follower(Counts(), {})
         except Unavailable as error:
             raise ConfigError(str(error)) from error
+
+    def _open_spool(self) -> None:
+        settings, data_dir = self._config.agent, Path(self._config.data_dir)
+        wanted = self._spools and (settings.spool_max_bytes or (data_dir / FOLDER).is_dir())
+        if wanted and self._delivery.spool is None:
+            self._delivery.spool = Spool(data_dir, settings.spool_max_bytes, settings.spool_when_full == "drop_oldest")
 
     def _open_follower(self, counts: Counts, unnamed: Mapping[str, int]) -> Follower:
         self._follower = Follower(self._config, self._clock, counts, self._pods)

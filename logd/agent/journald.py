@@ -48,7 +48,7 @@ _NAMES = tuple(
     )
 )
 _CURSOR = re.compile(rb'[{,]"__CURSOR":"([^"]+)"')
-#: Between tries when journalctl ends, which it shouldn't.
+#: Between tries when journalctl ends, which it shouldn't, or the state can't be written.
 _AGAIN_SECONDS = 5.0
 _NDJSON = "application/x-ndjson"
 
@@ -184,7 +184,7 @@ class Journal:
         if state is None:
             cursor = await self._newest() if self.settings.read_from == "end" else ""
             state = State(source_id=secrets.token_hex(8), cursor=cursor)
-            await self._store(state)
+            await self._store(state, stop)
         if state.under_way and state.chosen not in (None, self._chosen):
             # Other entries would be taken for those.
             entries = sum(cut.entries for cut in state.under_way)
@@ -193,9 +193,7 @@ class Journal:
         state.chosen = self._chosen
         while not stop.is_set():
             await self._follow(state, deliver, stop)
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(_AGAIN_SECONDS):
-                    await stop.wait()
+            await _wait(stop)
 
     async def _follow(self, state: State, deliver: Deliver, stop: asyncio.Event) -> None:
         """Until journalctl ends."""
@@ -207,8 +205,7 @@ class Journal:
             if short:  # what comes behind that would say that it was sent
                 return 0
             state.source_id, state.position, state.under_way = chunks[0].source_id, chunks[0].offset, entries.under_way
-            await self._store(state)
-            done = await deliver(chunks)
+            done = await deliver(chunks) if await self._store(state, stop) else 0
             short = done < len(chunks)
             if done:
                 state.cursor = state.under_way[done - 1].cursor
@@ -218,16 +215,21 @@ class Journal:
 
         async with self._journalctl(state.cursor, stop) as reader:
             await pump(lambda: reader.read(READ_BYTES), entries, remember, self._batch_seconds, chunk.TARGET_BODY_BYTES)
-        await self._store(state)
+        await self._store(state, stop)
 
-    async def _store(self, state: State) -> None:
-        """Nothing is sent before the disk has it."""
+    async def _store(self, state: State, stop: asyncio.Event) -> bool:
+        """Nothing is sent before the disk has it. False when it can't have it while `stop` is set: then what it has is
+        where the next one begins."""
         while True:
+            stopping = stop.is_set()
             try:
-                return await asyncio.to_thread(_write, self._path, state)
+                await asyncio.to_thread(_write, self._path, state)
+                return True
             except OSError as error:
                 logger.error("nothing of the journal is sent until %s can be written: %s", self._path, error.strerror)
-                await asyncio.sleep(_AGAIN_SECONDS)
+                if stopping:
+                    return False
+                await _wait(stop)
 
     @contextlib.asynccontextmanager
     async def _journalctl(self, cursor: str, stop: asyncio.Event) -> AsyncIterator[asyncio.StreamReader]:
@@ -256,6 +258,12 @@ class Journal:
         )
         out, _ = await process.communicate()
         return _cursor_of(out) if out else ""
+
+
+async def _wait(stop: asyncio.Event) -> None:
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(_AGAIN_SECONDS):
+            await stop.wait()
 
 
 async def _end(process: asyncio.subprocess.Process, stop: asyncio.Event) -> None:

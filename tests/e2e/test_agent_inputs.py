@@ -17,6 +17,7 @@ import pytest
 from tests.services.errors import Missing
 from tests.services.programs import program
 from tests.support.commands import begun, logd
+from tests.support.disk import small_disk
 from tests.support.process import PATIENCE_SECONDS, Server, environment_of_a_process, until
 
 
@@ -397,21 +398,60 @@ class TestJournald:
             until(lambda: len(_texts(server, "journaled")) == 3, "what came is there")
         assert [text.split()[1] for text in _texts(server, "journaled")] == ["10", "11", "12"]
 
-    def test_entries_that_are_gone_are_not_taken_for_others(
-        self, server: Server, tmp_path: Path, journal: Journal
+    @pytest.mark.parametrize(
+        ("chosen", "said"),
+        [("", "the journal has lost entries"), (',"chosen":["--unit=x"]', "20 entries of the journal may come twice")],
+        ids=["gone", "others are chosen"],
+    )
+    def test_entries_are_not_taken_for_others(
+        self, server: Server, tmp_path: Path, journal: Journal, chosen: str, said: str
     ) -> None:
         journal.write(20)
         with _agent(server, tmp_path / "agent", *self._settings(journal, "beginning")):
             until(lambda: len(_texts(server, "journaled")) == 20, "all are there")
         state = tmp_path / "agent" / "journal.json"
         # As if it had been killed right after its first send.
-        first = '"cursor":"","position":0,"under_way":[{"entries":20,"observed_us":1,"cursor":"another"}]}'
-        state.write_text(state.read_text().split('"cursor"')[0] + first)
+        first = '"cursor":"","position":0,"under_way":[{"entries":20,"observed_us":1,"cursor":"another"}]'
+        state.write_text(state.read_text().split('"cursor"')[0] + first + chosen + "}")
         with _agent(server, tmp_path / "agent", *self._settings(journal, "beginning")) as child:
             until(lambda: len(_texts(server, "journaled")) == 40, "they are there as new ones")
             child.terminate()
             _, error = child.communicate(timeout=PATIENCE_SECONDS)
-        assert "the journal has lost entries" in error
+        assert said in error
+
+    @pytest.mark.skipif(os.getuid() != 0, reason="only root can mount a disk")
+    def test_a_disk_that_is_full(self, server: Server, tmp_path: Path, journal: Journal) -> None:
+        """Nothing is sent that isn't remembered, and a stop doesn't wait for room."""
+        journal.write(20)
+        settings = {
+            "agent.server": f"http://127.0.0.1:{server.port}",
+            "agent.batch_seconds": 0.05,
+            "agent.journald.enabled": "true",
+            "agent.journald.directory": journal.folder,
+            "agent.journald.read_from": "beginning",
+        }
+        with small_disk(tmp_path / "disk", 4 * 1024 * 1024) as disk:
+            settings["data_dir"] = disk.root / "data"
+            with Server(tmp_path / "agent", settings=settings, roles="agent") as agent:
+                agent.may_log_errors = True
+                self._until_found(server, 20)
+                disk.fill()
+                journal.write(20)
+                until(lambda: "nothing of the journal is sent until" in agent.log(), "it says so")
+                disk.make_room()
+                self._until_found(server, 40)
+                disk.fill()
+                before = agent.log().count("nothing of the journal is sent until")
+                journal.write(20)
+                until(lambda: agent.log().count("nothing of the journal is sent until") > before, "it says so again")
+                assert agent.terminate() == 0
+                assert "still held: nothing" in agent.log()
+                assert len(_texts(server, "journaled")) == 40
+                disk.make_room()
+                agent.start()
+                self._until_found(server, 60)
+                assert agent.terminate() == 0
+        assert _texts(server, "journaled") == [f'entry {n} with ,"MESSAGE": in it' for n in range(60)]
 
     def test_sighup_lets_it_come_go_and_change(self, server: Server, tmp_path: Path, journal: Journal) -> None:
         """Each entry comes once, in order, whatever the signal interrupts."""

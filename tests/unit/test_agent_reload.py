@@ -108,6 +108,24 @@ async def test_while_the_target_is_away(tmp_path: Path) -> None:
         await agent.end()
 
 
+async def test_there_is_a_spool_from_now_on(tmp_path: Path) -> None:
+    config, target = config_of(tmp_path, batch_seconds=0.0, spool_max_bytes=0), Target()
+    _write(tmp_path, "a.log", b"1")
+    async with running(config, target, spools=True) as agent:
+        await agent.until(lambda: target.texts == [b"1"])
+        agent.agent.reload(
+            msgspec.structs.replace(config, agent=msgspec.structs.replace(config.agent, spool_max_bytes=1 << 30))
+        )
+        await agent.settle()
+        target.refuse = 10**9
+        _write(tmp_path, "a.log", b"2")
+        await agent.until(lambda: agent.agent.status()["spool_lines"] == 1)
+        target.refuse = 0
+        await agent.until(lambda: target.texts == [b"1", b"2"])
+        await agent.until(lambda: agent.agent.status()["spool_lines"] == 0)
+        await agent.end()
+
+
 def _pod(name: str, **labels: str) -> dict[str, object]:
     metadata = {"name": name, "namespace": "shop", "uid": f"u-{name}", "labels": labels}
     return {"kind": "Pod", "metadata": metadata, "spec": {"nodeName": "node-1"}}
