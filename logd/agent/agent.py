@@ -57,14 +57,15 @@ class Agent:
     """See the module. May be run once."""
 
     def __init__(self, config: Config, shipper: Shipper, clock: Clock | None = None, spools: bool = False) -> None:
-        """With `spools`, what the target can't take goes into a spool of `agent.spool_max_bytes` in the data folder."""
+        """With `spools`, what the target can't take goes into a spool of `agent.spool_max_bytes` in the data folder.
+        Raises ConfigError when pods can't be described."""
         self._config = config
         self._clock = clock or SystemClock()
         self._spools = spools
         keep_refused = Aside(Path(config.data_dir)).keep
         self._delivery = Delivery(shipper, self._clock, keep_refused, config.agent.bandwidth_bytes_per_second)
         self._follower: Follower | None = None
-        self._pods: PodSource | None = None
+        self._pods = _source_of(config)
         self._pods_ended = asyncio.Event()
         self._replaying: asyncio.Task[None] | None = None
         self._reload: tuple[Config, PodSource | None] | None = None
@@ -280,7 +281,6 @@ class Agent:
         return await loop.run_in_executor(self._worker, functools.partial(step, *arguments))
 
     def _open(self) -> Follower:
-        self._pods = _source_of(self._config)
         self._open_spool()
         try:
             return self._open_follower(Counts(), {})

@@ -31,7 +31,7 @@ class AgentRole:
 
     def __init__(self, config: Config, transport: Transport | None) -> None:
         """`transport` is None where this process has none: an agent alone that sends to another logd, or to Kafka.
-        Raises ConfigError when the token for the other can't be read."""
+        Raises ConfigError when the token for the other can't be read, or pods can't be described."""
         # This process's own queue is on the same disk: what it has no room for, a spool hasn't either.
         elsewhere = bool(config.agent.targets) or config.transport.type != "sqlite"
         self._shipper: Target | OpeningShipper | TransportShipper
