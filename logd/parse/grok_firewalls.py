@@ -99,6 +99,13 @@ def _cisco() -> Mapping[str, str]:
         "CISCO_DIRECTION": "(?:[Ii]nbound|[Oo]utbound)",
         "CISCO_INTERVAL": r"(?:first hit|\d+-second interval)",
         "CISCO_XLATE_TYPE": "(?:static|dynamic)",
+        "CISCO_HITCOUNT_INTERVAL": (
+            "hit-cnt %{INT:cisco.asa.hit_count:int} (?:first hit|%{INT:cisco.asa.interval:int}-second interval)"
+        ),
+        "CISCO_SRC_IP_USER": f"{inside}:%{{IP:source.ip}}{users['source']}",
+        "CISCO_DST_IP_USER": f"{outside}:%{{IP:destination.ip}}{users['destination']}",
+        "CISCO_SRC_HOST_PORT_USER": f"{inside}:{ends['source']}",
+        "CISCO_DST_HOST_PORT_USER": f"{outside}:{ends['destination']}",
         "CISCOFW104001": rf"{unit} Switching to ACTIVE - %{{GREEDYDATA:event.reason}}",
         "CISCOFW104002": rf"{unit} Switching to STANDBY - %{{GREEDYDATA:event.reason}}",
         "CISCOFW104003": rf"{unit} Switching to FAILED\.",
@@ -141,13 +148,12 @@ def _cisco() -> Mapping[str, str]:
         "CISCOFW106100": (
             rf"access-list %{{NOTSPACE:cisco.asa.rule_name}} {deed} {transport} {inside}/%{{IP:source.ip}}"
             rf"\(%{{INT:source.port:int}}\){users['source']} -> {outside}/%{{IP:destination.ip}}"
-            rf"\(%{{INT:destination.port:int}}\){users['destination']} hit-cnt %{{INT:cisco.asa.hit_count:int}}"
-            rf" %{{CISCO_INTERVAL}} {hashes}"
+            rf"\(%{{INT:destination.port:int}}\){users['destination']} %{{CISCO_HITCOUNT_INTERVAL}} {hashes}"
         ),
         "CISCOFW106100_2_3": (
             rf"access-list %{{NOTSPACE:cisco.asa.rule_name}} {deed} {transport} for user '(?<user.name>[^']*)'"
             rf" {inside}/%{{IP:source.ip}}\(%{{INT:source.port:int}}\) -> {outside}/%{{IP:destination.ip}}"
-            rf"\(%{{INT:destination.port:int}}\) hit-cnt %{{INT:cisco.asa.hit_count:int}} %{{CISCO_INTERVAL}} {hashes}"
+            rf"\(%{{INT:destination.port:int}}\) %{{CISCO_HITCOUNT_INTERVAL}} {hashes}"
         ),
         "CISCOFW110002": f"%{{CISCO_REASON:event.reason}} for {transport} from {inside}:{source} to {destination}",
         "CISCOFW304001": (
@@ -160,6 +166,18 @@ def _cisco() -> Mapping[str, str]:
         "CISCOFW419002": (
             f"%{{CISCO_REASON:event.reason}} from {inside}:{source} to {outside}:{destination} with different initial"
             " sequence number"
+        ),
+        "CISCOFW419001": (
+            f"{deed} {transport} packet from {inside}:{source} to {outside}:{destination},"
+            " reason: %{GREEDYDATA:event.reason}"
+        ),
+        "CISCOFW733100": (
+            r"\[\s*(?<cisco.asa.burst.object>.*?)\s*\] drop (?<cisco.asa.burst.id>\S+) exceeded\."
+            " Current burst rate is %{INT:cisco.asa.burst.current_rate:int} per second,"
+            " max configured rate is %{INT:cisco.asa.burst.configured_rate:int};"
+            " Current average rate is %{INT:cisco.asa.burst.avg_rate:int} per second,"
+            " max configured rate is %{INT:cisco.asa.burst.configured_avg_rate:int};"
+            " Cumulative total count is %{INT:cisco.asa.burst.cumulative_count:int}"
         ),
         "CISCOFW500004": (rf"%{{CISCO_REASON:event.reason}} for protocol={transport}, from {source} to {destination}"),
         "CISCOFW302010": (

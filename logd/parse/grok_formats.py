@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-#: Inside quotes; never a line's end.
-_QUOTED = r'(?:[^"\\\n]|\\.)*'
+#: Inside quotes. With a class that knows the end of a line it takes a tenth longer.
+_QUOTED = r'[^"\\]*(?:\\.[^"\\]*)*'
 _HTTP = r"%{WORD:http.request.method} %{NOTSPACE:url.original}(?: HTTP/%{NUMBER:http.version})?"
 _REFERRER_AND_AGENT = rf'"(?:-|(?<http.request.referrer>{_QUOTED}))" "(?:-|(?<user_agent.original>{_QUOTED}))"'
 #: An address or a name, without a colon behind.

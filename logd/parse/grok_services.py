@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-_QUOTED = r'(?:[^"\\\n]|\\.)*'
+_QUOTED = r'[^"\\]*(?:\\.[^"\\]*)*'
 _AGENT = rf'"(?:-|(?<user_agent.original>{_QUOTED}))"'
 _REFERRER = rf'"(?:-|(?<http.request.referrer>{_QUOTED}))"'
 _ENDED_HTTP = "(?: HTTP/%{NUMBER:http.version})?"
@@ -214,6 +214,7 @@ _NAMES_AND_MAIL = {
     "EXIM_MSG_SIZE": "S=%{INT:exim.log.message.size:int}",
     "EXIM_HEADER_ID": "id=%{NOTSPACE:exim.log.header_id}",
     "EXIM_SUBJECT": f'T="(?<exim.log.message.subject>{_QUOTED})"',
+    "EXIM_QUOTED_CONTENT": _QUOTED,
     "EXIM_UNKNOWN_FIELD": r"[0-9A-Za-z]{1,4}=(?:%{QUOTEDSTRING}|\S+)",
     "EXIM_NAMED_FIELDS": (
         "(?: (?:%{EXIM_REMOTE_HOST}|%{EXIM_INTERFACE}|%{EXIM_PROTOCOL}|%{EXIM_MSG_SIZE}|%{EXIM_HEADER_ID}"
@@ -241,6 +242,12 @@ _NAGIOS_COLUMNS = {
     "comment": "%{GREEDYDATA:nagios.log.comment}",
     "from": "%{INT:nagios.log.period_from:int}",
     "to": "%{INT:nagios.log.period_to:int}",
+    "result": "%{GREEDYDATA:nagios.log.check_result}",
+    "start": "%{NUMBER:nagios.log.start_time}",
+    "end": "%{NUMBER:nagios.log.end_time}",
+    "fixed": "%{NUMBER:nagios.log.fixed}",
+    "trigger": "%{NUMBER:nagios.log.trigger_id}",
+    "duration": "%{NUMBER:nagios.log.duration:int}",
 }
 _NAGIOS_EVENTS = {
     "CURRENT SERVICE STATE": "host service state state_type attempt message",
@@ -259,6 +266,23 @@ _NAGIOS_EVENTS = {
     "HOST EVENT HANDLER": "host state state_type handler",
     "TIMEPERIOD TRANSITION": "service from to",
 }
+#: What people order, in lines of the event EXTERNAL COMMAND.
+_NAGIOS_COMMANDS = {
+    **{
+        f"{switch}_SVC_{what}": "host service"
+        for switch in ("DISABLE", "ENABLE")
+        for what in ("CHECK", "NOTIFICATIONS")
+    },
+    **{
+        f"{switch}_{what}": "host"
+        for switch in ("DISABLE", "ENABLE")
+        for what in ("HOST_CHECK", "HOST_NOTIFICATIONS", "HOST_SVC_NOTIFICATIONS")
+    },
+    "PROCESS_SERVICE_CHECK_RESULT": "host service state result",
+    "PROCESS_HOST_CHECK_RESULT": "host state result",
+    "SCHEDULE_HOST_DOWNTIME": "host start end fixed trigger duration user comment",
+    "SCHEDULE_SERVICE_DOWNTIME": "host service start end fixed trigger duration user comment",
+}
 
 
 def _nagios() -> Mapping[str, str]:
@@ -266,11 +290,20 @@ def _nagios() -> Mapping[str, str]:
     for event, columns in _NAGIOS_EVENTS.items():
         name = event.replace(" ", "_")
         patterns[f"NAGIOS_TYPE_{name}"] = event
-        parts = ";".join(_NAGIOS_COLUMNS[column] for column in columns.split())
-        patterns[f"NAGIOS_{name}"] = f"(?<nagios.log.type>{event}): {parts}"
-    kinds = "|".join(f"%{{{name}}}" for name in patterns if not name.startswith(("NAGIOS_TYPE_", "NAGIOSTIME")))
-    patterns["NAGIOSLOGLINE"] = f"%{{NAGIOSTIME}} (?:{kinds})"
+        patterns[f"NAGIOS_{name}"] = f"(?<nagios.log.type>{event}): {_semicolons(columns)}"
+    patterns["NAGIOS_TYPE_EXTERNAL_COMMAND"] = order = "EXTERNAL COMMAND"
+    for command, columns in _NAGIOS_COMMANDS.items():
+        patterns[f"NAGIOS_EC_{command}"] = command
+        ordered = f"(?<nagios.log.type>{order}): (?<nagios.log.command>{command})"
+        patterns[f"NAGIOS_EC_LINE_{command}"] = f"{ordered};{_semicolons(columns)}"
+    lines = [f"NAGIOS_{event.replace(' ', '_')}" for event in _NAGIOS_EVENTS]
+    lines += ["NAGIOS_WARNING", *(f"NAGIOS_EC_LINE_{command}" for command in _NAGIOS_COMMANDS)]
+    patterns["NAGIOSLOGLINE"] = f"%{{NAGIOSTIME}} (?:{'|'.join(f'%{{{name}}}' for name in lines)})"
     return patterns
+
+
+def _semicolons(columns: str) -> str:
+    return ";".join(_NAGIOS_COLUMNS[column] for column in columns.split())
 
 
 _TAB = r"\t"

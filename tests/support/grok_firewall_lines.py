@@ -224,7 +224,7 @@ _CISCO: list[Line] = [
             "",
             "tcp",
             f"{_IN.format('inside')} {_OUT.format('outside')} {_ENDS} cisco.asa.rule_name inside"
-            "| destination.user.name ann | cisco.asa.hit_count 2",
+            "| destination.user.name ann | cisco.asa.hit_count 2 | cisco.asa.interval 300",
         ),
     ),
     (
@@ -302,6 +302,54 @@ _CISCO: list[Line] = [
         "CISCOFW419002",
         "Duplicate TCP SYN from inside:10.0.0.1/1025 to outside:1.2.3.4/80 with different initial sequence number",
         fields(f"event.reason Duplicate TCP SYN | {_IN.format('inside')} {_OUT.format('outside')} {_ENDS}"),
+    ),
+    (
+        "CISCOFW419001",
+        "Dropping TCP packet from inside:10.0.0.1/1025 to outside:1.2.3.4/80, reason: MSS exceeded, data 1500",
+        _cisco(
+            "Dropping",
+            "",
+            "TCP",
+            f"event.reason MSS exceeded, data 1500 | {_IN.format('inside')} {_OUT.format('outside')} {_ENDS}",
+        ),
+    ),
+    (
+        "CISCOFW733100",
+        "[ Scanning] drop rate-1 exceeded. Current burst rate is 8 per second, max configured rate is 10; Current "
+        "average rate is 5 per second, max configured rate is 6; Cumulative total count is 38086",
+        fields(
+            "cisco.asa.burst.object Scanning | cisco.asa.burst.id rate-1 | cisco.asa.burst.current_rate 8"
+            "| cisco.asa.burst.configured_rate 10 | cisco.asa.burst.avg_rate 5 | cisco.asa.burst.configured_avg_rate 6"
+            "| cisco.asa.burst.cumulative_count 38086"
+        ),
+    ),
+    (
+        "CISCO_HITCOUNT_INTERVAL",
+        "hit-cnt 3 300-second interval",
+        fields("cisco.asa.hit_count 3 | cisco.asa.interval 300"),
+    ),
+    (
+        "CISCO_SRC_IP_USER",
+        "inside:10.0.0.1(joe)",
+        fields("observer.ingress.interface.name inside | source.ip 10.0.0.1 | source.user.name joe"),
+    ),
+    (
+        "CISCO_DST_IP_USER",
+        "outside:1.2.3.4",
+        fields("observer.egress.interface.name outside | destination.ip 1.2.3.4"),
+    ),
+    (
+        "CISCO_SRC_HOST_PORT_USER",
+        "inside:host.a/80",
+        fields("observer.ingress.interface.name inside | source.address host.a | source.port 80"),
+    ),
+    (
+        "CISCO_DST_HOST_PORT_USER",
+        "outside:1.2.3.4/80(ann)",
+        fields(
+            "observer.egress.interface.name outside | destination.ip 1.2.3.4 | destination.port 80"
+            "| destination.user.name ann"
+        ),
     ),
     (
         "CISCOFW500004",

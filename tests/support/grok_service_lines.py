@@ -226,10 +226,39 @@ _COLUMNS = {
     "HOST EVENT HANDLER": "host.hostname service.state nagios.log.state_type nagios.log.event_handler_name",
     "TIMEPERIOD TRANSITION": "service.name nagios.log.period_from nagios.log.period_to",
 }
+_ORDERS = {
+    "DISABLE_SVC_CHECK": "web1;HTTP",
+    "ENABLE_SVC_CHECK": "web1;HTTP",
+    "DISABLE_SVC_NOTIFICATIONS": "web1;HTTP",
+    "ENABLE_SVC_NOTIFICATIONS": "web1;HTTP",
+    "DISABLE_HOST_CHECK": "web1",
+    "ENABLE_HOST_CHECK": "web1",
+    "DISABLE_HOST_NOTIFICATIONS": "web1",
+    "ENABLE_HOST_NOTIFICATIONS": "web1",
+    "DISABLE_HOST_SVC_NOTIFICATIONS": "web1",
+    "ENABLE_HOST_SVC_NOTIFICATIONS": "web1",
+    "PROCESS_SERVICE_CHECK_RESULT": "web1;HTTP;0;OK; fine",
+    "PROCESS_HOST_CHECK_RESULT": "web1;0;OK",
+    "SCHEDULE_HOST_DOWNTIME": "web1;1;2;1;0;3600;joe;planned",
+    "SCHEDULE_SERVICE_DOWNTIME": "web1;HTTP;1;2;1;0;3600;joe;planned",
+}
+
+
+def _ordered(order: str) -> list[str]:
+    columns = ["host.hostname", "service.name"] if "SVC_" in order or "SERVICE" in order else ["host.hostname"]
+    if "HOST_SVC" in order:
+        return ["host.hostname"]
+    if "RESULT" in order:
+        return [*columns, "service.state", "nagios.log.check_result"]
+    if "DOWNTIME" in order:
+        names = ["start_time", "end_time", "fixed", "trigger_id", "duration"]
+        return [*columns, *(f"nagios.log.{name}" for name in names), "user.name", "nagios.log.comment"]
+    return columns
 
 
 def _nagios() -> list[Line]:
     lines: list[Line] = [
+        ("NAGIOS_TYPE_EXTERNAL_COMMAND", "EXTERNAL COMMAND", {}),
         ("NAGIOSTIME", "[1427925600]", {"timestamp": "1427925600"}),
         ("NAGIOS_WARNING", "Warning:  x", {"message": "x"}),
         ("NAGIOSLOGLINE", "[1427925600] Warning: x", {"timestamp": "1427925600", "message": "x"}),
@@ -241,6 +270,13 @@ def _nagios() -> list[Line]:
         lines.append((f"NAGIOS_TYPE_{name}", event, {}))
         lines.append((f"NAGIOS_{name}", f"{event}: {text}", found))
         lines.append(("NAGIOSLOGLINE", f"[1427925600] {event}: {text}", found | {"timestamp": "1427925600"}))
+    for order, text in _ORDERS.items():
+        columns = _ordered(order)
+        found = dict(zip(columns, text.split(";", len(columns) - 1), strict=True))
+        found |= {"nagios.log.type": "EXTERNAL COMMAND", "nagios.log.command": order}
+        lines.append((f"NAGIOS_EC_{order}", order, {}))
+        lines.append((f"NAGIOS_EC_LINE_{order}", f"EXTERNAL COMMAND: {order};{text}", found))
+        lines.append(("NAGIOSLOGLINE", f"[1] EXTERNAL COMMAND: {order};{text}", found | {"timestamp": "1"}))
     return lines
 
 

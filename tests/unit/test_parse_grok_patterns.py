@@ -126,6 +126,7 @@ WORDS: list[tuple[str, str, str]] = [
     ("EXIM_PROTOCOL", "P=esmtps", "P="),
     ("EXIM_MSG_SIZE", "S=1234", "S=a"),
     ("EXIM_HEADER_ID", "id=a@b", "id="),
+    ("EXIM_QUOTED_CONTENT", r"a a\"b", 'a"b'),
     ("EXIM_UNKNOWN_FIELD", 'X=TLS1.2 CV="no"', "toolong=1"),
     ("ZEEK_BOOL", "T F", "true"),
     ("ZEEK_DATA", "a-b", ""),
@@ -207,6 +208,15 @@ def test_does_not_match(name: str, text: str) -> None:
 @pytest.mark.parametrize(("name", "line", "expected"), LINES)
 def test_lines(name: str, line: str, expected: dict[str, str]) -> None:
     assert fields(of(name), line) == expected
+
+
+def test_types() -> None:
+    types = {field.name: field.type for field in of("COMBINEDAPACHELOG").fields}
+    assert {name for name, kind in types.items() if kind == "int"} == {
+        "http.response.status_code",
+        "http.response.body.bytes",
+    }
+    assert {field.name: field.type for field in of("RAILS3FOOT").fields}["rails.request.duration.total"] == "float"
 
 
 @pytest.mark.parametrize("name", sorted({name for name, _, _ in LINES if name not in ANYTHING}))
