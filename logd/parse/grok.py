@@ -3,13 +3,13 @@ r"""Grok: regular expressions put together from named patterns, as Logstash read
     %{TIMESTAMP_ISO8601:time} \[%{NOTSPACE:thread}\] %{NUMBER:ms:float} (?<rest>.*)
 
 `%{NAME}` stands for a pattern of grok_patterns.py or a custom one, `%{NAME:field}` also captures it, and a type behind
-says what it is. A field is written `source.ip` or `[source][ip]`, which are the same. `(?<field>…)` and `(?P<field>…)`
-capture too; plain groups don't. A match may begin and end anywhere: who wants the whole line says so with ^ and $.
+says what it is. `\%{` and `%\{` are no references, and in `%%{WORD}` the first % is itself. A field is written as
+`source.ip` or as `[source][ip]`, which are the same. `(?<field>…)` and `(?P<field>…)` capture too; plain groups don't.
+A match may begin and end anywhere: who wants the whole line says so with ^ and $.
 
 What is written is Ruby's, so where RE2 reads it otherwise it is translated: ^ and $ are those of a line in the text,
 (?m) lets the dot match a newline, \h is a hexadecimal digit, \Z is before the last newline, {,3} is up to three. One
-thing isn't kept: ^ at the very beginning of a pattern is the beginning of the text, which takes a third less time. So
-`\%{` and `%\{` are no references, and in `%%{WORD}` the first % is itself.
+thing isn't kept: ^ at the very beginning of a pattern is the beginning of the text, which takes a third less time.
 
 Lookarounds, backreferences, atomic groups and possessive quantifiers need time that no limit holds: RE2 has none, and
 they are refused. For what the library's own patterns mustn't follow see _guarded.
@@ -40,20 +40,23 @@ _TYPES: Mapping[str, Type] = {
     "bool": "bool",
     "boolean": "bool",
 }
-#: Stops definitions that double themselves at each step; the library's longest pattern has a fifth of it.
+#: Stops definitions that double themselves at each step; the library's longest pattern has 6,202.
 _MOST_CHARACTERS = 100_000
-#: The library's deepest has eight; Python's own stack would take some hundreds.
+#: The library's deepest has six; Python's own stack would take some hundreds.
 _MOST_NESTED = 50
+#: Of a pattern, in an error: enough to find the place.
+_SHOWN = 80
 _TOKEN = re.compile(
     r"""
     (?P<reference> %\{ (?P<name>\w+) (?: : (?P<field>[^:{}]+) (?: : (?P<type>\w+) )? )? \} )
   | (?P<broken> %\{ )
   | (?P<class> \[ \^? \]? (?: \\. | \[:\^?\w+:\] | [^]\\] )* \] )
+  | (?P<unclosed> \[ )
   | (?P<capture> \( \? (?: P?< (?![=!]) | ' ) (?P<named>[^>'()]*) [>'] )
   | (?P<flags> \( \? [a-zA-Z]* (?: - [a-zA-Z]* )? [:)] )
   | (?P<special> \( \? (?: P[=>] | <?[=!] | [^a-zA-Z]? ) )
   | (?P<open> \( )
-  | (?P<escape> \\ (?: [pPx]\{[^}]*\} | . )? )
+  | (?P<escape> \\ (?: [pPx]\{\w{1,40}\} | . )? )
   | (?P<most> \{ , (?P<limit>\d+) \} )
   | (?P<repeat> (?: [*+?] | \{\d+(?:,\d*)?\} ) \?? )
   | (?P<other> . )
@@ -118,7 +121,7 @@ def compile_grok(pattern: str, custom: Mapping[str, str]) -> Grok:
     Raises ConfigError with what is wrong, and in which of the patterns."""
     for name in custom:
         if not _NAME.fullmatch(name):
-            raise ConfigError(f"{name!r} can't be a pattern's name: letters, digits and underscores can")
+            raise ConfigError(f"grok: {name!r} can't be a pattern's name: letters, digits and underscores can")
     compiler = _Compiler(custom)
     pieces = compiler.pieces(pattern, ())
     _check(_text(pieces), ())
@@ -203,6 +206,8 @@ def _translated(token: re.Match[str], within: tuple[str, ...]) -> str:
             raise _error(within, f"{text!r} begins no reference: %{{NAME:field:type}} is one, %\\{{ is the text itself")
         case "class":
             return _class(text, within)
+        case "unclosed":
+            raise _error(within, f"a class of characters without its end: {token.string[token.start() :]:.{_SHOWN}}")
         case "flags":
             return text.replace("m", "s")
         case "open":
@@ -337,7 +342,7 @@ def _check(regex: str, within: Sequence[str]) -> None:
     except re2.error as error:
         reason = error.args[0].decode(errors="replace")
         what = next((what for form, what in _CONSTRUCTS if form.search(reason)), "it can't be read")
-        raise _error(within, f"{what}, RE2 says: {reason}") from None
+        raise _error(within, f"{what}, RE2 says: {reason:.{_SHOWN}}") from None
 
 
 def _error(within: Sequence[str], text: str) -> ConfigError:
