@@ -34,7 +34,7 @@ from logd.agent.spool import FOLDER, Spool
 from logd.agent.spool import Counts as Spooled
 from logd.agent.tail import Counts
 from logd.chunk import Chunk
-from logd.config.schema import Config
+from logd.config.schema import Config, Kubernetes
 from logd.errors import ConfigError, Unavailable
 from logd.flow.stage import Stage
 from logd.telemetry import agent_metrics as metrics
@@ -57,18 +57,23 @@ class Agent:
     """See the module. May be run once."""
 
     def __init__(self, config: Config, shipper: Shipper, clock: Clock | None = None, spools: bool = False) -> None:
-        """With `spools`, what the target can't take goes into a spool of `agent.spool_max_bytes` in the data folder."""
+        """With `spools`, what the target can't take goes into a spool of `agent.spool_max_bytes` in the data folder.
+        Raises ConfigError when pods can't be described."""
         self._config = config
         self._clock = clock or SystemClock()
         self._spools = spools
         keep_refused = Aside(Path(config.data_dir)).keep
         self._delivery = Delivery(shipper, self._clock, keep_refused, config.agent.bandwidth_bytes_per_second)
         self._follower: Follower | None = None
-        self._pods: PodSource | None = None
-        self._reload: Config | None = None
+        self._pods = _source_of(config)
+        self._pods_ended = asyncio.Event()
+        self._replaying: asyncio.Task[None] | None = None
+        self._reload: tuple[Config, PodSource | None] | None = None
         #: Something is said to have changed, or is asked for.
         self._wake = asyncio.Event()
         self._pending: list[Cargo] = []
+        #: Why the state can't be written; empty when it can.
+        self._state_error = ""
         self._published: dict[str, int] = {}
         # Files and the state belong to one thread, so that neither a slow disk nor an fsync stops the loop.
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="agent.files")
@@ -80,19 +85,18 @@ class Agent:
         try:
             follower = await self._work(self._open)
             async with asyncio.TaskGroup() as tasks:
-                replay = tasks.create_task(self._delivery.replay(stop), name="agent.replay")
-                if self._pods is not None:
-                    tasks.create_task(self._pods.run(stop), name="agent.kubernetes")
+                self._replay(tasks, stop)
+                self._describe(tasks)
                 tasks.create_task(self._wake_at(stop), name="agent.wake")
                 await self._ship(follower, await self._work(follower.resume), stop)
                 while not stop.is_set():
                     if self._reload is not None:
-                        follower = await self._renew(follower, self._reload, stop)
+                        follower = await self._renew(follower, tasks, stop)
                     found = await self._round(follower, stop)
                     self._publish(follower)
                     if not found.more:
                         await self._pause(follower, found, stop)
-                await self._drain(follower, stop, replay)
+                await self._drain(follower, stop)
         finally:
             # A round that is under way ends within tens of ms, and nobody may use the state before it has.
             self._worker.submit(self._close)
@@ -112,9 +116,13 @@ class Agent:
         self._delivery.hurry()
 
     def reload(self, config: Config) -> None:
-        """Before its next round the agent goes on with the files, host and limits of another configuration, which has
-        the same data folder. The target is the shipper's own."""
-        self._reload = config
+        """Before its next round the agent goes on with the files, host, limits and source of pods of another
+        configuration, which has the same data folder. The target is the shipper's own. Raises ConfigError, and has
+        changed nothing, when pods can't be described."""
+        now, pods = self._reload or (self._config, self._pods)
+        if _described(now) != _described(config):
+            pods = _source_of(config)
+        self._reload = config, pods
         self._wake.set()
 
     @property
@@ -139,6 +147,7 @@ class Agent:
             "unknown_pods": counts.unknown_pods,
             "pods": len(self._pods.pods) if self._pods else 0,
             "pods_error": self._pods.error if self._pods else "",
+            "state_error": self._state_error,
             **self._delivery.status(),
         }
 
@@ -172,6 +181,18 @@ class Agent:
     async def _wake_at(self, stop: asyncio.Event) -> None:
         await stop.wait()
         self._wake.set()
+        self._pods_ended.set()
+
+    def _replay(self, tasks: asyncio.TaskGroup, stop: asyncio.Event) -> None:
+        """Sends from the spool, if there is one and that isn't done yet."""
+        if self._replaying is None and self._delivery.spool is not None:
+            self._replaying = tasks.create_task(self._delivery.replay(stop), name="agent.replay")
+
+    def _describe(self, tasks: asyncio.TaskGroup) -> None:
+        """Lets the source of pods learn of them from now on."""
+        self._pods_ended = asyncio.Event()
+        if self._pods is not None:
+            tasks.create_task(self._pods.run(self._pods_ended), name="agent.kubernetes")
 
     async def _ship(self, follower: Follower, cargo: list[Cargo], stop: asyncio.Event, stored: bool = False) -> None:
         """Remembers the batches and whatever else is new, unless they are `stored`, then sends them. When `stop` is set
@@ -192,8 +213,10 @@ class Agent:
             stopping = stop.is_set()
             try:
                 await self._work(follower.store, cargo, last)
+                self._state_error = ""
                 return True
             except Unavailable as error:
+                self._state_error = str(error)
                 if not warned:
                     logger.error("nothing is sent until the agent's state can be written: %s", error)
                 warned = True
@@ -201,19 +224,28 @@ class Agent:
                     return False
                 await self._clock.wait(error.retry_after_seconds, stop)
 
-    async def _renew(self, follower: Follower, config: Config, stop: asyncio.Event) -> Follower:
-        """The follower of another configuration, which goes on where this one is. It is as after a stop and a start,
-        but that files without a name are kept open."""
-        self._reload = None
+    async def _renew(self, follower: Follower, tasks: asyncio.TaskGroup, stop: asyncio.Event) -> Follower:
+        """The follower of the configuration that `reload` was given, which goes on where this one is. It is as after a
+        stop and a start, but that files without a name are kept open, and pods that were known are until they are
+        described anew."""
+        assert self._reload is not None
+        (config, pods), self._reload = self._reload, None
         await self._ship(follower, await self._work(follower.drain), stop)
         if self._pending or not await self._store(follower, [], stop, last=True):
             return follower  # stopping
         counts, unnamed = follower.counts, await self._work(follower.unnamed)
         self._config = config
+        if pods is not self._pods:
+            if pods is not None and self._pods is not None:
+                pods.pods.inherit(self._pods.pods)
+            self._pods_ended.set()
+            self._pods = pods
+            self._describe(tasks)
         self._delivery.limit(config.agent)
         await self._work(follower.close)
         while True:
             try:
+                await self._work(self._open_spool)
                 follower = await self._work(self._open_follower, counts, unnamed)
                 break
             except (Unavailable, ConfigError) as error:
@@ -221,11 +253,12 @@ class Agent:
                     raise
                 logger.error("the agent's state can't be opened again, will try: %s", error)
                 await self._clock.wait(1.0, stop)
+        self._replay(tasks, stop)
         await self._ship(follower, await self._work(follower.resume), stop)
         logger.info("reloaded: %d files are followed", len(follower.tails))
         return follower
 
-    async def _drain(self, follower: Follower, stop: asyncio.Event, replay: asyncio.Task[None]) -> None:
+    async def _drain(self, follower: Follower, stop: asyncio.Event) -> None:
         """What is being replayed ends too; the rest of the spool is there for the next start."""
         self._delivery.wake()
         try:
@@ -234,10 +267,12 @@ class Agent:
                 if not self._pending:
                     await self._ship(follower, await self._work(follower.drain), stop)
                 await self._store(follower, [], stop, last=True)
-                await asyncio.wait([replay], timeout=_REPLAY_SECONDS)
+                if self._replaying is not None:
+                    await asyncio.wait([self._replaying], timeout=_REPLAY_SECONDS)
         except TimeoutError:
             pass
-        replay.cancel()
+        if self._replaying is not None:
+            self._replaying.cancel()
         if self._pending:
             logger.warning("%d chunks were not sent, they will be after the next start", len(self._pending))
 
@@ -246,14 +281,17 @@ class Agent:
         return await loop.run_in_executor(self._worker, functools.partial(step, *arguments))
 
     def _open(self) -> Follower:
-        settings, data_dir = self._config.agent, Path(self._config.data_dir)
-        self._pods = open_source(settings.kubernetes, os.environ) if settings.files else None
-        if self._spools and (settings.spool_max_bytes or (data_dir / FOLDER).is_dir()):
-            self._delivery.spool = Spool(data_dir, settings.spool_max_bytes, settings.spool_when_full == "drop_oldest")
+        self._open_spool()
         try:
             return self._open_follower(Counts(), {})
         except Unavailable as error:
             raise ConfigError(str(error)) from error
+
+    def _open_spool(self) -> None:
+        settings, data_dir = self._config.agent, Path(self._config.data_dir)
+        wanted = self._spools and (settings.spool_max_bytes or (data_dir / FOLDER).is_dir())
+        if wanted and self._delivery.spool is None:
+            self._delivery.spool = Spool(data_dir, settings.spool_max_bytes, settings.spool_when_full == "drop_oldest")
 
     def _open_follower(self, counts: Counts, unnamed: Mapping[str, int]) -> Follower:
         self._follower = Follower(self._config, self._clock, counts, self._pods)
@@ -283,6 +321,16 @@ class Agent:
             metrics.AGENT_SPOOL_BYTES.set(spool.bytes)
             metrics.AGENT_SPOOL_LINES.set(spool.lines)
             metrics.AGENT_SPOOL_OLDEST.set(self._delivery.oldest_seconds() or 0.0)
+
+
+def _described(config: Config) -> Kubernetes | None:
+    """Where pods are described; None when there is no need."""
+    return config.agent.kubernetes if config.agent.files else None
+
+
+def _source_of(config: Config) -> PodSource | None:
+    settings = _described(config)
+    return None if settings is None else open_source(settings, os.environ)
 
 
 def _round(follower: Follower) -> tuple[Round, bool]:

@@ -235,8 +235,9 @@ class Follower:
 
     def files(self) -> list[dict[str, Any]]:
         """For people: each file that is followed or can't be read. `offset` is acknowledged; `behind_seconds` is how
-        long ago the file had bytes that aren't yet."""
+        long ago the file had bytes that aren't yet; `pod` is as Labelling.pod_of says."""
         now, wrong = self._clock.monotonic(), self.unreadable()
+        labelling = self._labelling
         found: list[dict[str, Any]] = []
         for tail in self.tails:
             source = tail.source
@@ -254,6 +255,8 @@ class Follower:
                     "offset": source.position,
                     "behind_bytes": behind_bytes,
                     "behind_seconds": round(now - since, 3),
+                    "watch": "inotify" if self._looks.watched(tail) and tail.path not in wrong else "poll",
+                    "pod": labelling.pod_of(tail) if labelling is not None else None,
                     "error": wrong.pop(tail.path, None),
                 }
             )

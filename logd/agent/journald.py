@@ -19,7 +19,7 @@ import re
 import secrets
 import shutil
 from collections import deque
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 
 import msgspec
@@ -27,7 +27,7 @@ import msgspec
 from logd import chunk
 from logd.agent import lines
 from logd.agent.batches import Labels
-from logd.agent.stream import READ_BYTES, Deliver, pump
+from logd.agent.stream import READ_BYTES, Deliver, Seconds, pump
 from logd.chunk import CUT_TAG, Chunk, Positions
 from logd.config.schema import Journald
 from logd.errors import ConfigError, Corrupt
@@ -48,7 +48,7 @@ _NAMES = tuple(
     )
 )
 _CURSOR = re.compile(rb'[{,]"__CURSOR":"([^"]+)"')
-#: Between tries when journalctl ends, which it shouldn't.
+#: Between tries when journalctl ends, which it shouldn't, or the state can't be written.
 _AGAIN_SECONDS = 5.0
 _NDJSON = "application/x-ndjson"
 
@@ -62,18 +62,19 @@ class Cut(msgspec.Struct, frozen=True):
 
 
 class State(msgspec.Struct, kw_only=True):
-    """See the module."""
+    """See the module. `chosen` are journalctl's options that say which entries were cut; None: those of now."""
 
     source_id: str
     cursor: str = ""
     position: int = 0
     under_way: list[Cut] = []
+    chosen: list[str] | None = None
 
 
 class Entries:
     """A stream.Stream of journalctl's lines. `under_way` are batches that were cut before."""
 
-    def __init__(self, labels: Labels, state: State, max_line_bytes: int) -> None:
+    def __init__(self, labels: Callable[[], Labels], state: State, max_line_bytes: int) -> None:
         self._labels = labels
         self._source_id = state.source_id
         self._position = state.position
@@ -125,7 +126,8 @@ class Entries:
     def _chunk(self, body: bytes, cut: Cut) -> Chunk:
         for journal, ours in _NAMES:
             body = body.replace(journal, ours)
-        value, events, tags = chunk.compress(body), False, self._labels.tags
+        labels = self._labels()
+        value, events, tags = chunk.compress(body), False, labels.tags
         if len(value) > chunk.MAX_VALUE_BYTES or (cut.entries == 1 and len(body) > self._max_line_bytes):
             # One entry of a megabyte: what is left is no JSON any more, and found as text.
             text = body[: min(self._max_line_bytes, chunk.TARGET_BODY_BYTES)]
@@ -134,9 +136,9 @@ class Entries:
         self._position += cut.entries
         self._cuts.append(cut)
         return Chunk(
-            service=self._labels.service,
-            host=self._labels.host,
-            source=self._labels.source,
+            service=labels.service,
+            host=labels.host,
+            source=labels.source,
             source_id=self._source_id,
             offset=offset,
             end=self._position,
@@ -147,57 +149,64 @@ class Entries:
             positions=Positions.LINE,
             events=events,
             tags=tags,
-            fields=self._labels.fields,
+            fields=labels.fields,
         )
 
 
 class Journal:
-    """Follows it until it should stop."""
+    """Follows it until it should stop. Another one, with other settings, then goes on behind what this one has read."""
 
     def __init__(
         self,
         settings: Journald,
-        labels: Labels,
+        labels: Callable[[], Labels],
         data_dir: Path,
         max_line_bytes: int,
-        batch_seconds: float,
-        deliver: Deliver,
+        batch_seconds: Seconds,
     ) -> None:
         """Raises ConfigError when there is no journalctl, or the state can't be read."""
-        self._settings = settings
+        self.settings = settings
         self._labels = labels
         self._max_line_bytes = max_line_bytes
         self._batch_seconds = batch_seconds
-        self._deliver = deliver
         self._path = data_dir / STATE
+        _read(self._path)
         program = shutil.which("journalctl")
         if program is None:
             raise ConfigError("agent.journald.enabled is true, and there is no journalctl on this machine")
-        self._command = [program, "--output=json", "--all", "--no-pager", "--quiet"]
-        self._command += [f"--directory={settings.directory}"] if settings.directory else []
-        self._command += [f"--unit={unit}" for unit in settings.units]
+        self._chosen = [f"--directory={settings.directory}"] if settings.directory else []
+        self._chosen += [f"--unit={unit}" for unit in settings.units]
+        self._command = [program, "--output=json", "--all", "--no-pager", "--quiet", *self._chosen]
 
-    async def run(self, stop: asyncio.Event) -> None:
-        """Until `stop`. Raises ConfigError when the state can't be used."""
+    async def run(self, deliver: Deliver, stop: asyncio.Event) -> None:
+        """Until `stop`: then what was read is still delivered. Raises ConfigError when the state can't be used."""
         state = await asyncio.to_thread(_read, self._path)
         if state is None:
-            cursor = await self._newest() if self._settings.read_from == "end" else ""
+            cursor = await self._newest() if self.settings.read_from == "end" else ""
             state = State(source_id=secrets.token_hex(8), cursor=cursor)
-            await self._store(state)
+            await self._store(state, stop)
+        if state.under_way and state.chosen not in (None, self._chosen):
+            # Other entries would be taken for those.
+            entries = sum(cut.entries for cut in state.under_way)
+            logger.warning("%d entries of the journal may come twice: others are followed than before", entries)
+            state.source_id, state.position, state.under_way = secrets.token_hex(8), 0, []
+        state.chosen = self._chosen
         while not stop.is_set():
-            await self._follow(state, stop)
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(_AGAIN_SECONDS):
-                    await stop.wait()
+            await self._follow(state, deliver, stop)
+            await _wait(stop)
 
-    async def _follow(self, state: State, stop: asyncio.Event) -> None:
+    async def _follow(self, state: State, deliver: Deliver, stop: asyncio.Event) -> None:
         """Until journalctl ends."""
         entries = Entries(self._labels, state, self._max_line_bytes)
+        short = False
 
-        async def deliver(chunks: Sequence[Chunk]) -> int:
+        async def remember(chunks: Sequence[Chunk]) -> int:
+            nonlocal short
+            if short:  # what comes behind that would say that it was sent
+                return 0
             state.source_id, state.position, state.under_way = chunks[0].source_id, chunks[0].offset, entries.under_way
-            await self._store(state)
-            done = await self._deliver(chunks)
+            done = await deliver(chunks) if await self._store(state, stop) else 0
+            short = done < len(chunks)
             if done:
                 state.cursor = state.under_way[done - 1].cursor
                 state.position += sum(cut.entries for cut in state.under_way[:done])
@@ -205,17 +214,22 @@ class Journal:
             return done
 
         async with self._journalctl(state.cursor, stop) as reader:
-            await pump(lambda: reader.read(READ_BYTES), entries, deliver, self._batch_seconds, chunk.TARGET_BODY_BYTES)
-        await self._store(state)
+            await pump(lambda: reader.read(READ_BYTES), entries, remember, self._batch_seconds, chunk.TARGET_BODY_BYTES)
+        await self._store(state, stop)
 
-    async def _store(self, state: State) -> None:
-        """Nothing is sent before the disk has it."""
+    async def _store(self, state: State, stop: asyncio.Event) -> bool:
+        """Nothing is sent before the disk has it. False when it can't have it while `stop` is set: then what it has is
+        where the next one begins."""
         while True:
+            stopping = stop.is_set()
             try:
-                return await asyncio.to_thread(_write, self._path, state)
+                await asyncio.to_thread(_write, self._path, state)
+                return True
             except OSError as error:
                 logger.error("nothing of the journal is sent until %s can be written: %s", self._path, error.strerror)
-                await asyncio.sleep(_AGAIN_SECONDS)
+                if stopping:
+                    return False
+                await _wait(stop)
 
     @contextlib.asynccontextmanager
     async def _journalctl(self, cursor: str, stop: asyncio.Event) -> AsyncIterator[asyncio.StreamReader]:
@@ -244,6 +258,12 @@ class Journal:
         )
         out, _ = await process.communicate()
         return _cursor_of(out) if out else ""
+
+
+async def _wait(stop: asyncio.Event) -> None:
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(_AGAIN_SECONDS):
+            await stop.wait()
 
 
 async def _end(process: asyncio.subprocess.Process, stop: asyncio.Event) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Iterable, Mapping
-from typing import Protocol, assert_never
+from typing import Any, Protocol, assert_never
 
 from logd.agent.labels import labels_of, place_of
 from logd.agent.pods import REMEMBER_SECONDS, Place, Pods
@@ -80,6 +80,15 @@ class Labelling:
             if place is not None and pod is not None:
                 namespace = pods.namespace_labels(pod.namespace)
                 tail.relabel(labels_of(tail.entry, tail.source.source, self._host, pod, namespace))
+
+    def pod_of(self, tail: Tail) -> dict[str, Any] | None:
+        """For people: the container whose file this is, and whether its pod is `known`; None for any other file. May be
+        asked by other threads."""
+        place = place_of(tail.entry, tail.source.source)
+        if place is None:
+            return None
+        known = self._source.pods.find(place) is not None
+        return {"namespace": place.namespace, "name": place.pod, "container": place.container, "known": known}
 
     def _waits(self, place: Place, now: float) -> bool:
         whole = Place(place.namespace, place.pod, "", place.uid)

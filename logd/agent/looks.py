@@ -79,6 +79,10 @@ class Looks:
         self._followed = set(tails.items())
         self._scanned_at, self._names, self._polls = now, bool(fresh), bool(polled)
 
+    def watched(self, tail: Tail) -> bool:
+        """Something says when the file changes; any other is polled."""
+        return tail.key in self._watched and tail.reachable and tail.names == 1
+
     def chosen(self, tails: Mapping[Key, Tail], now: float) -> list[Key]:
         """Those to be looked at now."""
         if self._everything or now >= self._all_at:
@@ -112,7 +116,7 @@ class Looks:
     def _next(self, tail: Tail, unreadable: bool, now: float) -> float:
         """When the file is to be looked at, though nothing says that it changed; inf when it needn't be."""
         settings = self._settings
-        if unreadable or not tail.reachable or tail.names != 1 or tail.key not in self._watched:
+        if unreadable or not self.watched(tail):
             return now + settings.poll_seconds
         if tail.unread:
             return now

@@ -123,6 +123,18 @@ class Pods:
         """Of the namespace; none when they aren't known, or not wanted."""
         return self._namespaces.get(namespace, {})
 
+    def inherit(self, others: Pods) -> None:
+        """Remembers what others knew, like pods that are gone, until it is described here."""
+        with others._lock:
+            pods, by_name, by_uid = dict(others._pods), dict(others._by_name), dict(others._by_uid)
+            gone, namespaces = dict(others._gone), dict(others._namespaces)
+        now = time.monotonic()
+        with self._lock:
+            self._pods, self._by_name, self._by_uid = pods, by_name, by_uid
+            self._gone = {key: gone.get(key, now) for key in pods}
+            self._namespaces = namespaces if self._settings.namespace_labels else {}
+            self.version += 1
+
     def put(self, item: Item) -> None:
         """A pod or a namespace that is new, or may have changed."""
         with self._lock:

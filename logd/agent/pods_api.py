@@ -18,6 +18,7 @@ import random
 import socket
 import ssl
 import threading
+import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
@@ -38,6 +39,8 @@ _CONNECT_SECONDS = 10.0
 #: An API server ends a watch after this; those of many nodes shouldn't all come back at once.
 _WATCH_SECONDS = (300, 600)
 _RETRY_SECONDS, _LONGEST_RETRY_SECONDS = 0.5, 30.0
+#: A watch that ends sooner is asked again like one that fails, ever later: some server or proxy allows no longer one.
+_SHORT_SECONDS = 5.0
 #: A page of a list, and the longest event: an object has 1.5 MB at most, hundreds of pods some 20 kB each.
 _PAGE, _MAX_LIST_BYTES, _MAX_EVENT_BYTES = 500, 256 * 1024 * 1024, 8 * 1024 * 1024
 
@@ -127,11 +130,10 @@ class _Watch:
         """Until `close`."""
         failures = 0
         while not self._closing.is_set():
+            asked = time.monotonic()
             try:
                 if not self._version:
                     self._list()
-                self._say("")
-                failures = 0
                 self._watch()
             except _Gone as gone:
                 logger.info("%s is listed anew: %s", self._resource.path, gone)
@@ -140,11 +142,11 @@ class _Watch:
                 if self._closing.is_set():
                     return
                 self._say(str(getattr(error, "strerror", None) or error or type(error).__name__))
-                seconds = min(_LONGEST_RETRY_SECONDS, _RETRY_SECONDS * 2 ** min(failures, 10))
-                self._closing.wait(seconds * random.uniform(0.5, 1.0))
-                failures += 1
             finally:
                 self._disconnect()
+            failures = failures + 1 if time.monotonic() - asked < _SHORT_SECONDS else 0
+            seconds = min(_LONGEST_RETRY_SECONDS, _RETRY_SECONDS * 2 ** min(failures, 10))
+            self._closing.wait(seconds * random.uniform(0.5, 1.0))
 
     def close(self) -> None:
         """Ends what is under way."""
@@ -185,6 +187,7 @@ class _Watch:
             "timeoutSeconds": str(random.randint(*_WATCH_SECONDS)),
         }
         with self._get(query) as response, contextlib.suppress(TimeoutError):
+            self._say("")
             while line := response.readline(_MAX_EVENT_BYTES):
                 self._take(msgspec.json.decode(line, type=_Event))
 

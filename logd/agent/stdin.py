@@ -14,7 +14,7 @@ import stat
 from collections.abc import AsyncIterator, Callable
 
 from logd.agent.batches import Labels
-from logd.agent.stream import READ_BYTES, Deliver, LineStream, Read, pump
+from logd.agent.stream import READ_BYTES, Deliver, LineStream, Read, Seconds, pump
 from logd.chunk import TARGET_BODY_BYTES
 
 logger = logging.getLogger("logd.agent")
@@ -24,7 +24,7 @@ _HELD_BYTES = TARGET_BODY_BYTES
 
 
 async def follow(
-    labels: Callable[[], Labels], max_line_bytes: int, batch_seconds: float, deliver: Deliver, stop: asyncio.Event
+    labels: Callable[[], Labels], max_line_bytes: int, batch_seconds: Seconds, deliver: Deliver, stop: asyncio.Event
 ) -> None:
     """Until its end, or `stop`: then what was read is still delivered."""
     async with _opened(stop) as read:

@@ -28,6 +28,8 @@ READ_BYTES = 64 * 1024
 #: RFC 6587: a message's length in bytes, and a space.
 _LENGTH = re.compile(rb"([1-9]\d{0,8}) ")
 _LONGEST_LENGTH = 10
+#: A setting that a reload may change while it is in use.
+Seconds = Callable[[], float]
 #: Gives how many of the chunks, from the first, are durable; fewer than all only when it should stop.
 Deliver = Callable[[Sequence[Chunk]], Awaitable[int]]
 #: Gives the next bytes, nothing at the end; when it is cancelled they aren't lost.
@@ -210,24 +212,26 @@ class MessageStream:
         return [Cargo(batch, value)]
 
 
-async def pump(read: Read, stream: Stream, deliver: Deliver, batch_seconds: float, held_bytes: int) -> int:
+async def pump(read: Read, stream: Stream, deliver: Deliver, batch_seconds: Seconds, held_bytes: int) -> int:
     """What comes until the end, delivered when `held_bytes` are held or the oldest has waited; gives the lines that
-    could not be delivered, since the process should stop while the target is away."""
+    could not be delivered, since the process should stop while the target is away. `batch_seconds` is asked each time
+    that something comes."""
     clock = asyncio.get_running_loop().time
     lost = 0
-    due: float | None = None
+    since: float | None = None  # the oldest
     while True:
         data: bytes | None = None
         try:
-            async with asyncio.timeout(None if due is None else max(0.0, due - clock())):
+            async with asyncio.timeout(None if since is None else max(0.0, since + batch_seconds() - clock())):
                 data = await read()
         except TimeoutError:
             pass
         if data:
             stream.add(data)
-            due = clock() + batch_seconds if due is None else due
-        if data == b"" or stream.held_bytes >= held_bytes or (due is not None and clock() >= due):
-            chunks, due = stream.take(close=data == b""), None
+            since = clock() if since is None else since
+        due = since is not None and clock() >= since + batch_seconds()
+        if data == b"" or stream.held_bytes >= held_bytes or due:
+            chunks, since = stream.take(close=data == b""), None
             if chunks:
                 done = await deliver(chunks)
                 lost += sum(item.lines for item in chunks[done:])

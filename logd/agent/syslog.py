@@ -19,7 +19,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from typing import TypeAlias
 
-from logd.agent.stream import READ_BYTES, Deliver, LineStream, MessageStream, pump
+from logd.agent.stream import READ_BYTES, Deliver, LineStream, MessageStream, Seconds, pump
 from logd.config.address import parse_listen
 from logd.errors import ConfigError
 from logd.telemetry import agent_metrics as metrics
@@ -49,8 +49,9 @@ Messages: TypeAlias = Callable[[str], MessageStream]
 
 
 @contextlib.contextmanager
-def bound(listen: str) -> Iterator[socket.socket]:
-    """The socket, on which nobody is heard yet. Raises ConfigError."""
+def bound(listen: str, shared: bool = False) -> Iterator[socket.socket]:
+    """The socket, on which nobody is heard yet; `shared`: its port may be one of those that `give_way` was called for.
+    Raises ConfigError."""
     where = parse_listen(listen)
     with contextlib.ExitStack() as stack:
         try:
@@ -63,8 +64,10 @@ def bound(listen: str) -> Iterator[socket.socket]:
                 stack.callback(_remove_stale, where.address)
                 os.chmod(where.address, 0o666)  # as /dev/log: whoever runs here may write
             else:
-                here.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                # Of datagrams, whoever has it too would take them away from each other.
+                here.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, shared or where.kind is socket.SOCK_STREAM)
                 here.bind(where.address)
+                here.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, where.kind is socket.SOCK_STREAM)
             if where.kind is socket.SOCK_STREAM:
                 here.listen(_CONNECTIONS)
             else:
@@ -74,11 +77,29 @@ def bound(listen: str) -> Iterator[socket.socket]:
         yield here
 
 
+def give_way(here: socket.socket) -> None:
+    """Lets another socket have the network's port of this one, which takes no new connections from now on; datagrams
+    it still takes."""
+    if here.type is socket.SOCK_STREAM:
+        with contextlib.suppress(OSError):
+            here.shutdown(socket.SHUT_RDWR)
+    else:
+        here.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+
+
+def take_back(here: socket.socket) -> None:
+    """As it was before `give_way`, once the other one is closed. Raises OSError when somebody else was quicker."""
+    if here.type is socket.SOCK_STREAM:
+        here.listen(_CONNECTIONS)
+    else:
+        here.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 0)
+
+
 class Connections:
     """Serves a socket that takes connections."""
 
     def __init__(
-        self, here: socket.socket, lines: Line, messages: Messages, deliver: Deliver, batch_seconds: float
+        self, here: socket.socket, lines: Line, messages: Messages, deliver: Deliver, batch_seconds: Seconds
     ) -> None:
         self._here = here
         self._lines = lines
@@ -102,6 +123,8 @@ class Connections:
             try:
                 connection, peer = await loop.sock_accept(self._here)
             except OSError as error:  # too many files are open: later there are fewer
+                if stop.is_set():  # it gave way
+                    return
                 logger.warning("a syslog connection can't be taken: %s", error)
                 await asyncio.sleep(1.0)
                 continue
@@ -173,7 +196,7 @@ async def _close(writer: asyncio.StreamWriter, stop: asyncio.Event) -> None:
 class Datagrams:
     """Serves a socket of datagrams."""
 
-    def __init__(self, here: socket.socket, messages: Messages, deliver: Deliver, batch_seconds: float) -> None:
+    def __init__(self, here: socket.socket, messages: Messages, deliver: Deliver, batch_seconds: Seconds) -> None:
         self._here = here
         self._messages = messages
         self._deliver = deliver
@@ -193,12 +216,12 @@ class Datagrams:
                 while not stop.is_set():
                     await self._some.wait()
                     with contextlib.suppress(TimeoutError):
-                        async with asyncio.timeout(self._batch_seconds):
+                        async with asyncio.timeout(self._batch_seconds()):
                             await self._full.wait()
                     await self._flush(stop)
                 stopping.cancel()
             loop.remove_reader(self._here)
-            await self._flush(stop)  # what came while that was delivered
+            await self._drain(stop)
         finally:
             loop.remove_reader(self._here)
 
@@ -206,6 +229,16 @@ class Datagrams:
         await stop.wait()
         self._some.set()
         self._full.set()
+
+    async def _drain(self, stop: asyncio.Event) -> None:
+        """What the kernel has taken, and what came while others were delivered; nobody is waited for."""
+        left_bytes = 2 * _KERNEL_BYTES
+        while left_bytes > 0:
+            self._receive()
+            if not self._held_bytes:
+                return
+            left_bytes -= self._held_bytes
+            await self._flush(stop)
 
     async def _flush(self, stop: asyncio.Event) -> None:
         chunks = [item for stream in self._senders.values() for item in stream.take(close=True)]

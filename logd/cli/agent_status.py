@@ -14,6 +14,7 @@ from logd.cli import settings
 
 _NO_AGENT = 3
 _TIMEOUT_SECONDS = 10.0
+_NUMBERS = ("size", "offset", "behind", "since")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -64,6 +65,8 @@ def report(status: dict[str, Any]) -> Iterator[str]:
     for name, what in (
         ("target_error", "the target takes nothing"),
         ("spool_error", "nothing can be spooled"),
+        ("state_error", "nothing is sent"),
+        ("pods_error", "pods aren't described"),
     ):
         if status[name]:
             yield f"warning: {what}: {status[name]}"
@@ -75,16 +78,19 @@ def report(status: dict[str, Any]) -> Iterator[str]:
     ):
         if status[name]:
             yield f"warning: {status[name]:,} {what}"
-    rows = [["path", "source", "device:inode", "size", "offset", "behind", "since", "error"]]
+    pods = any(file.get("pod") for file in status["followed"])
+    rows = [["path", "source", "device:inode", "watch", *(["pod"] if pods else []), *_NUMBERS, "error"]]
     for file in status["followed"]:
         if "source_id" not in file:
-            rows.append([file["path"], "", "", "", "", "", "", file["error"]])
+            rows.append([file["path"], *[""] * (len(rows[0]) - 2), file["error"]])
             continue
         rows.append(
             [
                 file["path"],
                 file["source_id"],
                 f"{file['device']}:{file['inode']}",
+                file["watch"],
+                *([_pod(file["pod"])] if pods else []),
                 f"{file['size']:,}",
                 f"{file['offset']:,}",
                 size(file["behind_bytes"]) if file["behind_bytes"] else "",
@@ -94,4 +100,10 @@ def report(status: dict[str, Any]) -> Iterator[str]:
         )
     if len(rows) > 1:
         yield ""
-        yield from table(rows, right="size,offset,behind,since").splitlines()
+        yield from table(rows, right=",".join(_NUMBERS)).splitlines()
+
+
+def _pod(pod: dict[str, Any] | None) -> str:
+    if pod is None:
+        return ""
+    return f"{pod['namespace']}/{pod['name']}/{pod['container']}{'' if pod['known'] else ' (not described)'}"

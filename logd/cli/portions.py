@@ -18,7 +18,7 @@ from collections.abc import Iterable, Iterator
 
 import msgspec
 
-from logd.chunk import MAX_VALUE_BYTES, Chunk, Positions, compress, decompress
+from logd.chunk import CUT_TAG, MAX_VALUE_BYTES, Chunk, Positions, compress, decompress
 from logd.http.bodies import Piece, pieces_of
 
 #: 30,000 ordinary lines: a request each, some hundred kilobytes on the wire.
@@ -112,7 +112,7 @@ class Namer:
                     value=piece.value,
                     content_type=labels.content_type,
                     positions=Positions.LINE,
-                    tags=("cut",) if piece.cut else (),
+                    tags=(CUT_TAG,) if piece.cut else (),
                     remember_seconds=REMEMBER_SECONDS,
                     digest=digest,
                 )

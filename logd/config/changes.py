@@ -9,12 +9,9 @@ import msgspec
 from logd.config.keys import KeyPath, dotted
 from logd.config.schema import Config
 
-#: What an agent takes while it runs; not standard input, and what asks others.
-_WHILE_RUNNING = frozenset(("agent", name) for name in Config().agent.__struct_fields__) - {
-    ("agent", "stdin"),
-    ("agent", "journald"),
-    ("agent", "kubernetes"),
-}
+#: What an agent takes while it runs; whether there is standard input is said to a process once.
+_WHILE_RUNNING = frozenset(("agent", name) for name in Config().agent.__struct_fields__)
+_STDIN = ("agent", "stdin", "enabled")
 _TARGETS = (("agent", "server"), ("agent", "servers"))
 
 
@@ -25,7 +22,7 @@ def fixed_changes(old: Config, new: Config) -> list[str]:
     return [
         dotted(path)
         for path in _differences((), old, new)
-        if path[:2] not in _WHILE_RUNNING or path[:2] in fixed_targets
+        if path[:2] not in _WHILE_RUNNING or path[:2] in fixed_targets or path == _STDIN
     ]
 
 

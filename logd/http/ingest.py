@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from aiohttp import web
 
-from logd.chunk import Chunk, Positions
+from logd.chunk import CUT_TAG, Chunk, Positions
 from logd.config.schema import Ingest
 from logd.errors import BadRequest, Conflict
 from logd.flow.clock import now_us
@@ -112,7 +112,7 @@ class Ingestion:
                 positions=Positions.LINE,
                 service_locked=bool(sender.services),
                 host_locked=bool(sender.hosts),
-                tags=("cut",) if piece.cut else (),
+                tags=(CUT_TAG,) if piece.cut else (),
                 remember_seconds=self._limits.idempotency_seconds,
                 digest=body.digest,
             )

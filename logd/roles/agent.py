@@ -31,7 +31,7 @@ class AgentRole:
 
     def __init__(self, config: Config, transport: Transport | None) -> None:
         """`transport` is None where this process has none: an agent alone that sends to another logd, or to Kafka.
-        Raises ConfigError when the token for the other can't be read."""
+        Raises ConfigError when the token for the other can't be read, or pods can't be described."""
         # This process's own queue is on the same disk: what it has no room for, a spool hasn't either.
         elsewhere = bool(config.agent.targets) or config.transport.type != "sqlite"
         self._shipper: Target | OpeningShipper | TransportShipper
@@ -52,7 +52,8 @@ class AgentRole:
 
     def trouble(self) -> str:
         """Why nothing is sent; empty when it is, or there is nothing to send."""
-        return str(self._agent.status()["target_error"] or "")
+        status = self._agent.status()
+        return str(status["target_error"] or status["state_error"] or "")
 
     def status(self) -> dict[str, object]:
         """See Agent.status."""
@@ -68,10 +69,14 @@ class AgentRole:
         old, new = self._config.agent, config.agent
         others = (old.targets, old.token_file) != (new.targets, new.token_file)
         remote = _remote(new) if others and new.targets else None
-        opened = self._inputs.prepare(config)
+        prepared = self._inputs.prepare(config)
+        try:
+            self._agent.reload(config)
+        except ConfigError:
+            self._inputs.drop(prepared)
+            raise
         self._config = config
-        self._inputs.use(config, opened)
-        self._agent.reload(config)
+        self._inputs.use(config, prepared)
         self._agent.hurry()
         if remote is not None and isinstance(self._shipper, Target):
             logger.info("chunks go to %s from now on", ", ".join(new.targets))

@@ -227,9 +227,37 @@ def test_agent_status(tmp_path: Path) -> None:
         assert lines[0].startswith(f"agent, process {agent.pid}: 0 lines sent")
         assert lines[1].startswith("spool: 2 lines in ")
         assert "connection refused" in lines[2]
-        assert lines[-1].split()[:4] == [str(log), file["source_id"], f"{found.st_dev}:{found.st_ino}", "8"]
+        identity = [file["source_id"], f"{found.st_dev}:{found.st_ino}"]
+        assert lines[-1].split()[:5] == [str(log), *identity, file["watch"], "8"]
         assert agent.terminate() == 0
     assert not (agent.data_dir / "agent.sock").exists()
+
+
+def test_agent_status_of_a_pods_files(tmp_path: Path) -> None:
+    folder = tmp_path / "pods"
+    for name in ("a", "b"):
+        path = folder / f"shop_{name}_u-{name}" / "app" / "0.log"
+        path.parent.mkdir(parents=True)
+        _write(path, "2026-03-14T09:26:53.5Z stdout F one")
+    metadata = {"name": "a", "namespace": "shop", "uid": "u-a"}
+    (tmp_path / "pods.json").write_text(json.dumps([{"kind": "Pod", "metadata": metadata}]))
+    config = tmp_path / "logd.toml"
+    config.write_text(
+        f'[[agent.files]]\npaths = ["{folder}/*/*/*.log"]\nformat = "cri"\n'
+        f'[agent.kubernetes]\nsource = "file"\nfile = "{tmp_path}/pods.json"\nwait_seconds = 0\n'
+    )
+    settings = {**_QUICK, "agent.watch": "poll", "agent.server": f"http://127.0.0.1:{free_port()}"}
+    environment = {"LOGD_CONFIG": str(config)}
+    with Server(tmp_path / "agent", settings=settings, environment=environment, roles="agent") as agent:
+        until(lambda: len(_status(agent.data_dir, 36).get("followed", [])) == 2, "both are followed")
+        files = sorted(_status(agent.data_dir, 36)["followed"], key=lambda file: str(file["path"]))
+        assert [file["watch"] for file in files] == ["poll", "poll"]
+        pods = [{"namespace": "shop", "name": name, "container": "app", "known": name == "a"} for name in ("a", "b")]
+        assert [file["pod"] for file in files] == pods
+        done = logd("agent", "status", data_dir=agent.data_dir)
+        assert "shop/a/app  " in done.out
+        assert "shop/b/app (not described)" in done.out
+        assert agent.terminate() == 0
 
 
 def _status(data_dir: Path, offset: int) -> dict[str, list[dict[str, object]]]:

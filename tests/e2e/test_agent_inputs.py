@@ -17,6 +17,7 @@ import pytest
 from tests.services.errors import Missing
 from tests.services.programs import program
 from tests.support.commands import begun, logd
+from tests.support.disk import small_disk
 from tests.support.process import PATIENCE_SECONDS, Server, environment_of_a_process, until
 
 
@@ -238,6 +239,83 @@ class TestSyslog:
             assert [one["tags"] for one in last] == [["of two"], ["of two"]]
             assert agent.terminate() == 0
 
+    def test_sighup_moves_a_port_to_another_address_or_leaves_it(self, server: Server, tmp_path: Path) -> None:
+        """The kernel gives it to no second one, as long as the first has it."""
+        port, config = _free_port(), tmp_path / "agent.toml"
+        head = f'[agent]\nserver = "http://127.0.0.1:{server.port}"\nbatch_seconds = 0.05\n'
+        sent: list[str] = []
+
+        def configure(tag: str, *listens: str) -> None:
+            inputs = "".join(f'[[agent.syslog]]\nlisten = "{one}"\ntags = ["{tag}"]\n' for one in listens)
+            config.write_text(f"{head}{inputs}")
+
+        def send(*ways: socket.socket) -> None:
+            for way in ways:
+                sent.append(f"{len(sent)}")
+                way.sendall(f"<13>Nov 27 01:48:01 sys: {sent[-1]}\n".encode())
+
+        configure("wide", f"tcp://0.0.0.0:{port}", f"udp://0.0.0.0:{port}")
+        with (
+            Server(tmp_path / "agent", environment={"LOGD_CONFIG": str(config)}, roles="agent") as agent,
+            socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as datagrams,
+            socket.socket() as taken,
+        ):
+            agent.may_log_errors = True
+            taken.bind(("127.0.0.1", 0))
+            taken.listen()
+            until(lambda: _listens("127.0.0.1", port), "it listens")
+            datagrams.connect(("127.0.0.1", port))
+            narrow = (f"tcp://127.0.0.1:{port}", f"udp://127.0.0.1:{port}")
+            with socket.create_connection(("127.0.0.1", port)) as stream:
+                send(stream, datagrams)
+                configure("none", *narrow, f"tcp://127.0.0.1:{taken.getsockname()[1]}")
+                agent.signal(signal.SIGHUP)
+                until(lambda: "the old configuration goes on: agent.syslog: tcp://" in agent.log(), "it says why")
+                with socket.create_connection(("127.0.0.1", port)) as another:
+                    send(stream, datagrams, another)
+                    until(lambda: set(sent) <= set(_texts(server, "sys")), "the old ones go on")
+                configure("narrow", *narrow)
+                agent.signal(signal.SIGHUP)
+                assert stream.recv(1) == b"", "it is closed as at a stop"
+            until(lambda: _listens("127.0.0.1", port), "the new one listens")
+            with socket.create_connection(("127.0.0.1", port)) as stream:
+                send(stream, datagrams)
+                until(lambda: len(_texts(server, "sys")) >= len(sent), "all came")
+            assert sorted(_texts(server, "sys")) == sorted(sent)
+            found = server.search(service="sys", limit=10_000)["logs"]
+            assert {one["tags"][0] for one in found if one["message"] in sent[-2:]} == {"narrow"}
+            assert {one["tags"][0] for one in found if one["message"] in sent[:-2]} == {"wide"}
+            assert agent.terminate() == 0
+
+    def test_sighup_takes_another_batch_seconds_for_open_sockets(self, server: Server, tmp_path: Path) -> None:
+        config = tmp_path / "agent.toml"
+
+        def configure(seconds: float) -> None:
+            head = f'[agent]\nserver = "http://127.0.0.1:{server.port}"\nbatch_seconds = {seconds}\n'
+            config.write_text(f'{head}[[agent.syslog]]\nlisten = "unix:{tmp_path}/s"\n')
+
+        configure(100_000.0)
+        with (
+            Server(tmp_path / "agent", environment={"LOGD_CONFIG": str(config)}, roles="agent") as agent,
+            socket.socket(socket.AF_UNIX) as client,
+        ):
+            until(lambda: (tmp_path / "s").exists(), "it listens")
+            client.connect(f"{tmp_path}/s")
+            client.sendall(b"<13>Nov 27 01:48:01 sys: waits\n")
+            configure(0.05)
+            agent.signal(signal.SIGHUP)
+            count = 0
+
+            def came() -> bool:
+                nonlocal count
+                count += 1
+                client.sendall(b"<13>Nov 27 01:48:01 sys: more\n")
+                return "waits" in _texts(server, "sys")
+
+            until(came, "it waits no longer")
+            assert agent.terminate() == 0
+            until(lambda: len(_texts(server, "sys")) == count + 1, "all came")
+
 
 def _listens(host: str, port: int) -> bool:
     with contextlib.suppress(OSError), socket.create_connection((host, port)):
@@ -251,13 +329,13 @@ class Journal:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         folder.mkdir()
-        self._count = 0
+        self.count = 0
         self._writer = program("systemd-journal-remote", "systemd-journal-remote")
 
     def write(self, count: int) -> None:
         """So many entries more, which say `entry N`."""
         entries = []
-        for number in range(self._count, self._count + count):
+        for number in range(self.count, self.count + count):
             fields = {
                 "__REALTIME_TIMESTAMP": 1_700_000_000_000_000 + number,
                 "__MONOTONIC_TIMESTAMP": 1_000 + number,
@@ -270,7 +348,7 @@ class Journal:
                 "MESSAGE": f'entry {number} with ,"MESSAGE": in it',
             }
             entries.append("".join(f"{name}={value}\n" for name, value in fields.items()))
-        self._count += count
+        self.count += count
         command = [self._writer, f"--output={self.folder / 'system.journal'}", "-"]
         done = subprocess.run(command, input="\n".join(entries) + "\n", text=True, capture_output=True, check=False)
         assert done.returncode == 0, done.stderr
@@ -320,18 +398,100 @@ class TestJournald:
             until(lambda: len(_texts(server, "journaled")) == 3, "what came is there")
         assert [text.split()[1] for text in _texts(server, "journaled")] == ["10", "11", "12"]
 
-    def test_entries_that_are_gone_are_not_taken_for_others(
-        self, server: Server, tmp_path: Path, journal: Journal
+    @pytest.mark.parametrize(
+        ("chosen", "said"),
+        [("", "the journal has lost entries"), (',"chosen":["--unit=x"]', "20 entries of the journal may come twice")],
+        ids=["gone", "others are chosen"],
+    )
+    def test_entries_are_not_taken_for_others(
+        self, server: Server, tmp_path: Path, journal: Journal, chosen: str, said: str
     ) -> None:
         journal.write(20)
         with _agent(server, tmp_path / "agent", *self._settings(journal, "beginning")):
             until(lambda: len(_texts(server, "journaled")) == 20, "all are there")
         state = tmp_path / "agent" / "journal.json"
         # As if it had been killed right after its first send.
-        first = '"cursor":"","position":0,"under_way":[{"entries":20,"observed_us":1,"cursor":"another"}]}'
-        state.write_text(state.read_text().split('"cursor"')[0] + first)
+        first = '"cursor":"","position":0,"under_way":[{"entries":20,"observed_us":1,"cursor":"another"}]'
+        state.write_text(state.read_text().split('"cursor"')[0] + first + chosen + "}")
         with _agent(server, tmp_path / "agent", *self._settings(journal, "beginning")) as child:
             until(lambda: len(_texts(server, "journaled")) == 40, "they are there as new ones")
             child.terminate()
             _, error = child.communicate(timeout=PATIENCE_SECONDS)
-        assert "the journal has lost entries" in error
+        assert said in error
+
+    @pytest.mark.skipif(os.getuid() != 0, reason="only root can mount a disk")
+    def test_a_disk_that_is_full(self, server: Server, tmp_path: Path, journal: Journal) -> None:
+        """Nothing is sent that isn't remembered, and a stop doesn't wait for room."""
+        journal.write(20)
+        settings = {
+            "agent.server": f"http://127.0.0.1:{server.port}",
+            "agent.batch_seconds": 0.05,
+            "agent.journald.enabled": "true",
+            "agent.journald.directory": journal.folder,
+            "agent.journald.read_from": "beginning",
+        }
+        with small_disk(tmp_path / "disk", 4 * 1024 * 1024) as disk:
+            settings["data_dir"] = disk.root / "data"
+            with Server(tmp_path / "agent", settings=settings, roles="agent") as agent:
+                agent.may_log_errors = True
+                self._until_found(server, 20)
+                disk.fill()
+                journal.write(20)
+                until(lambda: "nothing of the journal is sent until" in agent.log(), "it says so")
+                disk.make_room()
+                self._until_found(server, 40)
+                disk.fill()
+                before = agent.log().count("nothing of the journal is sent until")
+                journal.write(20)
+                until(lambda: agent.log().count("nothing of the journal is sent until") > before, "it says so again")
+                assert agent.terminate() == 0
+                assert "still held: nothing" in agent.log()
+                assert len(_texts(server, "journaled")) == 40
+                disk.make_room()
+                agent.start()
+                self._until_found(server, 60)
+                assert agent.terminate() == 0
+        assert _texts(server, "journaled") == [f'entry {n} with ,"MESSAGE": in it' for n in range(60)]
+
+    def test_sighup_lets_it_come_go_and_change(self, server: Server, tmp_path: Path, journal: Journal) -> None:
+        """Each entry comes once, in order, whatever the signal interrupts."""
+        config = tmp_path / "agent.toml"
+        head = f'[agent]\nserver = "http://127.0.0.1:{server.port}"\nbatch_seconds = 0.05\n'
+        table = f'[agent.journald]\nenabled = true\ndirectory = "{journal.folder}"\nread_from = "beginning"\n'
+        # A socket, so that it has something to do without the journal.
+        socket_too = f'[[agent.syslog]]\nlisten = "unix:{tmp_path}/s"\n'
+
+        def reload(text: str) -> None:
+            config.write_text(text + socket_too)
+            agent.signal(signal.SIGHUP)
+
+        def changed() -> bool:
+            journal.write(1)
+            return "changed 5" in server.search(service="journaled", sort="newest", limit=1)["logs"][0]["tags"]
+
+        config.write_text(head + socket_too)
+        journal.write(1_500)
+        with Server(tmp_path / "agent", environment={"LOGD_CONFIG": str(config)}, roles="agent") as agent:
+            until(lambda: (tmp_path / "s").exists(), "it runs")
+            reload(head + table)
+            self._until_found(server, 1_500)
+            for number in range(6):
+                journal.write(200)
+                tags = f'tags = ["changed {number}"]\n'
+                units = 'units = ["journaled.service"]\n' if number % 2 else ""
+                reload(head + table + units + tags)
+            self._until_found(server, 2_700)
+            until(changed, "the last change is there")
+            self._until_found(server, journal.count)
+            assert _children(agent.pid)
+            reload(head)
+            until(lambda: not _children(agent.pid), "journalctl has ended")
+            journal.write(50)
+            reload(head + table)
+            self._until_found(server, journal.count)
+            assert agent.terminate() == 0
+        assert _texts(server, "journaled") == [f'entry {n} with ,"MESSAGE": in it' for n in range(journal.count)]
+
+
+def _children(pid: int) -> list[str]:
+    return Path(f"/proc/{pid}/task/{pid}/children").read_text().split()

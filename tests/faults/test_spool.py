@@ -180,6 +180,28 @@ def test_the_disk_of_the_spool_fills_up(tmp_path: Path) -> None:
                 assert hosts.agent.terminate() == 0
 
 
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can mount a disk")
+def test_the_disk_of_the_state_fills_up(tmp_path: Path) -> None:
+    """The server is there, but nothing may be sent that isn't remembered; a reload waits as well."""
+    with small_disk(tmp_path / "disk", 4 * _MIB) as disk:
+        hosts = Hosts(tmp_path, disk.root / "data")
+        hosts.agent.may_log_errors = True
+        with hosts.server, hosts.agent:
+            hosts.write()
+            hosts.check()
+            for number in range(3):
+                disk.fill()
+                hosts.write()
+                until(lambda: "can't be written" in hosts.status().get("state_error", ""), "it says so")
+                hosts.agent.signal(signal.SIGHUP)
+                hosts.write()
+                disk.make_room()
+                hosts.check()
+                reloads = number + 1
+                until(lambda n=reloads: hosts.agent.log().count("reloaded: 1 files") == n, "reloaded")  # type: ignore[misc]
+            assert hosts.agent.terminate() == 0
+
+
 def test_a_spool_that_was_cut(hosts: Hosts) -> None:
     """It says how many lines are lost, and the others arrive."""
     hosts.agent.may_log_errors = True

@@ -19,13 +19,15 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 from urllib.request import Request, urlopen
 
+import msgspec
 import pytest
 import trustme
 
 from logd.agent.pods import Place, Pod
 from logd.agent.pods_api import PodsApi
-from logd.config.schema import Kubernetes
+from logd.config.schema import Config, Kubernetes
 from logd.errors import ConfigError
+from tests.support.agent import append, config_of, running
 
 NODE = "node-1"
 
@@ -53,6 +55,8 @@ class Api:
         self.watches: list[list[dict[str, Any]] | int] = []
         self.requests: list[tuple[str, dict[str, str], str]] = []
         self.refuse = 0
+        #: What is cut once: the first answer to a "list", the second event of a "watch".
+        self.cut: set[str] = set()
         authority = trustme.CA()
         self.ca_file, self.token_file = folder / "ca.pem", folder / "token"
         authority.cert_pem.write_to_path(self.ca_file)
@@ -78,10 +82,12 @@ class Api:
 
             def _answer(self, status: int, body: dict[str, Any]) -> None:
                 data = json.dumps(body).encode()
+                self.close_connection = "list" in api.cut
                 self.send_response(status)
                 self.send_header("Content-Length", str(len(data)))
                 self.end_headers()
-                self.wfile.write(data)
+                self.wfile.write(data[: len(data) // 2] if self.close_connection else data)
+                api.cut.discard("list")
 
             def _watch(self) -> None:
                 events = api.watches.pop(0) if api.watches else []
@@ -91,9 +97,15 @@ class Api:
                 self.send_response(200)
                 self.send_header("Transfer-Encoding", "chunked")
                 self.end_headers()
-                for event in events:
+                for number, event in enumerate(events):
                     data = json.dumps(event).encode() + b"\n"
-                    self.wfile.write(b"%x\r\n%s\r\n" % (len(data), data))
+                    chunk = b"%x\r\n%s\r\n" % (len(data), data)
+                    if number and "watch" in api.cut:
+                        api.cut.remove("watch")
+                        self.wfile.write(chunk[: len(chunk) // 2])
+                        self.close_connection = True
+                        return
+                    self.wfile.write(chunk)
                     self.wfile.flush()
                 if not api.watches:
                     api._closing.wait()
@@ -197,12 +209,84 @@ async def test_a_refusal_is_said_and_tried_again_with_the_token_that_is_there_th
     assert [token for _, _, token in api.requests][:2] == ["Bearer first", "Bearer second"]
 
 
+@pytest.mark.parametrize(
+    ("watch", "said"),
+    [(403, "/api/v1/pods: 403 too old"), (410, ""), ([], "")],
+    ids=["refused", "always too old", "ended at once"],
+)
+async def test_a_watch_that_never_lasts_is_asked_ever_later(
+    api: Api, caplog: pytest.LogCaptureFixture, watch: Any, said: str
+) -> None:
+    """What was listed stays known, and what is wrong is said once."""
+    begun = time.monotonic()
+    api.watches = [watch] * 1_000
+    async with watching(api.settings()) as pods:
+        await until(lambda: sum("watch" in query for _, query, _ in api.requests) >= 4)
+        await until(lambda: pods.error == said)
+        assert len(pods.pods) == 2
+    # At least the halves of 1, 2 and 4 s.
+    assert time.monotonic() - begun > 3.5
+    assert caplog.text.count("can't be asked") == bool(said)
+
+
+async def test_an_answer_that_is_cut_is_asked_for_again(api: Api) -> None:
+    """In the list, and within an event."""
+    api.cut = {"list", "watch"}
+    api.watches = [[event("ADDED", pod("c", "u3", 11)), event("ADDED", pod("d", "u4", 12))]] * 2
+    async with watching(api.settings()) as pods:
+        await until(lambda: found(pods, "d", "u4"))
+        await until(lambda: not pods.error)
+        assert len(pods.pods) == 4
+    assert not api.cut
+    queries = [query for _, query, _ in api.requests]
+    assert [query.get("resourceVersion") for query in queries] == ["0", "0", None, "10", "11"]
+
+
 async def test_nobody_there(tmp_path: Path) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{taken.getsockname()[1]}"
         async with watching(Kubernetes(source="api", server=url, node=NODE, token_file="", ca_file="")) as pods:
             await until(lambda: pods.error)
+
+
+async def test_a_reload_asks_the_api_and_then_leaves_it(api: Api, tmp_path: Path) -> None:
+    plain = config_of(tmp_path, ["pods/*/*/*.log"], format="cri", batch_seconds=0.0)
+    path = tmp_path / "logs" / "pods" / "shop_a_u1" / "app" / "0.log"
+    path.parent.mkdir(parents=True)
+    count = 0
+
+    async def labels() -> Any:
+        """What one more line says."""
+        nonlocal count
+        count += 1
+        append(path, b"2026-03-14T09:26:53.5Z stdout F %d\n" % count)
+        await agent.until(lambda: len(agent.target.lines) == count)
+        return agent.target.chunks[-1].fields["kubernetes"].get("labels")
+
+    def described(settings: Kubernetes) -> Config:
+        return msgspec.structs.replace(plain, agent=msgspec.structs.replace(plain.agent, kubernetes=settings))
+
+    async with running(plain) as agent:
+        assert await labels() is None
+        agent.agent.reload(described(api.settings()))
+        await agent.until(lambda: agent.agent.status()["pods"] == 2)
+        await agent.settle()
+        assert await labels() == {"app": "a"}
+        asked = len(api.requests)
+        agent.agent.reload(described(msgspec.structs.replace(api.settings(), labels=["other"])))
+        await agent.until(lambda: len(api.requests) > asked and agent.agent.status()["pods"] == 2)
+        await agent.settle()
+        assert await labels() is None
+        agent.agent.reload(plain)
+        await agent.until(lambda: agent.agent.status()["pods"] == 0)
+        assert await labels() is None
+        agent.agent.reload(described(api.settings()))
+        await agent.until(lambda: agent.agent.status()["pods"] == 2)
+        await agent.settle()
+        assert await labels() == {"app": "a"}
+        assert agent.target.duplicates == 0
+        await agent.end()
 
 
 def test_what_has_to_be_known() -> None:

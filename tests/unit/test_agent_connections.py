@@ -38,7 +38,7 @@ async def test_an_idle_one_makes_room(monkeypatch: pytest.MonkeyPatch) -> None:
             lambda _: LineStream(lambda: LABELS, 1_024),
             lambda _: MessageStream(lambda: LABELS, 1_024),
             deliver,
-            0.0,
+            lambda: 0.0,
         )
         running = asyncio.create_task(served.run(stop), name="agent.syslog")
         async with asyncio.timeout(120):

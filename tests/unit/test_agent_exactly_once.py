@@ -122,6 +122,10 @@ class Folder(RuleBasedStateMachine):
             self.written.append(number)
             self.lines += 1
 
+    @rule(days=st.sampled_from([-1, 1]))
+    def the_hosts_clock_jumps(self, days: int) -> None:
+        self.agent.clock.epoch_us += days * 86_400_000_000
+
     @rule()
     def append_many(self) -> None:
         first = len(self.written)

@@ -65,6 +65,15 @@ def watch(monkeypatch: pytest.MonkeyPatch) -> str:
     return "auto"
 
 
+def test_what_says_so_of_each_file(watching: Watching, app: Path) -> None:
+    for name in ("watched", "linked"):
+        append(app.parent / f"{name}.log", f"{name}\n".encode())
+    os.link(app.parent / "linked.log", app.parent / "another name")
+    driver = watching.begin()
+    found = {os.path.basename(file["path"]): file["watch"] for file in driver.follower.files()}
+    assert found == {"watched.log": "inotify", "linked.log": "poll"}
+
+
 def test_thousands_of_quiet_files_are_left_alone(watching: Watching, app: Path) -> None:
     for number in range(2_000):
         (app.parent / f"{number}.log").write_bytes(b"line\n")

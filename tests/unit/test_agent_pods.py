@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -166,6 +167,20 @@ def test_a_pod_that_is_gone_is_known_for_its_last_lines(host: Host) -> None:
     host.agent.round(1.1)
     host.agent.settle()
     assert host.fields()["owner_name"] == "web"
+
+
+def test_a_pod_and_its_file_that_are_gone_while_the_file_waits(host: Host) -> None:
+    host.describe()
+    host.write(b"a")
+    host.agent.round(1.0)
+    shutil.rmtree(host.agent.config.agent.files[0].paths[0].split("*")[0])
+    for _ in range(3):
+        host.agent.round(1.0)
+    assert host.agent.target.texts == []
+    for _ in range(4):
+        host.agent.round(1.0)
+    assert (len(host.agent.target.texts), host.fields()) == (1, PATH)
+    assert host.agent.follower.counts.lost_bytes == 0
 
 
 def test_a_resend_has_the_labels_that_were_stored(host: Host) -> None:

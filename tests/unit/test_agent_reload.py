@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
+from typing import Any
 
 import msgspec
+import pytest
 
 from logd.config.changes import fixed_changes
-from logd.config.schema import Config, Files, Stdin
-from tests.support.agent import Target, config_of, running
+from logd.config.schema import Config, Files, Journald, Kubernetes, Stdin
+from logd.errors import ConfigError
+from tests.support.agent import Target, append, config_of, running
 
 
 def _write(folder: Path, name: str, *lines: bytes) -> None:
@@ -104,6 +108,80 @@ async def test_while_the_target_is_away(tmp_path: Path) -> None:
         await agent.end()
 
 
+async def test_there_is_a_spool_from_now_on(tmp_path: Path) -> None:
+    config, target = config_of(tmp_path, batch_seconds=0.0, spool_max_bytes=0), Target()
+    _write(tmp_path, "a.log", b"1")
+    async with running(config, target, spools=True) as agent:
+        await agent.until(lambda: target.texts == [b"1"])
+        agent.agent.reload(
+            msgspec.structs.replace(config, agent=msgspec.structs.replace(config.agent, spool_max_bytes=1 << 30))
+        )
+        await agent.settle()
+        target.refuse = 10**9
+        _write(tmp_path, "a.log", b"2")
+        await agent.until(lambda: agent.agent.status()["spool_lines"] == 1)
+        target.refuse = 0
+        await agent.until(lambda: target.texts == [b"1", b"2"])
+        await agent.until(lambda: agent.agent.status()["spool_lines"] == 0)
+        await agent.end()
+
+
+def _pod(name: str, **labels: str) -> dict[str, object]:
+    metadata = {"name": name, "namespace": "shop", "uid": f"u-{name}", "labels": labels}
+    return {"kind": "Pod", "metadata": metadata, "spec": {"nodeName": "node-1"}}
+
+
+def _describing(config: Config, *pods: dict[str, object], **settings: Any) -> Config:
+    """With a file of its own that describes these pods."""
+    path = Path(config.data_dir).parent / f"{len(pods)} {'-'.join(settings)}.json"
+    path.write_text(json.dumps(pods))
+    return _by(config, Kubernetes(source="file", file=str(path), **settings))
+
+
+def _by(config: Config, kubernetes: Kubernetes) -> Config:
+    return msgspec.structs.replace(config, agent=msgspec.structs.replace(config.agent, kubernetes=kubernetes))
+
+
+async def test_pods_are_described_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those that were known are, until they are described anew; also those that are gone."""
+    monkeypatch.delenv("NODE_NAME", raising=False)
+    plain = config_of(tmp_path, ["pods/*/*/*.log"], format="cri", batch_seconds=0.0)
+    paths = {name: tmp_path / "logs" / "pods" / f"shop_{name}_u-{name}" / "app" / "0.log" for name in ("a", "b")}
+    for path in paths.values():
+        path.parent.mkdir(parents=True)
+    count = 0
+
+    async def write() -> list[Any]:
+        """What a line more of each pod says of it."""
+        nonlocal count
+        count += 1
+        before = len(agent.target.chunks)
+        for path in paths.values():
+            append(path, b"2026-03-14T09:26:53.5Z stdout F %d\n" % count)
+        await agent.until(lambda: len(agent.target.lines) == 2 * count)
+        found = {item.source: item.fields["kubernetes"] for item in agent.target.chunks[before:]}
+        return [found[str(path)].get("labels") for path in paths.values()]
+
+    async with running(plain) as agent:
+        assert await write() == [None, None]
+        agent.agent.reload(_describing(plain, _pod("a", app="a", other="x"), _pod("b", app="b")))
+        await agent.settle()
+        assert await write() == [{"app": "a", "other": "x"}, {"app": "b"}]
+        agent.agent.reload(_describing(plain, _pod("a", app="a", other="x"), labels=["other"]))
+        await agent.settle()
+        assert await write() == [{"other": "x"}, {"app": "b"}]
+        status = agent.agent.status()
+        assert (status["pods"], status["unknown_pods"]) == (1, 0)
+        with pytest.raises(ConfigError, match="NODE_NAME"):
+            agent.agent.reload(_by(plain, Kubernetes(source="api", server="http://a")))
+        assert await write() == [{"other": "x"}, {"app": "b"}]
+        agent.agent.reload(plain)
+        await agent.settle()
+        assert await write() == [None, None]
+        assert agent.target.duplicates == 0
+        await agent.end()
+
+
 def test_what_cant_change_is_named(tmp_path: Path) -> None:
     old = config_of(tmp_path)
     assert fixed_changes(old, _with(old, "x", "y")) == []
@@ -114,6 +192,13 @@ def test_what_cant_change_is_named(tmp_path: Path) -> None:
         old, agent=agent, data_dir="/x", transport=msgspec.structs.replace(old.transport, max_bytes=7)
     )
     assert fixed_changes(old, new) == ["data_dir", "agent.servers", "agent.stdin.enabled", "transport.max_bytes"]
+    agent = msgspec.structs.replace(
+        old.agent,
+        journald=Journald(enabled=True),
+        kubernetes=Kubernetes(source="file"),
+        stdin=Stdin(service="other"),
+    )
+    assert fixed_changes(old, msgspec.structs.replace(old, agent=agent)) == []
     agent = msgspec.structs.replace(old.agent, servers=["http://b", "http://c"])
     between = msgspec.structs.replace(old, agent=msgspec.structs.replace(old.agent, server="http://a"))
     assert fixed_changes(between, msgspec.structs.replace(old, agent=agent)) == []

@@ -236,6 +236,7 @@ async def test_status_and_metrics(tmp_path: Path) -> None:
             "unknown_pods": 0,
             "pods": 0,
             "pods_error": "",
+            "state_error": "",
             "target_error": None,
             "spool_bytes": 0,
             "spool_lines": 0,

@@ -131,7 +131,7 @@ async def test_pump_delivers_by_size_by_time_and_at_the_end() -> None:
         return len(chunks)
 
     async with asyncio.timeout(60):
-        pumping = asyncio.create_task(pump(parts.get, LineStream(lambda: LABELS, LIMIT), deliver, 0.05, 100))
+        pumping = asyncio.create_task(pump(parts.get, LineStream(lambda: LABELS, LIMIT), deliver, lambda: 0.05, 100))
         parts.put_nowait(b"by time\n")
         assert await delivered.get() == [b"by time"]
         parts.put_nowait(b"y" * 120 + b"\n")
@@ -151,7 +151,7 @@ async def test_pump_tells_what_could_not_be_delivered() -> None:
     async def deliver(chunks: Sequence[Chunk]) -> int:
         return 0
 
-    assert await pump(read, LineStream(lambda: LABELS, LIMIT), deliver, 60, 1_000) == 2
+    assert await pump(read, LineStream(lambda: LABELS, LIMIT), deliver, lambda: 60.0, 1_000) == 2
 
 
 @pytest.mark.parametrize("at", range(13))
