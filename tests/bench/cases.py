@@ -11,6 +11,15 @@ from tests.bench.case_cluster_elasticsearch import cluster_elasticsearch
 from tests.bench.case_cluster_latency import cluster_latency
 from tests.bench.case_ingest import bytes_a_line, cpu_until_quiet, ingest, ingest_rss
 from tests.bench.case_latency import latency
+from tests.bench.case_parse import (
+    parse_auto,
+    parse_combined,
+    parse_grok,
+    parse_json_known,
+    parse_json_unknown,
+    parse_logfmt,
+    parse_syslog,
+)
 from tests.bench.case_search import (
     counts_1s_level,
     counts_10s_level,
@@ -64,6 +73,13 @@ CASES: Mapping[str, Case] = {
     "latency": latency,
     "tail": tail,
     "small_chunks": small_chunks,
+    "parse_json_known": parse_json_known,
+    "parse_json_unknown": parse_json_unknown,
+    "parse_combined": parse_combined,
+    "parse_grok": parse_grok,
+    "parse_logfmt": parse_logfmt,
+    "parse_syslog": parse_syslog,
+    "parse_auto": parse_auto,
     "agent_catch_up": agent_catch_up,
     "agent_steady": agent_steady,
     "agent_quiet": agent_quiet,
@@ -83,6 +99,7 @@ GROUPS: Mapping[str, Sequence[str]] = {
         *(name for name in CASES if name.startswith(("newest100_", "oldest100_"))),
         *("page_5000", "count_10s_level", "histogram_level", "one_trace_id"),
     ],
+    "parse": [name for name in CASES if name.startswith("parse_")],
     "agent": [name for name in CASES if name.startswith("agent_")],
     "cluster": [name for name in CASES if name.startswith("cluster_")],
 }
