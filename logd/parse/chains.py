@@ -90,7 +90,7 @@ def compile_chains(tables: Sequence[ParserTable]) -> tuple[Chain, ...]:
                     steps.append(_compiled(step))
                 if step.type in ("syslog", "container") and len(steps) > 0:
                     raise ValueError(f"a {step.type} step comes before the others: what is in it is for them")
-            except ValueError as error:
+            except (ValueError, ConfigError) as error:
                 raise ConfigError(f"parser {table.name!r}, step {place + 1} ({step.type}): {error}") from None
         globs = (_globs(table.services), _globs(table.sources), _globs(table.content_types))
         chains.append(Chain(table.name, tuple(wrappings), tuple(steps) or (Plain(auto=True),), *globs))
@@ -182,9 +182,16 @@ def _grok(step: Step) -> Pattern:
     from logd.parse.grok import compile_grok  # a library of patterns that few need
 
     grok = compile_grok(step.pattern, step.patterns)
+    if not grok.fields:
+        raise ValueError("pattern has no field such as %{GREEDYDATA:message}")
     _check(grok.regex)
-    fields = tuple(Field(field.name, field.type) for field in grok.fields)
-    return Pattern(grok.regex, fields, _known(step, [field.name for field in fields]))
+    by_group = {
+        place: Field(field.name, "boolean" if field.type == "bool" else field.type)
+        for field in grok.fields
+        for place in field.groups
+    }
+    fields = tuple(by_group[f"g{place}"] for place in range(len(by_group)))
+    return Pattern(grok.regex, fields, _known(step, [field.name for field in grok.fields]), at_start=grok.at_start)
 
 
 def _csv(step: Step) -> Pattern:

@@ -28,7 +28,7 @@ NAMES: dict[str, tuple[str, ...]] = {
     "level": ("level", "severity_text", "severityText", "log.level", "severity", "lvl", "loglevel", "levelname", "@l"),
     "number": ("severity_number", "severityNumber"),
     "service": ("service", "service.name", "service_name"),
-    "host": ("host", "host.name", "hostname"),
+    "host": ("host", "host.name", "hostname", "host.hostname"),
     "message": ("message", "msg", "body", "@m"),
     "trace": ("trace_id", "traceId", "trace.id"),
     "log": ("log",),

@@ -25,12 +25,14 @@ _SAMPLE = 16
 
 class Pattern(msgspec.Struct, frozen=True):
     """`regex` has the named groups g0, g1, …, one for each field, and no other that captures. In a `quoted` one
-    doubled quotes are halved (csv)."""
+    doubled quotes are halved (csv). `at_start`, if any, is the expression at the text's beginning: where it matches,
+    both give the same, and it takes a third less time."""
 
     regex: str
     fields: tuple[Field, ...]
     meaning: Meaning = Meaning()
     quoted: bool = False
+    at_start: str = ""
 
 
 class Matched(msgspec.Struct, frozen=True):
@@ -50,7 +52,20 @@ class Matcher:
 
     def match(self, rows: pa.Table) -> Matched | None:
         """Over `rows` (i, text, observed, takes_ids). None when no row matches."""
-        text, regex = rows["text"].combine_chunks(), self._pattern.regex
+        if not self._pattern.at_start:
+            return self._match(rows, self._pattern.regex)
+        begun = self._match(rows, self._pattern.at_start)
+        if begun is None:
+            return self._match(rows, self._pattern.regex)
+        others = pc.invert(begun.rows)
+        found = self._match(rows.filter(others), self._pattern.regex) if bool(pc.any(others).as_py()) else None
+        if found is None:
+            return begun
+        everywhere = pc.replace_with_mask(begun.rows, others, found.rows)
+        return Matched(pa.concat_tables([begun.table, found.table]), everywhere)
+
+    def _match(self, rows: pa.Table, regex: str) -> Matched | None:
+        text = rows["text"].combine_chunks()
         if pc.extract_regex(text[:_SAMPLE], regex).null_count:
             # Groups of lines that don't match cost as much as of those that do: those are left out first.
             matched = pc.match_substring_regex(text, regex)

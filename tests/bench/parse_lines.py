@@ -31,7 +31,8 @@ def _unknown(count: int) -> Iterator[bytes]:
     """The corpus' lines as libraries write them: what has no column stands beside the rest."""
     for line in generate(count):
         record = orjson.loads(line)
-        yield orjson.dumps({**record, **record.pop("metadata")})
+        metadata = record.pop("metadata")
+        yield orjson.dumps({**record, **metadata})
 
 
 def _combined(count: int) -> Iterator[bytes]:

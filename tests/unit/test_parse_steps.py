@@ -79,6 +79,28 @@ REGEX = r"""{type = "regex", pattern = '^(?P<when>\S+) (?P<severity>\w+) \[(?P<o
             {**WHEN, "level": "ERROR", "message": "2024-11-22 09:00:00 ERROR no room"},
         ),
         ("{type = 'auto'}", "2024-11-22 09:00:00 ERROR no room", {**WHEN, "level": "ERROR", "message": "no room"}),
+        (
+            "{type = 'grok', pattern = '%{TIMESTAMP_ISO8601:time} %{LOGLEVEL:level} %{IP:[source][ip]} "
+            "%{NUMBER:ms:float} %{ORDER:order} %{GREEDYDATA:message}', patterns = {ORDER = 'o-[0-9]+'}}",
+            "2024-11-22T09:00:00Z WARN 10.0.0.7 12.50 o-1 late",
+            {
+                **WHEN,
+                "level": "WARN",
+                "message": "late",
+                "metadata": {"source.ip": "10.0.0.7", "ms": 12.5, "order": "o-1"},
+            },
+        ),
+        (
+            "{type = 'grok', pattern = '%{SYSLOGLINE}'}",
+            "now Nov 22 09:00:00 web1 su[7]: failed",
+            {
+                **WHEN,
+                "host": "web1",
+                "message": "failed",
+                "metadata": {"process.name": "su", "process.pid": 7},
+            },
+        ),
+        ("{type = 'grok', pattern = '%{INT:n:int}( %{WORD:w})?'}", "no 5", {"message": "no 5", "metadata": {"n": 5}}),
         ("{type = 'json'}", '{"message":"m","a":1}', {"message": "m", "metadata": {"a": 1}}),
         ("{type = 'json'}", "{m", {"message": "{m", **UNPARSED}),
         ("{type = 'json'}", "m", {"message": "m", **UNPARSED}),
@@ -238,6 +260,9 @@ def test_a_line(
         ("{type = 'regex', pattern = '(?P<a>x)', time = 'b'}", "time is 'b', expected one of its fields: a"),
         ("{type = 'regex', pattern = '(?P<a>x)', types = {b = 'int'}}", "types is 'b', expected one of its fields: a"),
         ("{type = 'regex'}", "pattern is missing"),
+        ("{type = 'grok', pattern = '%{INTT:n}'}", "parser 'p', step 1 (grok): "),
+        ("{type = 'grok', pattern = '(?=x)%{INT:n}'}", "lookaround"),
+        ("{type = 'grok', pattern = '%{INT}'}", "pattern has no field such as %{GREEDYDATA:message}"),
         ("{type = 'csv'}", "columns is missing"),
         ("{type = 'csv', columns = ['a'], delimiter = ';;'}", "delimiter is ';;', expected one character"),
         ("{type = 'json', pattern = 'x'}", "pattern is nothing that this type looks at"),
