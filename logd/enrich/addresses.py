@@ -13,6 +13,7 @@ _DOMAIN = re.compile(
     rb"(?:[Xx][Nn]--[0-9A-Za-z-]*[0-9A-Za-z]|[A-Za-z\x80-\xff]{2,})(?![0-9A-Za-z\x80-\xff])"
 )
 _OCTETS = re.compile(rb"(?:(?:25[0-5]|2[0-4][0-9]|[01]?[0-9]?[0-9])(?:\.(?!\Z)|\Z)){4}")
+_PADDING = re.compile(rb"\b0+(?=[0-9])")
 #: A name before an address, `peer:fe80::1`: something in it is no hexadecimal digit.
 _NAMED = re.compile(rb"(?:[0-9A-Fa-f]*[G-Zg-z_]\w*:(?!:))+")
 _EUI64 = re.compile(rb"[0-9A-Fa-f]{2}(?::[0-9A-Fa-f]{2}){7}")
@@ -35,12 +36,12 @@ def emails(token: bytes, told: bool) -> list[Found]:
 
 
 def ipv4(token: bytes, told: bool) -> list[Found]:
-    """Four numbers up to 255, which may be padded with zeros; not five, and no name before or after."""
+    """Four numbers up to 255, maybe padded with zeros; not five (a port behind a point), nor in a host's name."""
     start, end = len(token) - len(token.lstrip(b".")), len(token.rstrip(b"."))
     address = token[start:end]
     if len(address) > 15 or not _OCTETS.fullmatch(address):
         return []
-    return [(start, end, b".".join(b"%d" % int(part) for part in address.split(b".")))]
+    return [(start, end, _PADDING.sub(b"", address))]
 
 
 def ipv6(token: bytes, told: bool) -> list[Found]:

@@ -11,9 +11,10 @@ Only `message` and the values in `metadata` are looked at. Never touched: keys o
 `service`, `host`, `source`. Not found: what several values hold together (a card in four members), and what is encoded
 (base64, percent signs).
 
-Per line there is only native code, one expression of all tokens: 0.2 µs for message and metadata of 150 bytes, in
-batches of 16,000 (⏱; numpy over the bytes, a trigger for each detector, would be no faster). Python runs per batch, and
-per distinct token.
+Per line there is only native code, one expression of all tokens over each text; Python runs per batch and per distinct
+token. ⏱ on one core, all detectors: 0.35 µs a line of 150 bytes in batches of 16,000, 1.6 in batches of 1,000; 3.7 when
+half of the lines have an e-mail and an IP address that no other has, 2.2 when they share a thousand. (Triggers for each
+detector, sought by numpy in the bytes, would cost no less than the expression and be more to get wrong.)
 """
 
 from __future__ import annotations

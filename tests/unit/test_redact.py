@@ -82,6 +82,11 @@ class TestMetadata:
         expected = metadata if expected is None else expected
         assert [row["metadata"] for row in rows] == ['{"q":"\\"[REDACTED:ipv4]"}', expected, None, expected, '{"a":1}']
 
+    @pytest.mark.parametrize("pattern", ["^[a-z]+$", r"\A[a-z]+\z", "(?m)^[a-z]+$", "^[^ ]+$", "[^x]y$"])
+    def test_own_patterns_with_anchors(self, pattern: str) -> None:
+        rule = RedactRule(detectors=[], patterns={"own": pattern})
+        assert metadata_of('{"a":"zy","b":"x y z"}', rule) == '{"a":"[REDACTED:own]","b":"x y z"}'
+
     def test_own_patterns_see_each_value_alone(self) -> None:
         rule = RedactRule(detectors=[], patterns={"own": "^[a-z]+$|[0-9]+.*"})
         assert metadata_of('{"a":"xy","b":"x y","c":"z 1 ,","d":12,"e":true}', rule) == (
