@@ -13,8 +13,8 @@ Only `message` and the values in `metadata` are looked at. Never touched: keys o
 
 Per line there is only native code, one expression of all tokens over each text; Python runs per batch and per distinct
 token. ⏱ on one core, all detectors: 0.35 µs a line of 150 bytes in batches of 16,000, 1.6 in batches of 1,000; 3.7 when
-half of the lines have an e-mail and an IP address that no other has, 2.2 when they share a thousand. (Triggers for each
-detector, sought by numpy in the bytes, would cost no less than the expression and be more to get wrong.)
+half of the lines have an e-mail and an IP address that no other has, 2.2 when they share a thousand. (To seek each
+detector's rare bytes by numpy took 0.13 µs a message where the expression takes 0.16, and had four times the suspects.)
 """
 
 from __future__ import annotations
