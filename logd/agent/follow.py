@@ -9,7 +9,7 @@ What became of a file is seen by comparing what its path leads to with what is f
 
 * another inode, or none: it was renamed or deleted. It is read on through its handle, or where it is found in its
   folder, until it has been complete for GIVE_UP_SECONDS;
-* shorter than what was read, or another beginning: it was truncated, and begins anew as another source. If it was
+* shorter than what was read, or other bytes there: it was truncated, and begins anew as another source. If it was
   copied before, its lines are read on in the copy (see copies.py);
 * an inode that nobody follows: a file known from before (same inode, same beginning), or a new one.
 """
@@ -303,8 +303,9 @@ class Follower:
             raise Replaced(tail.path)
         if not tail.scanned and found.st_mtime_ns != tail.modified_ns:
             self._roster.expect_passed_over(tail)
-        # What was read may only be the beginning of a line.
-        if found.st_size < tail.scanned or (found.st_size == tail.scanned and found.st_mtime_ns != tail.modified_ns):
+        changed = (found.st_size, found.st_mtime_ns) != (tail.size, tail.modified_ns)
+        # What was read may only be the beginning of a line. Of bytes that weren't, only a look knows how many are lost.
+        if found.st_size < tail.scanned or (changed and (found.st_size == tail.scanned or tail.unread)):
             tail.check(self._roster.handles.use(tail))
         if found.st_size < tail.scanned:
             tail.scanned = tail.read_position

@@ -47,6 +47,11 @@ def test_an_empty_fingerprint_matches_everything() -> None:
     assert fingerprint(b"").matches(b"anything")
 
 
+def nothing(length: int, position: int) -> bytes:
+    """Of a file that is only a prefix."""
+    return b""
+
+
 @pytest.fixture
 def state(tmp_path: Path) -> State:
     return State(tmp_path / "agent.db")
@@ -73,7 +78,7 @@ def test_recognising(
     if stored:
         sources.commit([], [])
         sources = Sources(state, state.read(0).sources, "host")
-    found = sources.recognise(path, device, inode, prefix, size)
+    found = sources.recognise(path, device, inode, prefix, size, nothing)
     assert (found is not None and found.source_id == source.source_id) == same
     state.close()
 
@@ -81,7 +86,7 @@ def test_recognising(
 def test_another_device_is_forgiven_a_full_fingerprint(state: State) -> None:
     sources = Sources(state, [], "host")
     source = sources.begin("/a", "/a", 1, 7, PREFIX, 0, 0)
-    assert sources.recognise("/b", 2, 7, PREFIX, 3000) is source
+    assert sources.recognise("/b", 2, 7, PREFIX, 3000, nothing) is source
     assert source.device == 2
     state.close()
 
@@ -164,7 +169,7 @@ def test_a_file_that_was_empty_at_first_has_its_lasting_id_before_its_first_batc
     assert source.source_id == before
     sources.name(source, LINE)
     assert source.source_id == lasting_id(1, 7, LINE, "host")
-    assert sources.recognise("/a", 1, 7, LINE, 99) is source
+    assert sources.recognise("/a", 1, 7, LINE, 99, nothing) is source
     sources.commit([], [])
     assert [found.source_id for found in state.by_inode(7)] == [source.source_id]
     assert state.by_id(before) is None
