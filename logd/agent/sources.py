@@ -89,8 +89,11 @@ class Sources:
                 # The one ended now knows the generations.
                 self._forgotten.append(other.source_id)
         generation = 1 + max((other.generation for other in before), default=-1)
+        # One that had the inode may go on elsewhere, in a copy, and only its id tells of it.
+        while self._is_used(name := source_id(device, inode, first, now_us, generation, self._host)):
+            generation += 1
         new = Source(
-            source_id=source_id(device, inode, first, now_us, generation, self._host),
+            source_id=name,
             source=source,
             path=path,
             device=device,
@@ -108,11 +111,12 @@ class Sources:
         """Gives a source of which no batch was made its lasting id, if its file, which begins with `prefix`, has one by
         now. Not where another one had that, or may have had it."""
         name = lasting_id(source.device, source.inode, prefix, self._host)
-        if name is None or name == source.source_id:
+        # What was sent before the start, and is made anew, keeps its id.
+        if name is None or name == source.source_id or source.source_id in self._sent:
             return
         others = [other for other in self._by_inode(source.inode) if other is not source]
         before = {other.generation for other in others if other.device == source.device}
-        if len(before) != source.generation or name in self._live or self._state.by_id(name) is not None:
+        if len(before) != source.generation or self._is_used(name):
             return
         self._live.pop(source.source_id, None)
         self._changed.pop(source.source_id, None)
@@ -175,6 +179,9 @@ class Sources:
         self._dropped.clear()
         self._forgotten.clear()
         self.urgent = False
+
+    def _is_used(self, source_id: str) -> bool:
+        return source_id in self._live or self._state.by_id(source_id) is not None
 
     def _by_inode(self, inode: int) -> list[Source]:
         # What is in memory is newer than the state's.

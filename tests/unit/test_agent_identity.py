@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from logd.agent.batches import Batch, Labels
 from logd.agent.identity import FINGERPRINT_BYTES, Fingerprint, fingerprint, lasting_id, source_id
 from logd.agent.sources import Sources
 from logd.agent.state import State
@@ -189,4 +190,34 @@ def test_a_lasting_id_is_given_once(state: State) -> None:
     assert sources.begin("/a", "/a", 1, 7, LINE.replace(b"12", b"14"), 0, 0).source_id != lasting_id(
         1, 7, LINE.replace(b"12", b"14"), "host"
     )
+    state.close()
+
+
+def test_an_id_is_given_once_also_where_its_first_source_goes_on_in_another_file(state: State) -> None:
+    """Inode 7 was copied and deleted, and is given to a file with the same banner."""
+    ids = []
+    for n in range(3):
+        sources = Sources(state, state.read(n).sources, "host")
+        ids.append(sources.begin("/a", "/a", 1, 7, PREFIX, 0, n))
+        if n % 2:
+            sources.commit([], [])
+        sources.move(ids[-1], f"/a.{n}", 1, 8 + n, n)
+        sources.commit([], [])
+    assert len({source.source_id for source in ids}) == 3
+    assert len({source.source_id for inode in (8, 9, 10) for source in state.by_inode(inode)}) == 3
+    state.close()
+
+
+def test_a_source_of_which_a_batch_was_sent_keeps_its_id(state: State) -> None:
+    sources = Sources(state, [], "host")
+    source = sources.begin("/a", "/a", 1, 7, LINE[:9], 0, 0)
+    labels = Labels("service", "host", "/a")
+    sent = Batch(source_id=source.source_id, start=0, end=9, lines=1, observed_us=0, labels=labels)
+    sources.commit([sent], [])
+    remembered = state.read(0)
+    sources = Sources(state, remembered.sources, "host", remembered.pending)
+    sources.drop_pending(source.source_id)
+    (source,) = sources.live()
+    sources.name(source, LINE)
+    assert source.source_id == sent.source_id != lasting_id(1, 7, LINE, "host")
     state.close()
