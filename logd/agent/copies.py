@@ -202,10 +202,10 @@ class Copies:
         with contextlib.suppress(OSError):
             ours = self._handles.use(tail)
         # It can have been copied since it was truncated, which the next look at it will show.
-        if ours is not None and size <= os.fstat(ours).st_size and _alike(ours, fd, size):
+        if ours is not None and size <= os.fstat(ours).st_size and _alike(ours, fd, prefix, size):
             return True
         # Its original may have been truncated meanwhile.
-        return (ours is None or not _intact(tail, ours)) and _goes_on(tail.source, fd, prefix)
+        return _goes_on(tail.source, fd, prefix) and (ours is None or not _intact(tail, ours))
 
 
 def _compressed_size(source: Source, paths: Iterable[str]) -> int | None:
@@ -250,11 +250,12 @@ def _has_anchor(source: Source, fd: int) -> bool:
     return source.anchor.matches(os.pread(fd, *span(source.anchor.end)))
 
 
-def _alike(one: int, other: int, size: int) -> bool:
-    """The first `size` bytes of both are the same, as far as their beginnings and ends tell."""
+def _alike(one: int, other: int, prefix: bytes, size: int) -> bool:
+    """The first `size` bytes of both are the same, as far as their beginnings and ends tell. `other` has `prefix`."""
+    if os.pread(one, min(size, FINGERPRINT_BYTES), 0) != prefix[:size]:
+        return False
     end = max(0, size - _END_BYTES)
-    parts = ((min(size, FINGERPRINT_BYTES), 0), (size - end, end))
-    return all(os.pread(one, length, at) == os.pread(other, length, at) for length, at in parts)
+    return os.pread(one, size - end, end) == os.pread(other, size - end, end)
 
 
 def _modified_ns(path: str) -> int:
