@@ -67,15 +67,27 @@ def fingerprint(prefix: bytes) -> Fingerprint:
     return Fingerprint(_digest(prefix), len(prefix))
 
 
-class Anchor(msgspec.Struct, frozen=True):
-    """`digest` of what is before `end` in a file; `end` 0 says that nothing is known, and matches any file."""
+class Anchor(msgspec.Struct):
+    """What is before `end` in a file; `end` 0 says that nothing is known, and matches any. As long as the file is open
+    that is the bytes themselves, `before`: they cost less to compare than to hash, and most are never stored."""
 
-    digest: bytes = b""
     end: int = 0
+    hashed: bytes = b""
+    before: bytes | None = None
+
+    @property
+    def digest(self) -> bytes:
+        """What is stored of it."""
+        return self.hashed if self.before is None else _digest(self.before)
 
     def matches(self, before: bytes) -> bool:
         """A file that has `before`, the bytes in `span(end)`, can be this one."""
-        return not self.end or anchor(before, self.end) == self
+        before = _lasting(before, self.end)
+        return not self.end or (before == self.before if self.before is not None else _digest(before) == self.hashed)
+
+    def settle(self) -> None:
+        """Keeps no more than is stored."""
+        self.hashed, self.before = self.digest, None
 
 
 def span(end: int) -> tuple[int, int]:
@@ -86,8 +98,11 @@ def span(end: int) -> tuple[int, int]:
 
 def anchor(before: bytes, end: int) -> Anchor:
     """The anchor at `end` of a file that has `before` there: what is in `span(end)`, or more."""
-    before = before[-ANCHOR_BYTES:]
-    return Anchor(_digest(before[:-_FOOTER_BYTES] if end > _HEADING_BYTES else before), end)
+    return Anchor(end, before=_lasting(before[-ANCHOR_BYTES:], end))
+
+
+def _lasting(before: bytes, end: int) -> bytes:
+    return before[:-_FOOTER_BYTES] if end > _HEADING_BYTES else before
 
 
 def source_id(device: int, inode: int, first: Fingerprint, moment_us: int, generation: int, host: str) -> str:

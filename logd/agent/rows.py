@@ -34,7 +34,7 @@ class Source(msgspec.Struct, kw_only=True, eq=False):
     position: int
     gone_us: int | None = None
     ended: bool = False
-    anchor: Anchor = Anchor()
+    anchor: Anchor = msgspec.field(default_factory=Anchor)
 
 
 def checked(*values: object) -> tuple[object, ...]:
@@ -68,7 +68,7 @@ def source_row(source: Source) -> tuple[object, ...]:
 
 def of_version_3(row: Row) -> tuple[object, ...]:
     """An intact row of `sources` as it was before there were anchors, as it is stored now."""
-    return checked(*row[:-1], *msgspec.structs.astuple(Anchor()))
+    return checked(*row[:-1], Anchor().digest, Anchor().end)
 
 
 def source(row: Row) -> Source:
@@ -84,7 +84,7 @@ def source(row: Row) -> Source:
         position=row[8],
         gone_us=row[9],
         ended=bool(row[10]),
-        anchor=Anchor(row[11], row[12]),
+        anchor=Anchor(row[12], row[11]),
     )
 
 

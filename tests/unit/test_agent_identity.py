@@ -7,7 +7,17 @@ from pathlib import Path
 import pytest
 
 from logd.agent.batches import Batch, Labels
-from logd.agent.identity import FINGERPRINT_BYTES, Fingerprint, fingerprint, lasting_id, source_id
+from logd.agent.identity import (
+    ANCHOR_BYTES,
+    FINGERPRINT_BYTES,
+    Anchor,
+    Fingerprint,
+    anchor,
+    fingerprint,
+    lasting_id,
+    source_id,
+    span,
+)
 from logd.agent.sources import Sources
 from logd.agent.state import State
 
@@ -46,6 +56,32 @@ def test_a_fingerprint_matches_a_file_that_has_grown(seen: int, now: int) -> Non
 def test_an_empty_fingerprint_matches_everything() -> None:
     assert fingerprint(b"") == Fingerprint(b"", 0)
     assert fingerprint(b"").matches(b"anything")
+
+
+@pytest.mark.parametrize("end", [1, 700, ANCHOR_BYTES, 5000, 16_384, 16_385, 20_000])
+@pytest.mark.parametrize("settled", [False, True])
+def test_an_anchor_matches_what_was_read(end: int, settled: bool) -> None:
+    data = bytes(range(256)) * 90
+    length, at = span(end)
+    assert at + length == end
+    known = anchor(data[:end], end)
+    stored = known.digest
+    if settled:
+        known.settle()
+    assert known.digest == stored
+    before = data[at:end]
+    assert known.matches(before)
+    assert not known.matches(before[:-1])
+    assert not known.matches(b"?" + before[1:])
+    # A file that is longer than any heading may end otherwise.
+    assert known.matches(before[:-1] + b"?") == (end > 16_384)
+    assert known.matches(before[:-64] + b"?" * 64) == (end > 16_384)
+    assert not known.matches(before[:-65] + b"?" * 65)
+
+
+def test_without_an_anchor_any_file_matches() -> None:
+    assert Anchor().matches(b"")
+    assert Anchor().matches(b"anything")
 
 
 def nothing(length: int, position: int) -> bytes:

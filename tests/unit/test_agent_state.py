@@ -16,7 +16,7 @@ from logd.errors import ConfigError, Unavailable
 
 
 def source(name: str = "a" * 16, position: int = 0) -> Source:
-    return Source(
+    found = Source(
         source_id=name,
         source="/var/log/a-\udcff.log",
         path="/var/log/a.log.1",
@@ -27,6 +27,8 @@ def source(name: str = "a" * 16, position: int = 0) -> Source:
         position=position,
         anchor=anchor(b"lo", 5),
     )
+    found.anchor.settle()
+    return found
 
 
 def batch(start: int, end: int, name: str = "a" * 16, events: tuple[Event, ...] = ()) -> Batch:
