@@ -10,6 +10,8 @@ while both are there also by their ends. What remains:
 * a file that is no copy, but begins with all of a followed file's bytes that were read when that one was truncated, is
   taken for its copy: those bytes, the same as others that were sent, aren't sent again. Only files of which hardly more
   was read than the same heading can be so alike;
+* a shorter file with the same heading is taken for an older copy of which all was read, which can't be told when its
+  original was truncated: one that came and went unseen meanwhile is followed from its end;
 * a file of less than FINGERPRINT_BYTES that is the beginning of a followed one is waited for UNDECIDED_SECONDS: then it
   is taken for a file of its own, and if it was a copy, its lines are there twice;
 * lines that are written after the copy and before the truncation are lost by whoever does that;
