@@ -4,12 +4,14 @@ A copy has a rotated name of its original and begins with the same bytes. As lon
 still there, it isn't followed; when the original is truncated or gone, its source goes on in the copy, from where it
 had got to. So every line comes once, whether or not a glob finds copies.
 
-Whether two files are the same is told by their first FINGERPRINT_BYTES, and while both are there also by their ends.
-What remains:
+Whether two files are the same is told by their first FINGERPRINT_BYTES and the ANCHOR_BYTES before what was read, and
+while both are there also by their ends. What remains:
 
 * a file that is no copy, but begins with all of a followed file's bytes that were read when that one was truncated, is
-  taken for its copy: those bytes, the same as others that were sent, aren't sent again. Only files that have less than
-  FINGERPRINT_BYTES, or as much of the same banner, can be so alike;
+  taken for its copy: those bytes, the same as others that were sent, aren't sent again. Only files of which hardly more
+  was read than the same heading can be so alike;
+* a shorter file with the same heading is taken for an older copy of which all was read, which can't be told when its
+  original was truncated: one that came and went unseen meanwhile is followed from its end;
 * a file of less than FINGERPRINT_BYTES that is the beginning of a followed one is waited for UNDECIDED_SECONDS: then it
   is taken for a file of its own, and if it was a copy, its lines are there twice;
 * lines that are written after the copy and before the truncation are lost by whoever does that;
@@ -23,13 +25,14 @@ import os
 import stat
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
+from functools import partial
 
 import msgspec
 
 from logd.agent import rotated
 from logd.agent.discover import Discovery
 from logd.agent.handles import Handles, NoRoom
-from logd.agent.identity import FINGERPRINT_BYTES, Fingerprint
+from logd.agent.identity import FINGERPRINT_BYTES, span
 from logd.agent.rows import Source
 from logd.agent.sources import Sources
 from logd.agent.tail import Tail
@@ -91,7 +94,7 @@ class Copies:
         """The file, which isn't followed, may be a copy of one that is, or was before the start. Raises NoRoom."""
         found = os.fstat(fd)
         prefix = os.pread(fd, FINGERPRINT_BYTES, 0)
-        if any(_goes_on(source.fingerprint, prefix) and _names(source, path) for source in self.missing):
+        if any(_goes_on(source, fd, prefix) and _names(source, path) for source in self.missing):
             return True
         tail = next((tail for tail in self._originals(path) if self._is_of(tail, fd, prefix, found.st_size)), None)
         if tail is None:
@@ -174,8 +177,10 @@ class Copies:
             found = os.fstat(fd)
             prefix = os.pread(fd, FINGERPRINT_BYTES, 0)
             fits = stat.S_ISREG(found.st_mode) and (found.st_dev, found.st_ino) not in self._tails
-            if fits and _goes_on(source.fingerprint, prefix):
-                known = self._sources.knows(path, found.st_dev, found.st_ino, prefix, found.st_size)
+            if fits and _goes_on(source, fd, prefix):
+                known = self._sources.knows(
+                    path, found.st_dev, found.st_ino, prefix, found.st_size, partial(os.pread, fd)
+                )
                 if not known and found.st_size >= read_to:
                     return Found(path, fd, tuple(read))
                 if not known:
@@ -199,10 +204,10 @@ class Copies:
         with contextlib.suppress(OSError):
             ours = self._handles.use(tail)
         # It can have been copied since it was truncated, which the next look at it will show.
-        if ours is not None and size <= os.fstat(ours).st_size and _alike(ours, fd, size):
+        if ours is not None and size <= os.fstat(ours).st_size and _alike(ours, fd, prefix, size):
             return True
         # Its original may have been truncated meanwhile.
-        return (ours is None or not _intact(tail, ours)) and _goes_on(tail.source.fingerprint, prefix)
+        return _goes_on(tail.source, fd, prefix) and (ours is None or not _intact(tail, ours))
 
 
 def _compressed_size(source: Source, paths: Iterable[str]) -> int | None:
@@ -211,7 +216,7 @@ def _compressed_size(source: Source, paths: Iterable[str]) -> int | None:
     for path in sorted(paths, key=_modified_ns, reverse=True):
         with contextlib.suppress(OSError, zlib.error), open(path, "rb") as file:
             beginning = zlib.decompressobj(31).decompress(file.read(2 * FINGERPRINT_BYTES), FINGERPRINT_BYTES)
-            if _goes_on(source.fingerprint, beginning):
+            if _begins(source, beginning):
                 file.seek(-4, os.SEEK_END)
                 return int.from_bytes(file.read(4), "little")
     return None
@@ -227,21 +232,32 @@ def _names(source: Source, path: str) -> bool:
     return any(rotated.is_rotation(name, os.path.basename(at)) for at in original_paths(source) if at != path)
 
 
-def _goes_on(known: Fingerprint, prefix: bytes) -> bool:
-    return known.length > 0 and known.matches(prefix)
+def _begins(source: Source, prefix: bytes) -> bool:
+    return source.fingerprint.length > 0 and source.fingerprint.matches(prefix)
+
+
+def _goes_on(source: Source, fd: int, prefix: bytes) -> bool:
+    """The file, which begins with `prefix`, has what was read of the source's, or so far as it goes."""
+    return _begins(source, prefix) and (os.fstat(fd).st_size < source.anchor.end or _has_anchor(source, fd))
 
 
 def _intact(tail: Tail, fd: int) -> bool:
     """What was read of the file is still in it."""
     prefix = os.pread(fd, FINGERPRINT_BYTES, 0)
-    return os.fstat(fd).st_size >= tail.read_position and tail.source.fingerprint.matches(prefix)
+    grown = os.fstat(fd).st_size >= tail.read_position and tail.source.fingerprint.matches(prefix)
+    return grown and _has_anchor(tail.source, fd)
 
 
-def _alike(one: int, other: int, size: int) -> bool:
-    """The first `size` bytes of both are the same, as far as their beginnings and ends tell."""
+def _has_anchor(source: Source, fd: int) -> bool:
+    return source.anchor.matches(os.pread(fd, *span(source.anchor.end)))
+
+
+def _alike(one: int, other: int, prefix: bytes, size: int) -> bool:
+    """The first `size` bytes of both are the same, as far as their beginnings and ends tell. `other` has `prefix`."""
+    if os.pread(one, min(size, FINGERPRINT_BYTES), 0) != prefix[:size]:
+        return False
     end = max(0, size - _END_BYTES)
-    parts = ((min(size, FINGERPRINT_BYTES), 0), (size - end, end))
-    return all(os.pread(one, length, at) == os.pread(other, length, at) for length, at in parts)
+    return os.pread(one, size - end, end) == os.pread(other, size - end, end)
 
 
 def _modified_ns(path: str) -> int:

@@ -9,7 +9,7 @@ What became of a file is seen by comparing what its path leads to with what is f
 
 * another inode, or none: it was renamed or deleted. It is read on through its handle, or where it is found in its
   folder, until it has been complete for GIVE_UP_SECONDS;
-* shorter than what was read, or another beginning: it was truncated, and begins anew as another source. If it was
+* shorter than what was read, or other bytes there: it was truncated, and begins anew as another source. If it was
   copied before, its lines are read on in the copy (see copies.py);
 * an inode that nobody follows: a file known from before (same inode, same beginning), or a new one.
 """
@@ -27,7 +27,9 @@ from typing import Any
 
 import msgspec
 
+from logd.agent import losses
 from logd.agent.batches import Batch, Cargo, load
+from logd.agent.behind import Behind
 from logd.agent.clock import Clock
 from logd.agent.handles import NoRoom
 from logd.agent.labelling import Labelling, PodSource
@@ -84,8 +86,6 @@ class Follower:
         #: Some batches have arrived, and the state doesn't say so yet.
         self._arrived = self._holds = False
         self._stored_at = clock.monotonic()
-        #: By source-id: when its file had how many bytes, of which not all have been acknowledged since.
-        self._behind: dict[str, tuple[float, int]] = {}
         self._state = State(Path(config.data_dir) / "agent.db")
         self._looks = Looks(open_watch(config.agent), config.agent)
         host = config.agent.host or socket.gethostname()
@@ -104,8 +104,7 @@ class Follower:
             missing = [source for source in remembered.sources if not source.ended and source.source_id not in found]
             self._roster.find_renamed(missing, now, now_us)
             self._looks.scanned(self._roster.tails, self._roster.folders(), now)
-            #: Those that may not be acknowledged whole.
-            self._late = self.tails
+            self._behind = Behind(self._roster.tails)
         except BaseException:
             self._looks.watch.close()
             self._state.close()
@@ -160,7 +159,7 @@ class Follower:
                     cargo += tail.close(now_us)
         looks.forget(roster.tails)
         active = looks.active(roster.tails)
-        self._note_behind(active, now)
+        self._behind.note(active, now)
         for tail in active:
             looks.note(tail, tail.path in roster.unreadable, now)
         soon, until = now + self._settings.poll_seconds, looks.until(roster.unsettled)
@@ -231,50 +230,16 @@ class Follower:
 
     def behind_bytes(self) -> int:
         """Bytes that are in the files, as they were last looked at, and have not been acknowledged."""
-        return sum(tail.behind_bytes for tail in self._late)
+        return self._behind.bytes()
 
     def files(self) -> list[dict[str, Any]]:
-        """For people: each file that is followed or can't be read. `offset` is acknowledged; `behind_seconds` is how
-        long ago the file had bytes that aren't yet; `pod` is as Labelling.pod_of says."""
-        now, wrong = self._clock.monotonic(), self.unreadable()
-        labelling = self._labelling
-        found: list[dict[str, Any]] = []
-        for tail in self.tails:
-            source = tail.source
-            behind_bytes = max(0, tail.size - source.position)
-            # An acknowledgement is settled between two rounds, and `_behind` knows of it after the second.
-            since, _ = self._behind.get(source.source_id, (now, 0)) if behind_bytes else (now, 0)
-            found.append(
-                {
-                    "path": tail.path,
-                    "source": source.source,
-                    "source_id": source.source_id,
-                    "device": source.device,
-                    "inode": source.inode,
-                    "size": tail.size,
-                    "offset": source.position,
-                    "behind_bytes": behind_bytes,
-                    "behind_seconds": round(now - since, 3),
-                    "watch": "inotify" if self._looks.watched(tail) and tail.path not in wrong else "poll",
-                    "pod": labelling.pod_of(tail) if labelling is not None else None,
-                    "error": wrong.pop(tail.path, None),
-                }
-            )
-        return [*found, *({"path": path, "error": error} for path, error in wrong.items())]
+        """For people: each file that is followed or can't be read, see Behind."""
+        pod_of = self._labelling.pod_of if self._labelling is not None else None
+        return self._behind.files(self.unreadable(), self._looks.watched, pod_of, self._clock.monotonic())
 
     def unreadable(self) -> dict[str, str]:
         """Paths that can't be read at the moment, and why."""
         return dict(self._roster.unreadable)
-
-    def _note_behind(self, active: list[Tail], now: float) -> None:
-        before, self._behind = self._behind, {}
-        followed = self._roster.tails
-        late = dict.fromkeys(tail for tail in (*self._late, *active) if followed.get(tail.key) is tail)
-        self._late = [tail for tail in late if tail.size > tail.source.position]
-        for tail in self._late:
-            source = tail.source
-            since = before.get(source.source_id, (now, 0))
-            self._behind[source.source_id] = since if source.position < since[1] else (now, tail.size)
 
     def _settle(self) -> None:
         for batch in self._acknowledged:
@@ -292,10 +257,7 @@ class Follower:
         if found is None and self._roster.go_on_after_it(tail, now, now_us):
             return []
         if found is None:
-            lost = max(0, tail.size - tail.read_position)
-            self.counts.lost_bytes += lost
-            if lost:
-                logger.error("%s is gone, and so are %d bytes of it that weren't read", tail.path, lost)
+            losses.gone(self.counts, tail)
             cargo = tail.flush(now_us)
             self._roster.forget(tail, ended=False, now=now, now_us=now_us)
             return cargo
@@ -303,8 +265,9 @@ class Follower:
             raise Replaced(tail.path)
         if not tail.scanned and found.st_mtime_ns != tail.modified_ns:
             self._roster.expect_passed_over(tail)
-        # What was read may only be the beginning of a line.
-        if found.st_size < tail.scanned or (found.st_size == tail.scanned and found.st_mtime_ns != tail.modified_ns):
+        changed = (found.st_size, found.st_mtime_ns) != (tail.size, tail.modified_ns)
+        # What was read may only be the beginning of a line. Of bytes that weren't, only a look knows how many are lost.
+        if found.st_size < tail.scanned or (changed and (found.st_size == tail.scanned or tail.unread)):
             tail.check(self._roster.handles.use(tail))
         if found.st_size < tail.scanned:
             tail.scanned = tail.read_position
@@ -383,18 +346,7 @@ class Follower:
             return []
         compressed = self._roster.copies.compressed_bytes(tail)
         self._roster.restart(tail, now_us)
-        self.counts.truncations += 1
-        lost = unread if compressed is None else compressed
-        self.counts.lost_bytes += lost
-        if lost and compressed is not None:
-            logger.error(
-                "%s was copied, compressed and truncated before %d bytes of it were read: they are lost, which "
-                "logrotate's delaycompress avoids",
-                tail.path,
-                lost,
-            )
-        elif lost:
-            logger.error("%s was truncated before %d bytes of it were read: they are lost", tail.path, lost)
+        losses.truncated(self.counts, tail, unread, compressed)
         return tail.flush(now_us)
 
     def _give_up(self, tail: Tail, now: float, now_us: int) -> list[Cargo]:
@@ -426,10 +378,7 @@ class Follower:
                 return []
             except (EOFError, Replaced):
                 self._guarded(followed, _replaced, self._clock.monotonic(), now_us)
-        lost = sum(batch.end - batch.start for batch in batches)
-        self.counts.lost_bytes += lost
-        path = batches[0].labels.source
-        logger.error("%s is gone or was truncated, and so are %d bytes that may not have arrived", path, lost)
+        losses.unsent(self.counts, batches)
         self._sources.drop_pending(source_id)
         return []
 

@@ -64,6 +64,7 @@ class Handles:
             del self._used[tail]
             os.close(tail.fd)
             tail.fd = None
+            tail.source.anchor.settle()
 
     def close_all(self) -> None:
         """Closes every file."""

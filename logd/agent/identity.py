@@ -1,4 +1,5 @@
-"""Which file is this? The name of a source, fixed before its first batch, and the fingerprint that recognises it later.
+"""Which file is this? The name of a source, fixed before its first batch, and what recognises it later: the fingerprint
+of its beginning, and the anchor before the place up to which it was read.
 
 A source-id says where a line came from for ever: it is kept in the agent's state. Where the file's first line has its
 time, the id is made of that line, and whoever has lost or restored the state finds the same id again: what was sent
@@ -6,7 +7,9 @@ stays sent. Of other files it is made once, from what was true when the file was
 files that had the same inode, and lines that come twice are better than lines that are taken for others.
 
 A fingerprint is a hash of the file's first bytes, up to FINGERPRINT_BYTES, with the number of bytes hashed. It grows
-with the file and only answers "can this be the file I know?": after a restart, a rotation, a truncation.
+with the file and only answers "can this be the file I know?": after a restart, a rotation, a truncation. Where files
+begin with the same long heading, that isn't enough: an anchor is a hash of the bytes that were read last, and a file
+that was written anew has others there.
 
 An empty file has no fingerprint. The moment of first sight stands in for it in the source-id, so that a file system
 which gives the inode of a deleted empty file to a new one can't give its source-id away as well: the transport would
@@ -22,6 +25,12 @@ import msgspec
 
 #: Long enough to tell log files with the same banner apart, short enough to be read with every block.
 FINGERPRINT_BYTES = 1024
+#: As much as of the beginning: it has a whole line of nearly every log, with its time. The end of one often repeats.
+ANCHOR_BYTES = 1024
+#: Some programs write over the end of their file (`]`, `</log>`) with each record. That is no other file, and all of it
+#: would be sent again each time. Where more was read than any heading has, so much of its end may be other bytes.
+_FOOTER_BYTES = 64
+_HEADING_BYTES = 16 * 1024
 #: A day and a time to the second, or seconds since 1970, from 2017 to 2033.
 _MOMENT = (
     r"(?:(?:(?:\d{4}[-/])?\d\d[-/]\d\d|\d\d\.\d\d\.\d{4}|\d{8}|\d{1,2}[-/ ][A-Z][a-z]{2}|[A-Z][a-z]{2} [ \d]\d"
@@ -56,6 +65,44 @@ def fingerprint(prefix: bytes) -> Fingerprint:
     """The fingerprint of a file whose first FINGERPRINT_BYTES bytes, or all it has, are `prefix`."""
     prefix = prefix[:FINGERPRINT_BYTES]
     return Fingerprint(_digest(prefix), len(prefix))
+
+
+class Anchor(msgspec.Struct):
+    """What is before `end` in a file; `end` 0 says that nothing is known, and matches any. As long as the file is open
+    that is the bytes themselves, `before`: they cost less to compare than to hash, and most are never stored."""
+
+    end: int = 0
+    hashed: bytes = b""
+    before: bytes | None = None
+
+    @property
+    def digest(self) -> bytes:
+        """What is stored of it."""
+        return self.hashed if self.before is None else _digest(self.before)
+
+    def matches(self, before: bytes) -> bool:
+        """A file that has `before`, the bytes in `span(end)`, can be this one."""
+        before = _lasting(before, self.end)
+        return not self.end or (before == self.before if self.before is not None else _digest(before) == self.hashed)
+
+    def settle(self) -> None:
+        """Keeps no more than is stored."""
+        self.hashed, self.before = self.digest, None
+
+
+def span(end: int) -> tuple[int, int]:
+    """How many bytes an anchor at `end` is made of, and where they begin."""
+    length = min(end, ANCHOR_BYTES)
+    return length, end - length
+
+
+def anchor(before: bytes, end: int) -> Anchor:
+    """The anchor at `end` of a file that has `before` there: what is in `span(end)`, or more."""
+    return Anchor(end, before=_lasting(before[-ANCHOR_BYTES:], end))
+
+
+def _lasting(before: bytes, end: int) -> bytes:
+    return before[:-_FOOTER_BYTES] if end > _HEADING_BYTES else before
 
 
 def source_id(device: int, inode: int, first: Fingerprint, moment_us: int, generation: int, host: str) -> str:

@@ -11,6 +11,7 @@ import logging
 import os
 import stat
 from collections.abc import Iterable
+from functools import partial
 
 import msgspec
 
@@ -277,16 +278,17 @@ class Roster:
         tail: Tail | None = None
         try:
             found = os.fstat(fd)
-            prefix = os.pread(fd, FINGERPRINT_BYTES, 0)
+            read = partial(os.pread, fd)
+            prefix = read(FINGERPRINT_BYTES, 0)
             key = found.st_dev, found.st_ino
             known = self.tails.get(key)
             if known is not None or not stat.S_ISREG(found.st_mode):
                 return known
             if is_compressed(prefix):
                 raise OSError("it is compressed, or a journal")
-            known_well = how.at_end or self._sources.knows(path, *key, prefix, found.st_size)
+            known_well = how.at_end or self._sources.knows(path, *key, prefix, found.st_size, read)
             waits = not known_well and self._waits(path, entry, fd)
-            source = None if waits else self._sources.recognise(path, *key, prefix, found.st_size)
+            source = None if waits else self._sources.recognise(path, *key, prefix, found.st_size, read)
             if source is None and _is_old(entry, found, now_us):
                 self._old[path] = _look(found)
                 self.unreadable.pop(path, None)

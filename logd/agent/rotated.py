@@ -86,7 +86,7 @@ class Siblings:
             listing = sorted(os.listdir(folder))
         except OSError:
             return []
-        return [found for found, identity in _rotated(folder, name, listing) if identity not in identities]
+        return [found for found, identity in _rotated(folder, name, listing, {}) if identity not in identities]
 
     def _found(self, paths: Iterable[str]) -> dict[str, tuple[int, set[_Identity]]]:
         names: dict[str, list[str]] = {}
@@ -97,6 +97,7 @@ class Siblings:
         for folder, followed in names.items():
             listing: list[str] | None = None
             may_be: dict[str, bool] = {}
+            stats: dict[str, _Identity | None] = {}
             try:
                 changed_ns = os.stat(folder).st_mtime_ns
                 settled = time.time_ns() - changed_ns > _COARSE_NS
@@ -106,7 +107,7 @@ class Siblings:
                     if known is None or known[0] != changed_ns:
                         listing = sorted(os.listdir(folder)) if listing is None else listing
                         before = known[1] if known is not None else set()
-                        there = dict(_rotated(folder, name, listing))
+                        there = dict(_rotated(folder, name, listing, stats))
                         for at in there.keys() - may_be.keys():
                             may_be[at] = self._may_be_copy(at)
                         old = {at for at, its in there.items() if its in before or not may_be[at]}
@@ -159,7 +160,10 @@ def compressed(path: str) -> list[str]:
 
 def is_rotation(name: str, original: str) -> bool:
     """A file of this name can be `original` rotated: app.log → app.log.1, app.log-20260314, app.1.log."""
-    beginning, extension = os.path.splitext(original)
+    return _is_rotation(name, *os.path.splitext(original))
+
+
+def _is_rotation(name: str, beginning: str, extension: str) -> bool:
     if not name.startswith(beginning) or is_compressed_name(name):
         return False
     rest = name[len(beginning) :]
@@ -175,17 +179,27 @@ def _names(folder: str) -> set[tuple[str, int]]:
         return set()
 
 
-def _rotated(folder: str, name: str, listing: list[str]) -> Iterator[tuple[str, _Identity]]:
-    """The rotated files of `name` in the sorted names of `folder`."""
-    beginning = stem(name)
+def _rotated(
+    folder: str, name: str, listing: list[str], stats: dict[str, _Identity | None]
+) -> Iterator[tuple[str, _Identity]]:
+    """The rotated files of `name` in the sorted names of `folder`. `stats` are what was found of each path, since of
+    rotated files that are followed each one is a rotation of all others."""
+    beginning, extension = os.path.splitext(name)
     for place in range(bisect_left(listing, beginning), len(listing)):
         if not listing[place].startswith(beginning):
             return
-        if not is_rotation(listing[place], name):
+        if not _is_rotation(listing[place], beginning, extension):
             continue
         path = os.path.join(folder, listing[place])
-        try:
-            found = os.stat(path, follow_symlinks=False)
-        except OSError:
-            continue
-        yield path, (found.st_ino, found.st_size, found.st_mtime_ns)
+        if path not in stats:
+            stats[path] = _identity(path)
+        if (found := stats[path]) is not None:
+            yield path, found
+
+
+def _identity(path: str) -> _Identity | None:
+    try:
+        found = os.stat(path, follow_symlinks=False)
+    except OSError:
+        return None
+    return found.st_ino, found.st_size, found.st_mtime_ns

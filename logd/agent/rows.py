@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 
 from logd.agent.batches import Batch, Event, Labels
-from logd.agent.identity import Fingerprint
+from logd.agent.identity import Anchor, Fingerprint
 
 Row = Sequence[Any]
 _SOURCE_ID = re.compile(r"[0-9a-f]{16}")
@@ -34,6 +34,7 @@ class Source(msgspec.Struct, kw_only=True, eq=False):
     position: int
     gone_us: int | None = None
     ended: bool = False
+    anchor: Anchor = msgspec.field(default_factory=Anchor)
 
 
 def checked(*values: object) -> tuple[object, ...]:
@@ -60,7 +61,14 @@ def source_row(source: Source) -> tuple[object, ...]:
         source.position,
         source.gone_us,
         int(source.ended),
+        source.anchor.digest,
+        source.anchor.end,
     )
+
+
+def of_version_3(row: Row) -> tuple[object, ...]:
+    """An intact row of `sources` as it was before there were anchors, as it is stored now."""
+    return checked(*row[:-1], Anchor().digest, Anchor().end)
 
 
 def source(row: Row) -> Source:
@@ -76,6 +84,7 @@ def source(row: Row) -> Source:
         position=row[8],
         gone_us=row[9],
         ended=bool(row[10]),
+        anchor=Anchor(row[12], row[11]),
     )
 
 
@@ -94,7 +103,7 @@ def mended(row: Row, now_us: int) -> Source | None:
         return None
     found.ended = found.ended or found.gone_us is not None
     found.gone_us = now_us if found.ended else None
-    found.position, found.generation = 0, now_us
+    found.position, found.generation, found.anchor = 0, now_us, Anchor()
     return found
 
 

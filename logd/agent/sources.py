@@ -5,16 +5,18 @@ In memory are only the sources that have a file at the moment, or have changed; 
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 
 from logd.agent.batches import Batch
-from logd.agent.identity import fingerprint, lasting_id, source_id
+from logd.agent.identity import fingerprint, lasting_id, source_id, span
 from logd.agent.rows import Source
 from logd.agent.state import State
 
 #: Of an inode so many ended sources are remembered, each a name that it had. With more, a file that is rewritten all
 #: day would fill the state.
 _KEPT = 16
+#: Gives so many bytes of a file from a position on, as `os.pread` does; fewer at its end.
+Read = Callable[[int, int], bytes]
 
 
 class Sources:
@@ -42,19 +44,19 @@ class Sources:
         """Those that aren't gone, or have only just gone."""
         return list(self._live.values())
 
-    def recognise(self, path: str, device: int, inode: int, prefix: bytes, size: int) -> Source | None:
-        """The source whose file this is: the same inode, the same beginning, and not shorter than what was
-        sent. Another device number, as after a reboot, is forgiven when the fingerprint is full or the path is
-        the same."""
-        source = self._match(path, device, inode, prefix, size)
+    def recognise(self, path: str, device: int, inode: int, prefix: bytes, size: int, read: Read) -> Source | None:
+        """The source whose file this is: the same inode, the same beginning, not shorter than what was sent, and the
+        same before where it was read to. Another device number, as after a reboot, is forgiven when the fingerprint is
+        full or the path is the same."""
+        source = self._match(path, device, inode, prefix, size, read)
         if source is not None:
             source.device, source.path, source.gone_us = device, path, None
             self.change(source, urgent=False)
         return source
 
-    def knows(self, path: str, device: int, inode: int, prefix: bytes, size: int) -> bool:
+    def knows(self, path: str, device: int, inode: int, prefix: bytes, size: int, read: Read) -> bool:
         """`recognise` would find a source by more than its inode."""
-        source = self._match(path, device, inode, prefix, size)
+        source = self._match(path, device, inode, prefix, size, read)
         return source is not None and source.fingerprint.length > 0
 
     def replaced(self, device: int, inode: int) -> list[Source]:
@@ -87,8 +89,11 @@ class Sources:
                 # The one ended now knows the generations.
                 self._forgotten.append(other.source_id)
         generation = 1 + max((other.generation for other in before), default=-1)
+        # One that had the inode may go on elsewhere, in a copy, and only its id tells of it.
+        while self._is_used(name := source_id(device, inode, first, now_us, generation, self._host)):
+            generation += 1
         new = Source(
-            source_id=source_id(device, inode, first, now_us, generation, self._host),
+            source_id=name,
             source=source,
             path=path,
             device=device,
@@ -106,11 +111,12 @@ class Sources:
         """Gives a source of which no batch was made its lasting id, if its file, which begins with `prefix`, has one by
         now. Not where another one had that, or may have had it."""
         name = lasting_id(source.device, source.inode, prefix, self._host)
-        if name is None or name == source.source_id:
+        # What was sent before the start, and is made anew, keeps its id.
+        if name is None or name == source.source_id or source.source_id in self._sent:
             return
         others = [other for other in self._by_inode(source.inode) if other is not source]
         before = {other.generation for other in others if other.device == source.device}
-        if len(before) != source.generation or name in self._live or self._state.by_id(name) is not None:
+        if len(before) != source.generation or self._is_used(name):
             return
         self._live.pop(source.source_id, None)
         self._changed.pop(source.source_id, None)
@@ -174,6 +180,9 @@ class Sources:
         self._forgotten.clear()
         self.urgent = False
 
+    def _is_used(self, source_id: str) -> bool:
+        return source_id in self._live or self._state.by_id(source_id) is not None
+
     def _by_inode(self, inode: int) -> list[Source]:
         # What is in memory is newer than the state's.
         forgotten = set(self._forgotten)
@@ -181,9 +190,11 @@ class Sources:
         known = [self._live.get(source.source_id, source) for source in stored] + self._new.get(inode, [])
         return [source for source in known if source.inode == inode]
 
-    def _match(self, path: str, device: int, inode: int, prefix: bytes, size: int) -> Source | None:
+    def _match(self, path: str, device: int, inode: int, prefix: bytes, size: int, read: Read) -> Source | None:
         for source in self._by_inode(inode):
             if source.ended or size < self.read_to(source) or not source.fingerprint.matches(prefix):
+                continue
+            if not source.anchor.matches(read(*span(source.anchor.end))):
                 continue
             if source.device == device or source.fingerprint.full or source.path == path:
                 return source

@@ -1,11 +1,11 @@
 """What the agent remembers on disk, in one SQLite file: how far each source is acknowledged, and what is under way.
 
-Layout (PRAGMA user_version 3; earlier ones are brought up to it: 1 had no checksums, and a logd of 2 may know neither
-encodings nor events of several pieces, and would send other bytes from those rows):
-* `sources`: a row per source-id. (device, inode, fingerprint) recognise the file; `position` is acknowledged: the
-  transport has everything below it. `gone_us` says since when no file was found for it. An `ended` source will never
-  have more lines: its file was deleted, truncated or replaced; it is kept so that a reused inode gets another
-  generation.
+Layout (PRAGMA user_version 4; earlier ones are brought up to it: 1 had no checksums, a logd of 2 may know neither
+encodings nor events of several pieces, and would send other bytes from those rows, and 3 had no anchors):
+* `sources`: a row per source-id. (device, inode, fingerprint, anchor) recognise the file; `position` is acknowledged:
+  the transport has everything below it. The anchor is where the file has been read to, which is `position` or behind
+  it. `gone_us` says since when no file was found for it. An `ended` source will never have more lines: its file was
+  deleted, truncated or replaced; it is kept so that a reused inode gets another generation.
 * `pending`: a row per batch that was, or may have been, sent and isn't acknowledged. Rows of a source follow upon one
   another, the first upon its `position`.
 * `entries`: the `paths` of each `[[agent.files]]` that was started before, for `read_from = "end"`.
@@ -29,20 +29,31 @@ from typing import Any
 import msgspec
 
 from logd.agent.batches import Batch
-from logd.agent.rows import Row, Source, batch, batch_row, checked, intact, mended, source, source_row
+from logd.agent.rows import (
+    Row,
+    Source,
+    batch,
+    batch_row,
+    checked,
+    intact,
+    mended,
+    of_version_3,
+    source,
+    source_row,
+)
 from logd.chunk import REMEMBER_SECONDS
 from logd.errors import ConfigError, Unavailable
 from logd.flow.clock import now_us
 
 logger = logging.getLogger("logd.agent")
 
-VERSION = 3
+VERSION = 4
 _TABLES = {
     "sources": """CREATE TABLE sources (
         source_id TEXT PRIMARY KEY, source BLOB NOT NULL, path BLOB NOT NULL, device TEXT NOT NULL,
         inode TEXT NOT NULL, generation INTEGER NOT NULL, digest BLOB NOT NULL, digest_bytes INTEGER NOT NULL,
-        position INTEGER NOT NULL, gone_us INTEGER, ended INTEGER NOT NULL, checksum INTEGER NOT NULL
-        ) WITHOUT ROWID""",
+        position INTEGER NOT NULL, gone_us INTEGER, ended INTEGER NOT NULL, anchor BLOB NOT NULL,
+        anchor_end INTEGER NOT NULL, checksum INTEGER NOT NULL) WITHOUT ROWID""",
     "pending": """CREATE TABLE pending (
         source_id TEXT NOT NULL, "start" INTEGER NOT NULL, "end" INTEGER NOT NULL, lines INTEGER NOT NULL,
         observed_us INTEGER NOT NULL, labels BLOB NOT NULL, events BLOB NOT NULL, checksum INTEGER NOT NULL,
@@ -51,6 +62,7 @@ _TABLES = {
 }
 _INDEX = "CREATE INDEX sources_by_inode ON sources (inode)"
 _SCHEMA = {b" ".join(sql.encode().split()) for sql in (*_TABLES.values(), _INDEX)}
+_PUT_SOURCE = "REPLACE INTO sources VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
 #: What somebody wants to know who thinks of deleting the file.
 _WITHOUT_IT = (
     "without this file all files are read again from their beginning, and what the server still remembers isn't stored "
@@ -107,9 +119,11 @@ class State:
             kept = {name: self._of_version_1(name) if version else [] for name in _TABLES}
             for name, create in _TABLES.items():
                 self.db.execute(create)
-                for row in kept[name]:
+                for row in map(of_version_3, kept[name]) if name == "sources" else kept[name]:
                     self.db.execute(f"INSERT INTO {name} VALUES ({','.join('?' * len(row))})", row)
             self.db.execute(_INDEX)
+        elif version < VERSION:
+            self._add_anchors()
         self.db.execute(f"PRAGMA user_version = {VERSION}")  # whether it can be written is known now, not at a batch
         self.db.execute("COMMIT")
         stored = self.db.execute("SELECT CAST(sql AS BLOB) FROM sqlite_master").fetchall()
@@ -120,6 +134,17 @@ class State:
         rows = [checked(*row) for row in self.db.execute(f"SELECT * FROM {name}").fetchall()]
         self.db.execute(f"DROP TABLE {name}")
         return rows
+
+    def _add_anchors(self) -> None:
+        rows = [of_version_3(row) for row in self.db.execute("SELECT * FROM sources").fetchall() if intact(row)]
+        self.db.execute("ALTER TABLE sources RENAME TO before")
+        self.db.execute(_TABLES["sources"])
+        # Damaged rows stay as they are: no checksum is below 0.
+        columns = "source_id, source, path, device, inode, generation, digest, digest_bytes, position, gone_us, ended"
+        self.db.execute(f"INSERT INTO sources SELECT {columns}, x'', 0, -1 FROM before")
+        self.db.executemany(_PUT_SOURCE, rows)
+        self.db.execute("DROP TABLE before")
+        self.db.execute(_INDEX)
 
     def _check(self) -> None:
         """Raises sqlite3.DatabaseError when the structure of the file is damaged. An index is made anew."""
@@ -233,7 +258,7 @@ class State:
         self.db.close()
 
     def _put(self, cursor: sqlite3.Cursor, sources: Iterable[Source], pending: Iterable[Batch]) -> None:
-        cursor.executemany("REPLACE INTO sources VALUES (?,?,?,?,?,?,?,?,?,?,?,?)", map(source_row, sources))
+        cursor.executemany(_PUT_SOURCE, map(source_row, sources))
         cursor.executemany("REPLACE INTO pending VALUES (?,?,?,?,?,?,?,?)", map(batch_row, pending))
 
     def _all(self, statement: str, *values: object) -> list[Any]:

@@ -8,8 +8,8 @@
 * from `read` to `scanned`: the beginning of a line whose newline hasn't come. It is not kept in memory, however long;
 * from `scanned` to `size`: not looked at yet.
 
-Reading is done in blocks, and every block is followed by a look at the file's beginning: if that has changed, the file
-was truncated and written again, the block is forgotten, and Replaced is raised.
+Reading is done in blocks, and every block is followed by a look at the file's beginning, and at what is before `read`:
+if that has changed, the file was truncated and written again, the block is forgotten, and Replaced is raised.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from logd.agent import lines
 from logd.agent.batches import Batch, Cargo, Event, Labels, cut_line, fill, read_exactly
 from logd.agent.encodings import BY_NAME, UTF_8, UTF_16_LE
 from logd.agent.framing import Close, Framing, framing_of
-from logd.agent.identity import FINGERPRINT_BYTES, fingerprint
+from logd.agent.identity import ANCHOR_BYTES, FINGERPRINT_BYTES, anchor, fingerprint, span
 from logd.agent.rows import Source
 from logd.chunk import TEXT
 from logd.config.schema import Files
@@ -35,7 +35,7 @@ BLOCK_BYTES = chunk.TARGET_BODY_BYTES
 
 
 class Replaced(Exception):
-    """The file's beginning isn't what it was: these are other bytes than those read before."""
+    """The file isn't what it was: these are other bytes than those read before."""
 
 
 class Counts(msgspec.Struct):
@@ -143,17 +143,16 @@ class Tail:
         self._look_at(os.pread(fd, FINGERPRINT_BYTES, 0))
         newline = self._framing.encoding.newline if self._framing is not None else UTF_8.newline
         self.start = self.scanned = position
-        self.mid_line = position > 0 and os.pread(fd, len(newline), max(0, position - len(newline))) not in (
-            newline,
-            b"",
-        )
+        before = os.pread(fd, *span(position))
+        self.source.anchor = anchor(before, position)
+        self.mid_line = bool(before) and not before.endswith(newline)
 
     def read(self, fd: int, now: float, observed_us: int) -> list[Cargo]:
         """Reads one block; gives the batches that it filled. Raises Replaced, OSError."""
         # A short beginning of a line is read again with what follows it; a long one is only searched for its end.
         at = self.read_position if self.scanned - self.read_position < BLOCK_BYTES // 2 else self.scanned
         block = os.pread(fd, BLOCK_BYTES, at)
-        prefix = self.check(fd)
+        prefix, before = self.check(fd)
         if self.start == 0:
             self._name(self.source, prefix)
         self._counts.read_bytes += max(0, at + len(block) - self.scanned)
@@ -173,19 +172,24 @@ class Tail:
         last = encoding.last_end(block) if at == self.read_position else 0
         # Of a full block the rest is read again, with the next one; of the file's last bytes it isn't.
         self.scanned = at + (last if last and len(block) == BLOCK_BYTES else len(block))
-        return self._hold(block[:last], now, observed_us) if last else []
+        if not last:
+            return []
+        self.source.anchor = anchor(before + block[max(0, last - ANCHOR_BYTES) : last], at + last)
+        return self._hold(block[:last], now, observed_us)
 
-    def check(self, fd: int) -> bytes:
-        """Compares the file's beginning with its fingerprint, which grows with the file; gives it. Raises Replaced."""
+    def check(self, fd: int) -> tuple[bytes, bytes]:
+        """Compares the file's beginning with its fingerprint, which grows with the file, and what is before
+        `read_position` with its anchor; gives both. Raises Replaced, OSError."""
         known = self.source.fingerprint
         prefix = os.pread(fd, FINGERPRINT_BYTES, 0)
-        if not known.matches(prefix):
+        before = os.pread(fd, *span(self.source.anchor.end))
+        if not known.matches(prefix) or not self.source.anchor.matches(before):
             raise Replaced(self.path)
         if self._framing is None:
             self._look_at(prefix)
         if len(prefix) > known.length:
             self.source.fingerprint = fingerprint(prefix)
-        return prefix
+        return prefix, before
 
     def close(self, observed_us: int) -> list[Cargo]:
         """Batches of everything held but an event that may grow."""
@@ -203,10 +207,11 @@ class Tail:
             cargo = self._long_line(fd, self.read_position + length, 0, observed_us)
         else:
             rest = os.pread(fd, length, self.read_position)
-            self.check(fd)
+            _, before = self.check(fd)
             if len(rest) < length:
                 self.scanned = self.read_position
                 return []
+            self.source.anchor = anchor(before + rest, self.read_position + length)
             self.held += rest
             cargo = self.flush(observed_us)
             self.scanned = self.start
@@ -263,6 +268,7 @@ class Tail:
         kept = end - start if length <= self._max_line_bytes else self._known.kept_bytes
         try:
             line = read_exactly(fd, kept, start)
+            before = read_exactly(fd, *span(end))
         except EOFError as error:
             raise Replaced(self.path) from error
         # Only now, when nothing can fail any more, do positions move.
@@ -274,6 +280,7 @@ class Tail:
             fits = len(whole.value) <= chunk.MAX_VALUE_BYTES
             cargo.append(whole if fits else self._cut_line(whole.batch, start, line[:length]))
         self.start = self.scanned = end
+        self.source.anchor = anchor(before, end)
         self.mid_line = False
         return cargo
 

@@ -205,12 +205,12 @@ def test_truncated_during_a_read(logs: Logs, first: str, monkeypatch: pytest.Mon
     logs.write("2", "3")
     check = Tail.check
 
-    def rotate_and_check(tail: Tail, fd: int) -> None:
+    def rotate_and_check(tail: Tail, fd: int) -> tuple[bytes, bytes]:
         if tail.path == str(logs.app):
             monkeypatch.undo()
             logs.copytruncate()
             logs.write("4")
-        check(tail, fd)
+        return check(tail, fd)
 
     # Between the reading of a block and the look at the file's beginning.
     monkeypatch.setattr(Tail, "check", rotate_and_check)

@@ -94,6 +94,8 @@ def prepared(tmp_path: Path) -> _Prepared:
         "UPDATE sources SET position = position * 2",
         "UPDATE sources SET position = 'x'",
         "UPDATE sources SET generation = 7",
+        "UPDATE sources SET anchor = x'00'",
+        "UPDATE sources SET anchor_end = 'x'",
         "UPDATE sources SET checksum = checksum + 1",
         "UPDATE pending SET start = start + 5",
         'UPDATE pending SET "end" = "end" + 5 WHERE source_id = (SELECT min(source_id) FROM pending)',
@@ -222,6 +224,8 @@ async def test_a_state_of_version_1_is_brought_up_to_date(prepared: _Prepared) -
         db.execute("DROP INDEX sources_by_inode")
         for table in ("sources", "pending", "entries"):
             db.execute(f"ALTER TABLE {table} DROP COLUMN checksum")
+        for column in ("anchor", "anchor_end"):
+            db.execute(f"ALTER TABLE sources DROP COLUMN {column}")
         db.execute("CREATE INDEX sources_by_inode ON sources (inode)")
         db.execute("PRAGMA user_version = 1")
     found, damaged = await prepared.start()
@@ -231,9 +235,19 @@ async def test_a_state_of_version_1_is_brought_up_to_date(prepared: _Prepared) -
         assert db.execute("PRAGMA user_version").fetchone()[0] == VERSION
 
 
+def _take_anchors(db: sqlite3.Connection) -> None:
+    """Leaves the sources as version 3 had them."""
+    rows = [checked(*values) for *values, _, _, _ in db.execute("SELECT * FROM sources").fetchall()]
+    assert rows
+    for column in ("anchor", "anchor_end"):
+        db.execute(f"ALTER TABLE sources DROP COLUMN {column}")
+    db.executemany("REPLACE INTO sources VALUES (?,?,?,?,?,?,?,?,?,?,?,?)", rows)
+
+
 async def test_a_state_of_version_2_is_brought_up_to_date(prepared: _Prepared) -> None:
     """Its batches say nothing of encodings."""
     with closing(sqlite3.connect(prepared.db, isolation_level=None)) as db:
+        _take_anchors(db)
         rows = db.execute("SELECT * FROM pending").fetchall()
         assert rows
         for *values, _ in rows:
@@ -247,6 +261,31 @@ async def test_a_state_of_version_2_is_brought_up_to_date(prepared: _Prepared) -
     assert sorted(found) == sorted(prepared.lines)
     with closing(sqlite3.connect(prepared.db)) as db:
         assert db.execute("PRAGMA user_version").fetchone()[0] == VERSION
+
+
+async def test_a_state_of_version_3_is_brought_up_to_date(prepared: _Prepared) -> None:
+    with closing(sqlite3.connect(prepared.db, isolation_level=None)) as db:
+        _take_anchors(db)
+        db.execute("PRAGMA user_version = 3")
+    found, damaged = await prepared.start()
+    assert damaged == 0
+    assert sorted(found) == sorted(prepared.lines)
+    with closing(sqlite3.connect(prepared.db)) as db:
+        assert db.execute("PRAGMA user_version").fetchone()[0] == VERSION
+        assert db.execute("SELECT count(*) FROM sources WHERE anchor_end = position").fetchone()[0] == len(_FILES)
+
+
+async def test_a_row_of_version_3_that_is_damaged_stays_so(
+    prepared: _Prepared, caplog: pytest.LogCaptureFixture
+) -> None:
+    with closing(sqlite3.connect(prepared.db, isolation_level=None)) as db:
+        _take_anchors(db)
+        db.execute("UPDATE sources SET position = position + 1 WHERE CAST(source AS TEXT) LIKE '%a.log'")
+        db.execute("PRAGMA user_version = 3")
+    found, damaged = await prepared.start()
+    assert damaged > 0
+    assert sorted(found) == sorted(prepared.lines)
+    assert "is damaged" in caplog.text
 
 
 def test_a_state_that_another_process_writes_is_refused(prepared: _Prepared) -> None:

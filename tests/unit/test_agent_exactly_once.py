@@ -33,9 +33,10 @@ class Folder(RuleBasedStateMachine):
         filler=st.sampled_from([0, 30, 900]),
         joined=st.booleans(),
         watch=st.sampled_from(["poll", "auto"]),
+        heading=st.booleans(),
     )
     def begin(
-        self, glob: str, max_open_files: int, batch_seconds: float, filler: int, joined: bool, watch: str
+        self, glob: str, max_open_files: int, batch_seconds: float, filler: int, joined: bool, watch: str, heading: bool
     ) -> None:
         self.root = Path(tempfile.mkdtemp(prefix="logd-agent-"))
         # A rotated file that the glob doesn't find must not be closed, so there has to be room for all.
@@ -55,6 +56,8 @@ class Folder(RuleBasedStateMachine):
         self.filler = b"." * filler
         #: The second line of each event, where lines are joined.
         self.second = b"\n\tand more" if joined else b""
+        #: What each file begins with: more than fingerprints tell apart.
+        self.heading = (b"#" * 600 + b"\n") * 2 if heading else b""
         self.written: list[int] = []
         self.unfinished = b""
         self.rotations = self.compressed = 0
@@ -75,7 +78,7 @@ class Folder(RuleBasedStateMachine):
 
     def write(self, data: bytes) -> None:
         with self.app.open("ab") as file:
-            file.write(data)
+            file.write((b"" if file.tell() else self.heading) + data)
 
     def start(self) -> None:
         if not self.running:
@@ -92,9 +95,10 @@ class Folder(RuleBasedStateMachine):
             self.append(1)
         self.settle()
         target = self.agent.target
-        assert sorted(int(text.split(b" ")[0]) for text in target.texts) == self.written
+        lines = [line for line in target.lines if not line.text.startswith(b"#")]
+        assert sorted(int(line.text.split(b" ")[0]) for line in lines) == self.written
         last: dict[str, int] = {}
-        for line in target.lines:
+        for line in lines:
             number = int(line.text.split(b" ")[0])
             assert line.text.endswith(self.second)
             assert line.text.count(b"\n") == self.second.count(b"\n")
@@ -174,7 +178,7 @@ class Folder(RuleBasedStateMachine):
         # A copy is known by its beginning, which the state has to have.
         return self.followed and self.known
 
-    @precondition(lambda self: self.may_copy())
+    @precondition(lambda self: self.may_copy() and not self.heading)
     @rule(looks=st.lists(st.sampled_from([0, 10, 700, 2000]), max_size=2), grows=st.booleans())
     def copytruncate(self, looks: list[int], grows: bool) -> None:
         """As logrotate does it; agents look at the unfinished copy, and at the finished one before the truncation."""
@@ -198,7 +202,7 @@ class Folder(RuleBasedStateMachine):
         os.truncate(self.app, 0)
         self.left_behind(self.known or not data)
 
-    @precondition(lambda self: self.running and self.rotations > 0)
+    @precondition(lambda self: self.running and self.rotations > 0 and not self.heading)
     @rule()
     def compress_what_was_read(self) -> None:
         """The oldest rotated file."""
@@ -222,15 +226,34 @@ class Folder(RuleBasedStateMachine):
         else:
             path.symlink_to(self.app.name)
 
-    @precondition(lambda self: self.running)
+    @precondition(lambda self: self.running and not self.heading)
     @rule()
     def truncate_after_it_was_read(self) -> None:
+        self.truncate()
+
+    def truncate(self) -> int:
+        """Gives how many bytes it had."""
         if self.unfinished:
             self.append(1)
         self.settle()
-        if self.app.exists():
-            os.truncate(self.app, 0)
-            self.left_behind(True)
+        if not self.app.exists():
+            return 0
+        size = self.app.stat().st_size
+        os.truncate(self.app, 0)
+        self.left_behind(True)
+        return size
+
+    @precondition(lambda self: self.running)
+    @rule(stops=st.booleans())
+    def write_anew_after_it_was_read(self, stops: bool) -> None:
+        """It is longer then than it was."""
+        size = self.truncate()
+        while 0 < size < 10_000 and self.app.stat().st_size <= size:
+            self.append(1)
+        # Of files that begin alike, one that comes and goes unseen may be taken for a copy of this one.
+        if stops:
+            self.agent.restart()
+        self.look(1.1)
 
     @precondition(lambda self: self.running)
     @rule()

@@ -6,7 +6,18 @@ from pathlib import Path
 
 import pytest
 
-from logd.agent.identity import FINGERPRINT_BYTES, Fingerprint, fingerprint, lasting_id, source_id
+from logd.agent.batches import Batch, Labels
+from logd.agent.identity import (
+    ANCHOR_BYTES,
+    FINGERPRINT_BYTES,
+    Anchor,
+    Fingerprint,
+    anchor,
+    fingerprint,
+    lasting_id,
+    source_id,
+    span,
+)
 from logd.agent.sources import Sources
 from logd.agent.state import State
 
@@ -47,6 +58,37 @@ def test_an_empty_fingerprint_matches_everything() -> None:
     assert fingerprint(b"").matches(b"anything")
 
 
+@pytest.mark.parametrize("end", [1, 700, ANCHOR_BYTES, 5000, 16_384, 16_385, 20_000])
+@pytest.mark.parametrize("settled", [False, True])
+def test_an_anchor_matches_what_was_read(end: int, settled: bool) -> None:
+    data = bytes(range(256)) * 90
+    length, at = span(end)
+    assert at + length == end
+    known = anchor(data[:end], end)
+    stored = known.digest
+    if settled:
+        known.settle()
+    assert known.digest == stored
+    before = data[at:end]
+    assert known.matches(before)
+    assert not known.matches(before[:-1])
+    assert not known.matches(b"?" + before[1:])
+    # A file that is longer than any heading may end otherwise.
+    assert known.matches(before[:-1] + b"?") == (end > 16_384)
+    assert known.matches(before[:-64] + b"?" * 64) == (end > 16_384)
+    assert not known.matches(before[:-65] + b"?" * 65)
+
+
+def test_without_an_anchor_any_file_matches() -> None:
+    assert Anchor().matches(b"")
+    assert Anchor().matches(b"anything")
+
+
+def nothing(length: int, position: int) -> bytes:
+    """Of a file that is only a prefix."""
+    return b""
+
+
 @pytest.fixture
 def state(tmp_path: Path) -> State:
     return State(tmp_path / "agent.db")
@@ -73,7 +115,7 @@ def test_recognising(
     if stored:
         sources.commit([], [])
         sources = Sources(state, state.read(0).sources, "host")
-    found = sources.recognise(path, device, inode, prefix, size)
+    found = sources.recognise(path, device, inode, prefix, size, nothing)
     assert (found is not None and found.source_id == source.source_id) == same
     state.close()
 
@@ -81,7 +123,7 @@ def test_recognising(
 def test_another_device_is_forgiven_a_full_fingerprint(state: State) -> None:
     sources = Sources(state, [], "host")
     source = sources.begin("/a", "/a", 1, 7, PREFIX, 0, 0)
-    assert sources.recognise("/b", 2, 7, PREFIX, 3000) is source
+    assert sources.recognise("/b", 2, 7, PREFIX, 3000, nothing) is source
     assert source.device == 2
     state.close()
 
@@ -164,7 +206,7 @@ def test_a_file_that_was_empty_at_first_has_its_lasting_id_before_its_first_batc
     assert source.source_id == before
     sources.name(source, LINE)
     assert source.source_id == lasting_id(1, 7, LINE, "host")
-    assert sources.recognise("/a", 1, 7, LINE, 99) is source
+    assert sources.recognise("/a", 1, 7, LINE, 99, nothing) is source
     sources.commit([], [])
     assert [found.source_id for found in state.by_inode(7)] == [source.source_id]
     assert state.by_id(before) is None
@@ -184,4 +226,34 @@ def test_a_lasting_id_is_given_once(state: State) -> None:
     assert sources.begin("/a", "/a", 1, 7, LINE.replace(b"12", b"14"), 0, 0).source_id != lasting_id(
         1, 7, LINE.replace(b"12", b"14"), "host"
     )
+    state.close()
+
+
+def test_an_id_is_given_once_also_where_its_first_source_goes_on_in_another_file(state: State) -> None:
+    """Inode 7 was copied and deleted, and is given to a file with the same banner."""
+    ids = []
+    for n in range(3):
+        sources = Sources(state, state.read(n).sources, "host")
+        ids.append(sources.begin("/a", "/a", 1, 7, PREFIX, 0, n))
+        if n % 2:
+            sources.commit([], [])
+        sources.move(ids[-1], f"/a.{n}", 1, 8 + n, n)
+        sources.commit([], [])
+    assert len({source.source_id for source in ids}) == 3
+    assert len({source.source_id for inode in (8, 9, 10) for source in state.by_inode(inode)}) == 3
+    state.close()
+
+
+def test_a_source_of_which_a_batch_was_sent_keeps_its_id(state: State) -> None:
+    sources = Sources(state, [], "host")
+    source = sources.begin("/a", "/a", 1, 7, LINE[:9], 0, 0)
+    labels = Labels("service", "host", "/a")
+    sent = Batch(source_id=source.source_id, start=0, end=9, lines=1, observed_us=0, labels=labels)
+    sources.commit([sent], [])
+    remembered = state.read(0)
+    sources = Sources(state, remembered.sources, "host", remembered.pending)
+    sources.drop_pending(source.source_id)
+    (source,) = sources.live()
+    sources.name(source, LINE)
+    assert source.source_id == sent.source_id != lasting_id(1, 7, LINE, "host")
     state.close()

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from logd.agent.batches import Batch, Event, Labels
-from logd.agent.identity import fingerprint
+from logd.agent.identity import anchor, fingerprint
 from logd.agent.rows import Source
 from logd.agent.state import State
 from logd.chunk import REMEMBER_SECONDS
@@ -16,7 +16,7 @@ from logd.errors import ConfigError, Unavailable
 
 
 def source(name: str = "a" * 16, position: int = 0) -> Source:
-    return Source(
+    found = Source(
         source_id=name,
         source="/var/log/a-\udcff.log",
         path="/var/log/a.log.1",
@@ -25,7 +25,10 @@ def source(name: str = "a" * 16, position: int = 0) -> Source:
         generation=3,
         fingerprint=fingerprint(b"hello"),
         position=position,
+        anchor=anchor(b"lo", 5),
     )
+    found.anchor.settle()
+    return found
 
 
 def batch(start: int, end: int, name: str = "a" * 16, events: tuple[Event, ...] = ()) -> Batch:
@@ -106,9 +109,9 @@ def test_a_locked_state_is_unavailable(tmp_path: Path) -> None:
 def test_a_newer_state_is_refused(tmp_path: Path) -> None:
     State(tmp_path / "agent.db").close()
     db = sqlite3.connect(tmp_path / "agent.db")
-    db.execute("PRAGMA user_version = 4")
+    db.execute("PRAGMA user_version = 5")
     db.close()
-    with pytest.raises(ConfigError, match=r"agent\.db has version 4, this logd knows 3: .* read again"):
+    with pytest.raises(ConfigError, match=r"agent\.db has version 5, this logd knows 4: .* read again"):
         State(tmp_path / "agent.db")
 
 
