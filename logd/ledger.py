@@ -19,16 +19,19 @@ from logd.seams import NOTHING, Tally
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True):
-    """One stage, in lines. `duplicates` had come before; `refused` are in dead-letters; `expired` were deleted by
-    retention; `replayed` went from dead-letters into the transport once more, `removed` were deleted by hand; `damaged`
-    are in files that were put aside; `unknown` were accounted for by a manifest that is lost; `in_flight` wait in the
-    stage; `uncounted` were given too, and are among the duplicates, or still under way."""
+    """One stage, in lines. `duplicates` had come before; `refused` are in dead-letters; `dropped` and `sampled` were
+    left out by rules of shaping; `expired` were deleted by retention; `replayed` went from dead-letters into the
+    transport once more, `removed` were deleted by hand; `damaged` are in files that were put aside; `unknown` were
+    accounted for by a manifest that is lost; `in_flight` wait in the stage; `uncounted` were given too, and are among
+    the duplicates, or still under way."""
 
     stage: str
     taken: int
     given: int
     duplicates: int = 0
     refused: int = 0
+    dropped: int = 0
+    sampled: int = 0
     expired: int = 0
     replayed: int = 0
     removed: int = 0
@@ -41,7 +44,9 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     def difference(self) -> int:
         """What is missing; negative: what is too much."""
         gone = self.expired + self.replayed + self.removed + self.damaged + self.unknown
-        return self.taken + self.uncounted - self.given - self.duplicates - self.refused - gone - self.in_flight
+        shaped = self.dropped + self.sampled
+        left = self.taken + self.uncounted - self.given - self.duplicates - self.refused
+        return left - shaped - gone - self.in_flight
 
 
 class Topic(msgspec.Struct, frozen=True):
@@ -89,6 +94,8 @@ def of_remote_index(group: Group, documents: int, settled: bool) -> Sequence[Ent
             given=tally.stored,
             duplicates=tally.duplicates,
             refused=tally.refused,
+            dropped=tally.dropped,
+            sampled=tally.sampled,
         ),
         Entry(
             stage="index",
@@ -113,6 +120,8 @@ def of_own_index(index: Mapping[str, int], rows: int) -> Sequence[Entry]:
             given=of("rows_stored"),
             duplicates=of("rows_duplicate"),
             refused=of("lines_refused"),
+            dropped=of("lines_dropped"),
+            sampled=of("lines_sampled"),
             unknown=of("lines_unknown"),
         ),
         Entry(

@@ -15,7 +15,8 @@ def add_to(commands: Any) -> None:
     check = actions.add_parser(
         "check",
         help="say what is wrong with a configuration",
-        description="Reads file, environment and --set as a server would, and says what is wrong.",
+        description="Reads file, environment and --set as a server would, compiles its parsers and rules, and says what"
+        " is wrong.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         epilog="example:\n  logd config check --config logd.toml --set parse.timezone=Europe/Berlin",
         allow_abbrev=False,
@@ -27,5 +28,9 @@ def add_to(commands: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     """Prints one line when all is well; else ConfigError says what isn't."""
     config = settings.load(args)
+    if config.parser or config.shape or config.metric:
+        from logd.roles.parsing import check
+
+        check(config)
     print(f"ok: roles {', '.join(config.server.roles)}, data in {config.data_dir}, api on {config.api.listen}")
     return 0

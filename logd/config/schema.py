@@ -12,6 +12,7 @@ import msgspec
 from msgspec import Meta
 
 from logd.config.parsers import ParserTable, ParserTest
+from logd.config.shaping import MetricTable, ShapeTable
 
 #: Numbers end where SQLite's and Arrow's 64-bit integers do.
 PositiveInt = Annotated[int, Meta(ge=1, le=2**63 - 1)]
@@ -344,6 +345,8 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     parse: Parse = Parse()
     parser: list[ParserTable] = []
     test: list[ParserTest] = []
+    shape: list[ShapeTable] = []
+    metric: list[MetricTable] = []
     index: Index = Index()
     policies: dict[str, Policy] = {}
     search: SearchLimits = SearchLimits()

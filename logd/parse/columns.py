@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import duckdb
@@ -27,7 +28,8 @@ _HEX = np.frombuffer(b"0123456789abcdef", np.uint8)
 class Parsed(msgspec.Struct, frozen=True):
     """`table` has record.SCHEMA. `own_ids` marks rows that may have come before: a client chose their log_id, or their
     chunk is `replayed`. It is None when there is no such row. The counts are of lines; `chunk_lines` has one for each
-    chunk that was parsed, in order: the rows are theirs."""
+    chunk that was parsed, in order: the rows are theirs. `kept` are the rows that no rule of shaping has left out, all
+    if None; `shaped` says what rules did, by what ("dropped", "sampled") and by rule."""
 
     table: pa.Table
     own_ids: pa.Array | None
@@ -35,12 +37,27 @@ class Parsed(msgspec.Struct, frozen=True):
     mended: int
     out_of_window: int
     chunk_lines: tuple[int, ...] = ()
+    kept: pa.BooleanArray | None = None
+    shaped: Mapping[tuple[str, str], int] = {}
+
+    def done(self, what: str) -> int:
+        """How many were "dropped", or "sampled", by all rules."""
+        return sum(count for (done, _), count in self.shaped.items() if done == what)
+
+    def stored(self) -> tuple[pa.Table, pa.BooleanArray | None]:
+        """The rows that are kept, and which of them may have come before, as in `own_ids`."""
+        if self.kept is None:
+            return self.table, self.own_ids
+        return self.table.filter(self.kept), None if self.own_ids is None else self.own_ids.filter(self.kept)
 
     def joined(self, other: Parsed) -> Parsed:
         """These records, then the other's."""
         own_ids = None
         if self.own_ids is not None or other.own_ids is not None:
-            own_ids = pa.concat_arrays([_mask(self), _mask(other)])
+            own_ids = pa.concat_arrays([_mask(self, self.own_ids, False), _mask(other, other.own_ids, False)])
+        kept = None
+        if self.kept is not None or other.kept is not None:
+            kept = pa.concat_arrays([_mask(self, self.kept, True), _mask(other, other.kept, True)])
         return Parsed(
             pa.concat_tables([self.table, other.table]),
             own_ids,
@@ -48,6 +65,8 @@ class Parsed(msgspec.Struct, frozen=True):
             self.mended + other.mended,
             self.out_of_window + other.out_of_window,
             self.chunk_lines + other.chunk_lines,
+            kept,
+            Counter(self.shaped) + Counter(other.shaped),
         )
 
 
@@ -203,8 +222,8 @@ def _log_ids(chunks: Sequence[Chunk], lines: Lines) -> pa.StringArray:
     return pa.StringArray.from_buffers(len(lines), pa.py_buffer(offsets), pa.py_buffer(text.tobytes()))
 
 
-def _mask(parsed: Parsed) -> pa.BooleanArray:
-    return pa.array(np.zeros(len(parsed.table), bool)) if parsed.own_ids is None else parsed.own_ids
+def _mask(parsed: Parsed, mask: pa.BooleanArray | None, otherwise: bool) -> pa.BooleanArray:
+    return pa.array(np.full(len(parsed.table), otherwise)) if mask is None else mask
 
 
 def _fields(chunk: Chunk) -> str | None:

@@ -5,16 +5,32 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
+from typing import Protocol
 
 import msgspec
 
-from logd.chunk import Message, from_message
+from logd.chunk import Chunk, Message, from_message
 from logd.errors import Corrupt
 from logd.parse.columns import Parsed
-from logd.parse.plan import Parser
 from logd.telemetry import metrics
 
 log = logging.getLogger("logd.parse")
+
+
+class Parses(Protocol):
+    """What makes records of chunks: the parser, alone or with the rules of shaping after it."""
+
+    def parse(self, chunks: Sequence[Chunk], taken_us: Sequence[int]) -> Parsed:
+        """As Parser.parse."""
+        ...
+
+    def usable(self) -> bool:
+        """As Parser.usable."""
+        ...
+
+    def close(self) -> None:
+        """As Parser.close."""
+        ...
 
 
 class Refused(msgspec.Struct, frozen=True):
@@ -27,7 +43,7 @@ class Refused(msgspec.Struct, frozen=True):
 class Parsing:
     """Not thread-safe, as the parser isn't. `make` gives a parser: now, and whenever one has broken."""
 
-    def __init__(self, make: Callable[[], Parser]) -> None:
+    def __init__(self, make: Callable[[], Parses]) -> None:
         self._make = make
         self._parser = make()
 

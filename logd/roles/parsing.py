@@ -1,20 +1,76 @@
-"""The parser of this process's configuration: for every role the same."""
+"""The parser of this process's configuration, with its rules of shaping: for every role the same."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
+import msgspec
+
+from logd.chunk import Chunk
 from logd.config.schema import Config
+from logd.enrich.meter import Meter
+from logd.enrich.rules import Rule, compile_rules
+from logd.enrich.shaping import Shaping
 from logd.parse.chains import compile_chains
+from logd.parse.columns import Parsed
+from logd.parse.parsing import Parses
 from logd.parse.plan import Parser
 from logd.parse.window import Limits
 
 
-def parser_of(config: Config) -> Callable[[], Parser]:
-    """What makes parsers. Raises ConfigError, naming the parser and the step, for one that can't be had."""
+class ShapedParser:
+    """Records as they are stored: parsed, then shaped. Not thread-safe."""
+
+    def __init__(self, parser: Parser, rules: Sequence[Rule]) -> None:
+        self._parser = parser
+        self._shaping = Shaping(rules)
+
+    def parse(self, chunks: Sequence[Chunk], taken_us: Sequence[int]) -> Parsed:
+        """As Parser.parse; a row for each line also of what rules leave out."""
+        parsed = self._parser.parse(chunks, taken_us)
+        if not len(parsed.table):
+            return parsed
+        shaped = self._shaping.shape(parsed.table)
+        return msgspec.structs.replace(parsed, table=shaped.table, kept=shaped.kept, shaped=shaped.counts)
+
+    def usable(self) -> bool:
+        """As Parser.usable; shaping mends itself."""
+        return self._parser.usable()
+
+    def close(self) -> None:
+        """Gives all memory back."""
+        self._shaping.close()
+        self._parser.close()
+
+
+def parser_of(config: Config) -> Callable[[], Parses]:
+    """What makes parsers, which shape too. Raises ConfigError, naming the parser and the step, or the rule, for one
+    that can't be had."""
     limits = Limits(max_age_seconds(config), config.ingest.max_ahead_seconds)
     chains = compile_chains(config.parser)
-    return lambda: Parser(config.parse.timezone, limits, config.parse.memory_bytes, chains)
+    rules = rules_of(config)
+
+    def make() -> Parses:
+        parser = Parser(config.parse.timezone, limits, config.parse.memory_bytes, chains)
+        return ShapedParser(parser, rules) if rules else parser
+
+    return make
+
+
+def check(config: Config) -> None:
+    """Raises ConfigError as the roles would at their start."""
+    parser_of(config)
+    Meter(config.metric, config.search.default_operator)
+
+
+def rules_of(config: Config) -> Sequence[Rule]:
+    """The rules of shaping. Raises ConfigError, naming the rule."""
+    return compile_rules(config.shape, config.search.default_operator)
+
+
+def keeps_services(config: Config) -> bool:
+    """Whether a record's service is what its chunk, or its line, says: no rule gives it another."""
+    return not any("service" in rule.writes for rule in rules_of(config))
 
 
 def max_age_seconds(config: Config) -> int:

@@ -1,6 +1,6 @@
 """The processor: from the transport, through the parser, into the index.
 
-    transport ── fetch: up to join_lines or join_seconds ── parse (a thread of its own) ── index.write ── commit
+    transport ── fetch: up to join_lines or join_seconds ── parse, shape (in a thread) ── index.write ── commit
 
 One batch is parsed while the next is fetched. Positions travel with the batch: the group's position moves only to what
 the index says is durable. What can't be parsed at all becomes a dead letter before its position is passed.
@@ -16,11 +16,15 @@ import random
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import ParamSpec, TypeVar
+from typing import ParamSpec, TypeVar, cast
+
+from prometheus_client import REGISTRY
+from prometheus_client.registry import Collector
 
 from logd.chunk import Message
 from logd.config.schema import Config
 from logd.deadletters import dead_letter
+from logd.enrich.meter import Counted, Meter
 from logd.errors import Corrupt, Unavailable
 from logd.flow.channel import Channel
 from logd.flow.stage import Stage
@@ -37,6 +41,7 @@ GROUP = "processor"
 _RETRY_SECONDS = (0.5, 15.0)
 #: What the one who fetches waits for: that it goes on says nothing of commits and dead letters.
 _READING = "messages"
+_SHAPED = {"dropped": metrics.SHAPE_DROPPED, "sampled": metrics.SHAPE_SAMPLED}
 T = TypeVar("T")
 P = ParamSpec("P")
 
@@ -47,6 +52,7 @@ class Processor:
     def __init__(self, config: Config, transport: Transport, index: Index) -> None:
         self._config = config
         self._make_parser = parser_of(config)
+        self._meter = Meter(config.metric, config.search.default_operator)
         self._transport = transport
         self._index = index
         self._thread = ThreadPoolExecutor(1, "processor.parse")
@@ -80,11 +86,14 @@ class Processor:
         consumer = await self._until_available("the transport", self._transport.consume, RAW_LOGS, GROUP, start)
         self._consumer = consumer
         parsing = await self._in_thread(Parsing, self._make_parser)
+        REGISTRY.register(cast(Collector, self._meter))
         try:
             async with asyncio.TaskGroup() as tasks:
                 fetching = tasks.create_task(self._fetch(consumer, stop), name="processor.fetch")
                 tasks.create_task(self._write(parsing, consumer), name="processor.write")
         finally:
+            REGISTRY.unregister(cast(Collector, self._meter))
+            await self._in_thread(self._meter.close)
             await self._in_thread(parsing.close)
             await asyncio.to_thread(self._thread.shutdown)
         try:
@@ -121,17 +130,26 @@ class Processor:
     async def _write(self, parsing: Parsing, consumer: Consumer) -> None:
         async for messages in self._channel:
             started = time.perf_counter()
-            parsed, refused = await self._in_thread(parsing.parse, messages)
+            parsed, refused, counted = await self._in_thread(self._parsed, parsing, messages)
             metrics.PARSE_SECONDS.inc(time.perf_counter() - started)
             await self._bury(refused)
             positions = {message.partition: message.position + 1 for message in messages}
             lost = lines_of([one.message for one in refused])
-            batch = Batch(parsed.table, positions, parsed.own_ids, lines_of(messages), lost)
+            table, own_ids = parsed.stored()
+            dropped, sampled = parsed.done("dropped"), parsed.done("sampled")
+            batch = Batch(table, positions, own_ids, lines_of(messages), lost, dropped, sampled)
             written = await self._until_available("the index", self._index.write, batch)
+            self._meter.add(counted)
             _count(parsed)
-            left_out = written.duplicates + written.refused
-            tally = Tally(batch.lines, len(parsed.table) - left_out, written.duplicates, lost + written.refused)
+            stored = len(table) - written.duplicates - written.refused
+            tally = Tally(batch.lines, stored, written.duplicates, lost + written.refused, dropped, sampled)
             await self._commit(consumer, positions, tally)
+
+    def _parsed(
+        self, parsing: Parsing, messages: Sequence[Message]
+    ) -> tuple[Parsed, Sequence[Refused], Counted | None]:
+        parsed, refused = parsing.parse(messages)
+        return parsed, refused, self._meter.observe(parsed.table)
 
     async def _commit(self, consumer: Consumer, written: StreamPositions | None = None, tally: Tally = NOTHING) -> None:
         """Moves the group to what is durable: as far as the index says, or, if it leaves that to us, as was written,
@@ -202,3 +220,5 @@ def _count(parsed: Parsed) -> None:
     metrics.PARSE_UNPARSED.inc(parsed.unparsed)
     metrics.PARSE_MENDED.inc(parsed.mended)
     metrics.PARSE_OUT_OF_WINDOW.labels("time_not_accepted").inc(parsed.out_of_window)
+    for (what, name), count in parsed.shaped.items():
+        _SHAPED[what].labels(name).inc(count)

@@ -24,13 +24,15 @@ class Batch(msgspec.Struct, frozen=True):
     """Parsed lines on their way into an index. `table` has record.SCHEMA; `positions` are done once it is stored.
     `own_ids` are the rows that may have come before, with a log_id that a client chose or as a replay: such an id is
     kept once within its day. For the ledger, `lines` is how many lines the messages held, of which `refused` went to
-    dead-letters."""
+    dead-letters, and `dropped` and `sampled` were left out by rules of shaping."""
 
     table: pa.Table
     positions: StreamPositions
     own_ids: pa.Array | None = None
     lines: int = 0
     refused: int = 0
+    dropped: int = 0
+    sampled: int = 0
 
 
 class Written(msgspec.Struct, frozen=True):

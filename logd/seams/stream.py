@@ -20,12 +20,14 @@ DEAD_LETTERS = "dead-letters"
 
 class Tally(msgspec.Struct, frozen=True):
     """For the ledger, of lines that were read: what became of the `taken` ones. `duplicates` were in the index before,
-    `refused` went to dead-letters."""
+    `refused` went to dead-letters, `dropped` and `sampled` were left out by rules of shaping."""
 
     taken: int = 0
     stored: int = 0
     duplicates: int = 0
     refused: int = 0
+    dropped: int = 0
+    sampled: int = 0
 
     def __add__(self, other: Tally) -> Tally:
         return Tally(
@@ -33,6 +35,8 @@ class Tally(msgspec.Struct, frozen=True):
             self.stored + other.stored,
             self.duplicates + other.duplicates,
             self.refused + other.refused,
+            self.dropped + other.dropped,
+            self.sampled + other.sampled,
         )
 
 

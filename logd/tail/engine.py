@@ -1,4 +1,4 @@
-"""Messages into the events of each filter: parsed once, filtered at once, each line's JSON made once.
+"""Messages into the events of each filter: parsed and shaped once, filtered at once, each line's JSON made once.
 
 What nobody is sent costs no Python statement. Of what somebody is sent, only the newest lines of a batch are made into
 JSON: a client's queue would not hold more.
@@ -15,13 +15,12 @@ import numpy as np
 import pyarrow as pa
 
 from logd.chunk import Message
-from logd.parse.parsing import Parsing
-from logd.parse.plan import Parser
+from logd.enrich.filters import Bools, Failed, Filters
+from logd.parse.parsing import Parses, Parsing
 from logd.query.services import services_of
 from logd.query.tree import Node
 from logd.tail import events
 from logd.tail.events import Part
-from logd.tail.filters import Bools, Failed, Filters
 from logd.tail.places import Places, ids_after, seen_rows
 
 log = logging.getLogger("logd.tail")
@@ -40,24 +39,34 @@ class Matched(msgspec.Struct, frozen=True):
 
 
 class Engine:
-    """Not thread-safe. `records` makes rows of record.SCHEMA into what stands in answers."""
+    """Not thread-safe. `records` makes rows of record.SCHEMA into what stands in answers. `keeps_services`: the parser
+    gives no chunk's records another service than the chunk, or they, say."""
 
-    def __init__(self, make_parser: Callable[[], Parser], records: Callable[[pa.Table], Sequence[Any]]) -> None:
+    def __init__(
+        self,
+        make_parser: Callable[[], Parses],
+        records: Callable[[pa.Table], Sequence[Any]],
+        keeps_services: bool = True,
+    ) -> None:
         self._parsing = Parsing(make_parser)
         self._filters = Filters()
         self._records = records
+        self._keeps_services = keeps_services
 
     def run(
         self, messages: Sequence[Message], places: Places, nodes: Sequence[Node], newest: int = NEWEST_EVENTS
     ) -> Mapping[Node, Matched]:
         """What each of `nodes`, which are all different, lets through of the messages, of which all before `places` was
         seen. More than `newest` lines for one filter are missed."""
-        messages = _worth_parsing(messages, nodes)
+        if self._keeps_services:
+            messages = _worth_parsing(messages, nodes)
         parsed, refused = self._parsing.parse(messages)
         counts = iter(parsed.chunk_lines)
         lost = {id(one.message) for one in refused}  # the processor tells of them
         lines = [0 if id(message) in lost else next(counts) for message in messages]
         unseen = np.ones(len(parsed.table), bool)
+        if parsed.kept is not None:
+            unseen &= parsed.kept.to_numpy(zero_copy_only=False)
         for first, end in seen_rows(places, messages, lines):
             unseen[first:end] = False
         matches, failures = self._match(parsed.table, nodes)

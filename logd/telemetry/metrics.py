@@ -41,6 +41,9 @@ PARSE_MENDED = Counter("logd_parse_mended_lines", "Lines with invalid UTF-8, kep
 PARSE_OUT_OF_WINDOW = Counter("logd_parse_out_of_window_lines", "Lines whose time was not accepted.", ["reason"])
 PARSE_RENEWED = Counter("logd_parse_renewed_engines", "Parsers made anew because their engine had broken.")
 PARSE_SECONDS = Counter("logd_parse_seconds", "Time spent parsing.", unit="seconds")
+SHAPE_DROPPED = Counter("logd_shape_dropped_lines", "Lines left out by a rule that drops.", ["rule"])
+SHAPE_SAMPLED = Counter("logd_shape_sampled_lines", "Lines left out by a rule that samples.", ["rule"])
+METRIC_OTHER = Counter("logd_metric_other_records", "Records counted under other, for too many labels.", ["metric"])
 DEAD_LETTERS = Counter("logd_deadletter_messages", "Messages sent to the topic dead-letters.", ["reason"])
 
 INDEX_ROWS = Counter("logd_index_rows", "Rows taken into the index.")

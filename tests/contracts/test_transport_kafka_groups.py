@@ -105,14 +105,21 @@ class TestAccount:
         async with opened(topics) as one, opened(topics) as two:
             await one.append(RAW_LOGS, of_services(30))
             first = await one.consume(RAW_LOGS, "g")
-            await first.commit(ends((await rest(first))[:20]), Tally(20, 15, 4, 1))
+            await first.commit(ends((await rest(first))[:20]), Tally(20, 12, 4, 1, 2, 1))
             await one.close()
             second = await two.consume(RAW_LOGS, "g")
             again = await rest(second)
             await second.commit(ends(again), Tally(10, 10))
             await second.commit(ends(again), Tally(1_000, 1_000))  # of nothing that is new
             group = (await two.status())[RAW_LOGS]["groups"]["g"]
-            assert group["tally"] == {"taken": 30, "stored": 25, "duplicates": 4, "refused": 1}
+            assert group["tally"] == {
+                "taken": 30,
+                "stored": 22,
+                "duplicates": 4,
+                "refused": 1,
+                "dropped": 2,
+                "sampled": 1,
+            }
             assert (group["passed"], group["lost"], group["lag"]) == (30, 0, 0)
 
     async def test_what_is_refused_is_not_counted(self, topics: KafkaStore, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -145,6 +152,25 @@ class TestAccount:
             await consumer.commit({0: 12}, Tally(2, 0, 2))
             group = (await transport.status())[RAW_LOGS]["groups"]["g"]
             assert (group["passed"], group["tally"]["taken"], group["tally"]["duplicates"]) == (2, 2, 2)
+
+    async def test_counts_of_an_earlier_version_go_on(self, topics: KafkaStore) -> None:
+        name = topics.settings().kafka.prefix + RAW_LOGS
+        async with opened(topics, partitions=1) as transport:
+            await transport.append(RAW_LOGS, of_services(30))
+            await transport.consume(RAW_LOGS, "g")
+        written = '{"since":0,"lost":0,"taken":10,"stored":8,"duplicates":1,"refused":1}'
+        async with AIOKafkaConsumer(
+            bootstrap_servers=topics.settings().kafka.servers,
+            group_id=name.replace(RAW_LOGS, "g"),
+            enable_auto_commit=False,
+        ) as tool:
+            tool.assign([TopicPartition(name, 0)])
+            await tool.commit({TopicPartition(name, 0): (10, written)})
+        async with opened(topics, partitions=1) as transport:
+            consumer = await transport.consume(RAW_LOGS, "g")
+            await consumer.commit({0: 13}, Tally(3, 0, 0, 0, 2, 1))
+            group = (await transport.status())[RAW_LOGS]["groups"]["g"]
+            assert Tally(**group["tally"]) == Tally(13, 8, 1, 1, 2, 1)
 
     async def test_what_was_deleted_unread_is_in_it(self, topics: KafkaStore) -> None:
         name = topics.settings().kafka.prefix + RAW_LOGS

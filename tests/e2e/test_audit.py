@@ -100,6 +100,8 @@ def test_without_a_data_folder(tmp_path: Path) -> None:
         ({"lines_taken": 7, "rows_stored": 5, "rows_duplicate": 2, "lines_refused": 1}, 5, (1, -1, 0, 0)),
         ({"lines_taken": 8, "rows_stored": 8, "rows_expired": 2, "rows_quarantined": 1}, 4, (0, 0, 1, 0)),
         ({"lines_taken": 8, "rows_stored": 6, "lines_unknown": 2}, 6, (0, 0, 0, 0)),
+        ({"lines_taken": 8, "rows_stored": 3, "lines_dropped": 4, "lines_sampled": 1}, 3, (0, 0, 0, 0)),
+        ({"lines_taken": 8, "rows_stored": 3, "lines_dropped": 4}, 3, (0, 1, 0, 0)),
     ],
 )
 def test_equations(index: dict[str, int], rows: int, differences: tuple[int, ...]) -> None:

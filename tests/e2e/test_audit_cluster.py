@@ -122,6 +122,8 @@ def test_where_nobody_counts(tmp_path: Path) -> None:
         (Tally(10, 7, 2, 1), 6, True, [0, 1]),
         (Tally(10, 7, 2, 1), 6, False, [0, 1]),
         (Tally(11, 7, 2, 1), 7, True, [1, 0]),
+        (Tally(15, 7, 2, 1, 3, 2), 7, True, [0, 0]),
+        (Tally(15, 7, 2, 1, 3, 1), 7, True, [1, 0]),
     ],
 )
 def test_equations(tally: Tally, documents: int, settled: bool, differences: list[int]) -> None:

@@ -63,7 +63,7 @@ def parser() -> Counted:
 
 @pytest.fixture
 def engine(parser: Counted) -> Iterator[Engine]:
-    made = Engine(lambda: parser, records)  # type: ignore[arg-type,return-value]
+    made = Engine(lambda: parser, records)
     yield made
     made.close()
 

@@ -17,13 +17,14 @@ from hypothesis import strategies as st
 from logd.backends.transport import sqlite_retention
 from logd.backends.transport.sqlite import SqliteTransport
 from logd.chunk import Chunk, Envelope, Positions, compress
+from logd.enrich import filters
 from logd.errors import Unavailable
 from logd.http.records import records
 from logd.parse.plan import Parser
 from logd.query.parse import parse
 from logd.query.sql import Condition, compile_sql
 from logd.seams import RAW_LOGS
-from logd.tail import catch_up, engine, filters, tailing
+from logd.tail import catch_up, engine, tailing
 from logd.tail.engine import Engine
 from logd.tail.places import Place, Places, parse_resume_id
 from logd.tail.tailing import Tailing

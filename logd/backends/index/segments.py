@@ -91,7 +91,7 @@ class SegmentsIndex:
 
     async def _write(self, batch: Batch) -> Written:
         await self._room()
-        table, dropped = batch.table, 0
+        table, duplicate = batch.table, 0
         if batch.own_ids is not None:
             own_ids = batch.own_ids
             try:
@@ -104,7 +104,7 @@ class SegmentsIndex:
                 raise Unavailable(
                     f"whether the log_ids are known can't be told now: {error}", _RETRY_SECONDS
                 ) from error
-            dropped = len(batch.table) - len(table)
+            duplicate = len(batch.table) - len(table)
         if len(table):
             times = pc.min_max(table["timestamp"].cast(pa.int64())).as_py()
             recent = Recent(table, times["min"], times["max"])
@@ -115,15 +115,21 @@ class SegmentsIndex:
             self._rows_held.add(len(table))
             self._bytes_held.add(table.nbytes)
         self._written = {**self._written, **batch.positions}
-        self._counts.update(lines_taken=batch.lines, rows_duplicate=dropped, lines_refused=batch.refused)
+        self._counts.update(
+            lines_taken=batch.lines,
+            rows_duplicate=duplicate,
+            lines_refused=batch.refused,
+            lines_dropped=batch.dropped,
+            lines_sampled=batch.sampled,
+        )
         metrics.INDEX_ROWS.inc(len(table))
-        metrics.INDEX_DUPLICATES.inc(dropped)
+        metrics.INDEX_DUPLICATES.inc(duplicate)
         if self._over(1):
             self._start_flush()
         elif self._timer is None and self._flush is None:
             self._timer = asyncio.get_running_loop().call_later(self._limits.flush_seconds, self._start_flush)
         metrics.INDEX_RECENT_ROWS.set(self._recent_rows)
-        return Written(dropped)
+        return Written(duplicate)
 
     async def flush(self) -> None:
         """Raises Unavailable when the rows can't be written now."""

@@ -1,10 +1,12 @@
 """What a group keeps with each of its positions in Kafka: where it began to count, and what became of the lines since.
 
-    {"since": 120, "lost": 0, "taken": 5000, "stored": 4990, "duplicates": 10, "refused": 0}
+    {"since": 120, "lost": 0, "taken": 5000, "stored": 4700, "duplicates": 10, "refused": 0, "dropped": 270,
+     "sampled": 20}
 
 It is the commit's metadata, so position and counts are stored together or not at all, and go to the partition's next
 owner. Lines are counted with one of the positions that a commit moves: only their sum over all partitions means
-something. A position that another tool has set has no counts, which begin anew there.
+something. A position that another tool has set has no counts, which begin anew there. What an earlier version wrote
+has fewer names; the others are 0.
 """
 
 from __future__ import annotations
@@ -27,16 +29,18 @@ class Account(msgspec.Struct, frozen=True):
     stored: int = 0
     duplicates: int = 0
     refused: int = 0
+    dropped: int = 0
+    sampled: int = 0
 
     @property
     def tally(self) -> Tally:
         """Of lines."""
-        return Tally(self.taken, self.stored, self.duplicates, self.refused)
+        return Tally(self.taken, self.stored, self.duplicates, self.refused, self.dropped, self.sampled)
 
     def plus(self, tally: Tally, lost: int) -> Account:
         """With what came since."""
         now = self.tally + tally
-        return Account(self.since, self.lost + lost, now.taken, now.stored, now.duplicates, now.refused)
+        return Account(self.since, self.lost + lost, **msgspec.structs.asdict(now))
 
     def encode(self) -> str:
         """As the commit's metadata."""

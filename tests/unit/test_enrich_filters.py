@@ -13,12 +13,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from logd.enrich import filters as module
+from logd.enrich.filters import Filters
 from logd.query.parse import parse
 from logd.query.sql import Condition, compile_sql
 from logd.query.tree import Equals, Everything, Node, Words
 from logd.record import SCHEMA
-from logd.tail import filters as module
-from logd.tail.filters import Filters
 from tests.support.naive_query import matches
 from tests.support.strategies import RECORDS, TREES
 

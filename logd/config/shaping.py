@@ -1,0 +1,55 @@
+"""`[[shape]]` and `[[metric]]`: what is done to records after they are parsed, and what is counted of them."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta
+
+Text = Annotated[str, Meta(min_length=1)]
+ShapeType = Literal["set", "rename", "copy", "remove", "lookup", "trace", "drop", "sample"]
+
+
+class ShapeTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """`[[shape]]`: a rule, for the records of some `services` (globs, none are all) that match `query` (empty is
+    every one). Rules run in their order, each over what those before it have left.
+
+    "set" gives `fields` values, "rename" and "copy" give them other names, "remove" takes out what `names` (globs)
+    say. "lookup" finds the row of the CSV `file` whose `key` is what the record has in `field`, and takes `columns`
+    (none are all) as fields with `prefix`. "trace" takes ids from where the first of some fields has one. What a
+    record has already counts, unless `overwrite`.
+
+    "drop" leaves records out, "sample" all but a part of `keep` of those below WARN."""
+
+    type: ShapeType
+    name: str = ""
+    services: list[Text] = []
+    query: str = ""
+    fields: dict[str, Any] = {}
+    overwrite: bool = False
+    names: list[Text] = []
+    file: str = ""
+    key: str = ""
+    field: str = ""
+    columns: list[Text] = []
+    prefix: str = ""
+    trace_id: list[Text] = []
+    span_id: list[Text] = []
+    traceparent: list[Text] = []
+    keep: Annotated[float, Meta(gt=0, lt=1)] = 0.1
+
+
+class MetricTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """`[[metric]]`: a number on the processor's /metrics, of the records that match `query`: how many ("counter"), or
+    what they have in `field` ("histogram", by the upper bounds `buckets`); apart for what they have in `labels`."""
+
+    name: Text
+    help: str = ""
+    query: str = ""
+    type: Literal["counter", "histogram"] = "counter"
+    field: str = ""
+    labels: list[Text] = []
+    buckets: list[float] = msgspec.field(
+        default_factory=lambda: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0]
+    )

@@ -1,0 +1,135 @@
+"""What is configured, as rules that can run. All that is wrong with one is said before the first record comes."""
+
+from __future__ import annotations
+
+import fnmatch
+import re
+from collections.abc import Callable, Sequence
+from typing import assert_never
+
+import msgspec
+
+from logd.config.shaping import ShapeTable
+from logd.enrich.fields import Move, Remove, Set
+from logd.enrich.leaving import Drop, Sample
+from logd.enrich.lookup import Lookup
+from logd.enrich.trace import Trace
+from logd.enrich.work import Action
+from logd.errors import ConfigError, QueryError
+from logd.query.parse import Operator, parse
+from logd.query.services import services_of
+from logd.query.sql import compile_sql
+from logd.query.tree import Everything, Node
+
+#: The settings that a type looks at, beside those of all: the first ones it can't do without.
+_NEEDS = {
+    "set": ("fields",),
+    "rename": ("fields",),
+    "copy": ("fields",),
+    "remove": ("names",),
+    "lookup": ("file", "key", "field"),
+    "trace": (),
+    "drop": ("query",),
+    "sample": (),
+}
+_TAKES = {
+    "set": ("overwrite",),
+    "rename": ("overwrite",),
+    "copy": ("overwrite",),
+    "lookup": ("columns", "prefix", "overwrite"),
+    "trace": ("trace_id", "span_id", "traceparent"),
+    "sample": ("keep",),
+}
+_OF_ALL = ("type", "name", "services", "query")
+_SECOND_US = 1_000_000
+
+
+class Rule(msgspec.Struct, frozen=True):
+    """`make` gives what it does: one for each thread. `services` and `pins` are whose records alone it is for, by globs
+    and by its query; None are all. `reads` and `writes` are columns."""
+
+    name: str
+    node: Node
+    services: re.Pattern[str] | None
+    pins: frozenset[str] | None
+    reads: frozenset[str]
+    writes: frozenset[str]
+    make: Callable[[], Action]
+
+    def is_for(self, service: str | None) -> bool:
+        """Whether a record of that service may be its."""
+        if self.services is not None and (service is None or not self.services.fullmatch(service)):
+            return False
+        return self.pins is None or service in self.pins
+
+
+def compile_rules(tables: Sequence[ShapeTable], operator: Operator = "or") -> tuple[Rule, ...]:
+    """Raises ConfigError, naming the rule and the reason."""
+    rules: list[Rule] = []
+    for place, table in enumerate(tables):
+        name = table.name or f"{table.type}-{place + 1}"
+        try:
+            if any(rule.name == name for rule in rules):
+                raise ValueError("there is another rule of that name, expected a name for each")
+            rules.append(_compiled(name, table, operator))
+        except (ValueError, QueryError) as error:
+            raise ConfigError(f"shape[{place}] {name!r} ({table.type}): {error}") from None
+    return tuple(rules)
+
+
+def node_of(query: str, operator: Operator) -> Node:
+    """A rule's query. Raises ValueError and QueryError."""
+    node = parse(query, operator, _SECOND_US)
+    if node != parse(query, operator, 2 * _SECOND_US):
+        raise ValueError(f"query has a time that is relative to now, which a rule can't have: {query!r}")
+    return node
+
+
+def _compiled(name: str, table: ShapeTable, operator: Operator) -> Rule:
+    _only(table)
+
+    def make() -> Action:
+        return _action(name, table)
+
+    node = node_of(table.query, operator)
+    reads = compile_sql(node).columns | ({"service"} if table.services else set())
+    services = re.compile("|".join(map(fnmatch.translate, table.services))) if table.services else None
+    return Rule(name, node, services, services_of(node), reads, make().writes, make)
+
+
+def _action(name: str, table: ShapeTable) -> Action:
+    match table.type:
+        case "set":
+            return Set(table.fields, table.overwrite)
+        case "rename" | "copy":
+            return Move(table.fields, table.overwrite, keeps=table.type == "copy")
+        case "remove":
+            return Remove(table.names)
+        case "lookup":
+            return Lookup(table.file, table.key, table.field, table.columns, table.prefix, table.overwrite)
+        case "trace":
+            return Trace(table.trace_id, table.span_id, table.traceparent)
+        case "drop":
+            return Drop(name)
+        case "sample":
+            return Sample(name, table.keep)
+        case _:
+            assert_never(table.type)
+
+
+def _only(table: ShapeTable) -> None:
+    """A setting that its type doesn't look at is a mistake, and so is one that it lacks."""
+    needs = _NEEDS[table.type]
+    usual = ShapeTable(type=table.type)
+    for name in needs:
+        if getattr(table, name) == getattr(usual, name):
+            raise ValueError(f"{name} is missing")
+    for name in table.__struct_fields__:
+        looked_at = name in _OF_ALL or name in needs or name in _TAKES.get(table.type, ())
+        if not looked_at and getattr(table, name) != getattr(usual, name):
+            raise ValueError(f"{name} is nothing that this type looks at")
+
+
+def is_everything(node: Node) -> bool:
+    """Whether no query has to be asked."""
+    return isinstance(node, Everything)
