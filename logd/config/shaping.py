@@ -8,7 +8,7 @@ import msgspec
 from msgspec import Meta
 
 Text = Annotated[str, Meta(min_length=1)]
-ShapeType = Literal["set", "rename", "copy", "remove", "lookup", "trace", "drop", "sample"]
+ShapeType = Literal["set", "rename", "copy", "remove", "lookup", "trace", "redact", "drop", "sample"]
 
 
 class ShapeTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -19,6 +19,10 @@ class ShapeTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     say. "lookup" finds the row of the CSV `file` whose `key` is what the record has in `field`, and takes `columns`
     (none are all) as fields with `prefix`. "trace" takes ids from where the first of some fields has one. What a
     record has already counts, unless `overwrite`.
+
+    "redact" hides what `detectors` and `patterns` (RE2, by name) find, without either all detectors, in `names`:
+    message and metadata, or members of it. `action` "mask" puts a mark there, "hash" one that is the same for the same
+    value and key; the key is in `key_file`, else in $LOGD_REDACT_KEY.
 
     "drop" leaves records out, "sample" all but a part of `keep` of those below WARN."""
 
@@ -37,6 +41,10 @@ class ShapeTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     trace_id: list[Text] = []
     span_id: list[Text] = []
     traceparent: list[Text] = []
+    detectors: list[Text] = []
+    patterns: dict[str, Text] = {}
+    action: Literal["mask", "hash"] = "mask"
+    key_file: str = ""
     keep: Annotated[float, Meta(gt=0, lt=1)] = 0.1
 
 

@@ -15,7 +15,7 @@ from logd.errors import ConfigError
 
 _PREFIX = "LOGD_"
 #: Those of commands that ask a server, the agent's token, passwords, and the test suite's, which its servers inherit.
-_NOT_KEYS = re.compile(r"LOGD_(URL|CONFIG|TOKEN(_FILE)?|[A-Z]+_PASSWORD|TEST_.*)")
+_NOT_KEYS = re.compile(r"LOGD_(URL|CONFIG|TOKEN(_FILE)?|[A-Z]+_PASSWORD|REDACT_KEY|TEST_.*)")
 #: Kubernetes puts these into every container of a namespace that has a service called logd or logd-something.
 _KUBERNETES = re.compile(r"LOGD_(.*_)?(SERVICE_HOST|SERVICE_PORT(_.*)?|PORT|PORT_\d+_(TCP|UDP|SCTP).*)")
 _POSITION = re.compile(r"(?s)(?P<message>.*) \(at (line (?P<line>\d+), column (?P<column>\d+)|end of document)\)")

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import fnmatch
+import os
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import assert_never
 
 import msgspec
 
+from logd.config.secrets import read_secret
 from logd.config.shaping import ShapeTable
+from logd.enrich.detectors import BUILT_IN
 from logd.enrich.fields import Move, Remove, Set
+from logd.enrich.hiding import Redact
 from logd.enrich.leaving import Drop, Sample
 from logd.enrich.lookup import Lookup
+from logd.enrich.redact import FIELDS, RedactRule
+from logd.enrich.redact import Action as RedactAction
 from logd.enrich.trace import Trace
 from logd.enrich.work import Action
 from logd.errors import ConfigError, QueryError
@@ -29,6 +35,7 @@ _NEEDS = {
     "remove": ("names",),
     "lookup": ("file", "key", "field"),
     "trace": (),
+    "redact": (),
     "drop": ("query",),
     "sample": (),
 }
@@ -38,8 +45,11 @@ _TAKES = {
     "copy": ("overwrite",),
     "lookup": ("columns", "prefix", "overwrite"),
     "trace": ("trace_id", "span_id", "traceparent"),
+    "redact": ("names", "detectors", "patterns", "action", "key_file"),
     "sample": ("keep",),
 }
+#: Where the key of hashes is, unless a file has it.
+REDACT_KEY = "LOGD_REDACT_KEY"
 _OF_ALL = ("type", "name", "services", "query")
 _SECOND_US = 1_000_000
 
@@ -63,7 +73,9 @@ class Rule(msgspec.Struct, frozen=True):
         return self.pins is None or service in self.pins
 
 
-def compile_rules(tables: Sequence[ShapeTable], operator: Operator = "or") -> tuple[Rule, ...]:
+def compile_rules(
+    tables: Sequence[ShapeTable], operator: Operator = "or", environ: Mapping[str, str] = os.environ
+) -> tuple[Rule, ...]:
     """Raises ConfigError, naming the rule and the reason."""
     rules: list[Rule] = []
     for place, table in enumerate(tables):
@@ -71,8 +83,8 @@ def compile_rules(tables: Sequence[ShapeTable], operator: Operator = "or") -> tu
         try:
             if any(rule.name == name for rule in rules):
                 raise ValueError("there is another rule of that name, expected a name for each")
-            rules.append(_compiled(name, table, operator))
-        except (ValueError, QueryError) as error:
+            rules.append(_compiled(name, table, operator, environ))
+        except (ValueError, QueryError, ConfigError) as error:
             raise ConfigError(f"shape[{place}] {name!r} ({table.type}): {error}") from None
     return tuple(rules)
 
@@ -85,11 +97,17 @@ def node_of(query: str, operator: Operator) -> Node:
     return node
 
 
-def _compiled(name: str, table: ShapeTable, operator: Operator) -> Rule:
+def _compiled(name: str, table: ShapeTable, operator: Operator, environ: Mapping[str, str]) -> Rule:
     _only(table)
+    key = b""
+    if table.action == "hash":
+        text = read_secret("key_file", table.key_file) if table.key_file else environ.get(REDACT_KEY, "")
+        if not text:
+            raise ValueError(f"a hash needs a key, in key_file or in ${REDACT_KEY}")
+        key = text.encode("utf-8", "surrogateescape")
 
     def make() -> Action:
-        return _action(name, table)
+        return _action(name, table, key)
 
     node = node_of(table.query, operator)
     reads = compile_sql(node).columns | ({"service"} if table.services else set())
@@ -97,7 +115,7 @@ def _compiled(name: str, table: ShapeTable, operator: Operator) -> Rule:
     return Rule(name, node, services, services_of(node), reads, make().writes, make)
 
 
-def _action(name: str, table: ShapeTable) -> Action:
+def _action(name: str, table: ShapeTable, key: bytes) -> Action:
     match table.type:
         case "set":
             return Set(table.fields, table.overwrite)
@@ -109,12 +127,23 @@ def _action(name: str, table: ShapeTable) -> Action:
             return Lookup(table.file, table.key, table.field, table.columns, table.prefix, table.overwrite)
         case "trace":
             return Trace(table.trace_id, table.span_id, table.traceparent)
+        case "redact":
+            return Redact(_redact_rule(table), key)
         case "drop":
             return Drop(name)
         case "sample":
             return Sample(name, table.keep)
         case _:
             assert_never(table.type)
+
+
+def _redact_rule(table: ShapeTable) -> RedactRule:
+    return RedactRule(
+        detectors=table.detectors or (() if table.patterns else tuple(BUILT_IN)),
+        patterns=table.patterns,
+        action=RedactAction(table.action),
+        fields=table.names or FIELDS,
+    )
 
 
 def _only(table: ShapeTable) -> None:

@@ -25,7 +25,7 @@ _MAX_KNOWN = 10_000
 
 class Shaped(msgspec.Struct, frozen=True):
     """A row for each that came. `kept` marks those that no rule has left out, None are all. `counts` say what was done,
-    by what ("dropped", "sampled") and by rule."""
+    by what ("dropped", "sampled", "redacted") and by rule or detector."""
 
     table: pa.Table
     kept: pa.BooleanArray | None

@@ -29,7 +29,7 @@ class Parsed(msgspec.Struct, frozen=True):
     """`table` has record.SCHEMA. `own_ids` marks rows that may have come before: a client chose their log_id, or their
     chunk is `replayed`. It is None when there is no such row. The counts are of lines; `chunk_lines` has one for each
     chunk that was parsed, in order: the rows are theirs. `kept` are the rows that no rule of shaping has left out, all
-    if None; `shaped` says what rules did, by what ("dropped", "sampled") and by rule."""
+    if None; `shaped` says what rules did, by what ("dropped", "sampled", "redacted") and by rule or detector."""
 
     table: pa.Table
     own_ids: pa.Array | None

@@ -41,7 +41,7 @@ GROUP = "processor"
 _RETRY_SECONDS = (0.5, 15.0)
 #: What the one who fetches waits for: that it goes on says nothing of commits and dead letters.
 _READING = "messages"
-_SHAPED = {"dropped": metrics.SHAPE_DROPPED, "sampled": metrics.SHAPE_SAMPLED}
+_SHAPED = {"dropped": metrics.SHAPE_DROPPED, "sampled": metrics.SHAPE_SAMPLED, "redacted": metrics.SHAPE_REDACTED}
 T = TypeVar("T")
 P = ParamSpec("P")
 

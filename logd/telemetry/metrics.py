@@ -43,6 +43,7 @@ PARSE_RENEWED = Counter("logd_parse_renewed_engines", "Parsers made anew because
 PARSE_SECONDS = Counter("logd_parse_seconds", "Time spent parsing.", unit="seconds")
 SHAPE_DROPPED = Counter("logd_shape_dropped_lines", "Lines left out by a rule that drops.", ["rule"])
 SHAPE_SAMPLED = Counter("logd_shape_sampled_lines", "Lines left out by a rule that samples.", ["rule"])
+SHAPE_REDACTED = Counter("logd_shape_redacted_values", "Values hidden, by detector or pattern.", ["detector"])
 METRIC_OTHER = Counter("logd_metric_other_records", "Records counted under other, for too many labels.", ["metric"])
 DEAD_LETTERS = Counter("logd_deadletter_messages", "Messages sent to the topic dead-letters.", ["reason"])
 

@@ -65,6 +65,7 @@ def test_the_shipped_file_shows_every_key() -> None:
         ("", {"LOGD_TOKEN": "x", "LOGD_TOKEN_FILE": "y"}, [], "agent.token_file", ""),
         ("", {"LOGD_API__ANONYMOUS": "true"}, [], "api.anonymous", True),
         ("", {"LOGD_CATALOG_PASSWORD": "x", "LOGD_CACHE_PASSWORD": "y"}, [], "catalog.password_file", ""),
+        ("", {"LOGD_REDACT_KEY": "x"}, [], "shape", []),
         ("", {"LOGD_CACHE__URL": "rediss://u@h"}, [], "cache.url", "rediss://u@h"),
         ("", {"LOGD_CACHE__URL": "redis://[::1]:1/3"}, [], "cache.url", "redis://[::1]:1/3"),
         ("", {}, ["api.cors_origins=https://a.b,http://[::1]"], "api.cors_origins", ["https://a.b", "http://[::1]"]),
