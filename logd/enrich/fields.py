@@ -87,17 +87,28 @@ class Move:
     def run(self, work: Work, rows: Ints) -> None:
         """See Action."""
         for old, new in self._pairs:
-            values = new.usable(old.json(work, rows))
-            moves = values.is_valid()
-            if not self._overwrite:
-                moves = pc.and_(moves, new.absent(work, rows))
-            some = rows[moves.to_numpy(zero_copy_only=False)]
-            if not len(some):
-                continue
-            values = values.filter(moves)
-            if not self._keeps:
-                old.remove(work, some)
-            new.put(work, some, values)
+            some = rows
+            if old.column is None and new.column is None and not self._keeps:
+                some = self._renamed(work, rows, old, new)
+            self._move(work, some, old, new)
+
+    def _renamed(self, work: Work, rows: Ints, old: Field, new: Field) -> Ints:
+        """Renames members of the metadata in one go where that is easy; the rows where it isn't."""
+        made, done = objects.renamed(work.column("metadata").take(pa.array(rows)), old.member, new.member)
+        work.put_rows("metadata", rows[done], made.filter(pa.array(done)))
+        return rows[~done]
+
+    def _move(self, work: Work, rows: Ints, old: Field, new: Field) -> None:
+        values = new.usable(old.json(work, rows))
+        moves = values.is_valid()
+        if not self._overwrite:
+            moves = pc.and_(moves, new.absent(work, rows))
+        some = rows[moves.to_numpy(zero_copy_only=False)]
+        if not len(some):
+            return
+        if not self._keeps:
+            old.remove(work, some)
+        new.put(work, some, values.filter(moves))
 
 
 class Remove:

@@ -139,6 +139,26 @@ def with_member(objects: pa.StringArray, name: str, values: pa.StringArray) -> p
     return placed(objects, rows, made)
 
 
+def renamed(objects: pa.StringArray, old: str, new: str) -> tuple[pa.StringArray, Bools]:
+    """The objects in which a member of the whole name `old` has the name `new` now, at its place; and which these are:
+    those with one such member, and nothing else that one of the names may mean."""
+    done = np.zeros(len(objects), bool)
+    rows = _suspects(objects, old)
+    if not len(rows):
+        return objects, done
+    members = split(objects.take(pa.array(rows)))
+    wanted = members.of(lambda name: name == old)
+    others = {way for name in (old, new) for way, _ in _ways(name, _MAX_PARTS)} - {old}
+    counts = np.bincount(members.row[wanted], minlength=len(rows))
+    counts[members.row[members.of(others.__contains__)]] = 0
+    easy = np.flatnonzero(counts == 1)
+    done[rows[easy]] = True
+    keys = pa.concat_arrays([members.keys, pa.array([json.dumps(new, ensure_ascii=False)], pa.string())])
+    codes = np.where(wanted, len(members.keys), members.name)
+    made = join(msgspec.structs.replace(members, keys=keys, name=codes), len(rows))
+    return placed(objects, rows[easy], made.take(pa.array(easy))), done
+
+
 def text_of(values: pa.StringArray) -> pa.StringArray:
     """What JSON scalars are as text: strings decoded, numbers and booleans as they are written. Null for null, objects
     and arrays."""

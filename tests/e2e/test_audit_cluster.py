@@ -106,6 +106,47 @@ def test_the_embedded_index_counts_for_itself(tmp_path: Path, kafka_settings: di
     assert stages["index"]["given"] == stages["processor"]["taken"] == 50
 
 
+_RULES = [
+    {"type": "drop", "query": "n:7"},
+    {"type": "sample", "query": "level:DEBUG", "keep": 0.5},
+]
+
+
+def _shaped(server: Server) -> None:
+    """50 lines: a tenth is dropped, of 23 others a part is sampled; then 7 of them come again."""
+    lines = [
+        {"log_id": f"id-{number}", "message": "m", "n": number % 10, "level": ("DEBUG", "ERROR")[number % 2]}
+        for number in range(50)
+    ]
+    server.ingest("web", lines)
+    server.ingest("web", lines[:7])
+    until(lambda: _lag(server) == 0, "all is committed")
+
+
+def test_what_rules_leave_out_is_counted_with_the_positions(tmp_path: Path, settings: dict[str, Any]) -> None:
+    settings = {**settings, "shape": json.dumps(_RULES)}
+    with Server(tmp_path / "server", settings=settings, roles="processor,api") as server:
+        _shaped(server)
+        stages = _stages(tmp_path, settings)
+        assert server.terminate() == 0
+    processor = stages["processor"]
+    assert (processor["taken"], processor["dropped"]) == (57, 5)
+    assert 0 < processor["sampled"] < 29
+    assert processor["given"] == stages["index"]["given"]
+    assert processor["given"] + processor["duplicates"] + processor["sampled"] == 52
+
+
+def test_what_rules_leave_out_is_counted_by_the_embedded_index(tmp_path: Path, kafka_settings: dict[str, Any]) -> None:
+    settings = {**kafka_settings, "index.flush_seconds": 0.2, "shape": json.dumps(_RULES)}
+    with Server(tmp_path, settings=settings, roles="processor,api") as server:
+        _shaped(server)
+        assert server.terminate() == 0
+    processor = _stages(server.data_dir, settings)["processor"]
+    assert (processor["taken"], processor["dropped"]) == (57, 5)
+    assert 0 < processor["sampled"] < 29
+    assert processor["given"] + processor["duplicates"] + processor["sampled"] == 52
+
+
 def test_where_nobody_counts(tmp_path: Path) -> None:
     done = _run(tmp_path, {"index.type": "elasticsearch"}, "audit")
     assert done.code == 2

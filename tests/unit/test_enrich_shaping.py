@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from logd.config.shaping import ShapeTable
 from logd.enrich.rules import compile_rules
-from logd.enrich.shaping import grouped
+from logd.enrich.shaping import Shaping, grouped
 from logd.errors import ConfigError
 from tests.support.naive_query import matches
 from tests.support.naive_shape import shaped
@@ -365,3 +365,62 @@ def test_a_wrong_rule_is_named(rule: dict[str, Any], sentence: str) -> None:
 def test_two_rules_of_a_name() -> None:
     with pytest.raises(ConfigError, match=r"shape\[1\] 'x' \(drop\): there is another rule of that name"):
         compile_rules([ShapeTable(type="drop", name="x", query="a")] * 2)
+
+
+class TestRedact:
+    def test_hides_in_some_records_and_counts(self) -> None:
+        records: list[dict[str, Any]] = [
+            {"service": service, "message": "to a@example.org", "metadata": {"cc": "b@example.org", "n": 1.0}}
+            for service in ("web", "db", "web")
+        ]
+        found = shape(records, ShapeTable(type="redact", services=["web"], detectors=["email"]))
+        hidden = {"cc": "[REDACTED:email]", "n": 1.0}
+        assert [row["message"] for row in rows(found)] == [
+            "to [REDACTED:email]",
+            "to a@example.org",
+            "to [REDACTED:email]",
+        ]
+        assert [row["metadata"] for row in rows(found)] == [hidden, records[1]["metadata"], hidden]
+        assert found.counts == {("redacted", "email"): 4}
+
+    def test_own_patterns_alone_are_no_detectors(self) -> None:
+        rule = ShapeTable(type="redact", patterns={"order": r"ORD-\d+"}, names=["metadata.order"])
+        row = rows(shape([{"message": "ORD-1 a@example.org", "metadata": {"order": "ORD-1", "x": "ORD-1"}}], rule))[0]
+        assert row["message"] == "ORD-1 a@example.org"
+        assert row["metadata"] == {"order": "[REDACTED:order]", "x": "ORD-1"}
+
+    def test_what_is_dropped_before_costs_nothing(self) -> None:
+        records = [{"message": "a@example.org", "level": level} for level in ("DEBUG", "INFO")]
+        found = shape(records, ShapeTable(type="drop", query="level:DEBUG"), ShapeTable(type="redact"))
+        assert found.counts == {("dropped", "drop-1"): 1, ("redacted", "email"): 1}
+
+    def test_the_key_is_from_a_file_or_the_environment(self, tmp_path: Path) -> None:
+        file = tmp_path / "key"
+        file.write_text("a key of some length\n")
+        of_file, plain = (ShapeTable(type="redact", action="hash", key_file=key) for key in (str(file), ""))
+        rules = [
+            compile_rules([of_file], environ={}),
+            compile_rules([plain], environ={"LOGD_REDACT_KEY": "a key of some length"}),
+            compile_rules([plain], environ={"LOGD_REDACT_KEY": "another key, as long"}),
+        ]
+        messages = []
+        for compiled in rules:
+            made = Shaping(compiled)
+            messages.append(made.shape(table([{"message": "a@example.org"}])).table["message"][0].as_py())
+            made.close()
+        assert messages[0] == messages[1] != messages[2]
+
+    @pytest.mark.parametrize(
+        ("rule", "environ", "sentence"),
+        [
+            ({"action": "hash"}, {}, "a hash needs a key, in key_file or in $LOGD_REDACT_KEY"),
+            ({"action": "hash"}, {"LOGD_REDACT_KEY": "short"}, "expected 16 or more"),
+            ({"action": "hash", "key_file": "/nowhere"}, {}, "key_file '/nowhere' can't be read: no such file"),
+            ({"patterns": {"x": "("}}, {}, "shape[0] 'redact-1' (redact): "),
+            ({"names": ["host"]}, {}, "field 'host', expected message, metadata or metadata.NAME"),
+        ],
+    )
+    def test_a_wrong_one_is_named(self, rule: dict[str, Any], environ: dict[str, str], sentence: str) -> None:
+        with pytest.raises(ConfigError) as raised:
+            compile_rules([ShapeTable(type="redact", **rule)], environ=environ)
+        assert sentence in str(raised.value)

@@ -7,11 +7,13 @@ import random
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from logd import chunk
 from logd.chunk import Envelope
 from logd.config.schema import Index as IndexLimits
+from logd.config.shaping import ShapeTable
 from logd.parse import joining
 from logd.roles import processor
 from logd.roles.processor import Processor
@@ -98,6 +100,35 @@ class TestJoining:
             await world.append(envelope(1, "short"))
             await world.append(envelope(2, random.Random(2).randbytes(10_000).hex()))
             await world.index.until(rows=2)
+
+
+class TestShaping:
+    async def test_what_is_left_out_moves_the_position_and_is_counted(self, world: World) -> None:
+        drop = ShapeTable(type="drop", query="message:noise")
+        world.config = msgspec.structs.replace(world.config, shape=[drop])
+        await world.append(envelope(1, "noise", "a noise"), envelope(2, "noise", "b", "c"))
+        async with world.running():
+            await world.index.until(batches=1)
+            await world.append(envelope(3, "noise"))
+            await world.index.until(batches=2)
+            assert await world.messages() == ["b", "c"]
+        told = [(batch.lines, batch.refused, batch.dropped, len(batch.table)) for batch in world.index.batches]
+        assert told == [(5, 0, 3, 2), (1, 0, 1, 0)]
+        assert (await world.group())["lag"] == 0
+
+    async def test_of_an_unreadable_chunk_s_neighbours(self, world: World) -> None:
+        """The batch is parsed in parts, which are put together."""
+        rules = [ShapeTable(type="drop", name="n", query="noise"), ShapeTable(type="sample", query="more", keep=1e-9)]
+        world.config = msgspec.structs.replace(world.config, shape=rules)
+        own = envelope(6, '{"log_id": "mine", "message": "kept"}', "noise")
+        await world.append(envelope(1, "noise"), unreadable(2), envelope(3, "b", "noise", "more"), own)
+        async with world.running():
+            await world.index.until(batches=1)
+        (batch,) = world.index.batches
+        assert batch.table["message"].to_pylist() == ["b", "kept"]
+        assert batch.own_ids is not None
+        assert batch.own_ids.to_pylist() == [False, True]
+        assert (batch.lines, batch.refused, batch.dropped, batch.sampled) == (7, 1, 3, 1)
 
 
 class TestDeadLetters:
