@@ -8,7 +8,7 @@ import msgspec
 from msgspec import Meta
 
 Text = Annotated[str, Meta(min_length=1)]
-ShapeType = Literal["set", "rename", "copy", "remove", "lookup", "trace", "redact", "drop", "sample"]
+ShapeType = Literal["set", "rename", "copy", "remove", "lookup", "geoip", "trace", "redact", "drop", "sample"]
 
 
 class ShapeTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -17,8 +17,8 @@ class ShapeTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
 
     "set" gives `fields` values, "rename" and "copy" give them other names, "remove" takes out what `names` (globs)
     say. "lookup" finds the row of the CSV `file` whose `key` is what the record has in `field`, and takes `columns`
-    (none are all) as fields with `prefix`. "trace" takes ids from where the first of some fields has one. What a
-    record has already counts, unless `overwrite`.
+    (none are all) as fields with `prefix`. "geoip" does so with the address in `field` and a MaxMind database. "trace"
+    takes ids from where the first of some fields has one. What a record has already counts, unless `overwrite`.
 
     "redact" hides what `detectors` and `patterns` (RE2, by name) find, without either all detectors, in `names`:
     message and metadata, or members of it. `action` "mask" puts a mark there, "hash" one that is the same for the same

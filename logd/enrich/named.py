@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -80,6 +81,17 @@ class Field:
             old = work.column("metadata").take(pa.array(rows))
             values = objects.with_member(old, self.member, values)
         work.put_rows(self.column or "metadata", rows, values)
+
+    def give(self, work: Work, rows: Ints, values: pa.StringArray, overwrite: bool) -> Ints:
+        """Gives it JSON values, as far as it can have them, and, unless `overwrite`, where it has none yet. Says which
+        rows got one."""
+        values = self.usable(values)
+        gets = values.is_valid()
+        if not overwrite:
+            gets = pc.and_(gets, self.absent(work, rows))
+        some = rows[gets.to_numpy(zero_copy_only=False)]
+        self.put(work, some, values.filter(gets))
+        return np.asarray(some)
 
     def remove(self, work: Work, rows: Ints) -> None:
         """Takes it out."""

@@ -14,6 +14,7 @@ from logd.config.secrets import read_secret
 from logd.config.shaping import ShapeTable
 from logd.enrich.detectors import BUILT_IN
 from logd.enrich.fields import Move, Remove, Set
+from logd.enrich.geoip import Geoip
 from logd.enrich.hiding import Redact
 from logd.enrich.leaving import Drop, Sample
 from logd.enrich.lookup import Lookup
@@ -34,6 +35,7 @@ _NEEDS = {
     "copy": ("fields",),
     "remove": ("names",),
     "lookup": ("file", "key", "field"),
+    "geoip": ("file", "field"),
     "trace": (),
     "redact": (),
     "drop": ("query",),
@@ -44,6 +46,7 @@ _TAKES = {
     "rename": ("overwrite",),
     "copy": ("overwrite",),
     "lookup": ("columns", "prefix", "overwrite"),
+    "geoip": ("columns", "prefix", "overwrite"),
     "trace": ("trace_id", "span_id", "traceparent"),
     "redact": ("names", "detectors", "patterns", "action", "key_file"),
     "sample": ("keep",),
@@ -125,6 +128,8 @@ def _action(name: str, table: ShapeTable, key: bytes) -> Action:
             return Remove(table.names)
         case "lookup":
             return Lookup(table.file, table.key, table.field, table.columns, table.prefix, table.overwrite)
+        case "geoip":
+            return Geoip(table.file, table.field, table.columns, table.prefix, table.overwrite)
         case "trace":
             return Trace(table.trace_id, table.span_id, table.traceparent)
         case "redact":

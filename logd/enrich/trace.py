@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -43,19 +42,11 @@ class Trace:
             for name, target in (("trace", self._trace), ("span", self._span)):
                 ids = pc.struct_field(found, name)
                 ids = pc.if_else(pc.match_substring_regex(ids, _NO_ID), pa.scalar(None, pa.string()), ids)
-                self._give(work, rows, json_of(ids), target)
+                target.give(work, rows, json_of(ids), overwrite=False)
 
     def _take(self, work: Work, rows: Ints, field: Field, target: Field) -> None:
         text = field.text(work, rows)
         text = pc.if_else(pc.match_substring_regex(text, r"^\s*$"), pa.scalar(None, pa.string()), text)
-        given = self._give(work, rows, json_of(text), target)
+        given = target.give(work, rows, json_of(text), overwrite=False)
         if field.column is None:
             field.remove(work, given)
-
-    def _give(self, work: Work, rows: Ints, values: pa.StringArray, target: Field) -> Ints:
-        """The rows that have it from these values."""
-        values = target.usable(values)
-        wanting = pc.and_(values.is_valid(), target.absent(work, rows))
-        some = rows[wanting.to_numpy(zero_copy_only=False)]
-        target.put(work, some, values.filter(wanting))
-        return np.asarray(some)

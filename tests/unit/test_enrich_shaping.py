@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,7 +10,7 @@ from hypothesis import strategies as st
 
 from logd.config.shaping import ShapeTable
 from logd.enrich.rules import compile_rules
-from logd.enrich.shaping import Shaping, grouped
+from logd.enrich.shaping import grouped
 from logd.errors import ConfigError
 from tests.support.naive_query import matches
 from tests.support.naive_shape import shaped
@@ -199,84 +198,6 @@ class TestLeaving:
         assert [int(row["log_id"][:16], 16) for row in found] == [2, 7, 9, 10, 17, 23, 24, 26]
 
 
-class TestLookup:
-    @pytest.fixture
-    def file(self, tmp_path: Path) -> Path:
-        file = tmp_path / "customers.csv"
-        file.write_text('id,name,tier\n1,"Müller, Söhne",gold\n2,,silver\n2,twice,none\n')
-        return file
-
-    def _rule(self, file: Path, **settings: Any) -> ShapeTable:
-        return ShapeTable(type="lookup", file=str(file), key="id", field="customer", **settings)
-
-    def test_takes_what_the_row_has(self, file: Path) -> None:
-        records: list[dict[str, Any]] = [{"metadata": {"customer": value}} for value in (1, "2", "3", None, [1])]
-        found = [row["metadata"] for row in rows(shape(records, self._rule(file, prefix="customer.")))]
-        assert found == [
-            {"customer": 1, "customer.name": "Müller, Söhne", "customer.tier": "gold"},
-            {"customer": "2", "customer.tier": "silver"},
-            {"customer": "3"},
-            {"customer": None},
-            {"customer": [1]},
-        ]
-
-    def test_what_is_there_counts_unless_overwritten(self, file: Path) -> None:
-        records: list[dict[str, Any]] = [{"metadata": {"customer": 1, "tier": "old", "name": None}}]
-        kept = rows(shape(records, self._rule(file)))[0]["metadata"]
-        assert kept == {"customer": 1, "tier": "old", "name": "Müller, Söhne"}
-        taken = rows(shape(records, self._rule(file, columns=["tier"], overwrite=True)))[0]["metadata"]
-        assert taken == {"customer": 1, "tier": "gold", "name": None}
-
-    @pytest.mark.parametrize(
-        ("text", "reason"),
-        [
-            ("", "has no column 'id', only nothing"),
-            ("name\nx\n", "has no column 'id', only name"),
-            ("id,id\n1,2\n", "has a column twice"),
-            ("id,name\n1\n", "row 2, has 1 values, expected 2"),
-            ('id,name\n1,"x\n', "can't be read: unexpected end of data"),
-        ],
-    )
-    def test_a_file_that_wont_do_is_refused(self, file: Path, text: str, reason: str) -> None:
-        file.write_text(text)
-        with pytest.raises(ConfigError, match=reason):
-            compile_rules([self._rule(file)])
-
-    def test_is_read_again_when_it_changes(self, file: Path, caplog: pytest.LogCaptureFixture) -> None:
-        from logd.enrich.lookup import Lookup
-        from logd.enrich.work import Work
-
-        now = [0.0]
-        lookup = Lookup(str(file), "id", "customer", ["tier"], "", False, lambda: now[0])
-
-        def tier() -> Any:
-            import numpy as np
-
-            work = Work(table([{"metadata": {"customer": 1}}]))
-            lookup.run(work, np.array([0]))
-            return work.column("metadata").to_pylist()[0]
-
-        gold, new = '{"customer": 1,"tier":"gold"}', '{"customer": 1,"tier":"new"}'
-        assert tier() == gold
-        file.write_text("id,tier\n1,new\n")
-        assert tier() == gold  # within the second
-        now[0] += 1
-        assert tier() == new
-        for text in ("id\n1\n", "\x00,\xff"):
-            file.write_text(text)
-            now[0] += 1
-            assert tier() == new
-        assert caplog.text.count("a lookup goes on with what was read before") == 2
-        file.unlink()
-        for _ in range(3):
-            now[0] += 1
-            assert tier() == new
-        assert caplog.text.count("a lookup goes on with what was read before") == 3
-        file.write_text("id,tier\n1,gold\n")
-        now[0] += 1
-        assert tier() == gold
-
-
 _PARENT = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 _TRACE, _SPAN = _PARENT.split("-")[1:3]
 
@@ -365,62 +286,3 @@ def test_a_wrong_rule_is_named(rule: dict[str, Any], sentence: str) -> None:
 def test_two_rules_of_a_name() -> None:
     with pytest.raises(ConfigError, match=r"shape\[1\] 'x' \(drop\): there is another rule of that name"):
         compile_rules([ShapeTable(type="drop", name="x", query="a")] * 2)
-
-
-class TestRedact:
-    def test_hides_in_some_records_and_counts(self) -> None:
-        records: list[dict[str, Any]] = [
-            {"service": service, "message": "to a@example.org", "metadata": {"cc": "b@example.org", "n": 1.0}}
-            for service in ("web", "db", "web")
-        ]
-        found = shape(records, ShapeTable(type="redact", services=["web"], detectors=["email"]))
-        hidden = {"cc": "[REDACTED:email]", "n": 1.0}
-        assert [row["message"] for row in rows(found)] == [
-            "to [REDACTED:email]",
-            "to a@example.org",
-            "to [REDACTED:email]",
-        ]
-        assert [row["metadata"] for row in rows(found)] == [hidden, records[1]["metadata"], hidden]
-        assert found.counts == {("redacted", "email"): 4}
-
-    def test_own_patterns_alone_are_no_detectors(self) -> None:
-        rule = ShapeTable(type="redact", patterns={"order": r"ORD-\d+"}, names=["metadata.order"])
-        row = rows(shape([{"message": "ORD-1 a@example.org", "metadata": {"order": "ORD-1", "x": "ORD-1"}}], rule))[0]
-        assert row["message"] == "ORD-1 a@example.org"
-        assert row["metadata"] == {"order": "[REDACTED:order]", "x": "ORD-1"}
-
-    def test_what_is_dropped_before_costs_nothing(self) -> None:
-        records = [{"message": "a@example.org", "level": level} for level in ("DEBUG", "INFO")]
-        found = shape(records, ShapeTable(type="drop", query="level:DEBUG"), ShapeTable(type="redact"))
-        assert found.counts == {("dropped", "drop-1"): 1, ("redacted", "email"): 1}
-
-    def test_the_key_is_from_a_file_or_the_environment(self, tmp_path: Path) -> None:
-        file = tmp_path / "key"
-        file.write_text("a key of some length\n")
-        of_file, plain = (ShapeTable(type="redact", action="hash", key_file=key) for key in (str(file), ""))
-        rules = [
-            compile_rules([of_file], environ={}),
-            compile_rules([plain], environ={"LOGD_REDACT_KEY": "a key of some length"}),
-            compile_rules([plain], environ={"LOGD_REDACT_KEY": "another key, as long"}),
-        ]
-        messages = []
-        for compiled in rules:
-            made = Shaping(compiled)
-            messages.append(made.shape(table([{"message": "a@example.org"}])).table["message"][0].as_py())
-            made.close()
-        assert messages[0] == messages[1] != messages[2]
-
-    @pytest.mark.parametrize(
-        ("rule", "environ", "sentence"),
-        [
-            ({"action": "hash"}, {}, "a hash needs a key, in key_file or in $LOGD_REDACT_KEY"),
-            ({"action": "hash"}, {"LOGD_REDACT_KEY": "short"}, "expected 16 or more"),
-            ({"action": "hash", "key_file": "/nowhere"}, {}, "key_file '/nowhere' can't be read: no such file"),
-            ({"patterns": {"x": "("}}, {}, "shape[0] 'redact-1' (redact): "),
-            ({"names": ["host"]}, {}, "field 'host', expected message, metadata or metadata.NAME"),
-        ],
-    )
-    def test_a_wrong_one_is_named(self, rule: dict[str, Any], environ: dict[str, str], sentence: str) -> None:
-        with pytest.raises(ConfigError) as raised:
-            compile_rules([ShapeTable(type="redact", **rule)], environ=environ)
-        assert sentence in str(raised.value)
