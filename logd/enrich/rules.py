@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import fnmatch
 import os
 import re
@@ -9,11 +10,13 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import assert_never
 
 import msgspec
+import pyarrow as pa
 
 from logd.config.secrets import read_secret
 from logd.config.shaping import ShapeTable
 from logd.enrich.detectors import BUILT_IN
 from logd.enrich.fields import Move, Remove, Set
+from logd.enrich.filters import Failed, Filters
 from logd.enrich.geoip import Geoip
 from logd.enrich.hiding import Redact
 from logd.enrich.leaving import Drop, Sample
@@ -27,6 +30,7 @@ from logd.query.parse import Operator, parse
 from logd.query.services import services_of
 from logd.query.sql import compile_sql
 from logd.query.tree import Everything, Node
+from logd.record import SCHEMA
 
 #: The settings that a type looks at, beside those of all: the first ones it can't do without.
 _NEEDS = {
@@ -81,15 +85,38 @@ def compile_rules(
 ) -> tuple[Rule, ...]:
     """Raises ConfigError, naming the rule and the reason."""
     rules: list[Rule] = []
+    trial = Trial()
     for place, table in enumerate(tables):
         name = table.name or f"{table.type}-{place + 1}"
         try:
             if any(rule.name == name for rule in rules):
                 raise ValueError("there is another rule of that name, expected a name for each")
             rules.append(_compiled(name, table, operator, environ))
+            trial.match(rules[-1].node)
         except (ValueError, QueryError, ConfigError) as error:
             raise ConfigError(f"shape[{place}] {name!r} ({table.type}): {error}") from None
     return tuple(rules)
+
+
+class Trial:
+    """Asks a query of one record, so that one that the engine can't take is refused before it is asked of any."""
+
+    def __init__(self) -> None:
+        now = datetime.datetime.fromtimestamp(0, datetime.UTC)
+        row = {**dict.fromkeys(SCHEMA.names), "log_id": "", "timestamp": now, "ingested_at": now, "message": ""}
+        self._table = pa.Table.from_pylist([row], SCHEMA)
+
+    def match(self, node: Node) -> None:
+        """Raises ValueError."""
+        if is_everything(node):
+            return
+        filters = Filters()
+        try:
+            filters.match(self._table, [node])
+        except Failed as error:
+            raise ValueError(f"query can't be evaluated: {error}") from None
+        finally:
+            filters.close()
 
 
 def node_of(query: str, operator: Operator) -> Node:

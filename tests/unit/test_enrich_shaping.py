@@ -9,9 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from logd.config.shaping import ShapeTable
+from logd.enrich import filters
 from logd.enrich.rules import compile_rules
 from logd.enrich.shaping import grouped
 from logd.errors import ConfigError
+from logd.query.sql import Condition
 from tests.support.naive_query import matches
 from tests.support.naive_shape import shaped
 from tests.support.shaping import rows, shape, shaping, table
@@ -286,3 +288,10 @@ def test_a_wrong_rule_is_named(rule: dict[str, Any], sentence: str) -> None:
 def test_two_rules_of_a_name() -> None:
     with pytest.raises(ConfigError, match=r"shape\[1\] 'x' \(drop\): there is another rule of that name"):
         compile_rules([ShapeTable(type="drop", name="x", query="a")] * 2)
+
+
+def test_a_query_that_the_engine_cant_take_is_refused_before_the_first_record(monkeypatch: pytest.MonkeyPatch) -> None:
+    failing = Condition("regexp_matches(message, '(')", [], frozenset(["message"]))
+    monkeypatch.setattr(filters, "compile_sql", lambda node: failing)
+    with pytest.raises(ConfigError, match=r"shape\[0\] 'drop-1' \(drop\): query can't be evaluated: .*missing"):
+        compile_rules([ShapeTable(type="drop", query="a")])

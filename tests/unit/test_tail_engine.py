@@ -7,20 +7,23 @@ from collections.abc import Iterator, Sequence
 import pytest
 
 from logd.chunk import Chunk, Message, compress
+from logd.config.schema import Config
+from logd.config.shaping import ShapeTable
 from logd.http.records import records
 from logd.parse.columns import Parsed
 from logd.parse.plan import Parser
 from logd.query.parse import parse
 from logd.query.tree import Node
+from logd.roles.parsing import keeps_services, parser_of
 from logd.tail.engine import Engine
 from logd.tail.places import Place
 
 
 class Counted:
-    """A parser, and the services of the chunks that it was given."""
+    """A parser, and the services of the chunks that it was given; `config` has rules for what comes of them."""
 
-    def __init__(self) -> None:
-        self._parser = Parser()
+    def __init__(self, config: Config | None = None) -> None:
+        self._parser = Parser() if config is None else parser_of(config)()
         self.close, self.usable = self._parser.close, self._parser.usable
         self.services: list[str] = []
 
@@ -100,3 +103,18 @@ def test_nothing_is_left(engine: Engine, parser: Counted) -> None:
     node = parse("service:x")
     assert engine.run(MESSAGES[:2], {}, [node])[node].parts == []
     assert parser.services == []
+
+
+def test_rules_that_give_another_service_and_leave_lines_out() -> None:
+    rules = [
+        ShapeTable(type="drop", query="service:a", services=["b", "a"]),
+        ShapeTable(type="set", services=["c"], fields={"service": "a"}, overwrite=True),
+    ]
+    config = Config(shape=rules)
+    assert not keeps_services(config)
+    assert keeps_services(Config(shape=rules[:1]))
+    engine = Engine(lambda: Counted(config), records, keeps_services(config))
+    (a,), (c,), (everything,) = (ran(engine, query) for query in ("service:a", "service:c", ""))
+    engine.close()
+    assert (len(a), c) == (2, [])  # those of the chunks of service c, one of which is locked
+    assert everything[1:] == a
