@@ -41,6 +41,7 @@ from tests.bench.case_search import (
     page_5000,
     trace_id,
 )
+from tests.bench.case_shape import shape_drop, shape_fields, shape_redact, shape_sample
 from tests.bench.case_tail import tail
 from tests.bench.report import Line
 
@@ -80,6 +81,10 @@ CASES: Mapping[str, Case] = {
     "parse_logfmt": parse_logfmt,
     "parse_syslog": parse_syslog,
     "parse_auto": parse_auto,
+    "shape_drop": shape_drop,
+    "shape_sample": shape_sample,
+    "shape_redact": shape_redact,
+    "shape_fields": shape_fields,
     "agent_catch_up": agent_catch_up,
     "agent_steady": agent_steady,
     "agent_quiet": agent_quiet,
@@ -99,7 +104,7 @@ GROUPS: Mapping[str, Sequence[str]] = {
         *(name for name in CASES if name.startswith(("newest100_", "oldest100_"))),
         *("page_5000", "count_10s_level", "histogram_level", "one_trace_id"),
     ],
-    "parse": [name for name in CASES if name.startswith("parse_")],
+    "parse": [name for name in CASES if name.startswith(("parse_", "shape_"))],
     "agent": [name for name in CASES if name.startswith("agent_")],
     "cluster": [name for name in CASES if name.startswith("cluster_")],
 }

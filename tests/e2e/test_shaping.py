@@ -166,3 +166,26 @@ def test_a_wrong_metric_is_refused(tmp_path: Path) -> None:
     done = logd("config", "check", "--set", f"metric={json.dumps([metric])}", data_dir=tmp_path)
     assert (done.code, done.error.count("\n")) == (2, 1)
     assert "metric[0] 'logd_mine': name isn't one that Prometheus takes" in done.error
+
+
+def test_what_is_left_out_is_counted_once_through_kills(tmp_path: Path) -> None:
+    """The counts move with the index's position: lines that are read again are counted again only where they had not
+    been."""
+    rules = [{"type": "drop", "query": "n:3"}, {"type": "sample", "query": "level:DEBUG", "keep": 0.5}]
+    settings = {**_SETTINGS, "shape": json.dumps(rules), "metric": "[]", "index.flush_seconds": 0.05}
+    server = Server(tmp_path / "server", settings=settings)
+    with server:
+        for round_ in range(6):
+            for start in range(0, 200, 20):
+                lines = [{"n": number % 10, "level": "DEBUG", "message": "x"} for number in range(start, start + 20)]
+                server.ingest(f"round-{round_}", lines)
+            server.kill()
+            server.check_ledger()
+            server.restart()
+        server.settle()
+        assert server.terminate() == 0
+    server.check_ledger()
+    processor = next(entry for entry in audit(Config(data_dir=str(server.data_dir))) if entry.stage == "processor")
+    assert processor.dropped == 6 * 20
+    assert processor.given + processor.sampled == processor.taken - processor.dropped
+    assert 0.4 < processor.sampled / (6 * 180) < 0.6
