@@ -21,7 +21,7 @@ from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily, M
 from logd.config.shaping import MetricTable
 from logd.enrich.filters import MANY_ROWS, Failed, Filters
 from logd.enrich.named import TEXTS, field_of
-from logd.enrich.rules import Trial, is_everything, node_of
+from logd.enrich.rules import is_everything, node_of, tried
 from logd.enrich.work import Bools, Ints, Work
 from logd.errors import ConfigError, QueryError
 from logd.query.parse import Operator
@@ -54,15 +54,15 @@ class Meter:
     def __init__(self, tables: Sequence[MetricTable], operator: Operator = "or") -> None:
         """Raises ConfigError, naming the metric and the reason."""
         self._metrics: list[_Metric] = []
-        trial = Trial()
         for place, table in enumerate(tables):
             try:
                 if any(metric.table.name == table.name for metric in self._metrics):
                     raise ValueError("there is another metric of that name, expected a name for each")
                 self._metrics.append(_Metric(table, operator))
-                trial.match(self._metrics[-1].node)
             except (ValueError, QueryError) as error:
                 raise ConfigError(f"metric[{place}] {table.name!r}: {error}") from None
+        if wrong := tried([metric.node for metric in self._metrics]):
+            raise ConfigError(f"metric[{wrong[0]}] {self._metrics[wrong[0]].table.name!r}: {wrong[1]}")
         self._nodes = list(dict.fromkeys(one.node for one in self._metrics if not is_everything(one.node)))
         self._filters: Filters | None = None
 

@@ -25,6 +25,7 @@ class Field:
     """One field of each record."""
 
     def __init__(self, name: str) -> None:
+        name.encode()  # half a surrogate pair is none
         self.column = column_of(name)
         #: Of the metadata, where it is no column.
         self.member = name.removeprefix(METADATA)

@@ -174,11 +174,14 @@ def text_of(values: pa.StringArray) -> pa.StringArray:
     return texts
 
 
-def json_of(texts: pa.Array) -> pa.StringArray:
+def json_of(texts: pa.StringArray) -> pa.StringArray:
     """JSON strings of texts; null for null."""
-    encoded = texts.dictionary_encode() if not pa.types.is_dictionary(texts.type) else texts
-    made = [None if text is None else json.dumps(text, ensure_ascii=False) for text in encoded.dictionary.to_pylist()]
-    return pa.array(made, pa.string()).take(encoded.indices)
+    made = pc.binary_join_element_wise('"', texts, '"', "")
+    escaped = pc.match_substring_regex(texts, r'["\\\x00-\x1f]').fill_null(False)
+    if pc.any(escaped).as_py():
+        some = [json.dumps(text, ensure_ascii=False) for text in texts.filter(escaped).to_pylist()]
+        made = pc.replace_with_mask(made, escaped, pa.array(some, pa.string()))
+    return made
 
 
 def placed(column: pa.Array, rows: Ints, new: pa.Array) -> pa.Array:

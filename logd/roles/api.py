@@ -21,7 +21,7 @@ from logd.http.records import records
 from logd.http.sending import send
 from logd.http.stages import Stages
 from logd.http.tls import Certificate
-from logd.roles.parsing import keeps_services, parser_of
+from logd.roles.parsing import keeps_services, parser_of, rules_of
 from logd.seams import Transport
 from logd.tail.engine import Engine
 from logd.tail.tailing import Tailing
@@ -151,7 +151,8 @@ class Api:
 
 def tailing_of(config: Config, transport: Transport) -> Tailing:
     """Live tails that see what the processor stores, and show it as searches do."""
-    make_parser, keeps = parser_of(config), keeps_services(config)
+    rules = rules_of(config)
+    make_parser, keeps = parser_of(config, rules), keeps_services(rules)
 
     def make() -> Engine:
         return Engine(make_parser, records, keeps)

@@ -43,16 +43,16 @@ class ShapedParser:
         self._parser.close()
 
 
-def parser_of(config: Config) -> Callable[[], Parses]:
-    """What makes parsers, which shape too. Raises ConfigError, naming the parser and the step, or the rule, for one
-    that can't be had."""
+def parser_of(config: Config, rules: Sequence[Rule] | None = None) -> Callable[[], Parses]:
+    """What makes parsers, which shape too; `rules` are those of the configuration, if they are there already. Raises
+    ConfigError, naming the parser and the step, or the rule, for one that can't be had."""
     limits = Limits(max_age_seconds(config), config.ingest.max_ahead_seconds)
     chains = compile_chains(config.parser)
-    rules = rules_of(config)
+    compiled = rules_of(config) if rules is None else rules
 
     def make() -> Parses:
         parser = Parser(config.parse.timezone, limits, config.parse.memory_bytes, chains)
-        return ShapedParser(parser, rules) if rules else parser
+        return ShapedParser(parser, compiled) if compiled else parser
 
     return make
 
@@ -68,9 +68,9 @@ def rules_of(config: Config) -> Sequence[Rule]:
     return compile_rules(config.shape, config.search.default_operator)
 
 
-def keeps_services(config: Config) -> bool:
+def keeps_services(rules: Sequence[Rule]) -> bool:
     """Whether a record's service is what its chunk, or its line, says: no rule gives it another."""
-    return not any("service" in rule.writes for rule in rules_of(config))
+    return not any("service" in rule.writes for rule in rules)
 
 
 def max_age_seconds(config: Config) -> int:

@@ -139,3 +139,9 @@ def test_what_is_no_object_is_not_taken_for_one() -> None:
     for text in ("", "[]", '{"a":1', '"{}"', '{"a":"}', "{}{}"):
         with pytest.raises(ValueError, match="no JSON object"):
             objects.split(pa.array(['{"a":1}', text, '{"b":2}']))
+
+
+@given(st.lists(st.one_of(st.none(), st.text()), max_size=4))
+def test_texts_are_json(texts: list[str | None]) -> None:
+    assert _read(objects.json_of(_column(texts))) == texts
+    assert objects.text_of(objects.json_of(_column(texts))).to_pylist() == texts

@@ -14,7 +14,7 @@ from logd.parse.columns import Parsed
 from logd.parse.plan import Parser
 from logd.query.parse import parse
 from logd.query.tree import Node
-from logd.roles.parsing import keeps_services, parser_of
+from logd.roles.parsing import keeps_services, parser_of, rules_of
 from logd.tail.engine import Engine
 from logd.tail.places import Place
 
@@ -111,9 +111,10 @@ def test_rules_that_give_another_service_and_leave_lines_out() -> None:
         ShapeTable(type="set", services=["c"], fields={"service": "a"}, overwrite=True),
     ]
     config = Config(shape=rules)
-    assert not keeps_services(config)
-    assert keeps_services(Config(shape=rules[:1]))
-    engine = Engine(lambda: Counted(config), records, keeps_services(config))
+    keeps = keeps_services(rules_of(config))
+    assert not keeps
+    assert keeps_services(rules_of(Config(shape=rules[:1])))
+    engine = Engine(lambda: Counted(config), records, keeps)
     (a,), (c,), (everything,) = (ran(engine, query) for query in ("service:a", "service:c", ""))
     engine.close()
     assert (len(a), c) == (2, [])  # those of the chunks of service c, one of which is locked
