@@ -58,7 +58,7 @@ class Set:
         row = [np.repeat(np.arange(len(old)), pc.list_value_length(old).fill_null(0).to_numpy(zero_copy_only=False))]
         for tag in self._tags:
             has = np.zeros(len(old), bool)
-            has[row[0][pc.equal(tags[0], tag).to_numpy(zero_copy_only=False)]] = True
+            has[row[0][pc.equal(tags[0], tag).fill_null(False).to_numpy(zero_copy_only=False)]] = True
             row.append(np.flatnonzero(~has))
             tags.append(pa.repeat(pa.scalar(tag), len(row[-1])))
         rows = np.concatenate(row)

@@ -1,8 +1,8 @@
 """Numbers of records, for /metrics: how many match a query, or what they have in a field.
 
 Records count as they are after the rules of shaping, those that rules left out as they were then: what is dropped can
-so still be counted. A batch counts once, when it is stored. If one is read again after a crash it counts again, though
-the index has its records already: so these numbers may be too large by that, never too small.
+so still be counted. A batch counts once, when it is stored. One that is read again counts again, though the index may
+have its records already: by that a number may be too large.
 """
 
 from __future__ import annotations
