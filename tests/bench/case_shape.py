@@ -22,6 +22,7 @@ _MOST_LINES = 240_000
 #: What a role joins, see parse.join_lines.
 _BATCH_LINES = 24_000
 _RUNS = 3
+_NO_PEER = "no peer has such rules apart from its parsers"
 _OBSERVED_US = 1_795_600_000_000_000
 #: As people have them: most name a service or a level, some a field, some words.
 _DROPS = (
@@ -73,7 +74,7 @@ def _case(bench: Bench, name: str, rules: Sequence[ShapeTable], goal: float | No
     finally:
         shaping.close()
     cpu_us = min(times) * 1e6 / count
-    return Line(name, cpu_us, _US, count, goal=goal, more={"kept": kept / count})
+    return Line(name, cpu_us, _US, count, goal=goal, note=_NO_PEER, more={"kept": kept / count})
 
 
 def _kept(shaping: Shaping, table: pa.Table) -> int:
