@@ -25,6 +25,7 @@ _BATCH_LINES = 24_000
 _CHUNK_LINES = 1_000
 _RUNS = 3
 _OBSERVED_US = 1_795_600_000_000_000
+_NOTHING = "Fluent Bit recognises no formats"
 _NO_PEER = "set $FLUENT_BIT to the path of its binary to measure it in the same run"
 _SIX = (
     r"%{TIMESTAMP_ISO8601:time} %{LOGLEVEL:level} \[%{DATA:thread}\] %{NOTSPACE:logger} - %{NUMBER:ms:float} "
@@ -100,7 +101,7 @@ def _case(
         peer=fluent_bit_parse.NAME if other is not None else None,
         peer_value=other,
         ratio=cpu_us / other if other else None,
-        note=None if other is not None or peer is None else _NO_PEER,
+        note=None if other is not None else _NO_PEER if peer is not None else _NOTHING,
         more=more,
     )
 
