@@ -100,6 +100,8 @@ def expectation(kind: inspect.Type) -> str:
             return "a text that isn't empty" if least else "a text"
         case inspect.BoolType():
             return "true or false"
+        case inspect.DateTimeType():
+            return "a time with its zone, such as 2026-11-24T10:00:00Z"
         case inspect.IntType():
             return "a whole number" + _bounds(kind)
         case inspect.FloatType():
@@ -120,6 +122,8 @@ def _bounds(kind: inspect.IntType | inspect.FloatType) -> str:
 
 
 def _plain(kind: inspect.Type) -> inspect.Type:
+    if isinstance(kind, inspect.UnionType):  # with None, which TOML has not
+        kind = next(one for one in kind.types if not isinstance(one, inspect.NoneType))
     return kind.type if isinstance(kind, inspect.Metadata) else kind
 
 

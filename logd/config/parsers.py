@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -23,7 +24,8 @@ class Step(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     `time`, `level`, `message`, `service` and `host` name the field that is the column; an empty one takes the usual
     names. `formats` are strptime's, or unix, unix_ms, unix_us and unix_ns; without any the usual forms are understood.
     `timezone` is for times without a zone, empty is parse.timezone. `levels` are words for levels beside the usual
-    ones. `types` are those of fields, else text; a value in `absent` is none."""
+    ones. `types` are those of fields, else text; a value in `absent` is none. `spread` names a field that holds
+    pairs or a JSON object: its members become fields."""
 
     type: StepType
     pattern: str = ""
@@ -40,15 +42,18 @@ class Step(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     timezone: str = ""
     levels: dict[str, LevelName] = {}
     types: dict[str, FieldType] = {}
+    spread: str = ""
     absent: list[Text] = []
 
 
 class ParserTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """`[[parser]]`: whose lines it is for, by globs (any of `services`, of `sources` and of `content_types`, as far as
-    they are given), and the steps, of which the first that understands a line counts. "syslog" and "container" take the
-    wrapping off, and the steps after them see what is in it. The first parser that is for a line counts."""
+    they are given: of all of them, or of one if `match` is "any"), and the steps, of which the first that understands a
+    line counts. "syslog" and "container" take the wrapping off, and the steps after them see what is in it. The first
+    parser that is for a line counts."""
 
     name: Text
+    match: Literal["all", "any"] = "all"
     services: list[Text] = []
     sources: list[Text] = []
     content_types: list[Text] = []
@@ -56,13 +61,15 @@ class ParserTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
 
 
 class ParserTest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """`[[test]]`: `lines`, as of such a service and source, and what of each record must be so: columns by name, fields
-    as `metadata.NAME`. What isn't named isn't looked at, but `metadata` as a table is all of it."""
+    """`[[test]]`: `lines`, as of such a service and source and seen at `observed` (else now), and what of each record
+    must be so: columns by name, fields as `metadata.NAME`. What isn't named isn't looked at, but `metadata` as a table
+    is all of it; an empty text is none. A line may hold newlines: it is one record."""
 
     name: str = ""
     service: str = "unknown"
     source: str = ""
     content_type: str = "text/plain"
+    observed: Annotated[datetime, Meta(tz=True)] | None = None
     lines: Annotated[list[str], Meta(min_length=1)]
     expect: list[dict[str, Any]]
 

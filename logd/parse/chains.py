@@ -29,10 +29,11 @@ _NAMED = re.compile(r"\(\?P?<([A-Za-z_]\w*)>")
 
 
 class Taken(msgspec.Struct, frozen=True):
-    """A step by its pattern."""
+    """A step by its pattern. `spread` is a field whose members become fields."""
 
     pattern: Pattern
     timezone: str = ""
+    spread: str = ""
 
 
 class Keyed(msgspec.Struct, frozen=True):
@@ -55,19 +56,24 @@ CompiledStep = Taken | Keyed | Plain
 
 
 class Chain(msgspec.Struct, frozen=True):
-    """One parser. `wrappings` are content types of wrapping.py that come off first, in any order that fits."""
+    """One parser. `wrappings` are content types of wrapping.py that come off first, in any order that fits. A name of
+    a step is its type, with its place where several are of that."""
 
     name: str
     wrappings: tuple[str, ...]
     steps: tuple[CompiledStep, ...]
+    step_names: tuple[str, ...]
     services: re.Pattern[str] | None = None
     sources: re.Pattern[str] | None = None
     content_types: re.Pattern[str] | None = None
+    #: Whether one of the three is enough.
+    any_of: bool = False
 
     def is_for(self, service: str, source: str, content_type: str) -> bool:
         """Whether a line of those is its."""
         given = ((self.services, service), (self.sources, source), (self.content_types, content_type))
-        return all(globs is None or globs.fullmatch(value) for globs, value in given)
+        fits = [bool(globs.fullmatch(value)) for globs, value in given if globs is not None]
+        return (any(fits) or not fits) if self.any_of else all(fits)
 
 
 def compile_chains(tables: Sequence[ParserTable]) -> tuple[Chain, ...]:
@@ -79,6 +85,8 @@ def compile_chains(tables: Sequence[ParserTable]) -> tuple[Chain, ...]:
             raise ConfigError(f"parser {table.name!r} is there twice, expected a name for each")
         names.add(table.name)
         steps: list[CompiledStep] = []
+        step_names: list[str] = []
+        types = [step.type for step in table.steps]
         wrappings: list[str] = []
         for place, step in enumerate(table.steps):
             try:
@@ -88,12 +96,16 @@ def compile_chains(tables: Sequence[ParserTable]) -> tuple[Chain, ...]:
                     wrappings += [DOCKER, CRI]
                 else:
                     steps.append(_compiled(step))
+                    step_names.append(step.type if types.count(step.type) == 1 else f"{step.type} {place + 1}")
                 if step.type in ("syslog", "container") and len(steps) > 0:
                     raise ValueError(f"a {step.type} step comes before the others: what is in it is for them")
             except (ValueError, ConfigError) as error:
                 raise ConfigError(f"parser {table.name!r}, step {place + 1} ({step.type}): {error}") from None
         globs = (_globs(table.services), _globs(table.sources), _globs(table.content_types))
-        chains.append(Chain(table.name, tuple(wrappings), tuple(steps) or (Plain(auto=True),), *globs))
+        if not steps:
+            steps, step_names = [Plain(auto=True)], ["auto"]
+        any_of = table.match == "any"
+        chains.append(Chain(table.name, tuple(wrappings), tuple(steps), tuple(step_names), *globs, any_of))
     return tuple(chains)
 
 
@@ -113,13 +125,13 @@ def _compiled(step: Step) -> CompiledStep:
                 raise ValueError(f"pair_delimiter is {step.pair_delimiter!r}, expected another text than delimiter")
             return Keyed(step.type, delimiter, step.pair_delimiter, _meaning(step), step.timezone)
         case "regex":
-            return Taken(_regex(step), step.timezone)
+            return Taken(_regex(step), step.timezone, step.spread)
         case "grok":
-            return Taken(_grok(step), step.timezone)
+            return Taken(_grok(step), step.timezone, step.spread)
         case "csv":
-            return Taken(_csv(step), step.timezone)
+            return Taken(_csv(step), step.timezone, step.spread)
         case "combined":
-            return Taken(_built_in(step, forms.COMBINED, forms.ACCESS_MEANING, forms.ACCESS_TYPES), step.timezone)
+            return Taken(_built_in(step, forms.ANY_COMBINED, forms.ACCESS_MEANING, forms.ACCESS_TYPES), step.timezone)
         case "common":
             return Taken(_built_in(step, f"{forms.COMMON}$", forms.ACCESS_MEANING, forms.ACCESS_TYPES), step.timezone)
         case "klog":
@@ -134,9 +146,9 @@ def _compiled(step: Step) -> CompiledStep:
 
 #: Which settings a type of step looks at, beside those of all.
 _OWN: Mapping[str, tuple[str, ...]] = {
-    "regex": ("pattern", "types"),
-    "grok": ("pattern", "patterns"),
-    "csv": ("columns", "delimiter", "types"),
+    "regex": ("pattern", "types", "spread"),
+    "grok": ("pattern", "patterns", "spread"),
+    "csv": ("columns", "delimiter", "types", "spread"),
     "key_value": ("delimiter", "pair_delimiter"),
 }
 
@@ -144,7 +156,7 @@ _OWN: Mapping[str, tuple[str, ...]] = {
 def _only(step: Step) -> None:
     """A setting that its type doesn't look at is a mistake."""
     usual = Step(type=step.type)
-    for name in ("pattern", "patterns", "columns", "delimiter", "pair_delimiter", "types"):
+    for name in ("pattern", "patterns", "columns", "delimiter", "pair_delimiter", "types", "spread"):
         if getattr(step, name) != getattr(usual, name) and name not in _OWN.get(step.type, ()):
             raise ValueError(f"{name} is nothing that this type looks at")
     for name in _OWN.get(step.type, ()):
@@ -162,6 +174,7 @@ def _meaning(step: Step, usual: Meaning = Meaning()) -> Meaning:  # noqa: B008
         tuple(step.formats) or usual.formats,
         tuple({**dict(usual.levels), **{word.lower(): level for word, level in step.levels.items()}}.items()),
         (*usual.absent, *step.absent),
+        usual.shown,
     )
 
 
@@ -215,7 +228,8 @@ def _built_in(step: Step, regex: str, usual: Meaning, types: Mapping[str, object
 
 def _known(step: Step, names: Sequence[str]) -> Meaning:
     """The meaning of a step whose fields are known: what it names must be among them."""
-    for setting, name in [*((role, getattr(step, role)) for role in _ROLES), *(("types", name) for name in step.types)]:
+    own = [*((role, getattr(step, role)) for role in _ROLES), *(("types", name) for name in step.types)]
+    for setting, name in (*own, ("spread", step.spread)):
         if name and name not in names:
             raise ValueError(f"{setting} is {name!r}, expected one of its fields: {', '.join(names)}")
     return _meaning(step)

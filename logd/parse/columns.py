@@ -20,16 +20,27 @@ from logd.record import SCHEMA
 
 NDJSON = "application/x-ndjson"
 UNPARSED = "unparsed"
+AS_TEXT = "text"
 Bools = np.ndarray[Any, np.dtype[np.bool_]]
 _TIME = pa.timestamp("us", tz="UTC")
 _HEX = np.frombuffer(b"0123456789abcdef", np.uint8)
+
+
+class Share(msgspec.Struct, frozen=True):
+    """The places of the rows that one step of a parser understood, or without a parser (an empty name) a form of lines:
+    AS_TEXT are those that were taken for no more than a text, UNPARSED those that should have been more."""
+
+    parser: str
+    step: str
+    rows: Ints
 
 
 class Parsed(msgspec.Struct, frozen=True):
     """`table` has record.SCHEMA. `own_ids` marks rows that may have come before: a client chose their log_id, or their
     chunk is `replayed`. It is None when there is no such row. The counts are of lines; `chunk_lines` has one for each
     chunk that was parsed, in order: the rows are theirs. `kept` are the rows that no rule of shaping has left out, all
-    if None; `shaped` says what rules did, by what ("dropped", "sampled", "redacted") and by rule or detector."""
+    if None; `shaped` says what rules did, by what ("dropped", "sampled", "redacted") and by rule or detector. Each row
+    is in one of the `shares`."""
 
     table: pa.Table
     own_ids: pa.Array | None
@@ -39,6 +50,7 @@ class Parsed(msgspec.Struct, frozen=True):
     chunk_lines: tuple[int, ...] = ()
     kept: pa.BooleanArray | None = None
     shaped: Mapping[tuple[str, str], int] = {}
+    shares: tuple[Share, ...] = ()
 
     def done(self, what: str) -> int:
         """How many were "dropped", or "sampled", by all rules."""
@@ -67,6 +79,7 @@ class Parsed(msgspec.Struct, frozen=True):
             self.chunk_lines + other.chunk_lines,
             kept,
             Counter(self.shaped) + Counter(other.shaped),
+            self.shares + tuple(Share(one.parser, one.step, one.rows + len(self.table)) for one in other.shares),
         )
 
 

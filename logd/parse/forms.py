@@ -4,6 +4,7 @@ A line is of the first form that it has, whatever lines came before it, so the s
 A form costs only the lines that begin as it does, and RE2 gives up at the first byte that doesn't fit: ⏱ 0.05 µs.
 
     access     10.0.0.7 - bob [10/Oct/2026:13:55:36 +0000] "GET /a HTTP/1.1" 200 5 "-" "curl/8"  the line is the message
+               also without the last two, and with shop.example.org:443 before it
     syslog     Jun 14 15:16:01 web1 sshd[19939]: …            2026-06-14T15:16:01.123456+02:00 web1 sshd[19939]: …
     klog, glog I0102 15:04:05.000000 1 main.go:9] …           I20260102 15:04:05.000000 1 main.cc:9] …
     java       2026-10-18 18:01:47,978 INFO [main] org.example.Main: …   and with the thread first, with " - ", Spring's
@@ -15,7 +16,8 @@ A form costs only the lines that begin as it does, and RE2 gives up at the first
     nginx      2026/11/24 10:00:00 [error] 12#13: *5 …
     postgres, mysql, redis, elasticsearch, kafka              as their servers write by default
     android, windows (CBS), proxifier, health (fields by |), bgl, thunderbird, hpc: as the data sets of loghub have them
-    levelled   2026-11-24 10:00:00 ERROR …   [2026-11-24 10:00:00] app.ERROR: …       a time and a level, nothing else
+    levelled   2026-11-24 10:00:00 ERROR …   [2026-11-24 10:00:00] app.ERROR: …   Nov 24 10:00:00 ERROR …
+               a time and a level, nothing else
 """
 
 from __future__ import annotations
@@ -31,7 +33,7 @@ from logd.parse.patterns import Pattern, groups
 
 _MONTH = "(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)"
 _CLOCK = r"\d\d:\d\d:\d\d"
-_ISO = rf"\d{{4}}-\d\d-\d\d[T ]{_CLOCK}(?:[.,]\d+)?(?: ?(?:Z|UTC|GMT|[+-]\d\d:?\d\d))?"
+_ISO = rf"\d{{4}}-\d\d-\d\d[T ]{_CLOCK}(?:[.,]\d+)?(?: ?(?:Z|UTC|GMT|[+-]\d\d:?\d\d)|[+-]\d\d)?"
 _TIME = rf"(?P<time>{_ISO})"
 _WORDS = "|".join(sorted({word.upper() for word in LEVEL_WORDS if word.isalpha()}, key=lambda word: (-len(word), word)))
 _LEVEL = rf"(?P<level>{_WORDS})"
@@ -39,6 +41,8 @@ _LEVEL = rf"(?P<level>{_WORDS})"
 _ANY_LEVEL = r"(?P<level>(?i:trace|debug|info|notice|warn|warning|err|error|crit|critical|fatal|severe))"
 _REST = r"(?P<message>(?s:.*))$"
 _LOGGER = r"(?P<logger>[A-Za-z_][\w.$/-]*)"
+#: A logger that isn't how a sentence begins (`Error: …`).
+_NO_WORD = r"(?P<logger>[a-z_][\w.$/-]*|[A-Z]\w*[.$/-][\w.$/-]*)"
 _THREAD = r"\[(?P<thread>[^\]]*(?:\[[^\]]*\][^\]]*)?)\]"
 _QUOTED = r'(?:[^"\\]|\\.)*'
 _DIGITS, _UPPER, _LOWER = "0123456789", "ABCDEFGHIJKLMNOPQRSTUVWXYZ", "abcdefghijklmnopqrstuvwxyz"
@@ -52,6 +56,10 @@ COMMON = (
     r"(?P<status>\d{3}) (?P<bytes>\d+|-)"
 )
 COMBINED = rf'{COMMON} "(?P<referer>{_QUOTED})" "(?P<user_agent>{_QUOTED})"(?: (?P<more>.*))?$'
+#: With the virtual host before it, as Apache's vhost_combined has it.
+_VHOST = r"(?P<vhost>[\w.-]+):(?P<port>\d+) "
+VHOST_COMBINED = f"^{_VHOST}{COMBINED[1:]}"
+ANY_COMBINED = f"^(?:{_VHOST})?{COMBINED[1:]}"
 KLOG = (
     rf"^(?P<level>[IWEF])(?P<time>\d{{4}} {_CLOCK}\.\d{{6}}) +(?P<thread>\d+) "
     rf"(?P<file>[^\s:\]]+):(?P<line>\d+)\] {_REST}"
@@ -60,7 +68,7 @@ GLOG = (
     rf"^(?P<level>[IWEF])(?P<time>\d{{8}} {_CLOCK}\.\d{{6}}) +(?P<thread>\d+) "
     rf"(?P<file>[^\s:\]]+):(?P<line>\d+)\] {_REST}"
 )
-ACCESS_TYPES: dict[str, FieldType] = {"status": "int", "bytes": "int"}
+ACCESS_TYPES: dict[str, FieldType] = {"status": "int", "bytes": "int", "port": "int"}
 PLACE_TYPES: dict[str, FieldType] = {"line": "int", "pid": "int", "tid": "int"}
 KLOG_MEANING = Meaning(formats=("%m%d %H:%M:%S.%f",))
 GLOG_MEANING = Meaning(formats=("%Y%m%d %H:%M:%S.%f",))
@@ -98,9 +106,13 @@ def _form(
 
 _SYSLOG_NAME = r"(?P<appname>(?:-- )?[A-Za-z_/][^\s:\[]*"
 _SYSLOG_TAIL = (
-    rf" (?P<host>[\w.:-]*[\w.-]) +(?:{_SYSLOG_NAME}(?: [^\s:\[]+){{0,3}})\[(?P<procid>[^\]\s]*)\]"
+    rf" +(?:{_SYSLOG_NAME}(?: [^\s:\[]+){{0,3}})\[(?P<procid>[^\]\s]*)\]"
     rf"|{_SYSLOG_NAME}(?: [\d.]+)?))(?: \((?P<address>[^)\s]*)\))?: *{_REST}"
 )
+_ISO_SYSLOG = rf"^(?P<time>\d{{4}}-\d\d-\d\dT{_CLOCK}(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)) "
+#: Letters and digits, or with a dot or a hyphen: no level, and no number, is written so.
+_SURE_HOST = r"(?P<host>(?:[A-Za-z]\w*\d|[\w:]+[.-])(?:[\w.:-]*[\w.-])?)"
+_ANY_HOST = r"(?P<host>(?:[A-Za-z_]|\d\w*[A-Za-z.:-])(?:[\w.:-]*[\w.-])?)"
 _REDIS_LEVELS = {".": "DEBUG", "-": "DEBUG", "*": "INFO", "#": "WARN"}
 POSTGRES_LEVELS = {
     **dict.fromkeys(("log", "statement", "detail", "hint", "context", "query", "location"), "INFO"),
@@ -111,8 +123,16 @@ _POSTGRES_WORDS = "LOG|ERROR|FATAL|PANIC|WARNING|NOTICE|INFO|DEBUG[1-5]?|STATEME
 FORMS: tuple[Form, ...] = (
     Form("access", frozenset((_NAME + ":-").encode()), pattern(COMBINED, ACCESS_MEANING, ACCESS_TYPES)),
     Form("access", frozenset((_NAME + ":-").encode()), pattern(f"{COMMON}$", ACCESS_MEANING, ACCESS_TYPES)),
-    _form("syslog", "JFMASOND", rf"^(?P<time>{_MONTH} [ \d]?\d (?:\d{{4}} )?{_CLOCK}){_SYSLOG_TAIL}"),
-    _form("syslog", _DIGITS, rf"^(?P<time>\d{{4}}-\d\d-\d\dT{_CLOCK}(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)){_SYSLOG_TAIL}"),
+    Form("access", frozenset(_NAME.encode()), pattern(VHOST_COMBINED, ACCESS_MEANING, ACCESS_TYPES)),
+    _form(
+        "levelled", "JFMASOND", rf"^(?P<time>{_MONTH} [ \d]?\d {_CLOCK}(?:[.,]\d{{1,6}})?) +\[?{_LEVEL}\]?:? +{_REST}"
+    ),
+    _form(
+        "syslog",
+        "JFMASOND",
+        rf"^(?P<time>{_MONTH} [ \d]?\d (?:\d{{4}} )?{_CLOCK}) (?P<host>[\w.:-]*[\w.-]){_SYSLOG_TAIL}",
+    ),
+    _form("syslog", _DIGITS, f"{_ISO_SYSLOG}{_SURE_HOST}{_SYSLOG_TAIL}"),
     Form("klog", frozenset(b"IWEF"), pattern(KLOG, KLOG_MEANING, PLACE_TYPES)),
     Form("glog", frozenset(b"IWEF"), pattern(GLOG, GLOG_MEANING, PLACE_TYPES)),
     _form(
@@ -134,7 +154,7 @@ FORMS: tuple[Form, ...] = (
         _NAME + "/",
         rf"^(?:(?P<file>[^\s\d]\S*\.log\S*) )?{_TIME} (?P<pid>\d+) {_LEVEL} {_LOGGER} \[(?P<request>[^\]]*)\] {_REST}",
     ),
-    _form("java", _DIGITS, rf"^{_TIME} +\[?{_LEVEL}\]? +{_LOGGER}(?: +-|:)(?: |$){_REST}"),
+    _form("java", _DIGITS, rf"^{_TIME} +\[?{_LEVEL}\]? +(?:{_LOGGER} +-|{_NO_WORD}:)(?: |$){_REST}"),
     _form("hdfs", _DIGITS, rf"^(?P<time>\d{{6}} \d{{6}}) (?P<pid>\d+) {_LEVEL} (?P<logger>[\w.$]+): {_REST}"),
     _form("spark", _DIGITS, rf"^(?P<time>\d\d/\d\d/\d\d {_CLOCK}(?:,\d+)?) {_LEVEL} (?P<logger>[\w.$]+): {_REST}"),
     _form(
@@ -228,4 +248,6 @@ FORMS: tuple[Form, ...] = (
     _form("levelled", "[", rf"^\[{_TIME}\] \[?(?:(?P<environment>\w+)\.)?{_ANY_LEVEL}\]?:? +{_REST}"),
     _form("python", _UPPER, rf"^{_LEVEL}:(?P<logger>[A-Za-z_][\w.]*):{_REST}"),
     _form("levelled", _DIGITS, rf"^{_TIME} +\[?{_ANY_LEVEL}\]?:? +{_REST}"),
+    # After those with a level, which is no host.
+    _form("syslog", _DIGITS, f"{_ISO_SYSLOG}{_ANY_HOST}{_SYSLOG_TAIL}"),
 )

@@ -24,7 +24,7 @@ from logd.parse.window import Limits
 #: The names that inputs use for a column, the best first: logd's own, ECS, OpenTelemetry, and common libraries'.
 #: No two may differ only in case: they are fields of one DuckDB struct.
 NAMES: dict[str, tuple[str, ...]] = {
-    "time": ("timestamp", "@timestamp", "time", "ts", "datetime", "@t", "timeUnixNano"),
+    "time": ("timestamp", "@timestamp", "time", "ts", "datetime", "@t", "timeUnixNano", "asctime"),
     "level": ("level", "severity_text", "severityText", "log.level", "severity", "lvl", "loglevel", "levelname", "@l"),
     "number": ("severity_number", "severityNumber"),
     "service": ("service", "service.name", "service_name"),

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import duckdb
+import msgspec
 import numpy as np
 import pyarrow as pa
 
@@ -18,7 +19,7 @@ from logd.chunk import SYSLOG, TEXT, Chunk, Positions
 from logd.errors import ConfigError
 from logd.parse import level, timestamp
 from logd.parse.chains import Chain, Keyed, Taken, chooser
-from logd.parse.columns import NDJSON, Assembler, Parsed
+from logd.parse.columns import AS_TEXT, NDJSON, Assembler, Parsed, Share
 from logd.parse.kinds import KINDS, kinds
 from logd.parse.lines import Ints, Lines, join
 from logd.parse.steps import Done, Steps
@@ -100,10 +101,13 @@ class Parser:
         if ndjson.any():
             unparsed |= ndjson[lines.chunk] & ~sure
         if unwrapped is None:
-            return self._assembler.assemble(table, chunks, lines, taken_us, unparsed)
-        table = unwrapped.beside(table, pa.array(sure))
-        unparsed |= unwrapped.broken & (must > 0)
-        return self._assembler.assemble(table, chunks, lines, taken_us, unparsed, unwrapped.metadata)
+            parsed = self._assembler.assemble(table, chunks, lines, taken_us, unparsed)
+        else:
+            table = unwrapped.beside(table, pa.array(sure))
+            unparsed |= unwrapped.broken & (must > 0)
+            parsed = self._assembler.assemble(table, chunks, lines, taken_us, unparsed, unwrapped.metadata)
+        shares = done.shares if unwrapped is None else _of_syslog(done.shares, found, unwrapped)
+        return msgspec.structs.replace(parsed, shares=tuple(shares))
 
     def _run(self, chunks: Sequence[Chunk], lines: Lines, rows: pa.Table, parser: Ints, found: Ints) -> Done:
         """The fields of every row, by its parser."""
@@ -126,6 +130,7 @@ class Parser:
             [part for done in dones for part in done.parts],
             np.concatenate([done.sure for done in dones]),
             np.concatenate([done.unparsed for done in dones]),
+            [share for done in dones for share in done.shares],
         )
 
     def _of_services(self, chunks: Sequence[Chunk], lines: Lines, unwrapped: Unwrapped, parser: Ints) -> Ints:
@@ -149,8 +154,27 @@ def _has_forms(chunk: Chunk) -> bool:
     return chunk.content_type == TEXT or chunk.content_type in KINDS[1:]
 
 
+def _of_syslog(shares: Sequence[Share], found: Ints, unwrapped: Unwrapped) -> Sequence[Share]:
+    """A text with a syslog message's header is no mere text."""
+    headed = (found == KINDS.index(SYSLOG)) & unwrapped.metadata.is_valid().to_numpy(zero_copy_only=False)
+    split: list[Share] = []
+    for share in shares:
+        here = headed[share.rows] if share.step == AS_TEXT else np.zeros(len(share.rows), bool)
+        split.append(Share(share.parser, share.step, share.rows[~here]))
+        if here.any():
+            split.append(Share(share.parser, "syslog", share.rows[here]))
+    return split
+
+
 def _in_order(parts: Sequence[pa.Table]) -> pa.Table:
-    return pa.concat_tables(parts, promote_options="default").sort_by("i")
+    return pa.concat_tables(map(_in_utc, parts), promote_options="default").sort_by("i")
+
+
+def _in_utc(part: pa.Table) -> pa.Table:
+    """A step's own time zone is in the type of its times."""
+    if part["time"].type == _TIME:
+        return part
+    return part.set_column(part.schema.get_field_index("time"), "time", part["time"].cast(_TIME))
 
 
 def _rows(chunks: Sequence[Chunk], lines: Lines) -> pa.Table:

@@ -19,12 +19,14 @@ import pyarrow.compute as pc
 
 from logd.parse import adopt, text
 from logd.parse.chains import Chain, Keyed, Plain, Taken
+from logd.parse.columns import AS_TEXT, UNPARSED, Share
 from logd.parse.forms import FORMS
 from logd.parse.lines import Ints
 from logd.parse.objects import JsonLines, with_message
 from logd.parse.pairs import LOGFMT_CERTAIN, Pairs
 from logd.parse.patterns import Matcher, first_bytes, rest
 from logd.parse.prepared import PreparedQuery
+from logd.parse.spread import Spread
 from logd.parse.window import Limits
 
 _NONE = np.zeros(0, np.int64)
@@ -33,11 +35,12 @@ _ADOPTING = ("late_text", "level", "service", "host", "message", "metadata")
 
 class Done(msgspec.Struct, frozen=True):
     """The fields of all rows, in parts. `sure` are the i of those whose fields have names, or were declared; `unparsed`
-    of those that no step of their parser understood."""
+    of those that no step of their parser understood; `shares` say who took which."""
 
     parts: Sequence[pa.Table]
     sure: Ints = _NONE
     unparsed: Ints = _NONE
+    shares: Sequence[Share] = ()
 
 
 class Steps:
@@ -53,6 +56,7 @@ class Steps:
         self._logfmt = Pairs(sql, "logfmt")
         self._forms = [(form, Matcher(sql, f"form_{place}", form.pattern, limits)) for place, form in enumerate(FORMS)]
         self._matchers: dict[Taken, Matcher] = {}
+        self._spread: dict[Taken, Spread] = {}
         self._pairs: dict[Keyed, Pairs] = {}
         self._adopt: dict[Keyed, PreparedQuery] = {}
         for step in dict.fromkeys(step for chain in chains for step in chain.steps):
@@ -61,8 +65,10 @@ class Steps:
     def _prepare(self, step: object, connections: Mapping[str, duckdb.DuckDBPyConnection], limits: Limits) -> None:
         number = len(self._matchers) + len(self._pairs) + len(self._adopt)
         match step:
-            case Taken(pattern, timezone):
+            case Taken(pattern, timezone, spread):
                 self._matchers[step] = Matcher(connections[timezone], f"step_{number}", pattern, limits)
+                if spread:
+                    self._spread[step] = Spread(connections[""], f"spread_{number}", spread, self._logfmt)
             case Keyed(kind, delimiter, between, meaning, timezone):
                 sql = connections[timezone]
                 if kind == "key_value":
@@ -77,64 +83,77 @@ class Steps:
         rows = self._trimmed(rows)
         parts: list[pa.Table] = []
         sure: list[Ints] = []
-        for step in chain.steps:
+        shares: list[Share] = []
+        for step, name in zip(chain.steps, chain.step_names, strict=True):
             if len(rows) == 0:
                 break
+            table = None
             match step:
                 case Taken():
                     found = self._matchers[step].match(rows)
                     if found is not None:
-                        parts.append(found.table)
-                        sure.append(found.table["i"].to_numpy())
-                        rows = rest(rows, found.rows)
+                        table, rows = found.table, rest(rows, found.rows)
+                        if step in self._spread:
+                            table = self._spread[step].run(table)
                 case Keyed():
                     table, rows = self._keyed(step, rows)
-                    if len(table):
-                        parts.append(table)
-                        sure.append(table["i"].to_numpy())
                 case Plain(auto):
-                    done = self.auto(rows) if auto else Done([self._text.run(rows)])
-                    return Done([*parts, *done.parts], _joined([*sure, done.sure]), done.unparsed)
+                    if auto:
+                        done = self.auto(rows, parser=chain.name)
+                    else:
+                        done = Done([self._text.run(rows)], shares=[Share(chain.name, name, rows["i"].to_numpy())])
+                    sure.append(done.sure)
+                    return Done([*parts, *done.parts], _joined(sure), done.unparsed, [*shares, *done.shares])
+            if table is not None and len(table):
+                parts.append(table)
+                sure.append(table["i"].to_numpy())
+                shares.append(Share(chain.name, name, sure[-1]))
         unparsed = rows["i"].to_numpy()
         if len(rows):
             parts.append(self._text.run(rows))
-        return Done(parts, _joined(sure), unparsed)
+            shares.append(Share(chain.name, UNPARSED, unparsed))
+        return Done(parts, _joined(sure), unparsed, shares)
 
-    def auto(self, rows: pa.Table, forms: pa.BooleanArray | None = None) -> Done:
+    def auto(self, rows: pa.Table, forms: pa.BooleanArray | None = None, parser: str = "") -> Done:
         """By what the lines look like. JSON, or meant to be, is told by its brace; `forms` are the rows that may be of
         one of the forms of plain lines, all if None."""
         is_json = begins_with_brace(rows["line"].combine_chunks())
         if bool(pc.all(is_json).as_py()):
-            return self._objects(rows)
-        parts: list[pa.Table] = []
-        sure: list[Ints] = []
-        unparsed = _NONE
+            return self._objects(rows, parser)
+        done = Done([])
         if bool(pc.any(is_json).as_py()):
-            done = self._objects(rows.filter(is_json))
-            parts, sure, unparsed = list(done.parts), [done.sure], done.unparsed
+            done = self._objects(rows.filter(is_json), parser)
+        parts, shares = list(done.parts), list(done.shares)
         others = pc.invert(is_json)
         plain = rows.filter(others)
         if forms is not None:
             may = forms.filter(others)
             if not bool(pc.all(may).as_py()):
-                parts.append(self._text.run(plain.filter(pc.invert(may))))
+                whole = plain.filter(pc.invert(may))
+                parts.append(self._text.run(whole))
+                shares.append(Share(parser, AS_TEXT, whole["i"].to_numpy()))
                 plain = plain.filter(may)
-        tables, named = self._by_form(plain)
-        return Done([*parts, *tables], _joined([*sure, named]), unparsed)
+        found, named = self._by_form(plain)
+        for name, table in found:
+            parts.append(table)
+            shares.append(Share(parser, name, table["i"].to_numpy()))
+        return Done(parts, _joined([done.sure, named]), done.unparsed, shares)
 
-    def _objects(self, rows: pa.Table) -> Done:
+    def _objects(self, rows: pa.Table, parser: str) -> Done:
         fields = self._json.parse(rows)
-        sure = fields.table["i"].to_numpy()
-        if len(fields.broken) == 0:
-            return Done([fields.table], sure)
-        return Done([fields.table, self._text.run(fields.broken)], sure, fields.broken["i"].to_numpy())
+        sure, broken = fields.table["i"].to_numpy(), fields.broken["i"].to_numpy()
+        shares = [Share(parser, "json", sure)]
+        if len(broken) == 0:
+            return Done([fields.table], sure, shares=shares)
+        shares.append(Share(parser, UNPARSED, broken))
+        return Done([fields.table, self._text.run(fields.broken)], sure, broken, shares)
 
-    def _by_form(self, rows: pa.Table) -> tuple[Sequence[pa.Table], Ints]:
-        """Each of the forms over the rows that begin as its lines do, then pairs, then text; and the i of those whose
-        fields have names: a form's time often has no zone, where a container's record has one."""
+    def _by_form(self, rows: pa.Table) -> tuple[Sequence[tuple[str, pa.Table]], Ints]:
+        """Each of the forms over the rows that begin as its lines do, then pairs, then text, by name; and the i of
+        those whose fields have names: a form's time often has no zone, where a container's record has one."""
         if len(rows) == 0:
             return [], _NONE
-        tables: list[pa.Table] = []
+        tables: list[tuple[str, pa.Table]] = []
         rows = self._trimmed(rows)
         first = first_bytes(rows["text"].combine_chunks())
         begins = np.bincount(first, minlength=256)
@@ -147,7 +166,7 @@ class Steps:
             found = matcher.match(rows if here is None else rows.filter(pa.array(here)))
             if found is None:
                 continue
-            tables.append(found.table)
+            tables.append((form.name, found.table))
             left = np.ones(len(first), bool)
             matched = found.rows.to_numpy(zero_copy_only=False)
             left[slice(None) if here is None else here] = ~matched
@@ -158,11 +177,12 @@ class Steps:
         named = _NONE
         pairs = pc.match_substring_regex(rows["text"].combine_chunks(), LOGFMT_CERTAIN)
         if bool(pc.any(pairs).as_py()):
-            tables.append(self._from_pairs(self._logfmt, rows.filter(pairs))[0])
-            named = tables[-1]["i"].to_numpy()
+            table, _ = self._from_pairs(self._logfmt, rows.filter(pairs))
+            tables.append(("logfmt", table))
+            named = table["i"].to_numpy()
             rows = rest(rows, pairs)
         if len(rows):
-            tables.append(self._text.run(rows))
+            tables.append((AS_TEXT, self._text.run(rows)))
         return tables, named
 
     def _keyed(self, step: Keyed, rows: pa.Table) -> tuple[pa.Table, pa.Table]:

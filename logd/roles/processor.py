@@ -218,6 +218,8 @@ def _first(refused: Sequence[Refused]) -> tuple[int, int, str]:
 def _count(parsed: Parsed) -> None:
     metrics.PARSE_LINES.inc(len(parsed.table))
     metrics.PARSE_UNPARSED.inc(parsed.unparsed)
+    for share in parsed.shares:
+        metrics.PARSE_BY.labels(share.parser, share.step).inc(len(share.rows))
     metrics.PARSE_MENDED.inc(parsed.mended)
     metrics.PARSE_OUT_OF_WINDOW.labels("time_not_accepted").inc(parsed.out_of_window)
     for (what, name), count in parsed.shaped.items():

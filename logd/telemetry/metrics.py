@@ -37,6 +37,11 @@ TRANSPORT_DUPLICATES = Counter("logd_transport_duplicates", "Chunks whose source
 
 PARSE_LINES = Counter("logd_parse_lines", "Lines parsed into records.")
 PARSE_UNPARSED = Counter("logd_parse_unparsed_lines", "Lines that no parser understood, kept as text.")
+PARSE_BY = Counter(
+    "logd_parse_lines_by_parser",
+    "Lines by the parser (empty without one) and its step, or the form that was recognised, which took them.",
+    ["parser", "step"],
+)
 PARSE_MENDED = Counter("logd_parse_mended_lines", "Lines with invalid UTF-8, kept with replacement characters.")
 PARSE_OUT_OF_WINDOW = Counter("logd_parse_out_of_window_lines", "Lines whose time was not accepted.", ["reason"])
 PARSE_RENEWED = Counter("logd_parse_renewed_engines", "Parsers made anew because their engine had broken.")

@@ -1,20 +1,18 @@
-"""Real logs of nine systems through the real process: each line once, its text whole, its time right."""
+"""Real logs of nine systems through the real process: each line once, as their tables say."""
 
 from __future__ import annotations
 
-import csv
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.support import loghub
 from tests.support.process import Server, until
 
-_SYSTEMS = ("Apache", "HDFS", "Hadoop", "Linux", "Mac", "OpenSSH", "OpenStack", "Spark", "Zookeeper")
-_LINES = 2_000
 #: Most files end without a newline: their last line is taken after so long.
 _SETTINGS = {"agent.partial_line_seconds": 0.5, "agent.rescan_seconds": 0.2, "agent.poll_seconds": 0.05}
 
@@ -24,8 +22,8 @@ def logs(test_data: Path, tmp_path: Path) -> Path:
     """A folder with copies of the nine files, which can be written to."""
     folder = tmp_path / "logs"
     folder.mkdir()
-    for system in _SYSTEMS:
-        shutil.copyfile(test_data / "loghub" / f"{system}_2k.log", folder / f"{system}_2k.log")
+    for system in loghub.SYSTEMS:
+        shutil.copyfile(loghub.path_of(test_data, system), folder / f"{system}_2k.log")
     return folder
 
 
@@ -33,8 +31,8 @@ def logs(test_data: Path, tmp_path: Path) -> Path:
 def server(logs: Path, tmp_path: Path) -> Iterator[Server]:
     """A process that has followed all of them."""
     with Server(tmp_path / "server", files=[logs], settings=_SETTINGS) as running:
-        for system in _SYSTEMS:
-            _wait(running, system, _LINES)
+        for system in loghub.SYSTEMS:
+            _wait(running, system, loghub.LINES)
         yield running
 
 
@@ -46,12 +44,6 @@ def _total(server: Server, system: str) -> int:
     return int(server.search(service=f"{system}_2k", limit=0, track_total_hits="true")["total_hits"])
 
 
-def _lines(path: Path) -> list[str]:
-    """The file's lines without their endings. Only a newline ends a line."""
-    lines = path.read_bytes().split(b"\n")
-    return [line.removesuffix(b"\r").decode() for line in lines if line]
-
-
 def _found(server: Server, system: str, page: int = 700) -> list[dict[str, Any]]:
     """All records of a system, in the order of the file, a page at a time."""
     records: list[dict[str, Any]] = []
@@ -61,15 +53,16 @@ def _found(server: Server, system: str, page: int = 700) -> list[dict[str, Any]]
     return sorted(records, key=lambda record: str(record["log_id"]))
 
 
-def _all_are_found_once(server: Server, logs: Path) -> None:
+def _all_are_found_once(server: Server, logs: Path, test_data: Path, more: Sequence[str] = ()) -> None:
+    """The lines of the tables, then `more`, which were written behind them."""
     server.settle()
-    for system in _SYSTEMS:
-        path = logs / f"{system}_2k.log"
+    for system in loghub.SYSTEMS:
         records = _found(server, system)
-        assert [record["message"] for record in records] == _lines(path)
+        expected = [row["Content"].rstrip() for row in loghub.rows(test_data, system)]
+        assert [record["message"].rstrip() for record in records] == [*expected, *more], system
         assert len({record["log_id"] for record in records}) == len(records)
-        assert {record["source"] for record in records} == {str(path)}
-        assert all(record["tags"] == [] and record["metadata"] == {} for record in records)
+        assert {record["source"] for record in records} == {str(logs / f"{system}_2k.log")}
+        assert all(record["tags"] == [] for record in records)
 
 
 def _append(path: Path, *texts: str) -> None:
@@ -77,54 +70,28 @@ def _append(path: Path, *texts: str) -> None:
         file.writelines(texts)
 
 
-def test_every_line_is_found_once_and_again_after_restarts(server: Server, logs: Path) -> None:
-    _all_are_found_once(server, logs)
+def test_every_line_is_found_once_and_again_after_restarts(server: Server, logs: Path, test_data: Path) -> None:
+    _all_are_found_once(server, logs, test_data)
+    more: list[str] = []
     for number, end in enumerate((server.terminate, server.kill)):
         end()
         # What was read twice would come before these lines.
-        for system in _SYSTEMS:
+        more.append(f"2026-01-01T00:00:00Z restart {number}")
+        for system in loghub.SYSTEMS:
             path = logs / f"{system}_2k.log"
-            _append(path, "" if path.read_bytes().endswith(b"\n") else "\n", f"2026-01-01T00:00:00Z restart {number}\n")
+            _append(path, "" if path.read_bytes().endswith(b"\n") else "\n", f"{more[-1]}\n")
         server.restart()
-        for system in _SYSTEMS:
-            _wait(server, system, _LINES + number + 1)
-        _all_are_found_once(server, logs)
+        for system in loghub.SYSTEMS:
+            _wait(server, system, loghub.LINES + number + 1)
+        _all_are_found_once(server, logs, test_data, more)
 
 
-def _yearless(month: str, day: str, clock: str) -> datetime:
-    """In the latest year in which it isn't ahead."""
+def test_times_and_levels_are_those_of_the_tables(server: Server, test_data: Path) -> None:
     latest = datetime.now(UTC) + timedelta(hours=1)
-    time = datetime.strptime(f"{latest.year} {month} {day} {clock}", "%Y %b %d %H:%M:%S").replace(tzinfo=UTC)
-    return time if time <= latest else time.replace(year=latest.year - 1)
-
-
-def _iso(row: Mapping[str, str]) -> datetime:
-    return datetime.strptime(f"{row['Date']} {row['Time']}", "%Y-%m-%d %H:%M:%S,%f").replace(tzinfo=UTC)
-
-
-#: What the tables call the levels.
-_LEVELS = {"INFO": "INFO", "WARN": "WARN", "ERROR": "ERROR", "FATAL": "FATAL", "notice": "INFO", "error": "ERROR"}
-#: The time of a row of `SYSTEM_2k.log_structured.csv`.
-_TIMES: dict[str, Callable[[Mapping[str, str]], datetime]] = {
-    "Zookeeper": _iso,
-    "Hadoop": _iso,
-    "Apache": lambda row: datetime.strptime(row["Time"], "%a %b %d %H:%M:%S %Y").replace(tzinfo=UTC),
-    "Linux": lambda row: _yearless(row["Month"], row["Date"], row["Time"]),
-    "Mac": lambda row: _yearless(row["Month"], row["Date"], row["Time"]),
-    "OpenSSH": lambda row: _yearless(row["Date"], row["Day"], row["Time"]),
-}
-
-
-def test_times_are_those_of_the_tables(server: Server, test_data: Path) -> None:
-    for system, time_of in _TIMES.items():
-        with (test_data / "loghub" / f"{system}_2k.log_structured.csv").open(newline="") as file:
-            expected = [time_of(row) for row in csv.DictReader(file)]
-        assert len(expected) == _LINES
-        assert [datetime.fromisoformat(record["timestamp"]) for record in _found(server, system)] == expected, system
-
-
-def test_levels_are_those_of_the_tables(server: Server, test_data: Path) -> None:
-    for system in ("Zookeeper", "Hadoop", "Apache", "HDFS", "Spark"):
-        with (test_data / "loghub" / f"{system}_2k.log_structured.csv").open(newline="") as file:
-            expected = [_LEVELS[row["Level"]] for row in csv.DictReader(file)]
-        assert [record["level"] for record in _found(server, system)] == expected, system
+    for system in loghub.SYSTEMS:
+        rows, records = loghub.rows(test_data, system), _found(server, system)
+        expected = [loghub.TIMES[system](row, latest) for row in rows]
+        assert [datetime.fromisoformat(record["timestamp"]) for record in records] == expected, system
+        if loghub.level_of(system, rows[0]) is not None:
+            levels = [loghub.level_of(system, row) for row in rows]
+            assert [record["level"] for record in records] == levels, system
