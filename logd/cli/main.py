@@ -19,6 +19,7 @@ from logd.cli import (
     get,
     import_,
     migrate,
+    parse,
     resend,
     search,
     server,
@@ -50,6 +51,7 @@ _COMMANDS = (
     transport,
     token,
     migrate,
+    parse,
     config,
     completion,
 )
