@@ -1,10 +1,11 @@
-"""The README's curl examples, in their order, as they stand, against a real process."""
+"""The README's examples, in their order, as they stand, against a real process."""
 
 from __future__ import annotations
 
 import os
 import re
 import subprocess
+import sys
 from pathlib import Path
 
 from tests.support.process import Server, until
@@ -15,7 +16,7 @@ _EXAMPLE = re.compile(r"```sh\n((?:(?!```).)*)```\n<!-- prints: (.*?) -->", re.D
 
 def test_the_examples_print_what_the_readme_says(tmp_path: Path) -> None:
     examples = _EXAMPLE.findall(_README.read_text())
-    assert len(examples) == 7
+    assert len(examples) == 8
     with Server(tmp_path) as server:
         for command, printed in examples:
 
@@ -28,7 +29,8 @@ def test_the_examples_print_what_the_readme_says(tmp_path: Path) -> None:
 def _run(command: str, url: str) -> str:
     result = subprocess.run(
         ["bash", "-euo", "pipefail", "-c", command],
-        env={**os.environ, "LOGD": url},
+        cwd=_README.parent,
+        env={**os.environ, "LOGD": url, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"},
         capture_output=True,
         text=True,
         timeout=60,
