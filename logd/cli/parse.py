@@ -22,7 +22,7 @@ def add_to(commands: Any) -> None:
         help="show what the parsers make of a file's lines",
         description="Shows the fields of each line of files, plain, gzip or zstd, as the configured parsers take them"
         " out. Service, host, tags and fields are those with which an agent would send the file. A line is a record,"
-        " whatever `multiline` says.",
+        " whatever `multiline` says, and UTF-8.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         epilog=_EXAMPLES,
         allow_abbrev=False,

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from logd.chunk import TEXT, compress
 from logd.cli import expectations
 from logd.config.load import load, read_parsers
 from logd.config.schema import Config
 from logd.parse.chains import Chain, Plain, compile_chains
 from logd.parse.plan import Parser
 from logd.roles.parsing import parser_of
+from tests.support import loghub
+from tests.support.chunks import OBSERVED_US, TAKEN_US, chunk_of
+from tests.support.naive_parse import as_records
 
 _ROOT = Path(__file__).parents[2]
 _FOLDER = _ROOT / "conf" / "parsers"
@@ -73,3 +78,19 @@ def _taking(chains: Sequence[Chain]) -> Iterator[tuple[str, str]]:
         for name, step in zip(chain.step_names, chain.steps, strict=True):
             if not isinstance(step, Plain):
                 yield chain.name, name
+
+
+@pytest.mark.parametrize(
+    ("system", "service"), [("OpenSSH", "sshd"), ("Apache", "apache"), ("Hadoop", "java"), ("Linux", "syslog")]
+)
+def test_real_logs_are_as_their_tables_say(parser: Parser, test_data: Path, system: str, service: str) -> None:
+    body = loghub.path_of(test_data, system).read_bytes()
+    chunk = chunk_of(content_type=TEXT, value=compress(body), lines=loghub.LINES, service=service)
+    parsed = parser.parse([chunk], [TAKEN_US])
+    assert {share.step for share in parsed.shares if share.parser == ""} == set()
+    latest = datetime.fromtimestamp(OBSERVED_US / 1_000_000, UTC) + timedelta(hours=1)
+    for record, row in zip(as_records(parsed.table), loghub.rows(test_data, system), strict=True):
+        # Apache's client is a field of its own here.
+        assert record["message"].rstrip() == re.sub(r"^\[client [^\]]*\] ", "", row["Content"]).rstrip()
+        assert record["timestamp"] == loghub.TIMES[system](row, latest)
+        assert loghub.level_of(system, row) in (None, record["level"])
