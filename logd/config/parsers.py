@@ -18,8 +18,9 @@ StepType = Literal[
 
 
 class Step(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """One way to take a line apart. `pattern` is for "regex" (RE2, named groups) and "grok", with its own `patterns` by
-    name; `columns` and `delimiter` for "csv"; `pair_delimiter` and `delimiter` for "key_value".
+    """One way to take a line apart. `name` is what tallies and metrics call it, else its type. `pattern` is for "regex"
+    (RE2, named groups) and "grok", with its own `patterns` by name; `columns` and `delimiter` for "csv";
+    `pair_delimiter` and `delimiter` for "key_value".
 
     `time`, `level`, `message`, `service` and `host` name the field that is the column; an empty one takes the usual
     names. `formats` are strptime's, or unix, unix_ms, unix_us and unix_ns; without any the usual forms are understood.
@@ -28,6 +29,7 @@ class Step(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     pairs or a JSON object: its members become fields."""
 
     type: StepType
+    name: str = ""
     pattern: str = ""
     patterns: dict[str, Text] = {}
     columns: list[Text] = []

@@ -56,8 +56,8 @@ CompiledStep = Taken | Keyed | Plain
 
 
 class Chain(msgspec.Struct, frozen=True):
-    """One parser. `wrappings` are content types of wrapping.py that come off first, in any order that fits. A name of
-    a step is its type, with its place where several are of that."""
+    """One parser. `wrappings` are content types of wrapping.py that come off first, in any order that fits. A step
+    without a name is called by its type, with its place where several are of that."""
 
     name: str
     wrappings: tuple[str, ...]
@@ -96,7 +96,8 @@ def compile_chains(tables: Sequence[ParserTable]) -> tuple[Chain, ...]:
                     wrappings += [DOCKER, CRI]
                 else:
                     steps.append(_compiled(step))
-                    step_names.append(step.type if types.count(step.type) == 1 else f"{step.type} {place + 1}")
+                    alone = types.count(step.type) == 1
+                    step_names.append(step.name or (step.type if alone else f"{step.type} {place + 1}"))
                 if step.type in ("syslog", "container") and len(steps) > 0:
                     raise ValueError(f"a {step.type} step comes before the others: what is in it is for them")
             except (ValueError, ConfigError) as error:
