@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
+from itertools import islice
 
 from logd.cli.expectations import shortened
 from logd.parse.columns import AS_TEXT, UNPARSED, Parsed
@@ -24,18 +25,22 @@ class Tally:
 
     def count(self, name: str, parsed: Parsed, text: bytes) -> None:
         """What was parsed of `text`, the next lines of the file `name`."""
-        wanted: list[int] = []
+        unknown: list[int] = []
         for share in parsed.shares:
             if len(share.rows):
                 self._counts[share.parser, share.step] += len(share.rows)
             if share.step == UNPARSED or (share.step == AS_TEXT and share.parser not in self._keeping):
-                wanted += sorted(share.rows.tolist())[: _SAMPLES - len(self._samples)]
-        if wanted:
-            lines = text.split(b"\n")
-            for row in sorted(wanted)[: _SAMPLES - len(self._samples)]:
-                line = lines[row][:_SAMPLE_BYTES].decode("utf-8", "replace").rstrip("\r")
-                self._samples.append(f"  {shortened(name)}:{self._lines[name] + row + 1}: {shortened(line)}")
+                unknown += share.rows.tolist()
+        if unknown and len(self._samples) < _SAMPLES:
+            self._sample(name, sorted(unknown), text.split(b"\n"))
         self._lines[name] += len(parsed.table)
+
+    def _sample(self, name: str, rows: Sequence[int], lines: Sequence[bytes]) -> None:
+        """The first of the rows; a blank one says nothing."""
+        told = ((row, line) for row in rows if (line := lines[row][:_SAMPLE_BYTES].strip()))
+        for row, line in islice(told, _SAMPLES - len(self._samples)):
+            shown = shortened(line.decode("utf-8", "replace"))
+            self._samples.append(f"  {shortened(name)}:{self._lines[name] + row + 1}: {shown}")
 
     def text(self) -> str:
         """A line for each step, those of most lines first, then the samples."""

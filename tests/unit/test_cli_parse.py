@@ -43,7 +43,7 @@ def _parse(*arguments: str) -> int:
 
 def test_fields_as_a_table_and_who_took_which(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "shop-7.log").write_text(f"{_ORDER}\n{_OTHER}\n")
-    (tmp_path / "web.log").write_text("Nov 24 10:00:00 web1 cron[7]: done\n\xff\n", encoding="latin-1")
+    (tmp_path / "web.log").write_text("Nov 24 10:00:00 web1 cron[7]: done\n\n\xff\n", encoding="latin-1")
     assert _parse("shop-7.log", "web.log") == 0
     out, err = capsys.readouterr()
     table = [line.split() for line in out.splitlines()]
@@ -53,15 +53,16 @@ def test_fields_as_a_table_and_who_took_which(tmp_path: Path, capsys: pytest.Cap
     # Another host than the agent's has a column, from here on.
     assert table[3] == ["time", "level", "service", "host", "message", "fields"]
     assert table[4][1:] == ["-", "web", "web1", "done", "appname=cron", 'procid="7"']
-    assert table[5][1:] == ["-", "web", "here", "\ufffd"]
+    assert table[5][1:] == ["-", "web", "here"]
+    assert table[6][1:] == ["-", "web", "here", "\ufffd"]
     assert err.splitlines() == [
+        "text            2",
         "shop: regex     1",
         "shop: unparsed  1",
         "auto: syslog    1",
-        "text            1",
         "not understood, the first of them:",
         f"  shop-7.log:2: {_OTHER}",
-        "  web.log:2: \ufffd",
+        "  web.log:3: \ufffd",
     ]
 
 
