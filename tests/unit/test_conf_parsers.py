@@ -14,7 +14,7 @@ from logd.cli import expectations
 from logd.config.load import load, read_parsers
 from logd.config.schema import Config
 from logd.parse.chains import Chain, Plain, compile_chains
-from logd.parse.plan import Parser
+from logd.parse.parsing import Parses
 from logd.roles.parsing import parser_of
 from tests.support import loghub
 from tests.support.chunks import OBSERVED_US, TAKEN_US, chunk_of
@@ -35,7 +35,7 @@ def config() -> Config:
 
 
 @pytest.fixture(scope="module")
-def parser(config: Config) -> Iterator[Parser]:
+def parser(config: Config) -> Iterator[Parses]:
     """With all of them: none may take another's lines."""
     parser = parser_of(config)()
     yield parser
@@ -56,7 +56,7 @@ def test_there_is_one_for_each_program() -> None:
 
 
 @pytest.mark.parametrize("path", _FILES, ids=lambda path: path.stem)
-def test_its_tests_pass(parser: Parser, path: Path) -> None:
+def test_its_tests_pass(parser: Parses, path: Path) -> None:
     found = read_parsers(path)
     for test in found.test:
         expectations.check(test)
@@ -64,7 +64,7 @@ def test_its_tests_pass(parser: Parser, path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", _FILES, ids=lambda path: path.stem)
-def test_each_of_its_steps_has_a_line(parser: Parser, path: Path) -> None:
+def test_each_of_its_steps_has_a_line(parser: Parses, path: Path) -> None:
     """What no line of the tests reaches, nobody has seen working."""
     found = read_parsers(path)
     shares = [share for test in found.test for share in expectations.parsed_of(parser, test).shares]
@@ -83,7 +83,7 @@ def _taking(chains: Sequence[Chain]) -> Iterator[tuple[str, str]]:
 @pytest.mark.parametrize(
     ("system", "service"), [("OpenSSH", "sshd"), ("Apache", "apache"), ("Hadoop", "java"), ("Linux", "syslog")]
 )
-def test_real_logs_are_as_their_tables_say(parser: Parser, test_data: Path, system: str, service: str) -> None:
+def test_real_logs_are_as_their_tables_say(parser: Parses, test_data: Path, system: str, service: str) -> None:
     body = loghub.path_of(test_data, system).read_bytes()
     chunk = chunk_of(content_type=TEXT, value=compress(body), lines=loghub.LINES, service=service)
     parsed = parser.parse([chunk], [TAKEN_US])
