@@ -42,7 +42,7 @@ def _wait(server: Server, *lines: str, service: str = "app") -> None:
 
 def test_a_record_of_a_file(server: Server, folder: Path) -> None:
     _append(folder / "app.log", "2026-11-20T10:00:00Z INFO it works")
-    _wait(server, "it works")
+    _wait(server, "2026-11-20T10:00:00Z INFO it works")
     (record,) = server.records("app")
     del record["log_id"], record["ingested_at"]
     assert record == {
@@ -51,7 +51,7 @@ def test_a_record_of_a_file(server: Server, folder: Path) -> None:
         "service": "app",
         "host": "web-7",
         "source": str(folder / "app.log"),
-        "message": "it works",
+        "message": "2026-11-20T10:00:00Z INFO it works",
         "metadata": {"rack": {"row": 7}},
         "tags": ["followed"],
         "trace_id": None,

@@ -190,6 +190,6 @@ def test_plain_text_is_not_json(server: Server, service: str) -> None:
     text = b"2026-11-20 10:00:00,123 WARN  [main] it is late\r\n{broken\n"
     assert server.post(text, {"Content-Type": "text/plain"}, service).status == 202
     late, broken = server.records(service)
-    assert late["message"] == "[main] it is late"
+    assert late["message"] == "2026-11-20 10:00:00,123 WARN  [main] it is late"
     assert (late["timestamp"], late["level"], late["tags"]) == ("2026-11-20T10:00:00.123Z", "WARN", [])
     assert broken["message"] == "{broken"

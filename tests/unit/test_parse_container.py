@@ -51,7 +51,7 @@ OUT = {"metadata": {"stream": "stdout"}}
         ("\r", {"message": ""}),
         ("WARN: low", {"message": "WARN: low", "level": "WARN"}),
         # A time in a text says less than the runtime's.
-        ("2024-11-22 08:00:00 ERROR x", {"message": "x", "level": "ERROR"}),
+        ("2024-11-22 08:00:00 ERROR x", {"message": "2024-11-22 08:00:00 ERROR x", "level": "ERROR"}),
         (
             '{"message":"m","level":"warn","a":1}',
             {"message": "m", "level": "WARN", "metadata": {"a": 1, "stream": "stdout"}},

@@ -186,23 +186,33 @@ _LINES: list[tuple[str, str, str | None, str | None, str | None, dict[str, Any]]
     ),
     (
         "[2024-11-22 09:00:00] production.ERROR: no cart",
-        "levelled", "2024-11-22T09:00:00Z", "ERROR", "no cart", {"environment": "production"},
+        "levelled", "2024-11-22T09:00:00Z", "ERROR", "[2024-11-22 09:00:00] production.ERROR: no cart",
+        {"environment": "production"},
     ),
-    ("Nov 22 09:00:00 WARN app: no cart", "levelled", "2024-11-22T09:00:00Z", "WARN", "app: no cart", {}),
+    (
+        "Nov 22 09:00:00 WARN app: no cart",
+        "levelled", "2024-11-22T09:00:00Z", "WARN", "Nov 22 09:00:00 WARN app: no cart", {},
+    ),
     (
         "2024-11-22T09:00:00.123Z  INFO shop::cart: found", "levelled", "2024-11-22T09:00:00.123Z", "INFO",
-        "shop::cart: found", {},
+        "2024-11-22T09:00:00.123Z  INFO shop::cart: found", {},
     ),
     (
-        "2024-11-22T09:00:00.123Z INFO cart: found", "java", "2024-11-22T09:00:00.123Z", "INFO", "found",
-        {"logger": "cart"},
+        "2024-11-22T09:00:00.123Z INFO shop.cart: found", "java", "2024-11-22T09:00:00.123Z", "INFO", "found",
+        {"logger": "shop.cart"},
     ),
-    ("2024-11-22 09:00:00 ERROR Error: no cart", "levelled", "2024-11-22T09:00:00Z", "ERROR", "Error: no cart", {}),
+    (
+        "2024-11-22 09:00:00 ERROR cart: none",
+        "levelled", "2024-11-22T09:00:00Z", "ERROR", "2024-11-22 09:00:00 ERROR cart: none", {},
+    ),
     (
         "2024-11-22 09:00:00.123+01 [4712] ERROR:  no cart", "postgres", "2024-11-22T08:00:00.123Z", "ERROR", "no cart",
         {"pid": 4712},
     ),
-    ("2024-11-22 09:00:00 ERROR no cart", "levelled", "2024-11-22T09:00:00Z", "ERROR", "no cart", {}),
+    (
+        "2024-11-22 09:00:00 ERROR no cart",
+        "levelled", "2024-11-22T09:00:00Z", "ERROR", "2024-11-22 09:00:00 ERROR no cart", {},
+    ),
     (
         'time=2024-11-22T09:00:00Z level=warn msg="no cart" cart=7',
         "logfmt", "2024-11-22T09:00:00Z", "WARN", "no cart", {"cart": 7},

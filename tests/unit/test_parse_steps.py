@@ -78,7 +78,11 @@ REGEX = r"""{type = "regex", pattern = '^(?P<when>\S+) (?P<severity>\w+) \[(?P<o
             "2024-11-22 09:00:00 ERROR no room",
             {**WHEN, "level": "ERROR", "message": "2024-11-22 09:00:00 ERROR no room"},
         ),
-        ("{type = 'auto'}", "2024-11-22 09:00:00 ERROR no room", {**WHEN, "level": "ERROR", "message": "no room"}),
+        (
+            "{type = 'auto'}",
+            "2024-11-22 09:00:00 ERROR no room",
+            {**WHEN, "level": "ERROR", "message": "2024-11-22 09:00:00 ERROR no room"},
+        ),
         (
             "{type = 'grok', pattern = '%{TIMESTAMP_ISO8601:time} %{LOGLEVEL:level} %{IP:[source][ip]} "
             "%{NUMBER:ms:float} %{ORDER:order} %{GREEDYDATA:message}', patterns = {ORDER = 'o-[0-9]+'}}",
