@@ -137,12 +137,14 @@ class Follower:
         for key in looks.chosen(roster.tails, now):
             if tail := roster.tails.get(key):
                 cargo += self._guarded(tail, self._look, now, now_us)
-        if roster.rotated:
+        if roster.vacated:
             self._scan(now, now_us)
         if self._labelling is not None:
             self._labelling.look(self.tails, now)
         before_bytes = self.counts.read_bytes
         more = self._read(cargo, now, now_us)
+        while self._roster.replaced:
+            cargo += self._roster.replaced.pop().flush(now_us)
         calm = not more and self.counts.read_bytes - before_bytes < _CALM_BYTES
         active = looks.active(roster.tails)
         held_bytes = sum(len(tail.held) for tail in active)
@@ -302,7 +304,7 @@ class Follower:
         if found.st_size < tail.read_position:
             raise Replaced(tail.path)
         if not tail.scanned and found.st_mtime_ns != tail.modified_ns:
-            self._roster.expect_passed_over(tail)
+            self._roster.vacated.expect(tail.path, tail.entry)
         # What was read may only be the beginning of a line.
         if found.st_size < tail.scanned or (found.st_size == tail.scanned and found.st_mtime_ns != tail.modified_ns):
             tail.check(self._roster.handles.use(tail))

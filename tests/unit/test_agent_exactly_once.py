@@ -1,8 +1,4 @@
-"""Whatever is done to a log folder, and wherever the agent is killed: every line arrives once, in its file's order.
-
-Left out: a file that is copied and truncated before the agent has read whole lines of it, which, where it took the path
-of a deleted one and an empty one is copied behind it, may be there twice.
-"""
+"""Whatever is done to a log folder, and wherever the agent is killed: every line arrives once, in its file's order."""
 
 from __future__ import annotations
 
@@ -171,8 +167,8 @@ class Folder(RuleBasedStateMachine):
         self.lines = 0
 
     def may_copy(self) -> bool:
-        # A copy is known by its beginning, which the state has to have.
-        return self.followed and self.known
+        # A copy is known by its beginning, which a running agent has to have seen, or the state to have.
+        return self.all_found or (self.followed and (self.running or self.known))
 
     @precondition(lambda self: self.may_copy())
     @rule(looks=st.lists(st.sampled_from([0, 10, 700, 2000]), max_size=2), grows=st.booleans())
