@@ -341,8 +341,12 @@ class Follower:
         return bool(hungry)
 
     def _read_block(self, tail: Tail, now: float, now_us: int) -> list[Cargo]:
-        cargo = tail.read(self._roster.handles.use(tail), now, now_us)
+        fd, fresh = self._roster.handles.use(tail), not tail.scanned
+        cargo = tail.read(fd, now, now_us)
         self._roster.unreadable.pop(tail.path, None)
+        if fresh and os.fstat(fd).st_mtime_ns != tail.modified_ns:
+            # What the look saw may have been copied and truncated.
+            self._roster.vacated.expect(tail.path, tail.entry)
         return cargo
 
     def _finish(self, tail: Tail, now: float, now_us: int) -> list[Cargo]:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from logd.agent import rotated
+from logd.agent.batches import Cargo
 from logd.agent.copies import UNDECIDED_SECONDS
 from logd.agent.tail import Tail
 from tests.support.agent import append
@@ -233,3 +234,25 @@ def test_a_short_copy_of_a_file_at_which_nobody_looked_for_long(logs: Copied) ->
     logs.agent.round(UNDECIDED_SECONDS + 1)
     logs.write("2")
     assert logs.arrived()
+
+
+def test_an_empty_file_is_written_to_and_truncated_between_the_look_and_the_read(
+    logs: Copied, first: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    logs.write(first, "1")
+    assert logs.arrived()
+    logs.copytruncate()
+    assert logs.arrived()
+    logs.write("2" + first)
+    read = Tail.read
+
+    def rotate_and_read(tail: Tail, fd: int, now: float, observed_us: int) -> list[Cargo]:
+        if tail.path == str(logs.app):
+            monkeypatch.undo()
+            logs.copytruncate()
+            logs.write("3" + first)
+        return read(tail, fd, now, observed_us)
+
+    monkeypatch.setattr(Tail, "read", rotate_and_read)
+    assert logs.arrived()
+    assert logs.copies == 2
