@@ -103,7 +103,10 @@ class Copies:
         _, size, since = self._waiting.get(key, (tail, -1, self.now))
         since = since if size == found.st_size else self.now
         self._seen[key] = (tail, found.st_size, since)
-        return not 0 < found.st_size < FINGERPRINT_BYTES or self.now - since < UNDECIDED_SECONDS
+        if not 0 < found.st_size < FINGERPRINT_BYTES or self.now - since < UNDECIDED_SECONDS:
+            return True
+        # Nobody may have looked at its original all that time.
+        return self._to_be_looked_at(tail)
 
     def wait_for(self, tail: Tail) -> bool:
         """There are files that may be copies of the tail's."""
@@ -131,39 +134,52 @@ class Copies:
         size = _compressed_size(tail.source, paths)
         return None if size is None else max(0, size - tail.read_position)
 
-    def _may_be(self, path: str) -> bool:
+    def _may_be(self, path: str, inode: int) -> bool:
         """A file that nobody may follow yet may be a copy, or have come and gone in a way that a look at its original
-        will show."""
+        will show. So may one of which nothing can be told, since another one is at `path` by now."""
         try:
             found = os.stat(path, follow_symlinks=False)
+            tail = self._tails.get((found.st_dev, inode))
             # Of files that are rotated and followed there are many, each by its name a rotation of all others.
-            if (found.st_dev, found.st_ino) in self._tails:
+            if tail is not None and tail.fd is not None:
                 return False
             originals = self._originals(path)
             if not originals:
                 return False
-            if any(self._to_be_looked_at(tail) for tail in originals):
-                return True
             fd = self._handles.open(path)
             try:
-                return self.waits(path, fd)
+                if os.fstat(fd).st_ino != inode and not stat.S_ISLNK(found.st_mode):
+                    return True
+                if self._follows(fd):
+                    return False
+                return any(self._to_be_looked_at(original) for original in originals) or self.waits(path, fd)
             finally:
                 os.close(fd)
-        except NoRoom:
+        except (NoRoom, FileNotFoundError):
             return True
         except OSError:
             return False
 
+    def _follows(self, fd: int) -> bool:
+        """The file is followed, and isn't another one that was given the inode of one that was closed and deleted.
+        Raises OSError."""
+        found = os.fstat(fd)
+        tail = self._tails.get((found.st_dev, found.st_ino))
+        return tail is not None and (tail.fd is not None or (not tail.unknown and _intact(tail, fd)))
+
     def _to_be_looked_at(self, tail: Tail) -> bool:
-        """The tail's file left its path, was truncated, or may have been if it was empty. Raises NoRoom, OSError."""
-        if tail.listed:
-            try:
+        """The tail's file left its path, was truncated, or may have been if it was empty. Raises NoRoom."""
+        try:
+            if tail.listed:
                 found = os.stat(tail.path)
-            except FileNotFoundError:
-                return True
-            if (found.st_dev, found.st_ino) != tail.key:
-                return True
-        fd = self._handles.use(tail)
+                if (found.st_dev, found.st_ino) != tail.key:
+                    return True
+            fd = self._handles.use(tail)
+        except FileNotFoundError:
+            # One that left before and was closed is only known by its fingerprint, which `waits` compares.
+            return tail.listed
+        except OSError:
+            return False
         emptied = not tail.scanned and os.fstat(fd).st_mtime_ns != tail.modified_ns
         return emptied or not _intact(tail, fd)
 
@@ -176,7 +192,7 @@ class Copies:
                 continue
             found = os.fstat(fd)
             prefix = os.pread(fd, FINGERPRINT_BYTES, 0)
-            fits = stat.S_ISREG(found.st_mode) and (found.st_dev, found.st_ino) not in self._tails
+            fits = stat.S_ISREG(found.st_mode) and not self._follows(fd)
             if fits and _goes_on(source, fd, prefix):
                 known = self._sources.knows(
                     path, found.st_dev, found.st_ino, prefix, found.st_size, partial(os.pread, fd)

@@ -37,22 +37,23 @@ def inodes(folder: str) -> dict[int, str]:
         return {}
 
 
-def find_inode(folder: str, key: tuple[int, int]) -> str | None:
-    """The path in `folder` of the file that is (device, inode) `key`."""
-    path = inodes(folder).get(key[1])
-    try:
-        found = os.stat(path, follow_symlinks=False) if path is not None else None
-    except OSError:
-        return None
-    return path if found is not None and (found.st_dev, found.st_ino) == key else None
+def find_inode(folder: str, key: tuple[int, int]) -> tuple[str, os.stat_result] | None:
+    """The path in `folder` of the file that is (device, inode) `key`, and what it is like, while others are renamed
+    too."""
+    if (found := _at_inode(folder, key)) is not None:
+        return found
+    for _ in looks(folder):
+        if (found := _at_inode(folder, key)) is not None:
+            return found
+    return None
 
 
 class Siblings:
     """Rotated files beside followed paths: those that were there when they were last looked at, and those that came
     since."""
 
-    def __init__(self, may_be_copy: Callable[[str], bool]) -> None:
-        """`may_be_copy` is asked for files that are new: one that may be, stays so."""
+    def __init__(self, may_be_copy: Callable[[str, int], bool]) -> None:
+        """`may_be_copy` is asked for files that are new, by path and inode: one that may be, stays so."""
         self._may_be_copy = may_be_copy
         self._known: dict[str, tuple[int, set[_Identity]]] = {}
         self._looked: dict[str, tuple[int, set[_Identity]]] = {}
@@ -96,7 +97,7 @@ class Siblings:
         found: dict[str, tuple[int, set[_Identity]]] = {}
         for folder, followed in names.items():
             listing: list[str] | None = None
-            may_be: dict[str, bool] = {}
+            may_be: dict[_Identity, bool] = {}
             stats: dict[str, _Identity | None] = {}
             try:
                 changed_ns = os.stat(folder).st_mtime_ns
@@ -108,12 +109,13 @@ class Siblings:
                         listing = sorted(os.listdir(folder)) if listing is None else listing
                         before = known[1] if known is not None else set()
                         there = dict(_rotated(folder, name, listing, stats))
-                        for at in there.keys() - may_be.keys():
-                            may_be[at] = self._may_be_copy(at)
-                        old = {at for at, its in there.items() if its in before or not may_be[at]}
+                        for at, its in there.items():
+                            if its not in before and its not in may_be:
+                                may_be[its] = self._may_be_copy(at, its[0])
+                        old = {its for its in there.values() if its in before or not may_be[its]}
                         # A copy grows without its folder changing.
                         settled = settled and len(old) == len(there)
-                        known = (changed_ns if settled else 0, {there[at] for at in old})
+                        known = (changed_ns if settled else 0, old)
                     found[path] = known
             except OSError:
                 continue
@@ -169,6 +171,15 @@ def _is_rotation(name: str, beginning: str, extension: str) -> bool:
     rest = name[len(beginning) :]
     rest = rest.removeprefix(extension) if rest.startswith(extension) else rest.removesuffix(extension)
     return _ROTATION.fullmatch(rest) is not None
+
+
+def _at_inode(folder: str, key: tuple[int, int]) -> tuple[str, os.stat_result] | None:
+    path = inodes(folder).get(key[1])
+    try:
+        found = os.stat(path, follow_symlinks=False) if path is not None else None
+    except OSError:
+        return None
+    return (path, found) if path is not None and found is not None and (found.st_dev, found.st_ino) == key else None
 
 
 def _names(folder: str) -> set[tuple[str, int]]:

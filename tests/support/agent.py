@@ -275,9 +275,11 @@ class Running:
 
 
 @asynccontextmanager
-async def running(config: Config, target: Shipper | None = None, spools: bool = False) -> AsyncIterator[Running]:
+async def running(
+    config: Config, target: Shipper | None = None, spools: bool = False, clock: HeldClock | None = None
+) -> AsyncIterator[Running]:
     """Started, and killed at the end."""
-    found = Running(config, target or Target(), HeldClock(), spools)
+    found = Running(config, target or Target(), clock or HeldClock(), spools)
     try:
         yield found
     finally:

@@ -1,11 +1,8 @@
-"""Whatever is done to a log folder, and wherever the agent is killed: every line arrives once, in its file's order.
-
-Left out: a file that is copied and truncated before the agent has read whole lines of it, which, where it took the path
-of a deleted one and an empty one is copied behind it, may be there twice.
-"""
+"""Whatever is done to a log folder, and wherever the agent is killed: every line arrives once, in its file's order."""
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import os
 import shutil
@@ -18,8 +15,11 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 
 from logd.chunk import Chunk
 from logd.errors import Unavailable
-from tests.support.agent import Driver, config_of
+from tests.support.agent import Driver, HeldClock, Running, config_of, running
 
+#: So many new files are made until one has the inode of the one that was deleted.
+_TRIES = 16
+_FOR_EVER = 10**9
 CRASHES = ("before it is stored", "before it is sent", "before it is acknowledged", "after a round")
 
 
@@ -59,8 +59,10 @@ class Folder(RuleBasedStateMachine):
         #: What each file begins with: more than fingerprints tell apart.
         self.heading = (b"#" * 600 + b"\n") * 2 if heading else b""
         self.written: list[int] = []
+        #: Lines of headings.
+        self.headed = 0
         self.unfinished = b""
-        self.rotations = self.compressed = 0
+        self.rotations = self.compressed = self.absences = 0
         #: The path was followed once; the agent has seen the file that is there now; files came and went unseen.
         self.followed = self.seen = self.passed_over = False
         #: Whole lines in the file, and whether the agent's state has how they begin.
@@ -78,7 +80,9 @@ class Folder(RuleBasedStateMachine):
 
     def write(self, data: bytes) -> None:
         with self.app.open("ab") as file:
-            file.write((b"" if file.tell() else self.heading) + data)
+            heading = b"" if file.tell() else self.heading
+            file.write(heading + data)
+        self.headed += heading.count(b"\n")
 
     def start(self) -> None:
         if not self.running:
@@ -175,8 +179,8 @@ class Folder(RuleBasedStateMachine):
         self.lines = 0
 
     def may_copy(self) -> bool:
-        # A copy is known by its beginning, which the state has to have.
-        return self.followed and self.known
+        # A copy is known by its beginning, which a running agent has to have seen, or the state to have.
+        return self.all_found or (self.followed and (self.running or self.known))
 
     @precondition(lambda self: self.may_copy() and not self.heading)
     @rule(looks=st.lists(st.sampled_from([0, 10, 700, 2000]), max_size=2), grows=st.booleans())
@@ -263,6 +267,80 @@ class Folder(RuleBasedStateMachine):
         self.settle()
         self.app.unlink(missing_ok=True)
         self.left_behind(True)
+
+    @precondition(lambda self: self.running and (self.all_found or not self.passed_over))
+    @rule(count=st.integers(1, 5), stopped=st.booleans())
+    def replace_by_one_with_the_same_inode(self, count: int, stopped: bool) -> None:
+        """Where the file system gives it, which it doesn't as long as the agent has the deleted file open."""
+        if self.unfinished:
+            self.append(1)
+        self.settle()
+        if not self.app.exists():
+            return
+        if stopped:
+            self.agent.crash()
+            self.running = False
+        inode = self.app.stat().st_ino
+        self.app.unlink()
+        self.left_behind(True)
+        others = [self.root / "logs" / f"new.{number}" for number in range(_TRIES)]
+        for path in others:
+            path.touch()
+            if path.stat().st_ino == inode:
+                break
+        path.rename(self.app)
+        for other in others:
+            other.unlink(missing_ok=True)
+        self.append(count)
+
+    @precondition(lambda self: self.running and (self.all_found or not self.passed_over) and self.absences < 2)
+    @rule(count=st.integers(1, 5), rotates=st.booleans(), killed=st.booleans())
+    def target_is_away_and_comes_back(self, count: int, rotates: bool, killed: bool) -> None:
+        """The whole agent, with its spool."""
+        self.absences += 1
+        # That lines have arrived is stored now, or they would be sent again.
+        self.settle()
+        self.agent.crash()
+        self.running = False
+        asyncio.run(self.away_and_back(count, rotates, killed))
+        self.start()
+
+    async def away_and_back(self, count: int, rotates: bool, killed: bool) -> None:
+        target, clock = self.agent.target, HeldClock()
+        clock.seconds = self.agent.clock.seconds
+        async with running(self.config, target, spools=True, clock=clock) as agent:
+            target.refuse = _FOR_EVER
+            before = len(target.texts)
+            self.append(count)
+            await self.all_is_spooled(agent, before)
+            self.followed, self.seen = True, True
+            if rotates:
+                self.rotate()
+                self.append(count)
+                await self.all_is_spooled(agent, before)
+            if not killed:
+                await self.the_spool_is_sent(agent)
+        if killed:
+            async with running(self.config, target, spools=True, clock=clock) as agent:
+                await self.all_is_spooled(agent, before)
+                await self.the_spool_is_sent(agent)
+        self.agent.clock.seconds = clock.seconds
+
+    async def all_is_spooled(self, agent: Running, before: int) -> None:
+        """Everything that hasn't arrived is in the spool, once, and nothing more has arrived."""
+        missing = len(self.written) + self.headed - before
+        await agent.until(lambda: agent.agent.status()["spool_lines"] >= missing)
+        assert agent.agent.status()["spool_lines"] == missing
+        assert len(agent.target.texts) == before
+
+    async def the_spool_is_sent(self, agent: Running) -> None:
+        agent.target.refuse = 0
+        await agent.until(lambda: len(agent.target.texts) >= len(self.written) + self.headed and not self.spool())
+        assert agent.agent.status()["lost_bytes"] == 0
+        await agent.end()
+
+    def spool(self) -> list[Path]:
+        return list((self.root / "data" / "spool").iterdir())
 
     @precondition(lambda self: self.running)
     @rule(seconds=st.sampled_from([0.1, 0.25, 0.6, 2.0, 400.0]))
