@@ -170,13 +170,14 @@ class Copies:
     def _to_be_looked_at(self, tail: Tail) -> bool:
         """The tail's file left its path, was truncated, or may have been if it was empty. Raises NoRoom."""
         try:
-            if tail.listed:
-                found = os.stat(tail.path)
-                if (found.st_dev, found.st_ino) != tail.key:
-                    return True
+            found = _stat(tail)
+            if (found.st_dev, found.st_ino) != tail.key:
+                # One that left before and was closed is only known by its fingerprint, which `waits` compares.
+                return tail.listed
+            if _unchanged(tail, found):
+                return False
             fd = self._handles.use(tail)
         except FileNotFoundError:
-            # One that left before and was closed is only known by its fingerprint, which `waits` compares.
             return tail.listed
         except OSError:
             return False
@@ -216,6 +217,12 @@ class Copies:
 
     def _is_of(self, tail: Tail, fd: int, prefix: bytes, size: int) -> bool:
         """A file that begins with `prefix` is a copy of the tail's, or becomes one, as far as can be told."""
+        known = tail.source.fingerprint
+        # That there are other bytes needn't be read again.
+        if not tail.unread and size >= known.length and not known.matches(prefix):
+            with contextlib.suppress(OSError):
+                if _unchanged(tail, _stat(tail)):
+                    return False
         ours: int | None = None
         with contextlib.suppress(OSError):
             ours = self._handles.use(tail)
@@ -255,6 +262,17 @@ def _begins(source: Source, prefix: bytes) -> bool:
 def _goes_on(source: Source, fd: int, prefix: bytes) -> bool:
     """The file, which begins with `prefix`, has what was read of the source's, or so far as it goes."""
     return _begins(source, prefix) and (os.fstat(fd).st_size < source.anchor.end or _has_anchor(source, fd))
+
+
+def _stat(tail: Tail) -> os.stat_result:
+    """What is at the tail's path, or, when it left that, its file as long as it is open. Raises OSError."""
+    return os.stat(tail.path) if tail.listed or tail.fd is None else os.fstat(tail.fd)
+
+
+def _unchanged(tail: Tail, found: os.stat_result) -> bool:
+    """The tail's file is `found`, and as it was when it was read to its end."""
+    same = (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns) == (*tail.key, tail.size, tail.modified_ns)
+    return same and not tail.unread
 
 
 def _intact(tail: Tail, fd: int) -> bool:

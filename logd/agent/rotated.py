@@ -13,6 +13,8 @@ import time
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator
 
+import msgspec
+
 from logd.agent.discover import is_compressed_name
 
 _Identity = tuple[int, int, int]
@@ -48,6 +50,16 @@ def find_inode(folder: str, key: tuple[int, int]) -> tuple[str, os.stat_result] 
     return None
 
 
+class _Known(msgspec.Struct, frozen=True):
+    """The rotated files of a path."""
+
+    #: Since then no name in the folder changed; 0 when that can't be told yet.
+    changed_ns: int = 0
+    identities: frozenset[_Identity] = frozenset()
+    #: Paths of those that may be copies, which aren't known: they grow without their folder changing.
+    waiting: tuple[str, ...] = ()
+
+
 class Siblings:
     """Rotated files beside followed paths: those that were there when they were last looked at, and those that came
     since."""
@@ -55,8 +67,8 @@ class Siblings:
     def __init__(self, may_be_copy: Callable[[str, int], bool]) -> None:
         """`may_be_copy` is asked for files that are new, by path and inode: one that may be, stays so."""
         self._may_be_copy = may_be_copy
-        self._known: dict[str, tuple[int, set[_Identity]]] = {}
-        self._looked: dict[str, tuple[int, set[_Identity]]] = {}
+        self._known: dict[str, _Known] = {}
+        self._looked: dict[str, _Known] = {}
 
     def look(self, paths: Iterable[str]) -> None:
         """Notes what is there beside `paths`, for `remember`. To be called before the paths themselves are looked at:
@@ -80,21 +92,22 @@ class Siblings:
     def unknown(self, path: str) -> list[str]:
         """The same, and all of them while it knows nothing."""
         folder, name = os.path.split(path)
-        changed_ns, identities = self._known.get(path, (0, set[_Identity]()))
+        known = self._known.get(path, _Known())
         try:
-            if os.stat(folder).st_mtime_ns == changed_ns:
-                return []
-            listing = sorted(os.listdir(folder))
+            if os.stat(folder).st_mtime_ns == known.changed_ns:
+                found = _identities(known.waiting, {})
+            else:
+                found = _rotated(folder, name, sorted(os.listdir(folder)), {})
         except OSError:
             return []
-        return [found for found, identity in _rotated(folder, name, listing, {}) if identity not in identities]
+        return [at for at, identity in found if identity not in known.identities]
 
-    def _found(self, paths: Iterable[str]) -> dict[str, tuple[int, set[_Identity]]]:
+    def _found(self, paths: Iterable[str]) -> dict[str, _Known]:
         names: dict[str, list[str]] = {}
         for path in paths:
             folder, name = os.path.split(path)
             names.setdefault(folder, []).append(name)
-        found: dict[str, tuple[int, set[_Identity]]] = {}
+        found: dict[str, _Known] = {}
         for folder, followed in names.items():
             listing: list[str] | None = None
             may_be: dict[_Identity, bool] = {}
@@ -104,18 +117,19 @@ class Siblings:
                 settled = time.time_ns() - changed_ns > _COARSE_NS
                 for name in followed:
                     path = os.path.join(folder, name)
-                    known = self._known.get(path)
-                    if known is None or known[0] != changed_ns:
+                    known = self._known.get(path, _Known())
+                    if known.changed_ns == changed_ns:
+                        there, old = dict(_identities(known.waiting, stats)), known.identities
+                    else:
                         listing = sorted(os.listdir(folder)) if listing is None else listing
-                        before = known[1] if known is not None else set()
-                        there = dict(_rotated(folder, name, listing, stats))
+                        there, old = dict(_rotated(folder, name, listing, stats)), frozenset[_Identity]()
+                    if there or known.changed_ns != changed_ns:
                         for at, its in there.items():
-                            if its not in before and its not in may_be:
+                            if its not in known.identities and its not in may_be:
                                 may_be[its] = self._may_be_copy(at, its[0])
-                        old = {its for its in there.values() if its in before or not may_be[its]}
-                        # A copy grows without its folder changing.
-                        settled = settled and len(old) == len(there)
-                        known = (changed_ns if settled else 0, old)
+                        waiting = tuple(at for at, its in there.items() if its not in known.identities and may_be[its])
+                        old = old.union(its for at, its in there.items() if at not in waiting)
+                        known = _Known(changed_ns if settled else 0, old, waiting)
                     found[path] = known
             except OSError:
                 continue
@@ -201,7 +215,11 @@ def _rotated(
             return
         if not _is_rotation(listing[place], beginning, extension):
             continue
-        path = os.path.join(folder, listing[place])
+        yield from _identities((os.path.join(folder, listing[place]),), stats)
+
+
+def _identities(paths: Iterable[str], stats: dict[str, _Identity | None]) -> Iterator[tuple[str, _Identity]]:
+    for path in paths:
         if path not in stats:
             stats[path] = _identity(path)
         if (found := stats[path]) is not None:

@@ -239,3 +239,36 @@ def test_many_rotated_files_that_a_glob_finds(tmp_path: Path) -> None:
     # It took over a minute, and takes a second.
     assert time.process_time() - began < 20
     logs.agent.crash()
+
+
+@pytest.mark.parametrize("max_open_files", [2, 100])
+def test_while_a_copy_waits_only_it_and_its_original_are_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, max_open_files: int
+) -> None:
+    logs = Copied(tmp_path, ("app.log*",), max_open_files=max_open_files)
+    for number in range(20):
+        logs.write(f"{number} {LONG}")
+        logs.app.rename(logs.folder / f"app.log.{number + 2}")
+    logs.write(f"current {LONG}")
+    assert logs.arrived()
+    copy = logs.folder / "app.log.1"
+    shutil.copyfile(logs.app, copy)
+    # No name has changed for a while: when it is so new, all are looked at again.
+    os.utime(logs.folder, ns=(1, 1))
+    read: set[int] = set()
+    pread = os.pread
+
+    def noted(fd: int, length: int, position: int) -> bytes:
+        read.add(os.fstat(fd).st_ino)
+        return pread(fd, length, position)
+
+    monkeypatch.setattr(os, "pread", noted)
+    for _ in range(5):
+        logs.agent.round(2.0)
+    assert read == {logs.app.stat().st_ino, copy.stat().st_ino}
+    # It grows without its folder changing.
+    logs.write("more")
+    shutil.copyfile(logs.app, copy)
+    os.truncate(logs.app, 0)
+    assert logs.arrived()
+    logs.agent.crash()
