@@ -25,6 +25,8 @@ from logd.errors import Conflict, Unavailable
 
 #: `agent.watch` of `config_of`; the fixture `watch` sets it.
 WATCH = "poll"
+#: So many new files are made until one has the inode of the one that was deleted.
+_TRIES = 16
 
 
 class Line(msgspec.Struct, frozen=True):
@@ -231,6 +233,27 @@ def append(path: Path, data: bytes) -> None:
     """As a program does that writes a log."""
     with path.open("ab") as file:
         file.write(data)
+
+
+def replace_file(path: Path) -> None:
+    """Deletes the file; the new one has its inode where the file system gives it again."""
+    inode = path.stat().st_ino
+    path.unlink()
+    others = [path.with_name(f"new.{number}") for number in range(_TRIES)]
+    for other in others:
+        other.touch()
+        if other.stat().st_ino == inode:
+            break
+    other.rename(path)
+    for other in others:
+        other.unlink(missing_ok=True)
+
+
+def same_bytes_at_each_send(attempts: list[Chunk]) -> None:
+    """A chunk that was sent again was the same in everything."""
+    first: dict[tuple[str, int], Chunk] = {}
+    for item in attempts:
+        assert first.setdefault((item.source_id, item.offset), item) == item
 
 
 class Running:

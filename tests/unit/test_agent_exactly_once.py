@@ -13,12 +13,10 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
-from logd.chunk import Chunk
+from logd.agent.looks import GIVE_UP_SECONDS
 from logd.errors import Unavailable
-from tests.support.agent import Driver, HeldClock, Running, config_of, running
+from tests.support.agent import Driver, HeldClock, Running, config_of, replace_file, running, same_bytes_at_each_send
 
-#: So many new files are made until one has the inode of the one that was deleted.
-_TRIES = 16
 _FOR_EVER = 10**9
 CRASHES = ("before it is stored", "before it is sent", "before it is acknowledged", "after a round")
 
@@ -59,8 +57,7 @@ class Folder(RuleBasedStateMachine):
         #: What each file begins with: more than fingerprints tell apart.
         self.heading = (b"#" * 600 + b"\n") * 2 if heading else b""
         self.written: list[int] = []
-        #: Lines of headings.
-        self.headed = 0
+        self.headed = 0  # lines of headings
         self.unfinished = b""
         self.rotations = self.compressed = self.absences = 0
         #: The path was followed once; the agent has seen the file that is there now; files came and went unseen.
@@ -115,6 +112,11 @@ class Folder(RuleBasedStateMachine):
         self.agent.settle()
         self.scanned()
         self.known = self.lines > 0 and not self.unfinished
+
+    def settle_whole_lines(self) -> None:
+        if self.unfinished:
+            self.append(1)
+        self.settle()
 
     def scanned(self) -> None:
         self.seen = self.app.exists()
@@ -237,9 +239,7 @@ class Folder(RuleBasedStateMachine):
 
     def truncate(self) -> int:
         """Gives how many bytes it had."""
-        if self.unfinished:
-            self.append(1)
-        self.settle()
+        self.settle_whole_lines()
         if not self.app.exists():
             return 0
         size = self.app.stat().st_size
@@ -254,44 +254,41 @@ class Folder(RuleBasedStateMachine):
         size = self.truncate()
         while 0 < size < 10_000 and self.app.stat().st_size <= size:
             self.append(1)
-        # Of files that begin alike, one that comes and goes unseen may be taken for a copy of this one.
         if stops:
-            self.agent.restart()
-        self.look(1.1)
+            self.agent.crash()
+            self.running = False
+            self.start()
+        self.look_at_what_begins_alike()
 
     @precondition(lambda self: self.running)
     @rule()
     def delete_after_it_was_read(self) -> None:
-        if self.unfinished:
-            self.append(1)
-        self.settle()
+        self.settle_whole_lines()
         self.app.unlink(missing_ok=True)
         self.left_behind(True)
+        self.look_at_what_begins_alike()
 
     @precondition(lambda self: self.running and (self.all_found or not self.passed_over))
     @rule(count=st.integers(1, 5), stopped=st.booleans())
     def replace_by_one_with_the_same_inode(self, count: int, stopped: bool) -> None:
         """Where the file system gives it, which it doesn't as long as the agent has the deleted file open."""
-        if self.unfinished:
-            self.append(1)
-        self.settle()
+        self.settle_whole_lines()
         if not self.app.exists():
             return
         if stopped:
             self.agent.crash()
             self.running = False
-        inode = self.app.stat().st_ino
-        self.app.unlink()
+        replace_file(self.app)
         self.left_behind(True)
-        others = [self.root / "logs" / f"new.{number}" for number in range(_TRIES)]
-        for path in others:
-            path.touch()
-            if path.stat().st_ino == inode:
-                break
-        path.rename(self.app)
-        for other in others:
-            other.unlink(missing_ok=True)
         self.append(count)
+        self.look_at_what_begins_alike()
+
+    def look_at_what_begins_alike(self) -> None:
+        """With the same heading, one that comes and goes before the agent let go of this may be taken for its copy."""
+        if self.heading:
+            self.start()
+            self.look(1.1)
+            self.look(GIVE_UP_SECONDS + 1)
 
     @precondition(lambda self: self.running and (self.all_found or not self.passed_over) and self.absences < 2)
     @rule(count=st.integers(1, 5), rotates=st.booleans(), killed=st.booleans())
@@ -334,13 +331,11 @@ class Folder(RuleBasedStateMachine):
         assert len(agent.target.texts) == before
 
     async def the_spool_is_sent(self, agent: Running) -> None:
-        agent.target.refuse = 0
-        await agent.until(lambda: len(agent.target.texts) >= len(self.written) + self.headed and not self.spool())
+        agent.target.refuse, spool = 0, self.root / "data" / "spool"
+        lines = len(self.written) + self.headed
+        await agent.until(lambda: len(agent.target.texts) >= lines and not any(spool.iterdir()))
         assert agent.agent.status()["lost_bytes"] == 0
         await agent.end()
-
-    def spool(self) -> list[Path]:
-        return list((self.root / "data" / "spool").iterdir())
 
     @precondition(lambda self: self.running)
     @rule(seconds=st.sampled_from([0.1, 0.25, 0.6, 2.0, 400.0]))
@@ -387,13 +382,6 @@ class Folder(RuleBasedStateMachine):
     @rule()
     def quiet_point(self) -> None:
         self.everything_arrived()
-
-
-def same_bytes_at_each_send(attempts: list[Chunk]) -> None:
-    """A chunk that was sent again was the same in everything."""
-    first: dict[tuple[str, int], Chunk] = {}
-    for chunk in attempts:
-        assert first.setdefault((chunk.source_id, chunk.offset), chunk) == chunk
 
 
 TestFolder = Folder.TestCase
