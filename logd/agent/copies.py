@@ -103,7 +103,10 @@ class Copies:
         _, size, since = self._waiting.get(key, (tail, -1, self.now))
         since = since if size == found.st_size else self.now
         self._seen[key] = (tail, found.st_size, since)
-        return not 0 < found.st_size < FINGERPRINT_BYTES or self.now - since < UNDECIDED_SECONDS
+        if not 0 < found.st_size < FINGERPRINT_BYTES or self.now - since < UNDECIDED_SECONDS:
+            return True
+        # Nobody may have looked at its original all that time.
+        return self._to_be_looked_at(tail)
 
     def wait_for(self, tail: Tail) -> bool:
         """There are files that may be copies of the tail's."""
@@ -131,39 +134,53 @@ class Copies:
         size = _compressed_size(tail.source, paths)
         return None if size is None else max(0, size - tail.read_position)
 
-    def _may_be(self, path: str) -> bool:
+    def _may_be(self, path: str, inode: int) -> bool:
         """A file that nobody may follow yet may be a copy, or have come and gone in a way that a look at its original
-        will show."""
+        will show. So may one of which nothing can be told, since another one is at `path` by now."""
         try:
             found = os.stat(path, follow_symlinks=False)
+            tail = self._tails.get((found.st_dev, inode))
             # Of files that are rotated and followed there are many, each by its name a rotation of all others.
-            if (found.st_dev, found.st_ino) in self._tails:
+            if tail is not None and tail.fd is not None:
                 return False
             originals = self._originals(path)
             if not originals:
                 return False
-            if any(self._to_be_looked_at(tail) for tail in originals):
-                return True
             fd = self._handles.open(path)
             try:
-                return self.waits(path, fd)
+                if os.fstat(fd).st_ino != inode and not stat.S_ISLNK(found.st_mode):
+                    return True
+                if self._follows(fd):
+                    return False
+                return any(self._to_be_looked_at(original) for original in originals) or self.waits(path, fd)
             finally:
                 os.close(fd)
-        except NoRoom:
+        except (NoRoom, FileNotFoundError):
             return True
         except OSError:
             return False
 
+    def _follows(self, fd: int) -> bool:
+        """The file is followed, and isn't another one that was given the inode of one that was closed and deleted.
+        Raises OSError."""
+        found = os.fstat(fd)
+        tail = self._tails.get((found.st_dev, found.st_ino))
+        return tail is not None and (tail.fd is not None or (not tail.unknown and _intact(tail, fd)))
+
     def _to_be_looked_at(self, tail: Tail) -> bool:
-        """The tail's file left its path, was truncated, or may have been if it was empty. Raises NoRoom, OSError."""
-        if tail.listed:
-            try:
-                found = os.stat(tail.path)
-            except FileNotFoundError:
-                return True
+        """The tail's file left its path, was truncated, or may have been if it was empty. Raises NoRoom."""
+        try:
+            found = _stat(tail)
             if (found.st_dev, found.st_ino) != tail.key:
-                return True
-        fd = self._handles.use(tail)
+                # One that left before and was closed is only known by its fingerprint, which `waits` compares.
+                return tail.listed
+            if _unchanged(tail, found):
+                return False
+            fd = self._handles.use(tail)
+        except FileNotFoundError:
+            return tail.listed
+        except OSError:
+            return False
         emptied = not tail.scanned and os.fstat(fd).st_mtime_ns != tail.modified_ns
         return emptied or not _intact(tail, fd)
 
@@ -176,7 +193,7 @@ class Copies:
                 continue
             found = os.fstat(fd)
             prefix = os.pread(fd, FINGERPRINT_BYTES, 0)
-            fits = stat.S_ISREG(found.st_mode) and (found.st_dev, found.st_ino) not in self._tails
+            fits = stat.S_ISREG(found.st_mode) and not self._follows(fd)
             if fits and _goes_on(source, fd, prefix):
                 known = self._sources.knows(
                     path, found.st_dev, found.st_ino, prefix, found.st_size, partial(os.pread, fd)
@@ -200,6 +217,12 @@ class Copies:
 
     def _is_of(self, tail: Tail, fd: int, prefix: bytes, size: int) -> bool:
         """A file that begins with `prefix` is a copy of the tail's, or becomes one, as far as can be told."""
+        known = tail.source.fingerprint
+        # That there are other bytes needn't be read again.
+        if not tail.unread and size >= known.length and not known.matches(prefix):
+            with contextlib.suppress(OSError):
+                if _unchanged(tail, _stat(tail)):
+                    return False
         ours: int | None = None
         with contextlib.suppress(OSError):
             ours = self._handles.use(tail)
@@ -239,6 +262,17 @@ def _begins(source: Source, prefix: bytes) -> bool:
 def _goes_on(source: Source, fd: int, prefix: bytes) -> bool:
     """The file, which begins with `prefix`, has what was read of the source's, or so far as it goes."""
     return _begins(source, prefix) and (os.fstat(fd).st_size < source.anchor.end or _has_anchor(source, fd))
+
+
+def _stat(tail: Tail) -> os.stat_result:
+    """What is at the tail's path, or, when it left that, its file as long as it is open. Raises OSError."""
+    return os.stat(tail.path) if tail.listed or tail.fd is None else os.fstat(tail.fd)
+
+
+def _unchanged(tail: Tail, found: os.stat_result) -> bool:
+    """The tail's file is `found`, and as it was when it was read to its end."""
+    same = (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns) == (*tail.key, tail.size, tail.modified_ns)
+    return same and not tail.unread
 
 
 def _intact(tail: Tail, fd: int) -> bool:

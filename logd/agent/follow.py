@@ -136,12 +136,14 @@ class Follower:
         for key in looks.chosen(roster.tails, now):
             if tail := roster.tails.get(key):
                 cargo += self._guarded(tail, self._look, now, now_us)
-        if roster.rotated:
+        if roster.vacated:
             self._scan(now, now_us)
         if self._labelling is not None:
             self._labelling.look(self.tails, now)
         before_bytes = self.counts.read_bytes
         more = self._read(cargo, now, now_us)
+        while self._roster.replaced:
+            cargo += self._roster.replaced.pop().flush(now_us)
         calm = not more and self.counts.read_bytes - before_bytes < _CALM_BYTES
         active = looks.active(roster.tails)
         held_bytes = sum(len(tail.held) for tail in active)
@@ -264,7 +266,7 @@ class Follower:
         if found.st_size < tail.read_position:
             raise Replaced(tail.path)
         if not tail.scanned and found.st_mtime_ns != tail.modified_ns:
-            self._roster.expect_passed_over(tail)
+            self._roster.vacated.expect(tail.path, tail.entry)
         changed = (found.st_size, found.st_mtime_ns) != (tail.size, tail.modified_ns)
         # What was read may only be the beginning of a line. Of bytes that weren't, only a look knows how many are lost.
         if found.st_size < tail.scanned or (changed and (found.st_size == tail.scanned or tail.unread)):
@@ -302,8 +304,12 @@ class Follower:
         return bool(hungry)
 
     def _read_block(self, tail: Tail, now: float, now_us: int) -> list[Cargo]:
-        cargo = tail.read(self._roster.handles.use(tail), now, now_us)
+        fd, fresh = self._roster.handles.use(tail), not tail.scanned
+        cargo = tail.read(fd, now, now_us)
         self._roster.unreadable.pop(tail.path, None)
+        if fresh and os.fstat(fd).st_mtime_ns != tail.modified_ns:
+            # What the look saw may have been copied and truncated.
+            self._roster.vacated.expect(tail.path, tail.entry)
         return cargo
 
     def _finish(self, tail: Tail, now: float, now_us: int) -> list[Cargo]:

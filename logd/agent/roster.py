@@ -13,9 +13,8 @@ import stat
 from collections.abc import Iterable
 from functools import partial
 
-import msgspec
-
 from logd.agent import rotated
+from logd.agent.admission import ORDINARY, Admission, entry_key, is_old, look, stat_of
 from logd.agent.copies import Copies, Found
 from logd.agent.discover import Discovery, is_compressed
 from logd.agent.handles import Handles, NoRoom
@@ -24,24 +23,10 @@ from logd.agent.labels import labels_of
 from logd.agent.rows import Source
 from logd.agent.sources import Sources
 from logd.agent.tail import Counts, Tail
+from logd.agent.vacated import Vacated
 from logd.config.schema import Config, Files
 
 logger = logging.getLogger("logd.agent")
-
-#: A path from which a file was rotated is watched for so long if there is no new file: many never get one.
-VACANT_SECONDS = 86_400.0
-
-
-class _Admission(msgspec.Struct, frozen=True):
-    """How a file comes to be followed: `written_to` is the path that it had while it was written to, if another one;
-    `known_only`: not as a new source; `at_end`: from its end, since it has been read elsewhere."""
-
-    written_to: str | None = None
-    known_only: bool = False
-    at_end: bool = False
-
-
-_ORDINARY = _Admission()
 
 
 class Roster:
@@ -55,8 +40,10 @@ class Roster:
         #: Paths that can't be read at the moment, and why.
         self.unreadable: dict[str, str] = {}
         #: Entries that the first scan has started: to be stored with what it found.
-        self.started = {_entry_key(entry) for entry in config.agent.files} - (started or set())
+        self.started = {entry_key(entry) for entry in config.agent.files} - (started or set())
         self._from_end = set(self.started) if started is not None else set()
+        #: Those whose file is gone, since another tail goes on in one that was given its inode: to be flushed.
+        self.replaced: list[Tail] = []
         self._host = host
         self._sources = sources
         self._counts = counts
@@ -65,17 +52,10 @@ class Roster:
         #: What may be a copy of a followed file.
         self.copies = Copies(self.handles, self.tails, sources, self._discovery)
         self.copies.missing = sources.live()
-        self._siblings = self.copies.siblings
-        self._left: list[tuple[str, Files]] = []
-        #: Paths at which there is no file at the moment, with their entry, and since when.
-        self._vacant: dict[str, tuple[Files, float]] = {}
+        #: When it isn't empty, a file has left its path since the last scan, so it is time for one.
+        self.vacated = Vacated(self.copies.siblings)
         #: Paths of files that are too old to be followed, and what they looked like: else each scan would open them.
         self._old: dict[str, tuple[int, int, int]] = {}
-
-    @property
-    def rotated(self) -> bool:
-        """A file has left its path since the last scan, so it is time for one."""
-        return bool(self._left)
 
     @property
     def passed_over(self) -> set[str]:
@@ -94,8 +74,7 @@ class Roster:
     def scan(self, now: float, now_us: int) -> None:
         """Looks up the globs: admits new files, notes which of the others moved."""
         self.copies.begin_scan(now)
-        self._siblings.look(self._watched())
-        vacant = set(self._vacant)
+        self.vacated.look(self._listed())
         places: dict[Tail, list[tuple[str, Files]]] = {}
         there = {tail.path for tail in self.tails.values()}
         # A file is known before its copies are asked for.
@@ -110,14 +89,15 @@ class Roster:
                 continue
             tail.listed = True
             if all(path != tail.path for path, _ in found):
-                self._left.append((tail.path, tail.entry))
+                self.vacated.leave(tail.path, tail.entry)
                 tail.path, tail.entry = found[0]
                 tail.source.path = tail.path
                 self._sources.change(tail.source, urgent=False)
         self.unreadable = {path: error for path, error in self.unreadable.items() if path in there}
-        self._old = {path: look for path, look in self._old.items() if path in there}
-        self._find_passed_over(now, now_us)
-        self._siblings.remember(self._watched(), vacant - self._vacant.keys())
+        self._old = {path: seen for path, seen in self._old.items() if path in there}
+        for path, entry, passed in self.vacated.newcomers(now):
+            self._take_in(path, entry, now, now_us, Admission(passed))
+        self.vacated.remember(self._listed())
         self._from_end.clear()
 
     def find_renamed(self, sources: Iterable[Source], now: float, now_us: int) -> None:
@@ -128,7 +108,7 @@ class Roster:
             if entry is None:
                 continue
             if not os.path.exists(source.path):
-                self._vacant[source.path] = (entry, now)
+                self.vacated.miss(source.path, entry, now)
             folder = os.path.dirname(source.path)
             if folder not in folders:
                 folders[folder] = rotated.inodes(folder)
@@ -139,12 +119,12 @@ class Roster:
                 names = os.path.basename(path), os.path.basename(source.path)
                 renamed = path == source.path or rotated.is_rotation(*names)
                 if renamed or source.fingerprint.length:
-                    self._take_in(path, entry, now, now_us, _Admission(source.source, known_only=not renamed))
+                    self._take_in(path, entry, now, now_us, Admission(source.source, known_only=not renamed))
             if path is None or self._was_emptied(source, path):
                 read_to = self._sources.read_to(source)
                 self._follow_copy(source, entry, self.copies.find(source, read_to, entry), now, now_us)
         self.copies.missing = []
-        self._siblings.remember(self._watched())
+        self.vacated.remember(self._listed())
 
     def _was_emptied(self, source: Source, path: str) -> bool:
         """The source's file, at `path`, was truncated, and isn't followed yet since an empty one may become a copy."""
@@ -155,7 +135,7 @@ class Roster:
 
     def locate(self, tail: Tail, now: float) -> os.stat_result | None:
         """The tail's file as it is now, under its path or not; None when it is nowhere. Raises OSError."""
-        found = _stat(tail.path)
+        found = stat_of(tail.path)
         before, tail.reachable = tail.reachable, found is not None and (found.st_dev, found.st_ino) == tail.key
         if tail.reachable:
             return found
@@ -163,19 +143,20 @@ class Roster:
         opened = os.fstat(tail.fd) if tail.fd is not None else None
         # Once it isn't in its folder, it won't be, unless nothing else is known of it.
         if opened is None or (before and opened.st_nlink):
-            path = rotated.find_inode(os.path.dirname(tail.path), tail.key)
-            if path is not None:
+            renamed = rotated.find_inode(os.path.dirname(tail.path), tail.key)
+            if renamed is not None:
+                path, found = renamed
                 logger.info("%s was renamed to %s", tail.path, path)
                 tail.path = tail.source.path = path
                 tail.reachable = True
                 self._sources.change(tail.source, urgent=False)
-                return _stat(path)
+                return found
         return opened
 
     def is_there(self, tail: Tail) -> bool:
         """The tail's path leads to its file."""
         try:
-            found = _stat(tail.path)
+            found = stat_of(tail.path)
         except OSError:
             return False
         return found is not None and (found.st_dev, found.st_ino) == tail.key
@@ -195,9 +176,31 @@ class Roster:
         return True
 
     def restart(self, tail: Tail, now_us: int) -> None:
-        """The tail's file was truncated or is another one: it begins anew as another source. Raises NoRoom, OSError."""
+        """The tail's file was truncated or is another one: it begins anew as another source, unless it may be a copy
+        that was given the inode of the tail's. Raises NoRoom, OSError."""
+        if self._gives_way(tail, tail.path, os.dup(self.handles.use(tail)), now_us):
+            return
         self._begin_anew(tail, now_us, ())
         logger.info("%s was truncated or replaced, reading it from its beginning", tail.path)
+
+    def _gives_way(self, tail: Tail, path: str, fd: int, now_us: int) -> bool:
+        """The file at `path`, which has the tail's inode, may be a copy of another one: then the tail's is gone. Closes
+        `fd`, which is open for it. Raises NoRoom, OSError."""
+        waits = False
+        # It isn't compared with itself.
+        del self.tails[tail.key]
+        try:
+            waits = (tail.listed or os.fstat(fd).st_size > 0) and self._waits(path, tail.entry, fd)
+        finally:
+            os.close(fd)
+            if not waits:
+                self.tails[tail.key] = tail
+        if waits:
+            logger.info("%s is gone, its inode is that of %s", tail.path, path)
+            self.handles.close(tail)
+            self._sources.end(tail.source, now_us)
+            self.vacated.leave(tail.path, tail.entry)
+        return waits
 
     def go_on_in_copy(self, tail: Tail, now: float, now_us: int) -> bool:
         """If the tail's file was copied before it was truncated, as by logrotate's copytruncate, the tail goes on in
@@ -223,12 +226,6 @@ class Roster:
         self._move(tail, copy.path, copy.fd, now, now_us)
         return True
 
-    def expect_passed_over(self, tail: Tail) -> None:
-        """The tail's file, empty before, was written to: if it was copied and truncated meanwhile, a scan will find
-        that."""
-        if self._siblings.newcomers(tail.path):
-            self._left.append((tail.path, tail.entry))
-
     def forget(self, tail: Tail, ended: bool, now: float, now_us: int) -> None:
         """Follows the file no longer; when `ended`, it will have no more lines."""
         if self.copies.wait_for(tail):
@@ -251,10 +248,10 @@ class Roster:
             logger.warning("%s can't be read, will try again: %s", path, text)
         self.unreadable[path] = text
 
-    def _at(self, path: str, entry: Files, now_us: int, how: _Admission = _ORDINARY) -> Tail | None:
+    def _at(self, path: str, entry: Files, now_us: int, how: Admission = ORDINARY) -> Tail | None:
         """The tail of the file at `path`, admitted if need be."""
         try:
-            found = _stat(path)
+            found = stat_of(path)
         except OSError as error:
             self.fail(path, error)
             return None
@@ -262,11 +259,18 @@ class Roster:
             self.unreadable.pop(path, None)
             return None
         known = self.tails.get((found.st_dev, found.st_ino))
-        if known is None and self._old.get(path) == _look(found):
+        if known is None and self._old.get(path) == look(found):
+            return None
+        try:
+            unsure = known is not None and known.unknown and found.st_size > 0 and rotated.looks_rotated(path)
+            if known is not None and unsure and self._gives_way(known, path, self.handles.open(path), now_us):
+                return None
+        except (NoRoom, OSError) as error:
+            self.fail(path, error)
             return None
         return known or self._admit(path, entry, now_us, how)
 
-    def _admit(self, path: str, entry: Files, now_us: int, how: _Admission) -> Tail | None:
+    def _admit(self, path: str, entry: Files, now_us: int, how: Admission) -> Tail | None:
         """Follows the file from where its source has got to, or, unless it may be a copy, as a new source."""
         try:
             fd = self.handles.open(path)
@@ -289,8 +293,8 @@ class Roster:
             known_well = how.at_end or self._sources.knows(path, *key, prefix, found.st_size, read)
             waits = not known_well and self._waits(path, entry, fd)
             source = None if waits else self._sources.recognise(path, *key, prefix, found.st_size, read)
-            if source is None and _is_old(entry, found, now_us):
-                self._old[path] = _look(found)
+            if source is None and is_old(entry, found, now_us):
+                self._old[path] = look(found)
                 self.unreadable.pop(path, None)
             elif source is None and not how.known_only and not waits:
                 source = self._begin(path, entry, found, prefix, how, now_us)
@@ -312,15 +316,15 @@ class Roster:
 
     def _waits(self, path: str, entry: Files, fd: int) -> bool:
         """The file may be a copy. One that is only to be read from its end needn't wait."""
-        if not rotated.looks_rotated(path) or (entry.read_from == "end" and _entry_key(entry) in self._from_end):
+        if not rotated.looks_rotated(path) or (entry.read_from == "end" and entry_key(entry) in self._from_end):
             return False
         self.unreadable.pop(path, None)
         return self.copies.waits(path, fd)
 
     def _begin(
-        self, path: str, entry: Files, found: os.stat_result, prefix: bytes, how: _Admission, now_us: int
+        self, path: str, entry: Files, found: os.stat_result, prefix: bytes, how: Admission, now_us: int
     ) -> Source:
-        at_end = how.at_end or (entry.read_from == "end" and _entry_key(entry) in self._from_end)
+        at_end = how.at_end or (entry.read_from == "end" and entry_key(entry) in self._from_end)
         position = found.st_size if at_end else 0
         if entry.encoding.startswith("utf-16"):
             position -= position % 2
@@ -349,12 +353,12 @@ class Roster:
         self.tails[tail.key] = anew
         self.copies.add(anew)
         # What came and went since, between two truncations, was copied.
-        self._left.append((tail.path, tail.entry))
+        self.vacated.leave(tail.path, tail.entry)
 
     def _pass_by(self, copy: Found, tail: Tail, now: float, now_us: int) -> None:
         """Follows copies of which everything was read in the tail's file from their ends."""
         for path in copy.read:
-            self._take_in(path, tail.entry, now, now_us, _Admission(tail.source.source, at_end=True))
+            self._take_in(path, tail.entry, now, now_us, Admission(tail.source.source, at_end=True))
 
     def _move(self, tail: Tail, path: str, fd: int, now: float, now_us: int) -> None:
         """The tail, whose file has another tail or is gone, goes on in the copy at `path`."""
@@ -363,6 +367,8 @@ class Roster:
         self._sources.move(tail.source, path, found.st_dev, found.st_ino, now_us)
         tail.move(path, found)
         tail.listed, tail.missing_since = False, now
+        if (before := self.tails.get(tail.key)) is not None:
+            self.replaced.append(before)
         self.tails[tail.key] = tail
         self.handles.adopt(tail, fd)
 
@@ -373,53 +379,20 @@ class Roster:
             tail.seek(source.position, copy.fd)
             self._move(tail, copy.path, copy.fd, now, now_us)
 
-    def _find_passed_over(self, now: float, now_us: int) -> None:
-        """Admits files that took a path and left it again since the last scan."""
-        for path, entry in self._left:
-            self._vacant[path] = (entry, now)
-        self._left = []
-        for path, (entry, since) in list(self._vacant.items()):
-            for _ in rotated.looks(os.path.dirname(path)):
-                for found in self._siblings.newcomers(path):
-                    self._take_in(found, entry, now, now_us, _Admission(path))
-            if now - since > VACANT_SECONDS or os.path.exists(path):
-                del self._vacant[path]
-
-    def _take_in(self, path: str, entry: Files, now: float, now_us: int, how: _Admission) -> None:
+    def _take_in(self, path: str, entry: Files, now: float, now_us: int, how: Admission) -> None:
         """Admits a file that no glob finds, unless it is followed."""
         followed, tail = len(self.tails), self._at(path, entry, now_us, how)
         if tail is not None and len(self.tails) > followed:
             tail.listed, tail.missing_since = False, now
 
-    def _watched(self) -> set[str]:
-        return {tail.path for tail in self.tails.values() if tail.listed} | set(self._vacant)
+    def _listed(self) -> set[str]:
+        return {tail.path for tail in self.tails.values() if tail.listed}
 
     def _leave(self, tail: Tail, now: float) -> None:
         if tail.listed:
             tail.listed, tail.missing_since = False, now
-            self._left.append((tail.path, tail.entry))
+            self.vacated.leave(tail.path, tail.entry)
 
     def _tail(self, source: Source, entry: Files) -> Tail:
         labels = labels_of(entry, source.source, self._host)
         return Tail(source, entry, labels, self._max_line_bytes, self._counts, self._sources.name)
-
-
-def _look(found: os.stat_result) -> tuple[int, int, int]:
-    return found.st_ino, found.st_size, found.st_mtime_ns
-
-
-def _is_old(entry: Files, found: os.stat_result, now_us: int) -> bool:
-    """The file was last written to too long ago to be followed, until it is written to again."""
-    return 0 < entry.ignore_older_seconds < now_us / 1e6 - found.st_mtime
-
-
-def _stat(path: str) -> os.stat_result | None:
-    """None when there is nothing. Raises OSError."""
-    try:
-        return os.stat(path)
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-
-
-def _entry_key(entry: Files) -> bytes:
-    return os.fsencode("\0".join(entry.paths))

@@ -13,6 +13,8 @@ import time
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator
 
+import msgspec
+
 from logd.agent.discover import is_compressed_name
 
 _Identity = tuple[int, int, int]
@@ -37,25 +39,36 @@ def inodes(folder: str) -> dict[int, str]:
         return {}
 
 
-def find_inode(folder: str, key: tuple[int, int]) -> str | None:
-    """The path in `folder` of the file that is (device, inode) `key`."""
-    path = inodes(folder).get(key[1])
-    try:
-        found = os.stat(path, follow_symlinks=False) if path is not None else None
-    except OSError:
-        return None
-    return path if found is not None and (found.st_dev, found.st_ino) == key else None
+def find_inode(folder: str, key: tuple[int, int]) -> tuple[str, os.stat_result] | None:
+    """The path in `folder` of the file that is (device, inode) `key`, and what it is like, while others are renamed
+    too."""
+    if (found := _at_inode(folder, key)) is not None:
+        return found
+    for _ in looks(folder):
+        if (found := _at_inode(folder, key)) is not None:
+            return found
+    return None
+
+
+class _Known(msgspec.Struct, frozen=True):
+    """The rotated files of a path."""
+
+    #: Since then no name in the folder changed; 0 when that can't be told yet.
+    changed_ns: int = 0
+    identities: frozenset[_Identity] = frozenset()
+    #: Paths of those that may be copies, which aren't known: they grow without their folder changing.
+    waiting: tuple[str, ...] = ()
 
 
 class Siblings:
     """Rotated files beside followed paths: those that were there when they were last looked at, and those that came
     since."""
 
-    def __init__(self, may_be_copy: Callable[[str], bool]) -> None:
-        """`may_be_copy` is asked for files that are new: one that may be, stays so."""
+    def __init__(self, may_be_copy: Callable[[str, int], bool]) -> None:
+        """`may_be_copy` is asked for files that are new, by path and inode: one that may be, stays so."""
         self._may_be_copy = may_be_copy
-        self._known: dict[str, tuple[int, set[_Identity]]] = {}
-        self._looked: dict[str, tuple[int, set[_Identity]]] = {}
+        self._known: dict[str, _Known] = {}
+        self._looked: dict[str, _Known] = {}
 
     def look(self, paths: Iterable[str]) -> None:
         """Notes what is there beside `paths`, for `remember`. To be called before the paths themselves are looked at:
@@ -79,41 +92,44 @@ class Siblings:
     def unknown(self, path: str) -> list[str]:
         """The same, and all of them while it knows nothing."""
         folder, name = os.path.split(path)
-        changed_ns, identities = self._known.get(path, (0, set[_Identity]()))
+        known = self._known.get(path, _Known())
         try:
-            if os.stat(folder).st_mtime_ns == changed_ns:
-                return []
-            listing = sorted(os.listdir(folder))
+            if os.stat(folder).st_mtime_ns == known.changed_ns:
+                found = _identities(known.waiting, {})
+            else:
+                found = _rotated(folder, name, sorted(os.listdir(folder)), {})
         except OSError:
             return []
-        return [found for found, identity in _rotated(folder, name, listing, {}) if identity not in identities]
+        return [at for at, identity in found if identity not in known.identities]
 
-    def _found(self, paths: Iterable[str]) -> dict[str, tuple[int, set[_Identity]]]:
+    def _found(self, paths: Iterable[str]) -> dict[str, _Known]:
         names: dict[str, list[str]] = {}
         for path in paths:
             folder, name = os.path.split(path)
             names.setdefault(folder, []).append(name)
-        found: dict[str, tuple[int, set[_Identity]]] = {}
+        found: dict[str, _Known] = {}
         for folder, followed in names.items():
             listing: list[str] | None = None
-            may_be: dict[str, bool] = {}
+            may_be: dict[_Identity, bool] = {}
             stats: dict[str, _Identity | None] = {}
             try:
                 changed_ns = os.stat(folder).st_mtime_ns
                 settled = time.time_ns() - changed_ns > _COARSE_NS
                 for name in followed:
                     path = os.path.join(folder, name)
-                    known = self._known.get(path)
-                    if known is None or known[0] != changed_ns:
+                    known = self._known.get(path, _Known())
+                    if known.changed_ns == changed_ns:
+                        there, old = dict(_identities(known.waiting, stats)), known.identities
+                    else:
                         listing = sorted(os.listdir(folder)) if listing is None else listing
-                        before = known[1] if known is not None else set()
-                        there = dict(_rotated(folder, name, listing, stats))
-                        for at in there.keys() - may_be.keys():
-                            may_be[at] = self._may_be_copy(at)
-                        old = {at for at, its in there.items() if its in before or not may_be[at]}
-                        # A copy grows without its folder changing.
-                        settled = settled and len(old) == len(there)
-                        known = (changed_ns if settled else 0, {there[at] for at in old})
+                        there, old = dict(_rotated(folder, name, listing, stats)), frozenset[_Identity]()
+                    if there or known.changed_ns != changed_ns:
+                        for at, its in there.items():
+                            if its not in known.identities and its not in may_be:
+                                may_be[its] = self._may_be_copy(at, its[0])
+                        waiting = tuple(at for at, its in there.items() if its not in known.identities and may_be[its])
+                        old = old.union(its for at, its in there.items() if at not in waiting)
+                        known = _Known(changed_ns if settled else 0, old, waiting)
                     found[path] = known
             except OSError:
                 continue
@@ -171,6 +187,15 @@ def _is_rotation(name: str, beginning: str, extension: str) -> bool:
     return _ROTATION.fullmatch(rest) is not None
 
 
+def _at_inode(folder: str, key: tuple[int, int]) -> tuple[str, os.stat_result] | None:
+    path = inodes(folder).get(key[1])
+    try:
+        found = os.stat(path, follow_symlinks=False) if path is not None else None
+    except OSError:
+        return None
+    return (path, found) if path is not None and found is not None and (found.st_dev, found.st_ino) == key else None
+
+
 def _names(folder: str) -> set[tuple[str, int]]:
     try:
         with os.scandir(folder) as entries:
@@ -190,7 +215,11 @@ def _rotated(
             return
         if not _is_rotation(listing[place], beginning, extension):
             continue
-        path = os.path.join(folder, listing[place])
+        yield from _identities((os.path.join(folder, listing[place]),), stats)
+
+
+def _identities(paths: Iterable[str], stats: dict[str, _Identity | None]) -> Iterator[tuple[str, _Identity]]:
+    for path in paths:
         if path not in stats:
             stats[path] = _identity(path)
         if (found := stats[path]) is not None:

@@ -125,6 +125,11 @@ class Tail:
         """Every byte there is, is in a batch that was handed out."""
         return self.size == self.start
 
+    @property
+    def unknown(self) -> bool:
+        """It was empty and is closed: its inode may be another file's by now, and nothing would tell."""
+        return self.fd is None and not self.source.fingerprint.length
+
     def relabel(self, labels: Labels) -> None:
         """Batches that are made from now on have these."""
         self.labels = msgspec.structs.replace(

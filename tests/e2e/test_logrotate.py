@@ -143,4 +143,5 @@ def test_copytruncate(tmp_path: Path, logrotate: str, kind: str, glob: str, paus
         count = running[_NAME].result()
         until(lambda: _total(server) >= count, f"all {count} are found")
         found_once(server, _NAME, 0, _NAME, count)
+        assert server.get("/api/v1/status").json()["agent"]["lost_bytes"] == 0
         assert server.terminate() == 0

@@ -25,6 +25,8 @@ from logd.errors import Conflict, Unavailable
 
 #: `agent.watch` of `config_of`; the fixture `watch` sets it.
 WATCH = "poll"
+#: So many new files are made until one has the inode of the one that was deleted.
+_TRIES = 16
 
 
 class Line(msgspec.Struct, frozen=True):
@@ -233,6 +235,27 @@ def append(path: Path, data: bytes) -> None:
         file.write(data)
 
 
+def replace_file(path: Path) -> None:
+    """Deletes the file; the new one has its inode where the file system gives it again."""
+    inode = path.stat().st_ino
+    path.unlink()
+    others = [path.with_name(f"new.{number}") for number in range(_TRIES)]
+    for other in others:
+        other.touch()
+        if other.stat().st_ino == inode:
+            break
+    other.rename(path)
+    for other in others:
+        other.unlink(missing_ok=True)
+
+
+def same_bytes_at_each_send(attempts: list[Chunk]) -> None:
+    """A chunk that was sent again was the same in everything."""
+    first: dict[tuple[str, int], Chunk] = {}
+    for item in attempts:
+        assert first.setdefault((item.source_id, item.offset), item) == item
+
+
 class Running:
     """An agent that runs as its task, and what it takes to drive it."""
 
@@ -275,9 +298,11 @@ class Running:
 
 
 @asynccontextmanager
-async def running(config: Config, target: Shipper | None = None, spools: bool = False) -> AsyncIterator[Running]:
+async def running(
+    config: Config, target: Shipper | None = None, spools: bool = False, clock: HeldClock | None = None
+) -> AsyncIterator[Running]:
     """Started, and killed at the end."""
-    found = Running(config, target or Target(), HeldClock(), spools)
+    found = Running(config, target or Target(), clock or HeldClock(), spools)
     try:
         yield found
     finally:

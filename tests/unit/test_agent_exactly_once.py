@@ -1,11 +1,8 @@
-"""Whatever is done to a log folder, and wherever the agent is killed: every line arrives once, in its file's order.
-
-Left out: a file that is copied and truncated before the agent has read whole lines of it, which, where it took the path
-of a deleted one and an empty one is copied behind it, may be there twice.
-"""
+"""Whatever is done to a log folder, and wherever the agent is killed: every line arrives once, in its file's order."""
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import os
 import shutil
@@ -16,10 +13,11 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
-from logd.chunk import Chunk
+from logd.agent.looks import GIVE_UP_SECONDS
 from logd.errors import Unavailable
-from tests.support.agent import Driver, config_of
+from tests.support.agent import Driver, HeldClock, Running, config_of, replace_file, running, same_bytes_at_each_send
 
+_FOR_EVER = 10**9
 CRASHES = ("before it is stored", "before it is sent", "before it is acknowledged", "after a round")
 
 
@@ -59,8 +57,9 @@ class Folder(RuleBasedStateMachine):
         #: What each file begins with: more than fingerprints tell apart.
         self.heading = (b"#" * 600 + b"\n") * 2 if heading else b""
         self.written: list[int] = []
+        self.headed = 0  # lines of headings
         self.unfinished = b""
-        self.rotations = self.compressed = 0
+        self.rotations = self.compressed = self.absences = 0
         #: The path was followed once; the agent has seen the file that is there now; files came and went unseen.
         self.followed = self.seen = self.passed_over = False
         #: Whole lines in the file, and whether the agent's state has how they begin.
@@ -78,7 +77,9 @@ class Folder(RuleBasedStateMachine):
 
     def write(self, data: bytes) -> None:
         with self.app.open("ab") as file:
-            file.write((b"" if file.tell() else self.heading) + data)
+            heading = b"" if file.tell() else self.heading
+            file.write(heading + data)
+        self.headed += heading.count(b"\n")
 
     def start(self) -> None:
         if not self.running:
@@ -111,6 +112,11 @@ class Folder(RuleBasedStateMachine):
         self.agent.settle()
         self.scanned()
         self.known = self.lines > 0 and not self.unfinished
+
+    def settle_whole_lines(self) -> None:
+        if self.unfinished:
+            self.append(1)
+        self.settle()
 
     def scanned(self) -> None:
         self.seen = self.app.exists()
@@ -175,8 +181,8 @@ class Folder(RuleBasedStateMachine):
         self.lines = 0
 
     def may_copy(self) -> bool:
-        # A copy is known by its beginning, which the state has to have.
-        return self.followed and self.known
+        # A copy is known by its beginning, which a running agent has to have seen, or the state to have.
+        return self.all_found or (self.followed and (self.running or self.known))
 
     @precondition(lambda self: self.may_copy() and not self.heading)
     @rule(looks=st.lists(st.sampled_from([0, 10, 700, 2000]), max_size=2), grows=st.booleans())
@@ -233,9 +239,7 @@ class Folder(RuleBasedStateMachine):
 
     def truncate(self) -> int:
         """Gives how many bytes it had."""
-        if self.unfinished:
-            self.append(1)
-        self.settle()
+        self.settle_whole_lines()
         if not self.app.exists():
             return 0
         size = self.app.stat().st_size
@@ -250,19 +254,88 @@ class Folder(RuleBasedStateMachine):
         size = self.truncate()
         while 0 < size < 10_000 and self.app.stat().st_size <= size:
             self.append(1)
-        # Of files that begin alike, one that comes and goes unseen may be taken for a copy of this one.
         if stops:
-            self.agent.restart()
-        self.look(1.1)
+            self.agent.crash()
+            self.running = False
+            self.start()
+        self.look_at_what_begins_alike()
 
     @precondition(lambda self: self.running)
     @rule()
     def delete_after_it_was_read(self) -> None:
-        if self.unfinished:
-            self.append(1)
-        self.settle()
+        self.settle_whole_lines()
         self.app.unlink(missing_ok=True)
         self.left_behind(True)
+        self.look_at_what_begins_alike()
+
+    @precondition(lambda self: self.running and (self.all_found or not self.passed_over))
+    @rule(count=st.integers(1, 5), stopped=st.booleans())
+    def replace_by_one_with_the_same_inode(self, count: int, stopped: bool) -> None:
+        """Where the file system gives it, which it doesn't as long as the agent has the deleted file open."""
+        self.settle_whole_lines()
+        if not self.app.exists():
+            return
+        if stopped:
+            self.agent.crash()
+            self.running = False
+        replace_file(self.app)
+        self.left_behind(True)
+        self.append(count)
+        self.look_at_what_begins_alike()
+
+    def look_at_what_begins_alike(self) -> None:
+        """With the same heading, one that comes and goes before the agent let go of this may be taken for its copy."""
+        if self.heading:
+            self.start()
+            self.look(1.1)
+            self.look(GIVE_UP_SECONDS + 1)
+
+    @precondition(lambda self: self.running and (self.all_found or not self.passed_over) and self.absences < 2)
+    @rule(count=st.integers(1, 5), rotates=st.booleans(), killed=st.booleans())
+    def target_is_away_and_comes_back(self, count: int, rotates: bool, killed: bool) -> None:
+        """The whole agent, with its spool."""
+        self.absences += 1
+        # That lines have arrived is stored now, or they would be sent again.
+        self.settle()
+        self.agent.crash()
+        self.running = False
+        asyncio.run(self.away_and_back(count, rotates, killed))
+        self.start()
+
+    async def away_and_back(self, count: int, rotates: bool, killed: bool) -> None:
+        target, clock = self.agent.target, HeldClock()
+        clock.seconds = self.agent.clock.seconds
+        async with running(self.config, target, spools=True, clock=clock) as agent:
+            target.refuse = _FOR_EVER
+            before = len(target.texts)
+            self.append(count)
+            await self.all_is_spooled(agent, before)
+            self.followed, self.seen = True, True
+            if rotates:
+                self.rotate()
+                self.append(count)
+                await self.all_is_spooled(agent, before)
+            if not killed:
+                await self.the_spool_is_sent(agent)
+        if killed:
+            async with running(self.config, target, spools=True, clock=clock) as agent:
+                await self.all_is_spooled(agent, before)
+                await self.the_spool_is_sent(agent)
+        self.agent.clock.seconds = clock.seconds
+
+    async def all_is_spooled(self, agent: Running, before: int) -> None:
+        """Everything that hasn't arrived is in the spool, once, and nothing more has arrived."""
+        missing = len(self.written) + self.headed - before
+        await agent.until(lambda: agent.agent.status()["spool_lines"] >= missing)
+        assert agent.agent.status()["spool_lines"] == missing
+        assert len(agent.target.texts) == before
+
+    async def the_spool_is_sent(self, agent: Running) -> None:
+        agent.target.refuse, spool = 0, self.root / "data" / "spool"
+        lines = len(self.written) + self.headed
+        await agent.until(lambda: len(agent.target.texts) >= lines and not any(spool.iterdir()))
+        assert agent.agent.status()["lost_bytes"] == 0
+        await agent.end()
 
     @precondition(lambda self: self.running)
     @rule(seconds=st.sampled_from([0.1, 0.25, 0.6, 2.0, 400.0]))
@@ -309,13 +382,6 @@ class Folder(RuleBasedStateMachine):
     @rule()
     def quiet_point(self) -> None:
         self.everything_arrived()
-
-
-def same_bytes_at_each_send(attempts: list[Chunk]) -> None:
-    """A chunk that was sent again was the same in everything."""
-    first: dict[tuple[str, int], Chunk] = {}
-    for chunk in attempts:
-        assert first.setdefault((chunk.source_id, chunk.offset), chunk) == chunk
 
 
 TestFolder = Folder.TestCase
