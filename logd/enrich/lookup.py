@@ -67,6 +67,8 @@ def read(file: Path, key: str, columns: Sequence[str]) -> Rows:
     """The file's rows by a column; none of `columns` are all. Raises ValueError."""
     where = f"file {str(file)!r}"
     try:
+        if not file.is_file() and file.exists():
+            raise ValueError(f"{where} is no file")  # a device may never end
         if (size := file.stat().st_size) > MAX_BYTES:
             raise ValueError(f"{where} has {size} bytes, expected at most {MAX_BYTES}")
         with file.open(encoding="utf-8-sig", newline="") as opened:

@@ -56,7 +56,8 @@ class Meter:
         self._metrics: list[_Metric] = []
         for place, table in enumerate(tables):
             try:
-                if any(metric.table.name == table.name for metric in self._metrics):
+                name = table.name.removesuffix("_total")  # which a counter has anyway
+                if any(metric.table.name.removesuffix("_total") == name for metric in self._metrics):
                     raise ValueError("there is another metric of that name, expected a name for each")
                 self._metrics.append(_Metric(table, operator))
             except (ValueError, QueryError) as error:
@@ -120,8 +121,8 @@ class _Metric:
         self._names = [_LABEL.sub("_", field.column or field.member) for field in self._labels]
         if len(set(self._names)) < len(self._names) or {"le", ""} & set(self._names):
             raise ValueError("labels has two of a name, or le, which is a histogram's own")
-        if any(name[0].isdigit() for name in self._names):
-            raise ValueError("labels has a name that begins with a digit")
+        if any(name[0].isdigit() or name.startswith("__") for name in self._names):
+            raise ValueError("labels has a name that begins with a digit, or with __, which is Prometheus's own")
         self._bounds = np.array(bounds)
         self._counts: dict[_Labels, tuple[Ints, float]] = {}
 

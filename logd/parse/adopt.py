@@ -2,71 +2,98 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import msgspec
 
 from logd.parse import formats
 from logd.parse.json import NAMES
-from logd.parse.named import Meaning, literal
+from logd.parse.named import Meaning, level, literal
 from logd.parse.window import Limits
 
 _ROLES = ("time", "level", "message", "service", "host")
+_USUAL = {**NAMES, "level": (*NAMES["level"], *NAMES["number"])}
 
 
-def needed(meaning: Meaning) -> bool:
-    """Whether the step says anything that the usual names don't."""
-    return bool(meaning.roles or meaning.formats or meaning.levels)
+def taken(meaning: Meaning, timezone: str) -> frozenset[str]:
+    """The columns about which the step says anything that the usual names don't: they are this query's to find."""
+    roles = {role for role, _ in meaning.roles}
+    roles |= {"time"} if meaning.formats or timezone else set()
+    roles |= {"level"} if meaning.levels else set()
+    return frozenset(roles)
 
 
-def query(source: str, meaning: Meaning, limits: Limits) -> str:
+def left(meaning: Meaning, roles: frozenset[str]) -> frozenset[str]:
+    """The usual names of those columns, and what the step names, which then stay in the metadata."""
+    return frozenset(name for role in roles for name in _USUAL[role]).union(name for _, name in meaning.roles)
+
+
+def query(source: str, meaning: Meaning, roles: frozenset[str], limits: Limits) -> str:
     """SQL over `source` (i, observed, time, late_text, level, service, host, message, metadata) giving the same columns
-    without `observed`. A name with dots is a key, or a path; what was under a key leaves the metadata."""
+    without `observed`. For each of `roles` the field that the step names, else the first that is there of the usual
+    names, if it serves. A name with dots is a key, or a path; what was taken from under a key leaves the metadata."""
     given = dict(meaning.roles)
-    names: dict[str, tuple[str, ...]] = {role: (given[role],) if role in given else () for role in _ROLES}
-    if meaning.formats and not names["time"]:
-        names["time"] = NAMES["time"]
-    if meaning.levels and not names["level"]:
-        names["level"] = NAMES["level"]
-    values = ", ".join(f"{_value(names[role])} AS {role}_given" for role in _ROLES)
-    words = f"MAP {{{', '.join(f'{literal(word)}: {literal(level)}' for word, level in meaning.levels)}}}"
-    shown = f"logd_level(level_given, {literal(names['level'][0] if names['level'] else '')})"
-    level = f"coalesce({words}[lower(level_given)], {shown})" if meaning.levels else shown
-    consumed = " || ".join(
-        f"CASE WHEN {role}_new IS NOT NULL THEN {literal(_nulls(names[role]))} ELSE '' END"
-        for role in _ROLES
-        if names[role]
-    )
+    some = [role for role in _ROLES if role in roles]
+    texts, values, keys, new = [], [], [], {role: "NULL" for role in _ROLES}
+    for role in some:
+        name = given.get(role)
+        own, usual = f"{role}_own", f"{role}_usual"
+        texts.append(f"{_value(name) if name else 'NULL::VARCHAR'} AS {own}")
+        texts.append(f"{_first(_USUAL[role])} AS {usual}, {_key(_USUAL[role])} AS {usual}_key")
+        values.append(f"{_read(role, own, literal(name or ''), meaning, limits)} AS {own}_value")
+        values.append(f"{_read(role, usual, f'{usual}_key', meaning, limits)} AS {usual}_value")
+        keys.append(
+            f"CASE WHEN {own}_value IS NOT NULL THEN {literal(name or '')} "
+            f"WHEN {usual}_value IS NOT NULL THEN {usual}_key END"
+        )
+        new[role] = f"coalesce({own}_value, {usual}_value)"
+    late = "late_text"
+    if "time" in roles:
+        text = "CASE WHEN time_own_value IS NOT NULL THEN time_own ELSE time_usual END"
+        late = f"CASE WHEN {limits.outside(new['time'], 'observed')} THEN {text} END"
     return f"""
-WITH given AS (SELECT *, {values} FROM {source}),
-read AS (
-  SELECT *, {formats.time("time_given", meaning.formats, limits)} AS time_new, {level} AS level_new,
-    nullif(message_given, '') AS message_new, nullif(service_given, '') AS service_new,
-    nullif(host_given, '') AS host_new
-  FROM given
-), judged AS (
-  SELECT *, {consumed or "''"} AS consumed FROM read
-)
-SELECT i, coalesce(time_new, time) AS time,
-  CASE WHEN time_new IS NULL THEN late_text WHEN {limits.outside("time_new", "observed")} THEN time_given END
-    AS late_text,
-  coalesce(level_new, level) AS level, coalesce(service_new, service) AS service, coalesce(host_new, host) AS host,
-  coalesce(message_new, message) AS message,
-  CASE WHEN consumed = '' OR metadata IS NULL THEN metadata
-    ELSE nullif(json_merge_patch(metadata, '{{' || consumed[2:] || '}}'), '{{}}') END AS metadata
+WITH given AS (SELECT *, {", ".join(texts)} FROM {source}),
+read AS (SELECT *, {", ".join(values)} FROM given),
+judged AS (SELECT *, list_filter([{", ".join(keys)}], lambda key: key IS NOT NULL) AS consumed FROM read)
+SELECT i, coalesce({new["time"]}, time) AS time, {late} AS late_text,
+  coalesce({new["level"]}, level) AS level, coalesce({new["service"]}, service) AS service,
+  coalesce({new["host"]}, host) AS host, coalesce({new["message"]}, message) AS message,
+  CASE WHEN len(consumed) = 0 OR metadata IS NULL THEN metadata
+    ELSE nullif(json_merge_patch(metadata, '{{' || array_to_string(
+      list_transform(consumed, lambda key: CAST(to_json(key) AS VARCHAR) || ':null'), ',') || '}}'), '{{}}') END
+    AS metadata
 FROM judged"""
 
 
-def _value(names: tuple[str, ...]) -> str:
-    ways = []
-    for name in names:
-        ways.append(f"json_extract_string(metadata, {literal(_path([name]))})")
-        if "." in name:
-            ways.append(f"json_extract_string(metadata, {literal(_path(name.split('.')))})")
-    return f"coalesce({', '.join(ways)}, NULL::VARCHAR)" if ways else "NULL::VARCHAR"
+def _read(role: str, text: str, key: str, meaning: Meaning, limits: Limits) -> str:
+    """What the text is as the column; NULL when it can't be. An object is nobody's name."""
+    match role:
+        case "time":
+            return formats.time(text, meaning.formats, limits)
+        case "level":
+            return level(text, key, meaning)
+        case "message":
+            return f"nullif({text}, '')"
+    return f"CASE WHEN NOT starts_with({text}, '{{') THEN nullif({text}, '') END"
 
 
-def _path(parts: list[str]) -> str:
-    return "$" + "".join("." + msgspec.json.encode(part).decode() for part in parts)
+def _value(name: str) -> str:
+    ways = [_at([name])]
+    parts = name.split(".")
+    if len(parts) > 1 and all(parts):
+        ways.append(_at(parts))
+    return f"coalesce({', '.join(ways)}, NULL::VARCHAR)"
 
 
-def _nulls(names: tuple[str, ...]) -> str:
-    return "".join(f",{msgspec.json.encode(name).decode()}:null" for name in names)
+def _first(names: Sequence[str]) -> str:
+    return f"coalesce({', '.join(_at([name]) for name in names)})"
+
+
+def _key(names: Sequence[str]) -> str:
+    """The name of what _first gives."""
+    return "CASE " + " ".join(f"WHEN {_at([name])} IS NOT NULL THEN {literal(name)}" for name in names) + " END"
+
+
+def _at(parts: Sequence[str]) -> str:
+    path = "$" + "".join("." + msgspec.json.encode(part).decode() for part in parts)
+    return f"json_extract_string(metadata, {literal(path)})"

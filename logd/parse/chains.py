@@ -11,6 +11,7 @@ import zoneinfo
 from collections.abc import Callable, Mapping, Sequence
 from typing import assert_never
 
+import duckdb
 import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -90,6 +91,10 @@ def compile_chains(tables: Sequence[ParserTable]) -> tuple[Chain, ...]:
         wrappings: list[str] = []
         for place, step in enumerate(table.steps):
             try:
+                if steps and isinstance(steps[-1], Plain):
+                    raise ValueError("no line comes to it: the step before understands every one")
+                if step.type in ("syslog", "container"):
+                    _only(step)
                 if step.type == "syslog":
                     wrappings.append(SYSLOG)
                 elif step.type == "container":
@@ -167,6 +172,8 @@ def _only(step: Step) -> None:
         for name in (*_ROLES, "formats", "timezone", "levels", "absent"):
             if getattr(step, name):
                 raise ValueError(f"{name} is nothing that this type looks at")
+    if step.type in ("json", "logfmt", "key_value") and step.absent:
+        raise ValueError("absent is nothing that this type looks at")
 
 
 def _meaning(step: Step, usual: Meaning = Meaning()) -> Meaning:  # noqa: B008
@@ -188,7 +195,7 @@ def _regex(step: Step) -> Pattern:
         raise ValueError(f"pattern has the group {twice!r} twice")
     regex = groups(_NAMED.sub(r"(?P<\1>", step.pattern), names)
     regex = _uncaptured(regex)
-    _check(regex)
+    _check(regex, len(names))
     return Pattern(regex, tuple(Field(name, step.types.get(name, "text")) for name in names), _known(step, names))
 
 
@@ -198,7 +205,7 @@ def _grok(step: Step) -> Pattern:
     grok = compile_grok(step.pattern, step.patterns)
     if not grok.fields:
         raise ValueError("pattern has no field such as %{GREEDYDATA:message}")
-    _check(grok.regex)
+    _check(grok.regex, len({place for field in grok.fields for place in field.groups}))
     by_group = {
         place: Field(field.name, "boolean" if field.type == "bool" else field.type)
         for field in grok.fields
@@ -238,21 +245,26 @@ def _known(step: Step, names: Sequence[str]) -> Meaning:
 
 def _uncaptured(regex: str) -> str:
     """Without groups that capture and have no name: Arrow wants a name for each."""
-    return re.sub(r"(\\.|\[\^?\]?(?:\\.|\[:\w+:\]|[^\]\\])*\])|\((?!\?)", lambda found: found[1] or "(?:", regex)
+    kept = r"(\\Q(?s:.*?)(?:\\E|\Z)|\\.|\[\^?\]?(?:\\.|\[:\w+:\]|[^\]\\])*\])"
+    return re.sub(kept + r"|\((?!\?)", lambda found: found[1] or "(?:", regex)
 
 
-def _check(regex: str) -> None:
+def _check(regex: str, groups: int) -> None:
     try:
         compile_pattern(regex)
-        pc.extract_regex(pa.array([""]), regex)
+        found = pc.extract_regex(pa.array([""]), regex).type.num_fields
     except (ValueError, pa.ArrowInvalid) as error:
         raise ValueError(f"pattern can't be had from RE2: {str(error).partition(chr(10))[0]}") from None
+    if found != groups:
+        raise ValueError(f"pattern has {found} named groups, and {groups} that look like one: is a bracket escaped?")
 
 
 def _timezone(name: str) -> None:
     try:
         zoneinfo.ZoneInfo(name)
-    except (KeyError, ValueError, OSError):
+        with duckdb.connect() as sql:
+            sql.execute(f"SET TimeZone = '{name}'")
+    except (KeyError, ValueError, OSError, duckdb.Error):
         raise ValueError(f"timezone is {name!r}, expected an IANA name such as Europe/Berlin") from None
 
 

@@ -79,6 +79,7 @@ def fields_query(source: str, names: Set[str], limits: Limits, *, careful: bool)
         "tags": "tags IS NOT NULL",
     }
     consumed = [role for role in served if has[role]]
+    read = dict.fromkeys([*consumed, "time", "message"])
     shown = "".join(f", {role}" for role in ("tags", "log_id") if has[role])
     count = " + ".join(f"({role}_text IS NOT NULL AND {served[role]})::INT" for role in consumed) or "0"
     keys = ", ".join(f"CASE WHEN {role}_text IS NOT NULL AND {served[role]} THEN {role}_key END" for role in consumed)
@@ -90,7 +91,7 @@ WITH parsed AS (
 ), named AS (
   SELECT i, line, observed, takes_ids, j IS NOT NULL AS ok, {texts} FROM parsed
 ), valued AS (
-  SELECT i, line, observed, ok, {", ".join(f"{role}_text, {role}_key" for role in consumed)},
+  SELECT i, line, observed, ok, {", ".join(f"{role}_text, {role}_key" for role in read)},
     logd_time(time_text, observed, ahead_seconds := {limits.max_ahead_seconds}) AS time,
     {_level(has)} AS level,
     {_name("service_text") if has["service"] else _NULL} AS service,

@@ -83,6 +83,15 @@ SELECT i, time, CASE WHEN {limits.outside("time", "observed")} THEN time_text EN
 FROM valued"""
 
 
+def level(text: str, field: str, meaning: Meaning) -> str:
+    """SQL: the level that `text`, a column, says as the value of `field`; the step's own words come first."""
+    usual = f"logd_level({text}, {field})"
+    if not meaning.levels:
+        return usual
+    words = ", ".join(f"{literal(word)}: {literal(level)}" for word, level in meaning.levels)
+    return f"coalesce(MAP {{{words}}}[lower({text})], {usual})"
+
+
 def literal(text: str) -> str:
     """The text in SQL."""
     return "'" + text.replace("'", "''") + "'"
@@ -101,11 +110,7 @@ def _name_of(role: str, values: Mapping[str, str], meaning: Meaning) -> str | No
 def _level(names: Mapping[str, str | None], texts: Mapping[str, str], meaning: Meaning) -> str:
     if names["level"] is None:
         return text.shown_level(texts["message"] if names["message"] else "text") if meaning.shown else _NULL
-    usual = f"logd_level(level_text, {literal(names['level'])})"
-    if not meaning.levels:
-        return usual
-    words = ", ".join(f"{literal(word)}: {literal(level)}" for word, level in meaning.levels)
-    return f"coalesce(MAP {{{words}}}[lower(level_text)], {usual})"
+    return level("level_text", literal(names["level"]), meaning)
 
 
 def _coalesced(fields: Sequence[Field], name: str) -> str:

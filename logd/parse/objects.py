@@ -34,18 +34,22 @@ class Fields(msgspec.Struct, frozen=True):
 
 
 class JsonLines:
-    """Not thread-safe. On the parser's DuckDB instance, with its macros."""
+    """Not thread-safe. On the parser's DuckDB instance, with its macros. `left` are names of json.KNOWN that are no
+    columns here."""
 
-    def __init__(self, sql: duckdb.DuckDBPyConnection, limits: Limits) -> None:
-        self._names = json.USUAL
+    def __init__(
+        self, sql: duckdb.DuckDBPyConnection, limits: Limits, prefix: str = "", left: frozenset[str] = frozenset()
+    ) -> None:
+        self._known = json.KNOWN - left
+        self._names = json.USUAL - left
         self._quick_fields = PreparedQuery(
-            sql, "quick_fields", lambda rows: json.fields_query(rows, self._names, limits, careful=False)
+            sql, f"{prefix}quick_fields", lambda rows: json.fields_query(rows, self._names, limits, careful=False)
         )
         self._careful_fields = PreparedQuery(
-            sql, "careful_fields", lambda rows: json.fields_query(rows, self._names, limits, careful=True)
+            sql, f"{prefix}careful_fields", lambda rows: json.fields_query(rows, self._names, limits, careful=True)
         )
         self._careful_batches = 0
-        self._metadata_query = PreparedQuery(sql, "metadata", json.metadata_query)
+        self._metadata_query = PreparedQuery(sql, f"{prefix}metadata", json.metadata_query)
 
     def parse(self, rows: pa.Table) -> Fields:
         """The fields of `rows` (i, line, observed, takes_ids, checked), whose lines begin with a brace."""
@@ -69,7 +73,7 @@ class JsonLines:
         keys = fields["keys"].combine_chunks()
         if keys.null_count == len(keys):
             return fields
-        met = set(pc.unique(pc.list_flatten(keys)).to_pylist()) & json.KNOWN
+        met = set(pc.unique(pc.list_flatten(keys)).to_pylist()) & self._known
         if not met <= self._names:
             self._names |= met
             self._quick_fields.forget()

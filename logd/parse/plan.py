@@ -79,9 +79,9 @@ class Parser:
         """A record for each line of the chunks, in order; `taken_us[i]` is when the transport took chunk i.
 
         The same chunks give the same records, always. Raises Corrupt when a chunk can't be read."""
-        if not chunks:
+        lines = join(chunks) if chunks else None
+        if not lines:
             return Parsed(SCHEMA.empty_table(), None, 0, 0, 0)
-        lines = join(chunks)
         chosen = [self._choose(chunk.service, chunk.source, chunk.content_type) for chunk in chunks]
         found, must = kinds(chunks, lines, [self._chains[place] if place >= 0 else None for place in chosen])
         unwrapped = self._unwrapper.unwrap(chunks, lines, found)

@@ -35,7 +35,7 @@ class PreparedQuery:
         self._prepared = False
 
     def run(self, table: pa.Table) -> pa.Table:
-        """The query's rows over the table."""
+        """The query's rows over the table; times are in UTC, whatever the connection's TimeZone."""
         self._source.table = table
         try:
             if not self._prepared:
@@ -43,7 +43,7 @@ class PreparedQuery:
                 self._sql.register(rows, self._source)
                 self._sql.execute(f"PREPARE {self._name} AS {self._query(rows)}")
                 self._prepared = True
-            return self._sql.sql(f"EXECUTE {self._name}").to_arrow_table()
+            return _in_utc(self._sql.sql(f"EXECUTE {self._name}").to_arrow_table())
         finally:
             self._source.table = None
 
@@ -52,3 +52,11 @@ class PreparedQuery:
         if self._prepared:
             self._sql.execute(f"DEALLOCATE {self._name}")
             self._prepared = False
+
+
+def _in_utc(table: pa.Table) -> pa.Table:
+    """Tables of several zones can't be one; the moments stay the same."""
+    for place, field in enumerate(table.schema):
+        if pa.types.is_timestamp(field.type) and field.type.tz not in (None, "UTC"):
+            table = table.set_column(place, field.name, table.column(place).cast(pa.timestamp(field.type.unit, "UTC")))
+    return table

@@ -59,6 +59,7 @@ class Steps:
         self._spread: dict[Taken, Spread] = {}
         self._pairs: dict[Keyed, Pairs] = {}
         self._adopt: dict[Keyed, PreparedQuery] = {}
+        self._own_json: dict[Keyed, JsonLines] = {}
         for step in dict.fromkeys(step for chain in chains for step in chain.steps):
             self._prepare(step, connections, limits)
 
@@ -73,9 +74,10 @@ class Steps:
                 sql = connections[timezone]
                 if kind == "key_value":
                     self._pairs[step] = Pairs(sql, f"pairs_{number}", delimiter, between)
-                if adopt.needed(meaning):
+                if roles := adopt.taken(meaning, timezone):
+                    self._own_json[step] = JsonLines(connections[""], limits, f"own_{number}_", adopt.left(meaning, roles))
                     self._adopt[step] = PreparedQuery(
-                        sql, f"adopt_{number}", lambda source: adopt.query(source, meaning, limits)
+                        sql, f"adopt_{number}", lambda source: adopt.query(source, meaning, roles, limits)
                     )
 
     def run(self, chain: Chain, rows: pa.Table) -> Done:
@@ -177,7 +179,7 @@ class Steps:
         named = _NONE
         pairs = pc.match_substring_regex(rows["text"].combine_chunks(), LOGFMT_CERTAIN)
         if bool(pc.any(pairs).as_py()):
-            table, _ = self._from_pairs(self._logfmt, rows.filter(pairs))
+            table, _ = self._from_pairs(self._logfmt, self._json, rows.filter(pairs))
             tables.append(("logfmt", table))
             named = table["i"].to_numpy()
             rows = rest(rows, pairs)
@@ -187,21 +189,22 @@ class Steps:
 
     def _keyed(self, step: Keyed, rows: pa.Table) -> tuple[pa.Table, pa.Table]:
         """The fields of those rows that the step understands, and the others."""
+        lines = self._own_json.get(step, self._json)
         if step.type == "json":
             is_json = begins_with_brace(rows["line"].combine_chunks())
             if not bool(pc.any(is_json).as_py()):
                 return rows.slice(0, 0), rows
-            fields = self._json.parse(rows.filter(is_json))
+            fields = lines.parse(rows.filter(is_json))
             left = pa.concat_tables([rest(rows, is_json), fields.broken])
             table, read = fields.table, rows.filter(is_json)
         else:
-            table, left = self._from_pairs(self._pairs.get(step, self._logfmt), rows)
+            table, left = self._from_pairs(self._pairs.get(step, self._logfmt), lines, rows)
             read = rows
         if len(table) and step in self._adopt:
             table = self._adopted(self._adopt[step], table, read)
         return table, left.sort_by("i")
 
-    def _from_pairs(self, pairs: Pairs, rows: pa.Table) -> tuple[pa.Table, pa.Table]:
+    def _from_pairs(self, pairs: Pairs, lines: JsonLines, rows: pa.Table) -> tuple[pa.Table, pa.Table]:
         objects = pairs.objects(rows["text"].combine_chunks())
         known = objects.is_valid()
         if not bool(pc.any(known).as_py()):
@@ -211,7 +214,7 @@ class Steps:
         made = some.set_column(some.schema.get_field_index("line"), "line", objects)
         made = made.set_column(made.schema.get_field_index("checked"), "checked", checked)
         # As they are made, every one can be read: none is broken, and the order is that of the rows.
-        table = with_message(self._json.parse(made).table, pa.chunked_array([objects]), some["text"])
+        table = with_message(lines.parse(made).table, pa.chunked_array([objects]), some["text"])
         return table, rest(rows, known)
 
     def _adopted(self, query: PreparedQuery, table: pa.Table, rows: pa.Table) -> pa.Table:

@@ -130,6 +130,7 @@ def _fails(*_: object) -> None:
         ({"name": "a", "labels": ["b", "metadata.b"]}, "labels has two of a name"),
         ({"name": "a", "labels": ["le"]}, "or le, which is a histogram's own"),
         ({"name": "a", "labels": ["1x"]}, "labels has a name that begins with a digit"),
+        ({"name": "a", "labels": ["__name__"]}, "or with __, which is Prometheus's own"),
         ({"name": "a", "labels": ["timestamp"]}, "labels has 'timestamp', which can't be"),
     ],
 )

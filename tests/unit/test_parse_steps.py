@@ -125,6 +125,52 @@ REGEX = r"""{type = "regex", pattern = '^(?P<when>\S+) (?P<severity>\w+) \[(?P<o
             '{"time":"22.11.2024 10:00","message":"m"}',
             {**WHEN, "message": "m"},
         ),
+        # What the step says comes before the usual names, and what those would have taken stays.
+        (
+            "{type = 'json', timezone = 'Europe/Berlin'}",
+            '{"ts":"2024-11-22 10:00:00","msg":"m"}',
+            {**WHEN, "message": "m"},
+        ),
+        (
+            "{type = 'logfmt', timezone = 'Europe/Berlin'}",
+            "ts=2024-11-22T10:00:00 msg=m",
+            {**WHEN, "message": "m"},
+        ),
+        (
+            "{type = 'json', formats = ['%y/%d/%m %H:%M:%S']}",
+            '{"ts":"24/10/11 09:00:00","datetime":"x","msg":"m"}',
+            {"timestamp": AT - timedelta(days=12), "message": "m", "metadata": {"datetime": "x"}},
+        ),
+        ("{type = 'json', levels = {30 = 'ERROR'}}", '{"level":30,"msg":"m"}', {"level": "ERROR", "message": "m"}),
+        (
+            "{type = 'json', message = 'log', level = 'sev', host = 'h', service = 's', time = 'at'}",
+            '{"message":"a","log":"b","level":"info","sev":"warn","host":"c","h":"d","service":"e","s":"f",'
+            '"ts":"2024-11-22T08:00:00Z","at":"2024-11-22T09:00:00Z"}',
+            {
+                **WHEN,
+                "level": "WARN",
+                "message": "b",
+                "host": "d",
+                "service": "f",
+                "metadata": {
+                    "message": "a",
+                    "level": "info",
+                    "host": "c",
+                    "service": "e",
+                    "ts": "2024-11-22T08:00:00Z",
+                },
+            },
+        ),
+        (
+            "{type = 'json', message = 'log', level = 'sev', host = 'h', time = 'at'}",
+            '{"message":"a","severity_number":17,"sev":"x","hostname":"c","ts":"2024-11-22T09:00:00Z","at":1}',
+            {**WHEN, "level": "ERROR", "message": "a", "host": "c", "metadata": {"sev": "x", "at": 1}},
+        ),
+        (
+            "{type = 'regex', pattern = '^(?P<time>.*?) - (?P<message>.*)$', formats = ['%Y%m%d-%H:%M:%S:%g']}",
+            "20241122-9:0:0:99999999999999999 - m",
+            {"message": "m", "metadata": {"time": "20241122-9:0:0:99999999999999999"}},
+        ),
         (
             "{type = 'logfmt'}",
             r'ts=2024-11-22T09:00:00Z level=warn msg="a \"b\"" n=12 x=1.50 ok=true id=007 '
@@ -243,6 +289,7 @@ REGEX = r"""{type = "regex", pattern = '^(?P<when>\S+) (?P<severity>\w+) \[(?P<o
             "bdtrue",
             {"message": "true"},
         ),
+        ("{type = 'regex', pattern = '^\\Qa(\\E(?P<message>.*)$'}", "a(b", {"message": "b"}),
     ],
 )
 def test_a_line(
@@ -273,6 +320,13 @@ def test_a_line(
         ("{type = 'text', time = 'x'}", "time is nothing that this type looks at"),
         ("{type = 'json', timezone = 'Mars'}", "timezone is 'Mars', expected an IANA name"),
         ("{type = 'json', formats = ['iso']}", "formats has 'iso', expected a format of strptime"),
+        ("{type = 'json', formats = ['%H:%M:%S']}", "formats has '%H:%M:%S', expected a format with a day"),
+        ("{type = 'json', timezone = 'localtime'}", "timezone is 'localtime', expected an IANA name"),
+        ("{type = 'json', absent = ['-']}", "absent is nothing that this type looks at"),
+        ("{type = 'syslog', time = 'x'}", "time is nothing that this type looks at"),
+        ("{type = 'text'}, {type = 'json'}", "step 2 (json): no line comes to it"),
+        (r"{type = 'regex', pattern = '\(?P<a>x'}", "pattern has 0 named groups, and 1 that look like one"),
+        ("{type = 'regex', pattern = '[(?P<a>x)]'}", "pattern has 0 named groups, and 1 that look like one"),
         ("{type = 'json'}, {type = 'syslog'}", "step 2 (syslog): a syslog step comes before the others"),
         ("{type = 'key_value', pair_delimiter = '='}", "pair_delimiter is '=', expected another text than delimiter"),
     ],
