@@ -34,7 +34,7 @@ def query(source: str, meaning: Meaning, roles: frozenset[str], limits: Limits) 
     names, if it serves. A name with dots is a key, or a path; what was taken from under a key leaves the metadata."""
     given = dict(meaning.roles)
     some = [role for role in _ROLES if role in roles]
-    texts, values, keys, new = [], [], [], {role: "NULL" for role in _ROLES}
+    texts, values, keys, new = [], [], [], dict.fromkeys(_ROLES, "NULL")
     for role in some:
         name = given.get(role)
         own, usual = f"{role}_own", f"{role}_usual"

@@ -94,7 +94,7 @@ def _mend(part: _Part, events: bool) -> _Part:
     if not events:
         text = part.text.decode("utf-8", "replace").encode()
         return _Part(text, _line_ends(text), part.positions)
-    starts = [0, *part.ends[:-1].tolist()]
+    starts = [0, *part.ends.tolist()][:-1]
     pieces = [
         part.text[start:end].decode("utf-8", "replace").encode()
         for start, end in zip(starts, part.ends.tolist(), strict=True)

@@ -75,7 +75,9 @@ class Steps:
                 if kind == "key_value":
                     self._pairs[step] = Pairs(sql, f"pairs_{number}", delimiter, between)
                 if roles := adopt.taken(meaning, timezone):
-                    self._own_json[step] = JsonLines(connections[""], limits, f"own_{number}_", adopt.left(meaning, roles))
+                    self._own_json[step] = JsonLines(
+                        connections[""], limits, f"own_{number}_", adopt.left(meaning, roles)
+                    )
                     self._adopt[step] = PreparedQuery(
                         sql, f"adopt_{number}", lambda source: adopt.query(source, meaning, roles, limits)
                     )

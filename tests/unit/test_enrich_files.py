@@ -64,6 +64,10 @@ class TestLookup:
         with pytest.raises(ConfigError, match=reason):
             compile_rules([self._rule(file)])
 
+    def test_a_device_is_refused(self) -> None:
+        with pytest.raises(ConfigError, match="file '/dev/zero' is no file"):
+            compile_rules([ShapeTable(type="lookup", file="/dev/zero", key="id", field="customer")])
+
     def test_is_read_again_when_it_changes(self, file: Path, caplog: pytest.LogCaptureFixture) -> None:
         now = [0.0]
         lookup = Lookup(str(file), "id", "customer", ["tier"], "", False, lambda: now[0])

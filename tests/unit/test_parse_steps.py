@@ -141,6 +141,7 @@ REGEX = r"""{type = "regex", pattern = '^(?P<when>\S+) (?P<severity>\w+) \[(?P<o
             '{"ts":"24/10/11 09:00:00","datetime":"x","msg":"m"}',
             {"timestamp": AT - timedelta(days=12), "message": "m", "metadata": {"datetime": "x"}},
         ),
+        ("{type = 'json', message = 'a..b'}", '{"a..b":"m","a":1}', {"message": "m", "metadata": {"a": 1}}),
         ("{type = 'json', levels = {30 = 'ERROR'}}", '{"level":30,"msg":"m"}', {"level": "ERROR", "message": "m"}),
         (
             "{type = 'json', message = 'log', level = 'sev', host = 'h', service = 's', time = 'at'}",
