@@ -99,7 +99,7 @@ class Parser:
         sure = np.zeros(len(lines), bool)
         sure[done.sure] = True
         if ndjson.any():
-            unparsed |= ndjson[lines.chunk] & ~sure
+            unparsed |= ndjson[lines.chunk] & ~sure & (parser < 0)  # a step of a parser has said so itself
         if unwrapped is None:
             parsed = self._assembler.assemble(table, chunks, lines, taken_us, unparsed)
         else:

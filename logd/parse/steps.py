@@ -202,6 +202,10 @@ class Steps:
         else:
             table, left = self._from_pairs(self._pairs.get(step, self._logfmt), lines, rows)
             read = rows
+            if step.type == "key_value" and len(table):
+                # There may be more in the text than pairs: none of it goes.
+                texts = rows["text"].take(pc.index_in(table["i"].combine_chunks(), rows["i"].combine_chunks()))
+                table = table.set_column(table.schema.get_field_index("message"), "message", texts)
         if len(table) and step in self._adopt:
             table = self._adopted(self._adopt[step], table, read)
         return table, left.sort_by("i")

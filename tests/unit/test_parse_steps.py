@@ -202,6 +202,11 @@ REGEX = r"""{type = "regex", pattern = '^(?P<when>\S+) (?P<severity>\w+) \[(?P<o
                 "metadata": {"user": "bob", "from": "10.0.0.7"},
             },
         ),
+        (
+            "{type = 'key_value'}",
+            "hello msg=x y=1 tail",
+            {"message": "hello msg=x y=1 tail", "metadata": {"y": 1}},
+        ),
         ("{type = 'key_value'}", "nothing", {"message": "nothing", **UNPARSED}),
         (
             "{type = 'csv', columns = ['time', 'user', 'n', 'message'], types = {n = 'int'}}",
@@ -336,6 +341,10 @@ def test_what_is_wrong_is_said(toml: str, said: str) -> None:
     with pytest.raises(ConfigError) as caught:
         one(toml)
     assert said in str(caught.value)
+
+
+def test_a_text_step_understands_every_line_of_a_body(open_parser: Callable[[tuple[Chain, ...]], Parser]) -> None:
+    assert read(open_parser(one("{type = 'text'}")), "no JSON") == {"message": "no JSON"}
 
 
 def test_two_parsers_of_one_name_are_refused() -> None:
