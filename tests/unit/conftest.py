@@ -10,6 +10,7 @@ import pytest
 
 from tests.support import agent
 from tests.support.agent import Driver, Start, config_of
+from tests.support.copied import LONG, Copied
 
 
 @pytest.fixture(params=["poll", "auto"])
@@ -38,3 +39,17 @@ def app(tmp_path: Path) -> Path:
     """`logs`/app.log, which isn't there yet."""
     (tmp_path / "logs").mkdir()
     return tmp_path / "logs" / "app.log"
+
+
+@pytest.fixture(params=["app.log", "app.log*"])
+def logs(watch: str, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Copied]:
+    """app.log, which is copied and truncated, followed by its name and by a glob of its copies too."""
+    found = Copied(tmp_path, (request.param,))
+    yield found
+    found.agent.crash()
+
+
+@pytest.fixture(params=["short", LONG], ids=["short", "long"])
+def first(request: pytest.FixtureRequest) -> str:
+    """The first line of a file."""
+    return str(request.param)

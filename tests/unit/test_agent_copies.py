@@ -6,7 +6,6 @@ import gzip
 import os
 import shutil
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,19 +16,6 @@ from tests.support.agent import append
 from tests.support.copied import LONG, Copied
 
 pytestmark = pytest.mark.usefixtures("watch")
-
-
-@pytest.fixture(params=["app.log", "app.log*"])
-def logs(watch: str, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Copied]:
-    found = Copied(tmp_path, (request.param,))
-    yield found
-    found.agent.crash()
-
-
-@pytest.fixture(params=["short", LONG], ids=["short", "long"])
-def first(request: pytest.FixtureRequest) -> str:
-    """The first line of a file."""
-    return str(request.param)
 
 
 def test_what_was_not_read_is_read_in_the_copy(logs: Copied, first: str) -> None:

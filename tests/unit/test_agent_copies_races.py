@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,19 +16,6 @@ from tests.support.agent import append
 from tests.support.copied import LONG, Copied
 
 pytestmark = pytest.mark.usefixtures("watch")
-
-
-@pytest.fixture(params=["app.log", "app.log*"])
-def logs(watch: str, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Copied]:
-    found = Copied(tmp_path, (request.param,))
-    yield found
-    found.agent.crash()
-
-
-@pytest.fixture(params=["short", LONG], ids=["short", "long"])
-def first(request: pytest.FixtureRequest) -> str:
-    """The first line of a file."""
-    return str(request.param)
 
 
 def test_a_look_at_each_moment_of_a_copy(logs: Copied, first: str) -> None:

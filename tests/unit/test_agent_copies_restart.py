@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,19 +11,6 @@ from logd.errors import Unavailable
 from tests.support.copied import LONG, Copied
 
 pytestmark = pytest.mark.usefixtures("watch")
-
-
-@pytest.fixture(params=["app.log", "app.log*"])
-def logs(watch: str, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Copied]:
-    found = Copied(tmp_path, (request.param,))
-    yield found
-    found.agent.crash()
-
-
-@pytest.fixture(params=["short", LONG], ids=["short", "long"])
-def first(request: pytest.FixtureRequest) -> str:
-    """The first line of a file."""
-    return str(request.param)
 
 
 def test_batches_are_sent_from_the_copy_of_a_file_that_was_emptied_and_renamed(tmp_path: Path) -> None:

@@ -1,35 +1,20 @@
-"""Configured parsers: each type of step on lines that it understands and on others, and against the naive steps."""
+"""Configured parsers: each type of step on lines that it understands and on others, and whose lines are whose."""
 
 from __future__ import annotations
 
-import json
-import tomllib
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Any
 
-import msgspec
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from logd.chunk import TEXT, compress, events_body
-from logd.config.parsers import ParserFile
 from logd.errors import ConfigError
-from logd.parse.chains import Chain, compile_chains
+from logd.parse.chains import Chain
 from logd.parse.plan import Parser
-from tests.support import naive_steps
 from tests.support.chunks import AT, LIMITS, TAKEN_US, chunk_of, read
 from tests.support.naive_parse import as_records
-
-
-def chains(toml: str) -> tuple[Chain, ...]:
-    return compile_chains(msgspec.convert(tomllib.loads(toml), ParserFile).parser)
-
-
-def one(steps: str) -> tuple[Chain, ...]:
-    """A parser for all with `steps`, written as inline tables."""
-    return chains(f"parser = [{{name = 'p', steps = [{steps}]}}]")
+from tests.support.parsers import chains, one
 
 
 @pytest.fixture
@@ -392,62 +377,3 @@ def test_a_syslog_message_is_for_the_parser_of_who_wrote_it(
     su, cron = as_records(parser.parse([chunk], [TAKEN_US]).table)
     assert (su["service"], su["metadata"]["user"]) == ("su", "bob")
     assert (cron["service"], "user" in cron["metadata"]) == ("cron", False)
-
-
-_WORDS = st.text(st.sampled_from('ab=" \\,|;1.-0\té\x01u'), max_size=12)
-_PAIRS = st.lists(
-    st.tuples(
-        st.sampled_from(["a", "b", "c.d", "@e"]),
-        st.one_of(
-            st.sampled_from(["1", "-0", "007", "1.5", "true", '""', '"x y"', r'"\""', r'"\q"', "é", "", "a=b"]), _WORDS
-        ),
-    ),
-    max_size=5,
-).map(lambda pairs: " ".join(f"{key}={value}" for key, value in pairs))
-
-
-def _records(parser: Parser, lines: list[str]) -> list[dict[str, Any]]:
-    return as_records(parser.parse([chunk_of(*lines, "", content_type=TEXT)], [TAKEN_US]).table)
-
-
-@pytest.fixture(scope="module")
-def parsers() -> Iterator[dict[str, Parser]]:
-    """One for each kind of step."""
-    steps = {
-        "logfmt": "{type = 'logfmt'}",
-        "csv": "{type = 'csv', columns = ['a', 'b', 'c']}",
-        "regex": r"""{type = "regex", pattern = '^(?P<a>\w+)[= ](?P<b>"[^"]*")?,?(?P<c>.*)'}""",
-    }
-    made = {name: Parser(limits=LIMITS, chains=one(step)) for name, step in steps.items()}
-    yield made
-    for parser in made.values():
-        parser.close()
-
-
-@settings(deadline=None)
-@given(lines=st.lists(st.one_of(_WORDS, _PAIRS), min_size=1, max_size=8))
-def test_the_steps_do_what_the_naive_ones_do(parsers: dict[str, Parser], lines: list[str]) -> None:
-    naive: dict[str, Callable[[str], Any]] = {
-        "logfmt": naive_steps.logfmt,
-        "csv": lambda line: naive_steps.csv_row(line, ["a", "b", "c"], ","),
-        "regex": lambda line: naive_steps.groups(r'^(?P<a>\w+)[= ](?P<b>"[^"]*")?,?(?P<c>.*)', line),
-    }
-    for name, parser in parsers.items():
-        for line, record in zip(lines, _records(parser, lines), strict=True):
-            expected = naive[name](line)
-            assert record["message"] == line
-            assert (record["metadata"] or {}, "unparsed" in (record["tags"] or [])) == (
-                expected or {},
-                expected is None,
-            ), (name, line)
-
-
-@settings(deadline=None)
-@given(lines=st.lists(st.binary(max_size=60), min_size=1, max_size=6))
-def test_any_bytes_are_a_record_each(parsers: dict[str, Parser], lines: list[bytes]) -> None:
-    lines = [line.replace(b"\n", b"") for line in lines]
-    for parser in parsers.values():
-        table = parser.parse([chunk_of(*lines, b"", content_type=TEXT)], [TAKEN_US]).table
-        assert len(table) == len(lines)
-        for text in table["metadata"].to_pylist():
-            assert text is None or isinstance(json.loads(text), dict)
