@@ -1,4 +1,4 @@
-"""What `logd agent` takes in besides files, by real processes: standard input, syslog, systemd's journal."""
+"""What `logd agent` takes in besides files, by real processes: standard input, syslog."""
 
 from __future__ import annotations
 
@@ -14,10 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.services.errors import Missing
-from tests.services.programs import program
-from tests.support.commands import begun, logd
-from tests.support.disk import small_disk
+from tests.support.commands import logd
+from tests.support.inputs import agent_of, options_of, texts
 from tests.support.process import PATIENCE_SECONDS, Server, environment_of_a_process, until
 
 
@@ -27,27 +25,8 @@ def server(tmp_path: Path) -> Iterator[Server]:
         yield running
 
 
-def _texts(server: Server, service: str) -> list[str]:
-    found = server.search(service=service, sort="oldest", limit=10_000)
-    return [record["message"] for record in found["logs"]]
-
-
-def _options(server: Server) -> list[str]:
-    return ["agent", "--server", f"http://127.0.0.1:{server.port}", "--set", "agent.batch_seconds=0.05"]
-
-
-@contextlib.contextmanager
-def _agent(server: Server, folder: Path, *options: str) -> Iterator[subprocess.Popen[str]]:
-    with begun(*_options(server), *options, data_dir=folder) as child:
-        try:
-            yield child
-        finally:
-            child.terminate()
-            child.communicate(timeout=PATIENCE_SECONDS)
-
-
 def _piped(server: Server, folder: Path, *options: str) -> subprocess.Popen[bytes]:
-    command = [*_options(server), "--stdin", *options, "--set", f"data_dir={folder}"]
+    command = [*options_of(server), "--stdin", *options, "--set", f"data_dir={folder}"]
     return subprocess.Popen(
         [sys.executable, "-m", "logd", *command],
         stdin=subprocess.PIPE,
@@ -61,34 +40,34 @@ class TestStdin:
         with _piped(server, tmp_path / "agent", "--service", "piped") as child:
             _, error = child.communicate(b"".join(b"line %d\n" % n for n in range(5_000)) + b"unfinished", timeout=120)
         assert child.returncode == 0, error
-        until(lambda: len(_texts(server, "piped")) == 5_001, "all are there")
-        assert set(_texts(server, "piped")) == {*(f"line {n}" for n in range(5_000)), "unfinished"}
+        until(lambda: len(texts(server, "piped")) == 5_001, "all are there")
+        assert set(texts(server, "piped")) == {*(f"line {n}" for n in range(5_000)), "unfinished"}
 
     def test_a_file_and_nothing(self, server: Server, tmp_path: Path) -> None:
         log = tmp_path / "a.log"
         log.write_text("one\ntwo\n")
-        command = [*_options(server), "--stdin", "--service", "filed", "--set", f"data_dir={tmp_path / 'agent'}"]
+        command = [*options_of(server), "--stdin", "--service", "filed", "--set", f"data_dir={tmp_path / 'agent'}"]
         for name in (str(log), os.devnull):
             with open(name) as file:
                 done = subprocess.run(
                     [sys.executable, "-m", "logd", *command], stdin=file, env=environment_of_a_process(), timeout=120
                 )
             assert done.returncode == 0
-        until(lambda: sorted(_texts(server, "filed")) == ["one", "two"], "both are there")
+        until(lambda: sorted(texts(server, "filed")) == ["one", "two"], "both are there")
 
     def test_it_waits_for_a_server_that_is_away(self, server: Server, tmp_path: Path) -> None:
         with _piped(server, tmp_path / "agent", "--service", "waited") as child:
             assert child.stdin is not None
             child.stdin.write(b"before\n")
             child.stdin.flush()
-            until(lambda: _texts(server, "waited") == ["before"], "the first line is there")
+            until(lambda: texts(server, "waited") == ["before"], "the first line is there")
             server.kill()
             child.stdin.write(b"meanwhile\n")
             child.stdin.close()
             server.settings["api.listen"] = f"127.0.0.1:{server.port}"
             server.start()
             assert child.wait(120) == 0
-        until(lambda: sorted(_texts(server, "waited")) == ["before", "meanwhile"], "both are there, once")
+        until(lambda: sorted(texts(server, "waited")) == ["before", "meanwhile"], "both are there, once")
 
     def test_a_signal_ends_it_with_what_was_read(self, server: Server, tmp_path: Path) -> None:
         with _piped(server, tmp_path / "agent", "--service", "stopped", "--set", "agent.batch_seconds=60") as child:
@@ -100,7 +79,7 @@ class TestStdin:
                 assert time.monotonic() < time_out
             child.terminate()
             assert child.wait(120) == 0
-        until(lambda: _texts(server, "stopped") == ["read"], "it is there")
+        until(lambda: texts(server, "stopped") == ["read"], "it is there")
 
 
 def _waiting(pipe: int) -> int:
@@ -133,15 +112,15 @@ class TestSyslog:
             [*network, "--tcp", "--octet-count", "by counted tcp"],
             [*local, "--socket", f"{tmp_path}/g", "by datagram socket"],
         ]
-        with _agent(server, tmp_path / "agent", "--config", str(config)):
+        with agent_of(server, tmp_path / "agent", "--config", str(config)):
             until(lambda: (tmp_path / "s").exists(), "it listens")
             for way in ways:
                 subprocess.run(way, check=True)
             with socket.socket(socket.AF_UNIX) as client:
                 client.connect(f"{tmp_path}/s")
                 client.sendall(b"<13>Nov 27 01:48:01 sys: by stream socket\n")
-            until(lambda: len(_texts(server, "sys")) == 5, "all came")
-        assert sorted(_texts(server, "sys")) == [
+            until(lambda: len(texts(server, "sys")) == 5, "all came")
+        assert sorted(texts(server, "sys")) == [
             "by counted tcp",
             "by datagram socket",
             "by stream socket",
@@ -155,13 +134,13 @@ class TestSyslog:
         config = tmp_path / "agent.toml"
         config.write_text(f'[[agent.syslog]]\nlisten = "{listen}"\n')
         host, _, port = listen.removeprefix("tcp://").partition(":")
-        with _agent(server, tmp_path / "agent", "--config", str(config)), contextlib.ExitStack() as stack:
+        with agent_of(server, tmp_path / "agent", "--config", str(config)), contextlib.ExitStack() as stack:
             until(lambda: _listens(host, int(port)), "it listens")
             clients = [stack.enter_context(socket.create_connection((host, int(port)))) for _ in range(50)]
             for number, client in enumerate(clients):
                 client.sendall(b"".join(b"<13>many: %d of %d\n" % (n, number) for n in range(100)))
-            until(lambda: len(_texts(server, "many")) == 5_000, "all came")
-        assert len(set(_texts(server, "many"))) == 5_000
+            until(lambda: len(texts(server, "many")) == 5_000, "all came")
+        assert len(set(texts(server, "many"))) == 5_000
 
     def test_an_address_that_is_taken_or_makes_no_sense(self, tmp_path: Path) -> None:
         config = tmp_path / "agent.toml"
@@ -227,14 +206,14 @@ class TestSyslog:
                 until(reached, "the new one listens, and the others go on")
                 with socket.create_connection(("127.0.0.1", other)) as new:
                     send(stream, datagrams, new)
-                    until(lambda: sent[-1] in _texts(server, "sys"), "the new one's is there")
+                    until(lambda: sent[-1] in texts(server, "sys"), "the new one's is there")
                     configure("two", *always)
                     agent.signal(signal.SIGHUP)
                     assert new.recv(1) == b""
                 until(lambda: not _listens("127.0.0.1", other), "it is closed")
                 send(stream, datagrams)
-                until(lambda: len(_texts(server, "sys")) >= len(sent), "all came")
-            assert sorted(_texts(server, "sys")) == sorted(sent)
+                until(lambda: len(texts(server, "sys")) >= len(sent), "all came")
+            assert sorted(texts(server, "sys")) == sorted(sent)
             last = [one for one in server.search(service="sys", limit=10_000)["logs"] if one["message"] in sent[-2:]]
             assert [one["tags"] for one in last] == [["of two"], ["of two"]]
             assert agent.terminate() == 0
@@ -273,15 +252,15 @@ class TestSyslog:
                 until(lambda: "the old configuration goes on: agent.syslog: tcp://" in agent.log(), "it says why")
                 with socket.create_connection(("127.0.0.1", port)) as another:
                     send(stream, datagrams, another)
-                    until(lambda: set(sent) <= set(_texts(server, "sys")), "the old ones go on")
+                    until(lambda: set(sent) <= set(texts(server, "sys")), "the old ones go on")
                 configure("narrow", *narrow)
                 agent.signal(signal.SIGHUP)
                 assert stream.recv(1) == b"", "it is closed as at a stop"
             until(lambda: _listens("127.0.0.1", port), "the new one listens")
             with socket.create_connection(("127.0.0.1", port)) as stream:
                 send(stream, datagrams)
-                until(lambda: len(_texts(server, "sys")) >= len(sent), "all came")
-            assert sorted(_texts(server, "sys")) == sorted(sent)
+                until(lambda: len(texts(server, "sys")) >= len(sent), "all came")
+            assert sorted(texts(server, "sys")) == sorted(sent)
             found = server.search(service="sys", limit=10_000)["logs"]
             assert {one["tags"][0] for one in found if one["message"] in sent[-2:]} == {"narrow"}
             assert {one["tags"][0] for one in found if one["message"] in sent[:-2]} == {"wide"}
@@ -310,188 +289,14 @@ class TestSyslog:
                 nonlocal count
                 count += 1
                 client.sendall(b"<13>Nov 27 01:48:01 sys: more\n")
-                return "waits" in _texts(server, "sys")
+                return "waits" in texts(server, "sys")
 
             until(came, "it waits no longer")
             assert agent.terminate() == 0
-            until(lambda: len(_texts(server, "sys")) == count + 1, "all came")
+            until(lambda: len(texts(server, "sys")) == count + 1, "all came")
 
 
 def _listens(host: str, port: int) -> bool:
     with contextlib.suppress(OSError), socket.create_connection((host, port)):
         return True
     return False
-
-
-class Journal:
-    """A journal of its own, written as systemd-journald would, by systemd's own tool."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        folder.mkdir()
-        self.count = 0
-        self._writer = program("systemd-journal-remote", "systemd-journal-remote")
-
-    def write(self, count: int) -> None:
-        """So many entries more, which say `entry N`."""
-        entries = []
-        for number in range(self.count, self.count + count):
-            fields = {
-                "__REALTIME_TIMESTAMP": 1_700_000_000_000_000 + number,
-                "__MONOTONIC_TIMESTAMP": 1_000 + number,
-                "_BOOT_ID": "1" * 32,
-                "_MACHINE_ID": "2" * 32,
-                "_HOSTNAME": "web-1",
-                "SYSLOG_IDENTIFIER": "journaled",
-                "_SYSTEMD_UNIT": "journaled.service",
-                "PRIORITY": number % 8,
-                "MESSAGE": f'entry {number} with ,"MESSAGE": in it',
-            }
-            entries.append("".join(f"{name}={value}\n" for name, value in fields.items()))
-        self.count += count
-        command = [self._writer, f"--output={self.folder / 'system.journal'}", "-"]
-        done = subprocess.run(command, input="\n".join(entries) + "\n", text=True, capture_output=True, check=False)
-        assert done.returncode == 0, done.stderr
-
-
-@pytest.fixture
-def journal(tmp_path: Path) -> Journal:
-    try:
-        program("journalctl", "systemd")
-        return Journal(tmp_path / "journal")
-    except Missing as error:
-        if os.environ.get("CI"):
-            raise
-        pytest.skip(str(error))
-
-
-class TestJournald:
-    def _settings(self, journal: Journal, read_from: str) -> list[str]:
-        values = {"enabled": "true", "directory": journal.folder, "read_from": read_from}
-        return [word for name, value in values.items() for word in ("--set", f"agent.journald.{name}={value}")]
-
-    def _until_found(self, server: Server, count: int) -> None:
-        until(lambda: len(_texts(server, "journaled")) == count, f"all {count} are there")
-
-    def test_each_entry_once_also_after_a_kill(self, server: Server, tmp_path: Path, journal: Journal) -> None:
-        journal.write(1_500)
-        settings = self._settings(journal, "beginning")
-        for expected in (1_500, 1_600, 1_700):
-            with begun(*_options(server), *settings, data_dir=tmp_path / "agent") as child:
-                self._until_found(server, expected)
-                child.kill()
-                child.wait()  # its journalctl has its pipes until it writes the next time
-            journal.write(100)
-        with _agent(server, tmp_path / "agent", *settings):
-            until(lambda: len(_texts(server, "journaled")) == 1_800, "all are there")
-        assert _texts(server, "journaled") == [f'entry {n} with ,"MESSAGE": in it' for n in range(1_800)]
-        found = server.search(service="journaled", sort="oldest", limit=4)["logs"][3]
-        assert (found["level"], found["host"], found["source"]) == ("ERROR", "web-1", "journal")
-        assert found["timestamp"] == "2023-11-14T22:13:20.000003Z"
-        assert found["metadata"]["_SYSTEMD_UNIT"] == "journaled.service"
-
-    def test_from_the_end_only_what_comes(self, server: Server, tmp_path: Path, journal: Journal) -> None:
-        journal.write(10)
-        with _agent(server, tmp_path / "agent", *self._settings(journal, "end")):
-            until(lambda: (tmp_path / "agent" / "journal.json").exists(), "it knows where the end is")
-            journal.write(3)
-            until(lambda: len(_texts(server, "journaled")) == 3, "what came is there")
-        assert [text.split()[1] for text in _texts(server, "journaled")] == ["10", "11", "12"]
-
-    @pytest.mark.parametrize(
-        ("chosen", "said"),
-        [("", "the journal has lost entries"), (',"chosen":["--unit=x"]', "20 entries of the journal may come twice")],
-        ids=["gone", "others are chosen"],
-    )
-    def test_entries_are_not_taken_for_others(
-        self, server: Server, tmp_path: Path, journal: Journal, chosen: str, said: str
-    ) -> None:
-        journal.write(20)
-        with _agent(server, tmp_path / "agent", *self._settings(journal, "beginning")):
-            until(lambda: len(_texts(server, "journaled")) == 20, "all are there")
-        state = tmp_path / "agent" / "journal.json"
-        # As if it had been killed right after its first send.
-        first = '"cursor":"","position":0,"under_way":[{"entries":20,"observed_us":1,"cursor":"another"}]'
-        state.write_text(state.read_text().split('"cursor"')[0] + first + chosen + "}")
-        with _agent(server, tmp_path / "agent", *self._settings(journal, "beginning")) as child:
-            until(lambda: len(_texts(server, "journaled")) == 40, "they are there as new ones")
-            child.terminate()
-            _, error = child.communicate(timeout=PATIENCE_SECONDS)
-        assert said in error
-
-    @pytest.mark.skipif(os.getuid() != 0, reason="only root can mount a disk")
-    def test_a_disk_that_is_full(self, server: Server, tmp_path: Path, journal: Journal) -> None:
-        """Nothing is sent that isn't remembered, and a stop doesn't wait for room."""
-        journal.write(20)
-        settings = {
-            "agent.server": f"http://127.0.0.1:{server.port}",
-            "agent.batch_seconds": 0.05,
-            "agent.journald.enabled": "true",
-            "agent.journald.directory": journal.folder,
-            "agent.journald.read_from": "beginning",
-        }
-        with small_disk(tmp_path / "disk", 4 * 1024 * 1024) as disk:
-            settings["data_dir"] = disk.root / "data"
-            with Server(tmp_path / "agent", settings=settings, roles="agent") as agent:
-                agent.may_log_errors = True
-                self._until_found(server, 20)
-                disk.fill()
-                journal.write(20)
-                until(lambda: "nothing of the journal is sent until" in agent.log(), "it says so")
-                disk.make_room()
-                self._until_found(server, 40)
-                disk.fill()
-                before = agent.log().count("nothing of the journal is sent until")
-                journal.write(20)
-                until(lambda: agent.log().count("nothing of the journal is sent until") > before, "it says so again")
-                assert agent.terminate() == 0
-                assert "still held: nothing" in agent.log()
-                assert len(_texts(server, "journaled")) == 40
-                disk.make_room()
-                agent.start()
-                self._until_found(server, 60)
-                assert agent.terminate() == 0
-        assert _texts(server, "journaled") == [f'entry {n} with ,"MESSAGE": in it' for n in range(60)]
-
-    def test_sighup_lets_it_come_go_and_change(self, server: Server, tmp_path: Path, journal: Journal) -> None:
-        """Each entry comes once, in order, whatever the signal interrupts."""
-        config = tmp_path / "agent.toml"
-        head = f'[agent]\nserver = "http://127.0.0.1:{server.port}"\nbatch_seconds = 0.05\n'
-        table = f'[agent.journald]\nenabled = true\ndirectory = "{journal.folder}"\nread_from = "beginning"\n'
-        # A socket, so that it has something to do without the journal.
-        socket_too = f'[[agent.syslog]]\nlisten = "unix:{tmp_path}/s"\n'
-
-        def reload(text: str) -> None:
-            config.write_text(text + socket_too)
-            agent.signal(signal.SIGHUP)
-
-        def changed() -> bool:
-            journal.write(1)
-            return "changed 5" in server.search(service="journaled", sort="newest", limit=1)["logs"][0]["tags"]
-
-        config.write_text(head + socket_too)
-        journal.write(1_500)
-        with Server(tmp_path / "agent", environment={"LOGD_CONFIG": str(config)}, roles="agent") as agent:
-            until(lambda: (tmp_path / "s").exists(), "it runs")
-            reload(head + table)
-            self._until_found(server, 1_500)
-            for number in range(6):
-                journal.write(200)
-                tags = f'tags = ["changed {number}"]\n'
-                units = 'units = ["journaled.service"]\n' if number % 2 else ""
-                reload(head + table + units + tags)
-            self._until_found(server, 2_700)
-            until(changed, "the last change is there")
-            self._until_found(server, journal.count)
-            assert _children(agent.pid)
-            reload(head)
-            until(lambda: not _children(agent.pid), "journalctl has ended")
-            journal.write(50)
-            reload(head + table)
-            self._until_found(server, journal.count)
-            assert agent.terminate() == 0
-        assert _texts(server, "journaled") == [f'entry {n} with ,"MESSAGE": in it' for n in range(journal.count)]
-
-
-def _children(pid: int) -> list[str]:
-    return Path(f"/proc/{pid}/task/{pid}/children").read_text().split()

@@ -26,7 +26,6 @@ import trustme
 from logd.agent.pods import Place, Pod
 from logd.agent.pods_api import PodsApi
 from logd.config.schema import Config, Kubernetes
-from logd.errors import ConfigError
 from tests.support.agent import append, config_of, running
 
 NODE = "node-1"
@@ -287,14 +286,6 @@ async def test_a_reload_asks_the_api_and_then_leaves_it(api: Api, tmp_path: Path
         assert await labels() == {"app": "a"}
         assert agent.target.duplicates == 0
         await agent.end()
-
-
-def test_what_has_to_be_known() -> None:
-    with pytest.raises(ConfigError, match="NODE_NAME"):
-        PodsApi(Kubernetes(source="api", server="http://a"), {})
-    with pytest.raises(ConfigError, match="KUBERNETES_SERVICE_HOST"):
-        PodsApi(Kubernetes(source="api"), {"NODE_NAME": "a"})
-    PodsApi(Kubernetes(source="api"), {"NODE_NAME": "a", "KUBERNETES_SERVICE_HOST": "fd00::1"})
 
 
 @pytest.fixture

@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 
 from logd.agent.pods import MAX_FIELDS_BYTES, Item, pod_of
+from logd.agent.pods_api import PodsApi
 from logd.agent.pods_file import items_of
 from logd.config.schema import Kubernetes
-from logd.errors import Unavailable
+from logd.errors import ConfigError, Unavailable
 from tests.support.agent import Driver, config_of
 
 LINE = b"2026-03-14T09:26:53.5Z stdout F %s\n"
@@ -243,3 +244,11 @@ def test_labels_have_a_limit() -> None:
     labels = pod_of(item, Kubernetes()).labels
     assert sum(map(len, (*labels, *labels.values()))) <= MAX_FIELDS_BYTES
     assert len(labels) > 200
+
+
+def test_what_has_to_be_known() -> None:
+    with pytest.raises(ConfigError, match="NODE_NAME"):
+        PodsApi(Kubernetes(source="api", server="http://a"), {})
+    with pytest.raises(ConfigError, match="KUBERNETES_SERVICE_HOST"):
+        PodsApi(Kubernetes(source="api"), {"NODE_NAME": "a"})
+    PodsApi(Kubernetes(source="api"), {"NODE_NAME": "a", "KUBERNETES_SERVICE_HOST": "fd00::1"})
