@@ -155,15 +155,18 @@ def _basic_iso() -> str:
     return _cast(_tidy(rf"regexp_replace(text, '{_BASIC_ISO}', '\1-\2-\3 \4:\5:\6\7')"))
 
 
-MACROS: Sequence[str] = (
-    f"""CREATE OR REPLACE MACRO logd_time(text, observed, ahead_seconds := 3600) AS CASE
-    WHEN (text LIKE '{_UTC[0]}' OR text LIKE '{_UTC[1]}') AND NOT contains(text, ' ')
+_USUAL = f"""WHEN (text LIKE '{_UTC[0]}' OR text LIKE '{_UTC[1]}') AND NOT contains(text, ' ')
       THEN coalesce({_cast("text")}, {_cast("replace(replace(text, ':60.', ':59.'), ':60Z', ':59Z')")})
     WHEN text IS NULL THEN NULL
     WHEN {_is(_ISO)} THEN CASE WHEN text BETWEEN '0001-01-02' AND '9999-12-31'
         OR (suffix(text, 'Z') AND text BETWEEN '0001' AND '9999-12-31T24')
       THEN {_cast("replace(replace(text, ',', '.'), ':60', ':59')")} END
-    WHEN {_is(_WHOLE_NUMBER)} THEN {_since_1970("BIGINT", "n // 1000")}
+    WHEN {_is(_WHOLE_NUMBER)} THEN {_since_1970("BIGINT", "n // 1000")}"""
+
+MACROS: Sequence[str] = (
+    f"CREATE OR REPLACE MACRO logd_usual_time(text) AS CASE {_USUAL} END",
+    f"""CREATE OR REPLACE MACRO logd_time(text, observed, ahead_seconds := 3600) AS CASE
+    {_USUAL}
     WHEN {_is(_NUMBER)} THEN {_since_1970("DOUBLE", "n / 1000")}
     WHEN {_is(_SYSLOG)} THEN {_syslog()}
     WHEN {_is(_CLF)} THEN {_clf()}
