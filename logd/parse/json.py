@@ -64,9 +64,7 @@ _TRACED = f"""CASE WHEN strlen(found_trace) BETWEEN 1 AND {MAX_TRACE_ID_BYTES} T
     '{{"trace_id":"' || found_trace || '",' AS beginning"""
 
 
-def fields_query(
-    source: str, names: Set[str], layouts: Sequence[Layout], limits: Limits, *, careful: bool
-) -> str:
+def fields_query(source: str, names: Set[str], layouts: Sequence[Layout], limits: Limits, *, careful: bool) -> str:
     """SQL over `source` (i, line VARCHAR starting with "{", observed TIMESTAMPTZ, takes_ids BOOLEAN, checked BOOLEAN:
     the line is known to be JSON and not too deep) giving a row a line: i, mend, unread, time, late_text, level,
     service, host, message, trace_id, tags, log_id, metadata, layout.
@@ -76,8 +74,8 @@ def fields_query(
     that has more than were consumed and none of the `layouts`; elsewhere null. Needs the macros of timestamp.py and
     level.py.
 
-    When not `careful` the query fails on a line that is no JSON, and marks as `unread` the lines whose time or level is of
-    no usual form: they have to be read again. It costs 0.4 µs a line less in a batch of 24,000."""
+    When not `careful` the query fails on a line that is no JSON, and marks as `unread` the lines whose time or level is
+    of no usual form: they have to be read again. It costs 0.4 µs a line less in a batch of 24,000."""
     parsed = "try(json_transform({}))" if careful else "json_transform({})"
     types = {name: _type(name) for name in sorted(KNOWN & names)}
     others = dict.fromkeys(name for layout in layouts for name in layout.others)

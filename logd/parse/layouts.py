@@ -60,7 +60,11 @@ class Layouts:
             return
         known = (*self.known, layout)
         others = {name for one in known for name in one.others}
-        if len(known) <= _MOST_LAYOUTS and len(others) <= _MOST_OTHERS and len({*map(str.lower, others)}) == len(others):
+        if (
+            len(known) <= _MOST_LAYOUTS
+            and len(others) <= _MOST_OTHERS
+            and len({*map(str.lower, others)}) == len(others)
+        ):
             self.known = known
 
 

@@ -13,7 +13,8 @@ SHOWN is the first of these in a line:
   that people shout for other reasons (ALERT, NOTICE, PANIC) only with a colon or a bracket behind;
 * a word in any case in brackets: `[error]`, `<warn>`, `[core:error]` (Apache 2.4);
 * a pair: `level=warn`, `lvl=info`, `severity="error"`, `"level":"warn"`.
-In capitals or brackets, words with a life of their own (`[config]`) say nothing. ⏱ µs: a value 0.07, a line 0.5, and 2 ms for every query.
+In capitals or brackets, words with a life of their own (`[config]`) say nothing. ⏱ a value 0.07 µs, a line 0.5 µs, and
+2 ms for every query over a batch.
 """
 
 from __future__ import annotations
