@@ -24,10 +24,11 @@ _DIRECTIVE = re.compile(r"%-?(.)")
 _LARGEST_MICROS = 253_402_300_799_999_999
 
 
-def time(text: str, formats: Sequence[str], limits: Limits) -> str:
-    """SQL: the time that `text`, a column, says, NULL when it says none. Needs a column `observed`."""
+def time(text: str, formats: Sequence[str], limits: Limits, usual: str = "logd_time") -> str:
+    """SQL: the time that `text`, a column, says, NULL when it says none; without formats by the macro `usual`. Needs a
+    column `observed`."""
     if not formats:
-        return f"logd_time({text}, observed, ahead_seconds := {limits.max_ahead_seconds})"
+        return f"{usual}({text}, observed, ahead_seconds := {limits.max_ahead_seconds})"
     return f"coalesce({', '.join(_time(text, one, limits) for one in formats)}, NULL::TIMESTAMPTZ)"
 
 

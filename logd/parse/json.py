@@ -111,7 +111,7 @@ WITH parsed AS (
   SELECT i, line, observed, takes_ids, j IS NOT NULL AS ok, {texts}{values} FROM parsed
 ), valued AS (
   SELECT i, line, observed, ok{columns}, {", ".join(f"{role}_text, {role}_key" for role in read)},
-    {f"logd_time(time_text, {ahead})" if careful else "logd_usual_time(time_text)"} AS time,
+    {"logd_time" if careful else "logd_usual_time"}(time_text, {ahead}) AS time,
     {_level(has, "logd_level(level_text, level_key)" if careful else "logd_usual_level(level_text)")} AS level,
     {_name("service_text") if has["service"] else _NULL} AS service,
     {_name("host_text") if has["host"] else _NULL} AS host,

@@ -1,7 +1,7 @@
 """Chunks into lines: many chunks' bodies as one Arrow column of text, with each line's chunk and position.
 
-The column shares the joined bodies' memory. In the layout "lines" a value keeps its line ending, which is white
-space to JSON and is trimmed from text; copying every line to take it off would cost more than it saves.
+The column shares the joined bodies' memory. In the layout "lines" a value is what stands between two \n: a \r before
+one is still there, which is white space to JSON and is trimmed from text.
 """
 
 from __future__ import annotations
@@ -35,11 +35,13 @@ class Lines(msgspec.Struct, frozen=True):
 
 
 class _Part(msgspec.Struct, frozen=True):
-    """A chunk's text, where each line ends in it, and the lines' positions."""
+    """A chunk's text, where each line ends in it, and the lines' positions. In `terminated` text a \\n is the last byte
+    of each line, and nowhere else."""
 
     text: bytes
     ends: Ints
     positions: Ints
+    terminated: bool
 
 
 def join(chunks: Sequence[Chunk]) -> Lines:
@@ -51,7 +53,7 @@ def join(chunks: Sequence[Chunk]) -> Lines:
         # DuckDB's lower() and others would invalidate its whole instance on anything that is no UTF-8.
         text.validate(full=True)
     except pa.ArrowInvalid:
-        text = _column([_mend(part, chunk.events) for part, chunk in zip(parts, chunks, strict=True)])
+        text = _column(list(map(_mend, parts)))
         mended = pc.sum(pc.match_substring(text, "\ufffd")).as_py() or 0
     counts = [len(part.ends) for part in parts]
     positions = np.concatenate([part.positions for part in parts]) if parts else np.zeros(0, np.int64)
@@ -69,7 +71,7 @@ def _lines(chunk: Chunk) -> _Part:
         positions = np.empty(len(ends), np.int64)
         positions[0] = chunk.offset
         np.add(ends[:-1], chunk.offset, out=positions[1:])
-    return _Part(body, ends, positions)
+    return _Part(body, ends, positions, terminated=True)
 
 
 def _line_ends(body: bytes) -> Ints:
@@ -86,28 +88,32 @@ def _events(chunk: Chunk) -> _Part:
     lengths = np.frombuffer(body, "<i4", count, 8 * count).astype(np.int64)
     if (lengths < 0).any() or (positions & ~MAX_POSITION).any() or int(lengths.sum()) != len(body) - head:
         raise Corrupt(f"chunk of {count} events at {chunk.source_id}:{chunk.offset} contradicts its lengths")
-    return _Part(body[head:], np.cumsum(lengths), positions)
+    return _Part(body[head:], np.cumsum(lengths), positions, terminated=False)
 
 
-def _mend(part: _Part, events: bool) -> _Part:
+def _mend(part: _Part) -> _Part:
     """The same lines as valid UTF-8. A replaced byte changes lengths, never the number of line endings."""
-    if not events:
+    if part.terminated:
         text = part.text.decode("utf-8", "replace").encode()
-        return _Part(text, _line_ends(text), part.positions)
+        return _Part(text, _line_ends(text), part.positions, terminated=True)
     starts = [0, *part.ends.tolist()][:-1]
     pieces = [
         part.text[start:end].decode("utf-8", "replace").encode()
         for start, end in zip(starts, part.ends.tolist(), strict=True)
     ]
-    return _Part(b"".join(pieces), np.cumsum([len(piece) for piece in pieces]), part.positions)
+    return _Part(b"".join(pieces), np.cumsum([len(piece) for piece in pieces]), part.positions, terminated=False)
 
 
 def _column(parts: Sequence[_Part]) -> pa.StringArray:
     offsets = np.zeros(sum(len(part.ends) for part in parts) + 1, np.int32)
+    texts: list[bytes] = []
     row, base = 1, 0
     for part in parts:
-        np.add(part.ends, base, out=offsets[row : row + len(part.ends)], casting="unsafe")
-        row += len(part.ends)
-        base += len(part.text)
-    text = b"".join(part.text for part in parts)
-    return pa.StringArray.from_buffers(len(offsets) - 1, pa.py_buffer(offsets), pa.py_buffer(text))
+        text, ends = part.text, part.ends
+        if part.terminated:
+            text, ends = text.replace(b"\n", b""), ends - np.arange(1, len(ends) + 1)
+        np.add(ends, base, out=offsets[row : row + len(ends)], casting="unsafe")
+        texts.append(text)
+        row += len(ends)
+        base += len(text)
+    return pa.StringArray.from_buffers(len(offsets) - 1, pa.py_buffer(offsets), pa.py_buffer(b"".join(texts)))

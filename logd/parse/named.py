@@ -14,6 +14,7 @@ import msgspec
 from logd.config.parsers import FieldType
 from logd.parse import formats, text
 from logd.parse.json import MAX_LOG_ID_BYTES, MAX_TRACE_ID_BYTES, NAMES
+from logd.parse.timestamp import NARROW
 from logd.parse.window import Limits
 
 _NULL = "NULL::VARCHAR"
@@ -41,10 +42,12 @@ class Meaning(msgspec.Struct, frozen=True):
     shown: bool = True
 
 
-def query(source: str, fields: Sequence[Field], meaning: Meaning, limits: Limits) -> str:
+def query(source: str, fields: Sequence[Field], meaning: Meaning, limits: Limits, time: str = "logd_time") -> str:
     """SQL over `source` (i, text VARCHAR, observed TIMESTAMPTZ, takes_ids BOOLEAN, f0 … fn VARCHAR) giving a row a
-    line: i, time, late_text, level, service, host, message, trace_id, log_id, metadata. Where no field is the message,
-    the text is. Needs the macros of timestamp.py and level.py."""
+    line: i, unread, time, late_text, level, service, host, message, trace_id, log_id, metadata. Where no field is the
+    message, the text is. `time` is the macro that reads times: if it is one of timestamp.NARROW, only the usual words
+    are levels, and rows are `unread` that may have another time or level. Needs the macros of timestamp.py and
+    level.py."""
     absent = "".join(f" WHEN {{0}} = {literal(value)} THEN NULL" for value in ("", *meaning.absent))
     given = ", ".join(f"CASE{absent.format(f'f{place}')} ELSE f{place} END AS f{place}" for place in range(len(fields)))
     values = {name: _coalesced(fields, name) for name in dict.fromkeys(field.name for field in fields)}
@@ -65,6 +68,10 @@ def query(source: str, fields: Sequence[Field], meaning: Meaning, limits: Limits
         if kept:
             member = _member(name, value, next(field.type for field in fields if field.name == name))
             members.append(member if kept == "true" else f"CASE WHEN {kept} THEN {member} END")
+    narrow = time in NARROW
+    unread = "(level IS NULL AND level_text IS NOT NULL)"
+    if not meaning.formats:
+        unread += " OR (time IS NULL AND time_text IS NOT NULL)"
     metadata = f"nullif('{{' || concat_ws(',', {', '.join(members)}) || '}}', '{{}}')" if members else _NULL
     return f"""
 WITH given AS (
@@ -72,20 +79,23 @@ WITH given AS (
 ), named AS (
   SELECT *, {texts["time"]} AS time_text, {texts["level"]} AS level_text FROM given
 ), valued AS (
-  SELECT *, {formats.time("time_text", meaning.formats, limits)} AS time, {_level(names, texts, meaning)} AS level,
+  SELECT *, {formats.time("time_text", meaning.formats, limits, time)} AS time,
+    {_level(names, texts, meaning, narrow)} AS level,
     {_sized(texts["trace"], MAX_TRACE_ID_BYTES)} AS trace_id,
     CASE WHEN takes_ids THEN {_sized(texts["log_id"], MAX_LOG_ID_BYTES)} END AS log_id
   FROM named
 )
-SELECT i, time, CASE WHEN {limits.outside("time", "observed")} THEN time_text END AS late_text, level,
+SELECT i, {unread} AS unread, time,
+  CASE WHEN {limits.outside("time", "observed")} THEN time_text END AS late_text, level,
   {texts["service"]} AS service, {texts["host"]} AS host, coalesce({texts["message"]}, text) AS message,
   trace_id, log_id, {metadata} AS metadata
 FROM valued"""
 
 
-def level(text: str, field: str, meaning: Meaning) -> str:
-    """SQL: the level that `text`, a column, says as the value of `field`; the step's own words come first."""
-    usual = f"logd_level({text}, {field})"
+def level(text: str, field: str, meaning: Meaning, narrow: bool = False) -> str:
+    """SQL: the level that `text`, a column, says as the value of `field`; the step's own words come first. A `narrow`
+    one knows only the usual words besides."""
+    usual = f"logd_usual_level({text})" if narrow else f"logd_level({text}, {field})"
     if not meaning.levels:
         return usual
     words = ", ".join(f"{literal(word)}: {literal(level)}" for word, level in meaning.levels)
@@ -107,10 +117,10 @@ def _name_of(role: str, values: Mapping[str, str], meaning: Meaning) -> str | No
     return next((name for name in NAMES[role] if name in values and name not in taken), None)
 
 
-def _level(names: Mapping[str, str | None], texts: Mapping[str, str], meaning: Meaning) -> str:
+def _level(names: Mapping[str, str | None], texts: Mapping[str, str], meaning: Meaning, narrow: bool) -> str:
     if names["level"] is None:
         return text.shown_level(texts["message"] if names["message"] else "text") if meaning.shown else _NULL
-    return level("level_text", literal(names["level"]), meaning)
+    return level("level_text", literal(names["level"]), meaning, narrow)
 
 
 def _coalesced(fields: Sequence[Field], name: str) -> str:

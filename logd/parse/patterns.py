@@ -14,13 +14,16 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from logd.parse import named
+from logd.parse import named, timestamp
 from logd.parse.named import Field, Meaning
 from logd.parse.prepared import PreparedQuery
 from logd.parse.window import Limits
 
+Bytes = np.ndarray[tuple[int], np.dtype[np.uint8]]
 #: Lines that are tried first.
 _SAMPLE = 16
+#: After times of no form that is cheap alone: what the queries that didn't help cost more in so many is little.
+_WIDE_BATCHES = 32
 
 
 class Pattern(msgspec.Struct, frozen=True):
@@ -48,7 +51,16 @@ class Matcher:
     def __init__(self, sql: duckdb.DuckDBPyConnection, name: str, pattern: Pattern, limits: Limits) -> None:
         self._pattern = pattern
         fields, meaning = pattern.fields, pattern.meaning
-        self._query = PreparedQuery(sql, name, lambda source: named.query(source, fields, meaning, limits))
+
+        def prepared(time: str) -> PreparedQuery:
+            return PreparedQuery(
+                sql, f"{name}_{time}", lambda source: named.query(source, fields, meaning, limits, time)
+            )
+
+        self._narrow = {time: prepared(time) for time in timestamp.NARROW}
+        self._wide = prepared("logd_time")
+        self._time = timestamp.NARROW[0]
+        self._wide_batches = 0
 
     def match(self, rows: pa.Table) -> Matched | None:
         """Over `rows` (i, text, observed, takes_ids). None when no row matches."""
@@ -83,7 +95,25 @@ class Matcher:
         columns = {name: some[name] for name in ("i", "text", "observed", "takes_ids")}
         for place, group in enumerate(groups.flatten()):
             columns[f"f{place}"] = pc.replace_substring(group, '""', '"') if self._pattern.quoted else group
-        return Matched(self._query.run(pa.table(columns)), matched)
+        return Matched(self._fields(pa.table(columns)), matched)
+
+    def _fields(self, rows: pa.Table) -> pa.Table:
+        """By a query that knows the form of these times alone, as long as that is one of a few."""
+        if self._wide_batches == 0:
+            fields = self._narrow[self._time].run(rows)
+            if not _unread(fields):
+                return fields
+            for time, query in self._narrow.items():
+                if not _unread(query.run(rows[:_SAMPLE])) and not _unread(fields := query.run(rows)):
+                    self._time = time
+                    return fields
+            self._wide_batches = _WIDE_BATCHES
+        self._wide_batches -= 1
+        return self._wide.run(rows)
+
+
+def _unread(fields: pa.Table) -> bool:
+    return bool(pc.any(fields["unread"]).as_py())
 
 
 def rest(rows: pa.Table, matched: pa.BooleanArray) -> pa.Table:
@@ -91,13 +121,22 @@ def rest(rows: pa.Table, matched: pa.BooleanArray) -> pa.Table:
     return rows.filter(pc.invert(matched))
 
 
-def first_bytes(text: pa.StringArray) -> np.ndarray[tuple[int], np.dtype[np.uint8]]:
+def first_bytes(text: pa.StringArray) -> Bytes:
     """The first byte of each text, 0 of an empty one."""
+    return _bytes_at(text, last=False)
+
+
+def last_bytes(text: pa.StringArray) -> Bytes:
+    """The last byte of each text, 0 of an empty one."""
+    return _bytes_at(text, last=True)
+
+
+def _bytes_at(text: pa.StringArray, *, last: bool) -> Bytes:
     _, offsets, data = text.buffers()
     bounds = np.frombuffer(offsets, np.int32)[text.offset : text.offset + len(text) + 1]
     content = np.frombuffer(data, np.uint8) if data is not None and data.size else np.zeros(1, np.uint8)
-    first = content[np.minimum(bounds[:-1], len(content) - 1)]
-    return np.where(bounds[1:] > bounds[:-1], first, np.uint8(0))
+    found = content[bounds[1:] - 1 if last else np.minimum(bounds[:-1], len(content) - 1)]
+    return np.where(bounds[1:] > bounds[:-1], found, np.uint8(0))
 
 
 def groups(regex: str, names: Sequence[str]) -> str:

@@ -24,7 +24,7 @@ from logd.parse.forms import FORMS
 from logd.parse.lines import Ints
 from logd.parse.objects import JsonLines, with_message
 from logd.parse.pairs import LOGFMT_CERTAIN, Pairs
-from logd.parse.patterns import Matcher, first_bytes, rest
+from logd.parse.patterns import Matcher, first_bytes, last_bytes, rest
 from logd.parse.prepared import PreparedQuery
 from logd.parse.spread import Spread
 from logd.parse.window import Limits
@@ -243,6 +243,8 @@ class Steps:
         """With a column `text`: the line without its ending."""
         if "text" in rows.column_names:
             return rows
+        if not np.isin(last_bytes(rows["line"].combine_chunks()), (10, 13)).any():
+            return rows.append_column("text", rows["line"])
         trimmed = self._trim.run(rows.select(["line"]))["text"].combine_chunks().cast(pa.string())
         return rows.append_column("text", trimmed)
 

@@ -38,11 +38,12 @@ def read(
     texts: Sequence[str | None],
     observed: datetime = OBSERVED,
     ahead_seconds: int = 3600,
+    macro: str = "logd_time",
 ) -> list[datetime | None]:
     """The times of the texts, in UTC, all in one query."""
     rows = pa.table({"i": range(len(texts)), "text": pa.array(texts, pa.string()), "observed": [observed] * len(texts)})
     connection.register("src", rows)
-    time = f"logd_time(text, observed, ahead_seconds := {ahead_seconds})"
+    time = f"{macro}(text, observed, ahead_seconds := {ahead_seconds})"
     micros = connection.sql(f"SELECT epoch_us({time}) AS t FROM src ORDER BY i").to_arrow_table()["t"].to_pylist()
     connection.unregister("src")
     return [None if one is None else EPOCH + timedelta(microseconds=one) for one in micros]
@@ -263,6 +264,28 @@ def test_equals_the_naive_reference(sql: Connections, texts: list[str], observed
     seen = observed.replace(tzinfo=ZoneInfo("UTC"))
     expected = [naive_time(text, seen, ZoneInfo(zone)) for text in texts]
     assert dict(zip(texts, read(sql[zone], texts, seen), strict=True)) == dict(zip(texts, expected, strict=True))
+
+
+@settings(max_examples=20, deadline=None)
+@given(texts=st.lists(WRITTEN | MARRED, min_size=1, max_size=60), macro=st.sampled_from(timestamp.NARROW))
+def test_a_narrow_macro_gives_the_same_or_nothing(sql: Connections, texts: list[str], macro: str) -> None:
+    wide = read(sql["UTC"], texts)
+    narrow = read(sql["UTC"], texts, macro=macro)
+    assert [one for one, other in zip(narrow, wide, strict=True) if one is not None and one != other] == []
+
+
+@pytest.mark.parametrize(
+    ("macro", "text"),
+    [
+        ("logd_usual_time", "2024-11-22T10:00:00Z"),
+        ("logd_usual_time", "2024-11-22 10:00:00,123"),
+        ("logd_usual_time", "1732269600"),
+        ("logd_syslog_time", "Nov 22 10:00:00"),
+        ("logd_clf_time", "22/Nov/2024:10:00:00 +0000"),
+    ],
+)
+def test_what_narrow_macros_are_for(sql: Connections, macro: str, text: str) -> None:
+    assert read(sql["UTC"], [text], macro=macro) == read(sql["UTC"], [text]) != [None]
 
 
 @settings(max_examples=20, deadline=None)
