@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -49,3 +50,10 @@ def lock_if_free(data_dir: Path) -> Iterator[bool]:
         yield True
     finally:
         os.close(handle)
+
+
+def disk_used_percent(folder: Path) -> float:
+    """How full the disk is on which a folder lies, as df counts: what is reserved for root is neither used nor free.
+    Raises OSError."""
+    usage = shutil.disk_usage(folder)
+    return 100 * usage.used / max(1, usage.used + usage.free)

@@ -5,8 +5,8 @@ stored, left out), and by the index with its positions. Between a stage's end an
 lost, so a difference other than 0 means that something is: a bug, or a file that was changed by other hands.
 
 On a cluster the processors count, in their commits to Kafka, what became of the lines; Kafka itself counts messages.
-What was stored by a processor that was killed before its commit is found there by the next one, as duplicates: so many
-documents may be there, uncounted.
+What was stored by a processor that was killed before its commit is found there by the next one, as duplicates, or is
+left out by it, where shedding has set in meanwhile: so many documents may be there, uncounted.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     left out by rules of shaping; `expired` were deleted by retention; `replayed` went from dead-letters into the
     transport once more, `removed` were deleted by hand; `damaged` are in files that were put aside; `unknown` were
     accounted for by a manifest that is lost; `in_flight` wait in the stage; `uncounted` were given too, and are among
-    the duplicates, or still under way."""
+    the duplicates or what was shed, or still under way."""
 
     stage: str
     taken: int
@@ -86,7 +86,7 @@ def of_remote_index(group: Group, documents: int, settled: bool) -> Sequence[Ent
     """The stages behind it, where the processors count. `documents` were there a moment after what `group` says, with
     nothing between them if it is `settled`."""
     tally = group.tally
-    possible = tally.duplicates if settled else documents
+    possible = tally.duplicates + tally.shed if settled else documents
     return (
         Entry(
             stage="processor",

@@ -29,7 +29,7 @@ from logd.roles import control, wiring
 from logd.roles.readiness import Readiness
 from logd.roles.reload import on_request
 from logd.roles.wiring import OpenTransport
-from logd.seams import Cache, Index, Searches, Tokens, Transport, Upkeep
+from logd.seams import Cache, Disks, Index, Searches, Tokens, Transport, Upkeep
 from logd.telemetry import systemd
 from logd.telemetry.logging import set_up_logging
 
@@ -55,7 +55,8 @@ async def _serve(config: Config, load: Callable[[], Config]) -> int:
         stack.enter_context(signals.caught())
         data_dir = Path(config.data_dir)
         stack.enter_context(locked(data_dir))
-        queue, transport, store, index, searches, upkeep, tokens, cache = None, None, None, None, None, None, None, None
+        queue, transport, store, index, searches, disks, upkeep = None, None, None, None, None, None, None
+        tokens, cache = None, None
         if "api" in config.server.roles:
             tokens = await stack.enter_async_context(_closing(await wiring.open_tokens(config)))
             cache = wiring.open_cache(config)
@@ -73,13 +74,13 @@ async def _serve(config: Config, load: Callable[[], Config]) -> int:
             wiring.set_up_native_libraries(roomy=config.index.type == "elasticsearch")
             store = await wiring.open_index(config, transport)
             index = await stack.enter_async_context(_closing(store.stored))
-            searches = store.searches
+            searches, disks = store.searches, store.disks
             upkeep = await stack.enter_async_context(_closing(store.upkeep))
         if queue is not None:
             backup = partial(wiring.backup, data_dir, queue=queue, store=store)
             await stack.enter_async_context(control.serving(data_dir / control.SOCKET, backup))
         try:
-            await _run_roles(config, queue, index, searches, upkeep, tokens, cache, signals, load)
+            await _run_roles(config, queue, index, searches, disks, upkeep, tokens, cache, signals, load)
         except ExceptionGroup as failures:
             return _exit_code(failures)
     return EXIT_OK
@@ -102,6 +103,7 @@ async def _run_roles(
     queue: OpenTransport | None,
     index: Index | None,
     searches: Searches | None,
+    disks: Disks | None,
     upkeep: Upkeep | None,
     tokens: Tokens | None,
     cache: Cache | None,
@@ -125,7 +127,7 @@ async def _run_roles(
         if "processor" in config.server.roles and transport is not None and index is not None:
             from logd.roles.processor import Processor
 
-            processor = Processor(config, transport, index)
+            processor = Processor(config, transport, index, disks)
             parts["processor"] = processor.status
             troubles.append(processor.trouble)
             stages += processor.stages

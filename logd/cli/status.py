@@ -102,6 +102,7 @@ def warnings(status: dict[str, Any]) -> Iterator[str]:
         yield f"the archiver: {archiver['error']}"
     if archiver.get("disk_warning"):
         yield f"the disk is {archiver['disk_used_percent']} % full"
+    yield from _shed((status.get("processor") or {}).get("shedding") or {})
     agent = status.get("agent") or {}
     if agent.get("target_error"):
         yield f"the agent's target takes nothing: {agent['target_error']}"
@@ -117,3 +118,16 @@ def warnings(status: dict[str, Any]) -> Iterator[str]:
     ):
         if agent.get(name):
             yield f"{agent[name]:,} {what}"
+
+
+def _shed(shedding: dict[str, Any]) -> Iterator[str]:
+    """What the index does without now."""
+    for spike in shedding.get("spikes") or ():
+        rates = f"{spike['lines_per_second']:,.0f} lines a second, usually {spike['usual_lines_per_second']:,.1f}"
+        yield f"a spike of {spike['service']!r}, {rates}: {', '.join(spike['sampled'])} are sampled"
+    if lag := shedding.get("lag"):
+        yield f"the processor is {lag['seconds']:,.0f} s behind: {', '.join(lag['sampled'])} are sampled"
+    if shedding.get("emergency"):
+        yield f"the index's disk is {shedding['disk_used_percent']} % full: TRACE, DEBUG are dropped"
+    if shedding.get("disk_error"):
+        yield f"shedding doesn't know how full the index's disk is: {shedding['disk_error']}"

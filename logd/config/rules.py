@@ -13,6 +13,7 @@ from logd.config.address import is_loopback, is_origin, parse_address, parse_lis
 from logd.config.keys import KeyPath
 from logd.config.patterns import compile_pattern
 from logd.config.schema import PLANNED_ROLES, ROLES, Agent, Config, Files, Kubernetes, Transport
+from logd.config.shaping import SheddingTable
 
 #: Topics are named so, up to 249 characters.
 _KAFKA_PREFIX = re.compile(r"[A-Za-z0-9._-]{0,100}")
@@ -63,6 +64,7 @@ def problems(config: Config) -> Iterator[Problem]:
     yield from _policies(config)
     yield from _agent(config.agent)
     yield from _timezone(config.parse.timezone)
+    yield from _shedding(config.shedding)
     yield from _access(config)
 
 
@@ -306,6 +308,14 @@ def _policies(config: Config) -> Iterator[Problem]:
         if not _POLICY.fullmatch(name) or name == "default" or name.startswith("late"):
             expected = "a name of lower-case letters, digits, hyphens and underscores, neither default nor late…"
             yield Problem(("policies", name), expected, f"no policy can be called {name!r}")
+
+
+def _shedding(settings: SheddingTable) -> Iterator[Problem]:
+    if 0 < settings.spike_factor <= 1:
+        yield Problem(("shedding", "spike_factor"), "0, or more than 1, as what is usual is no spike")
+    if settings.baseline_seconds < settings.window_seconds:
+        expected = f"at least shedding.window_seconds, which is {settings.window_seconds:g}"
+        yield Problem(("shedding", "baseline_seconds"), expected)
 
 
 def _timezone(name: str) -> Iterator[Problem]:

@@ -12,7 +12,7 @@ import msgspec
 from msgspec import Meta
 
 from logd.config.parsers import ParserTable, ParserTest
-from logd.config.shaping import MetricTable, ShapeTable
+from logd.config.shaping import MetricTable, ShapeTable, SheddingTable
 
 #: Numbers end where SQLite's and Arrow's 64-bit integers do.
 PositiveInt = Annotated[int, Meta(ge=1, le=2**63 - 1)]
@@ -347,6 +347,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     test: list[ParserTest] = []
     shape: list[ShapeTable] = []
     metric: list[MetricTable] = []
+    shedding: SheddingTable = SheddingTable()
     index: Index = Index()
     policies: dict[str, Policy] = {}
     search: SearchLimits = SearchLimits()

@@ -1,4 +1,5 @@
-"""`[[shape]]` and `[[metric]]`: what is done to records after they are parsed, and what is counted of them."""
+"""`[[shape]]`, `[[metric]]` and `[shedding]`: what is done to records after they are parsed, what is counted of them,
+and what of them the index does without."""
 
 from __future__ import annotations
 
@@ -61,3 +62,20 @@ class MetricTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     buckets: list[float] = msgspec.field(
         default_factory=lambda: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0]
     )
+
+
+class SheddingTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """`[shedding]`: what the index, and nothing else, does without while there is too much, of `services` (globs, none
+    are all). Of DEBUG and TRACE, then also of INFO and what has no level, a part of `keep` is stored: while a service's
+    rate is over `spike_factor` times what is usual, or the processor is `lag_seconds` behind. DEBUG and TRACE are
+    dropped while the index's disk is fuller than `disk_percent`. Each of the three is off when it is 0."""
+
+    services: list[Text] = []
+    keep: Annotated[float, Meta(gt=0, lt=1)] = 0.1
+    spike_factor: Annotated[float, Meta(ge=0, le=1e6)] = 0.0
+    spike_lines_per_second: Annotated[float, Meta(ge=0, le=1e12)] = 1_000.0
+    window_seconds: Annotated[float, Meta(ge=0.1, le=86_400)] = 10.0
+    baseline_seconds: Annotated[float, Meta(gt=0, le=366 * 86_400)] = 3_600.0
+    warm_up_seconds: Annotated[float, Meta(ge=0, le=366 * 86_400)] = 600.0
+    lag_seconds: Annotated[float, Meta(ge=0, le=366 * 86_400)] = 0.0
+    disk_percent: Annotated[float, Meta(ge=0, le=100)] = 0.0

@@ -37,11 +37,12 @@ class Drop:
 class Sample:
     """All but a part. Which records are kept says a hash of their log_id and the rule's name, so it is the same in
     every process, and when they come again; and rules one after another keep the product of their parts. WARN and above
-    are always kept. A record that might have been left out says by `sample_rate` for how many it stands: 0.1 is ten."""
+    are always kept. A record that might have been left out says by `sample_rate` for how many it stands: 0.1 is ten.
+    Those with the same `salt`, which stands for the name, keep the same records."""
 
-    def __init__(self, name: str, keep: float) -> None:
+    def __init__(self, name: str, keep: float, salt: str = "") -> None:
         self._name = name
-        self._salt = int.from_bytes(hashlib.blake2b(name.encode(), digest_size=8).digest(), "little")
+        self._salt = int.from_bytes(hashlib.blake2b((salt or name).encode(), digest_size=8).digest(), "little")
         self._keep = keep
         self._rate = Field(f"metadata.{SAMPLE_RATE}")
         self.writes = frozenset(["metadata"])

@@ -5,11 +5,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import shutil
 import time
+from pathlib import Path
 from typing import Any
 
 from logd.config.schema import Config
+from logd.datadir import disk_used_percent
 from logd.errors import Unavailable
 from logd.seams import Upkeep
 from logd.telemetry import metrics
@@ -69,12 +70,10 @@ class Archiver:
             return
         self._disk_at = time.monotonic() + _DISK_SECONDS
         try:
-            usage = shutil.disk_usage(self._data_dir)
+            percent = disk_used_percent(Path(self._data_dir))
         except OSError as error:
             log.error("the disk of %s can't be looked at: %s", self._data_dir, error.strerror)
             return
-        # As df counts: what is reserved for root is neither used nor free.
-        percent = 100 * usage.used / max(1, usage.used + usage.free)
         if percent >= self._warn_percent > self._disk_percent:
             log.warning("the disk of %s is %.0f %% full", self._data_dir, percent)
         self._disk_percent = percent

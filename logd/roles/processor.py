@@ -1,6 +1,6 @@
 """The processor: from the transport, through the parser, into the index.
 
-    transport ── fetch: up to join_lines or join_seconds ── parse, shape (in a thread) ── index.write ── commit
+    transport ── fetch: up to join_lines or join_seconds ── parse, shape, shed (in a thread) ── index.write ── commit
 
 One batch is parsed while the next is fetched. Positions travel with the batch: the group's position moves only to what
 the index says is durable. What can't be parsed at all becomes a dead letter before its position is passed.
@@ -32,7 +32,19 @@ from logd.parse.columns import Parsed
 from logd.parse.joining import joined, lines_of, parts
 from logd.parse.parsing import Parsing, Refused
 from logd.roles.parsing import parser_of
-from logd.seams import DEAD_LETTERS, NOTHING, RAW_LOGS, Batch, Consumer, Index, StreamPositions, Tally, Transport
+from logd.roles.shedding import Left, Shedder
+from logd.seams import (
+    DEAD_LETTERS,
+    NOTHING,
+    RAW_LOGS,
+    Batch,
+    Consumer,
+    Disks,
+    Index,
+    StreamPositions,
+    Tally,
+    Transport,
+)
 from logd.telemetry import metrics
 
 log = logging.getLogger("logd.processor")
@@ -49,10 +61,12 @@ P = ParamSpec("P")
 class Processor:
     """One consumer of the stream, with its parser."""
 
-    def __init__(self, config: Config, transport: Transport, index: Index) -> None:
+    def __init__(self, config: Config, transport: Transport, index: Index, disks: Disks | None = None) -> None:
+        """`disks` are the index's, if anybody looks at them."""
         self._config = config
         self._make_parser = parser_of(config)
         self._meter = Meter(config.metric, config.search.default_operator)
+        self._shedder = Shedder.of(config.shedding, disks)
         self._transport = transport
         self._index = index
         self._thread = ThreadPoolExecutor(1, "processor.parse")
@@ -76,8 +90,9 @@ class Processor:
         return "; ".join(self._waits.values())
 
     def status(self) -> dict[str, object]:
-        """Lag in messages."""
-        return {"lag_messages": self.lag()}
+        """Lag in messages, and what is shed, where that is configured."""
+        shedding = {} if self._shedder is None else {"shedding": self._shedder.status()}
+        return {"lag_messages": self.lag(), **shedding}
 
     async def run(self, stop: asyncio.Event) -> None:
         """Runs until `stop`, then finishes what was fetched and flushes the index. Raises Corrupt after that when the
@@ -91,6 +106,10 @@ class Processor:
             async with asyncio.TaskGroup() as tasks:
                 fetching = tasks.create_task(self._fetch(consumer, stop), name="processor.fetch")
                 tasks.create_task(self._write(parsing, consumer), name="processor.write")
+                if self._shedder is not None:
+                    watching = tasks.create_task(self._shedder.watch(), name="processor.disks")
+                    await asyncio.wait([fetching])
+                    watching.cancel()
         finally:
             REGISTRY.unregister(cast(Collector, self._meter))
             await self._in_thread(self._meter.close)
@@ -117,6 +136,7 @@ class Processor:
                 messages = await joined(fetch, limits.join_lines, limits.join_seconds)
                 if not messages:
                     await self._commit(consumer)  # what has become durable since the last batch
+                    await self._idle(consumer)
                     continue
                 metrics.PROCESSOR_LAG.set(consumer.lag())
                 for part in parts(messages):
@@ -130,7 +150,10 @@ class Processor:
     async def _write(self, parsing: Parsing, consumer: Consumer) -> None:
         async for messages in self._channel:
             started = time.perf_counter()
-            parsed, refused, counted = await self._in_thread(self._parsed, parsing, messages)
+            left, refused, counted = await self._in_thread(self._parsed, parsing, messages)
+            parsed = left.parsed
+            if self._shedder is not None:
+                self._shedder.tell(left.episodes)
             metrics.PARSE_SECONDS.inc(time.perf_counter() - started)
             await self._bury(refused)
             positions = {message.partition: message.position + 1 for message in messages}
@@ -142,14 +165,19 @@ class Processor:
             self._meter.add(counted)
             _count(parsed)
             stored = len(table) - written.duplicates - written.refused
-            tally = Tally(batch.lines, stored, written.duplicates, lost + written.refused, dropped, sampled)
+            tally = Tally(batch.lines, stored, written.duplicates, lost + written.refused, dropped, sampled, left.lines)
             await self._commit(consumer, positions, tally)
 
-    def _parsed(
-        self, parsing: Parsing, messages: Sequence[Message]
-    ) -> tuple[Parsed, Sequence[Refused], Counted | None]:
+    def _parsed(self, parsing: Parsing, messages: Sequence[Message]) -> tuple[Left, Sequence[Refused], Counted | None]:
         parsed, refused = parsing.parse(messages)
-        return parsed, refused, self._meter.observe(parsed.table)
+        counted = self._meter.observe(parsed.table)  # also what the index does without
+        left = Left(parsed) if self._shedder is None else self._shedder.shed(parsed, messages, refused)
+        return left, refused, counted
+
+    async def _idle(self, consumer: Consumer) -> None:
+        """A spike ends also when nothing comes after it."""
+        if self._shedder is not None and self._shedder.lasts and not consumer.lag() and not self._channel.stage.held:
+            self._shedder.tell(await self._in_thread(self._shedder.idle))
 
     async def _commit(self, consumer: Consumer, written: StreamPositions | None = None, tally: Tally = NOTHING) -> None:
         """Moves the group to what is durable: as far as the index says, or, if it leaves that to us, as was written,

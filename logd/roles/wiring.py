@@ -14,7 +14,19 @@ from typing import TYPE_CHECKING, Any, NamedTuple, assert_never
 from logd.config.schema import Config
 from logd.config.secrets import read_password
 from logd.errors import ConfigError
-from logd.seams import DEAD_LETTERS, RAW_LOGS, Cache, DeadLetters, Index, Objects, Searches, Tokens, Transport, Upkeep
+from logd.seams import (
+    DEAD_LETTERS,
+    RAW_LOGS,
+    Cache,
+    DeadLetters,
+    Disks,
+    Index,
+    Objects,
+    Searches,
+    Tokens,
+    Transport,
+    Upkeep,
+)
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -132,10 +144,12 @@ async def _kafka_status(config: Config) -> dict[str, Any]:
 
 
 class OpenIndex(NamedTuple):
-    """An index, how it is asked, what it needs done in the background, and its part of a backup (backup.live.Live)."""
+    """An index, how it is asked, its disks, what it needs done in the background, and its part of a backup
+    (backup.live.Live)."""
 
     stored: Index
     searches: Searches
+    disks: Disks
     upkeep: Upkeep
     lease: Callable[[], AbstractContextManager[None]]
     put_aside: Callable[[Mapping[int, str]], Awaitable[None]]
@@ -157,7 +171,7 @@ async def open_index(config: Config, transport: Transport) -> OpenIndex:
             # Half of the time between flushes: what comes slowly is merged between them, not after the last one.
             quiet_seconds = config.index.flush_seconds / 2
             upkeep = SegmentsUpkeep(inventory, config.archiver.retention_days, quiet_seconds)
-            return OpenIndex(index, index, upkeep, inventory.lease, inventory.put_aside)
+            return OpenIndex(index, index, index, upkeep, inventory.lease, inventory.put_aside)
         case "elasticsearch":
             from logd.backends.index.elasticsearch import ElasticsearchIndex, NoUpkeep
             from logd.backends.index.elasticsearch_refused import letters
@@ -169,7 +183,7 @@ async def open_index(config: Config, transport: Transport) -> OpenIndex:
                 pass
 
             remote = await ElasticsearchIndex.open(config.index.elasticsearch, config.search, bury, policies)
-            return OpenIndex(remote, remote, NoUpkeep(), contextlib.nullcontext, nothing_to_put_aside)
+            return OpenIndex(remote, remote, remote, NoUpkeep(), contextlib.nullcontext, nothing_to_put_aside)
         case unknown:
             assert_never(unknown)
 

@@ -158,6 +158,15 @@ class Index(Protocol):
         ...
 
 
+class Disks(Protocol):
+    """Where an index stores."""
+
+    async def disk_used_percent(self) -> float:
+        """How full the fullest disk is that new rows may come to, from 0 to 100, as it is now. Raises Unavailable when
+        that can't be known."""
+        ...
+
+
 class Upkeep(Protocol):
     """What an index needs done in the background; one caller at a time."""
 

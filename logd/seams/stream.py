@@ -20,7 +20,8 @@ DEAD_LETTERS = "dead-letters"
 
 class Tally(msgspec.Struct, frozen=True):
     """For the ledger, of lines that were read: what became of the `taken` ones. `duplicates` were in the index before,
-    `refused` went to dead-letters, `dropped` and `sampled` were left out by rules of shaping."""
+    `refused` went to dead-letters, `dropped` and `sampled` were left out by rules of shaping, or by shedding, as `shed`
+    of them were: the index may have those all the same, from when they were read before."""
 
     taken: int = 0
     stored: int = 0
@@ -28,6 +29,7 @@ class Tally(msgspec.Struct, frozen=True):
     refused: int = 0
     dropped: int = 0
     sampled: int = 0
+    shed: int = 0
 
     def __add__(self, other: Tally) -> Tally:
         return Tally(
@@ -37,6 +39,7 @@ class Tally(msgspec.Struct, frozen=True):
             self.refused + other.refused,
             self.dropped + other.dropped,
             self.sampled + other.sampled,
+            self.shed + other.shed,
         )
 
 

@@ -49,6 +49,9 @@ PARSE_SECONDS = Counter("logd_parse_seconds", "Time spent parsing.", unit="secon
 SHAPE_DROPPED = Counter("logd_shape_dropped_lines", "Lines left out by a rule that drops.", ["rule"])
 SHAPE_SAMPLED = Counter("logd_shape_sampled_lines", "Lines left out by a rule that samples.", ["rule"])
 SHAPE_REDACTED = Counter("logd_shape_redacted_values", "Values hidden, by detector or pattern.", ["detector"])
+SHEDDING_ACTIVE = Gauge(
+    "logd_shedding_active", "Services with a spike that is sampled; 1 while the lag is, or in an emergency.", ["reason"]
+)
 METRIC_OTHER = Counter("logd_metric_other_records", "Records counted under other, for too many labels.", ["metric"])
 DEAD_LETTERS = Counter("logd_deadletter_messages", "Messages sent to the topic dead-letters.", ["reason"])
 
@@ -71,6 +74,9 @@ INDEX_BULK_RETRIED = Counter(
     "logd_index_bulk_retried_rows", "Rows sent again because Elasticsearch had no room for them."
 )
 
+INDEX_DISK_USED_RATIO = Gauge(
+    "logd_index_disk_used_ratio", "How full the fullest disk of the index is, from 0 to 1, where shedding asks for it."
+)
 DISK_USED_RATIO = Gauge("logd_disk_used_ratio", "How full the disk with data_dir is, from 0 to 1.")
 STAGE_HELD = Gauge("logd_stage_held", "What a bounded queue holds, in its unit.", ["stage", "unit"])
 STAGE_CAPACITY = Gauge("logd_stage_capacity", "What a bounded queue may hold, in its unit.", ["stage", "unit"])

@@ -16,7 +16,7 @@ from logd.config.schema import Elasticsearch as Settings
 from logd.config.schema import Index as IndexLimits
 from logd.config.schema import SearchLimits
 from logd.record import SCHEMA
-from logd.seams import Batch, Index, Searches, Written
+from logd.seams import Batch, Disks, Index, Searches, Written
 from logd.store.folder import NO_STREAM
 from logd.store.upkeep import SegmentsUpkeep
 from tests.support.elastic import Buried, clear
@@ -31,8 +31,8 @@ ELASTICSEARCH_VARIABLE = "LOGD_TEST_ELASTICSEARCH"
 _PATIENT = SearchLimits(deadline_seconds=120)
 
 
-class SearchedIndex(Index, Searches, Protocol):
-    """Both seams by one object."""
+class SearchedIndex(Index, Searches, Disks, Protocol):
+    """All seams of an index by one object."""
 
 
 class Store(Protocol):
@@ -98,6 +98,7 @@ class Refreshed:
         self.search = index.search
         self.histogram = index.histogram
         self.late_writes = index.late_writes
+        self.disk_used_percent = index.disk_used_percent
 
     async def write(self, batch: Batch) -> Written:
         """See Index."""

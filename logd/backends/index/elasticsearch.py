@@ -23,6 +23,7 @@ from logd.backends.index import elasticsearch_search as searching
 from logd.backends.index.elasticsearch_body import Body, bodies
 from logd.backends.index.elasticsearch_bulk import Bulks, Stored
 from logd.backends.index.elasticsearch_client import Client
+from logd.backends.index.elasticsearch_disks import disk_used_percent
 from logd.backends.index.elasticsearch_mapping import template
 from logd.backends.index.elasticsearch_mend import left_out, mended
 from logd.backends.index.elasticsearch_names import PREFIX
@@ -42,7 +43,7 @@ Bury = Callable[[pa.Table, Sequence[str]], Awaitable[None]]
 
 
 class ElasticsearchIndex:
-    """seams.Index and seams.Searches. Use `ElasticsearchIndex.open`."""
+    """seams.Index, seams.Searches and seams.Disks. Use `ElasticsearchIndex.open`."""
 
     def __init__(
         self, client: Client, settings: Settings, limits: SearchLimits, bury: Bury, policies: Assignment
@@ -165,6 +166,9 @@ class ElasticsearchIndex:
             "bulk_rows": self._bulks.rows,
             "flush_error": self._trouble or None,
         }
+
+    async def disk_used_percent(self) -> float:
+        return await disk_used_percent(self._client)
 
     async def close(self) -> None:
         await asyncio.to_thread(self._thread.shutdown)

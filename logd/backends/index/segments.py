@@ -29,6 +29,7 @@ from logd.backends.index.policies import ONE_POLICY, Assignment
 from logd.backends.index.reader import Reader
 from logd.config.schema import Index as IndexLimits
 from logd.config.schema import SearchLimits
+from logd.datadir import disk_used_percent
 from logd.errors import Unavailable
 from logd.flow.clock import now_us
 from logd.flow.stage import Stage
@@ -48,7 +49,7 @@ _RETRY_SECONDS = 5.0
 
 
 class SegmentsIndex:
-    """seams.Index and seams.Searches over a folder. Use `SegmentsIndex.open`."""
+    """seams.Index, seams.Searches and seams.Disks over a folder. Use `SegmentsIndex.open`."""
 
     def __init__(self, inventory: Inventory, limits: IndexLimits, search: SearchLimits, policies: Assignment) -> None:
         self.inventory = inventory
@@ -156,6 +157,12 @@ class SegmentsIndex:
 
     def late_writes(self) -> int:
         return self._late_writes
+
+    async def disk_used_percent(self) -> float:
+        try:
+            return await asyncio.to_thread(disk_used_percent, self.inventory.root)
+        except OSError as error:
+            raise Unavailable(f"the disk of {self.inventory.root} can't be looked at: {error.strerror}") from error
 
     def _snapshot(self) -> Snapshot:
         return Snapshot(self.inventory.root, self._reader.footers, self.inventory.segments, self._recent)

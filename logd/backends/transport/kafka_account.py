@@ -1,7 +1,7 @@
 """What a group keeps with each of its positions in Kafka: where it began to count, and what became of the lines since.
 
     {"since": 120, "lost": 0, "taken": 5000, "stored": 4700, "duplicates": 10, "refused": 0, "dropped": 270,
-     "sampled": 20}
+     "sampled": 20, "shed": 0}
 
 It is the commit's metadata, so position and counts are stored together or not at all, and go to the partition's next
 owner. Lines are counted with one of the positions that a commit moves: only their sum over all partitions means
@@ -31,11 +31,12 @@ class Account(msgspec.Struct, frozen=True):
     refused: int = 0
     dropped: int = 0
     sampled: int = 0
+    shed: int = 0
 
     @property
     def tally(self) -> Tally:
         """Of lines."""
-        return Tally(self.taken, self.stored, self.duplicates, self.refused, self.dropped, self.sampled)
+        return Tally(self.taken, self.stored, self.duplicates, self.refused, self.dropped, self.sampled, self.shed)
 
     def plus(self, tally: Tally, lost: int) -> Account:
         """With what came since."""
