@@ -13,6 +13,7 @@ import pyarrow as pa
 from logd.config.shaping import ShapeTable
 from logd.enrich.rules import compile_rules
 from logd.enrich.shaping import Shaped, Shaping
+from logd.enrich.shedding import Shed
 from logd.record import SCHEMA
 
 WHEN = datetime(2026, 11, 22, tzinfo=UTC)
@@ -52,7 +53,7 @@ def shape(records: Sequence[Mapping[str, Any]], *rules: ShapeTable) -> Shaped:
         return made.shape(table(records))
 
 
-def rows(shaped: Shaped) -> list[Row]:
+def rows(shaped: Shaped | Shed) -> list[Row]:
     """The kept ones, with the metadata read."""
     found = shaped.table if shaped.kept is None else shaped.table.filter(shaped.kept)
     assert found.schema == SCHEMA
