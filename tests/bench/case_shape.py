@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
+from typing import Any
 
 import pyarrow as pa
 
-from logd.chunk import Chunk, compress
-from logd.config.shaping import ShapeTable
+from logd.chunk import Chunk, Message, compress
+from logd.config.shaping import ShapeTable, SheddingTable
 from logd.enrich.rules import compile_rules
 from logd.enrich.shaping import Shaping
+from logd.enrich.shedding import Shedding
 from logd.parse.plan import Parser
 from tests.bench.bench import Bench
 from tests.bench.corpus import generate
@@ -21,7 +23,10 @@ _US = "CPU µs a line"
 _MOST_LINES = 240_000
 #: What a role joins, see parse.join_lines.
 _BATCH_LINES = 24_000
+_CHUNK_LINES = 1_000
 _RUNS = 3
+#: What is usual is known within a run.
+_WINDOWS: Mapping[str, Any] = {"window_seconds": 0.5, "warm_up_seconds": 0.5, "baseline_seconds": 60.0}
 _NO_PEER = "no peer has such rules apart from its parsers"
 _OBSERVED_US = 1_795_600_000_000_000
 #: As people have them: most name a service or a level, some a field, some words.
@@ -57,6 +62,37 @@ def shape_fields(bench: Bench) -> Line:
         ShapeTable(type="remove", names=["duration_ms"]),
     ]
     return _case(bench, "shape_fields", rules)
+
+
+def shape_calm(bench: Bench) -> Line:
+    """[shedding] is on, and nothing is shed; goal 0.1 µs a line."""
+    return _shedding(bench, "shape_calm", SheddingTable(spike_factor=5.0, lag_seconds=60.0, **_WINDOWS), goal=0.1)
+
+
+def shape_spike(bench: Bench) -> Line:
+    """All of it is a spike: of DEBUG and INFO a tenth is kept."""
+    return _shedding(bench, "shape_spike", SheddingTable(spike_factor=1e-9, spike_lines_per_second=0.0, **_WINDOWS))
+
+
+def _shedding(bench: Bench, name: str, settings: SheddingTable, goal: float | None = None) -> Line:
+    """A batch each 0.2 s of the stream, of chunks of 1,000 lines."""
+    count = min(bench.corpus.lines, _MOST_LINES)
+    tables = list(_tables(count))
+    shedding = Shedding(settings)
+    now_us, position, kept, times = _OBSERVED_US, 0, 0, []
+    for _ in range(_RUNS + 1):
+        begin = time.thread_time()
+        kept = 0
+        for table in tables:
+            lines = [min(_CHUNK_LINES, len(table) - start) for start in range(0, len(table), _CHUNK_LINES)]
+            now_us += 200_000
+            messages = [Message(0, position + at, now_us - 1_000, "", {}, b"") for at in range(len(lines))]
+            position += len(lines)
+            shed = shedding.shed(table, None, messages, lines, now_us)
+            kept += len(table) if shed.kept is None else int(shed.kept.true_count)
+        times.append(time.thread_time() - begin)
+    cpu_us = min(times[1:]) * 1e6 / count  # what is usual isn't known in the first run
+    return Line(name, cpu_us, _US, count, goal=goal, note=_NO_PEER, more={"kept": kept / count})
 
 
 def _case(bench: Bench, name: str, rules: Sequence[ShapeTable], goal: float | None = None) -> Line:

@@ -41,7 +41,7 @@ from tests.bench.case_search import (
     page_5000,
     trace_id,
 )
-from tests.bench.case_shape import shape_drop, shape_fields, shape_redact, shape_sample
+from tests.bench.case_shape import shape_calm, shape_drop, shape_fields, shape_redact, shape_sample, shape_spike
 from tests.bench.case_tail import tail
 from tests.bench.report import Line
 
@@ -85,6 +85,8 @@ CASES: Mapping[str, Case] = {
     "shape_sample": shape_sample,
     "shape_redact": shape_redact,
     "shape_fields": shape_fields,
+    "shape_calm": shape_calm,
+    "shape_spike": shape_spike,
     "agent_catch_up": agent_catch_up,
     "agent_steady": agent_steady,
     "agent_quiet": agent_quiet,

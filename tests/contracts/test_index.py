@@ -104,6 +104,9 @@ class TestSearch:
         assert answer.table["log_id"].to_pylist() == list(found)
         assert (answer.total, answer.exact) == (len(found), True)
 
+    async def test_the_disk_is_as_full_as_it_is(self, index: SearchedIndex) -> None:
+        assert 0 < await index.disk_used_percent() < 100
+
     async def test_limits_and_offsets(self, index: SearchedIndex) -> None:
         await index.write(batch([row(DAY + number, f"{number}") for number in range(10)], 1))
         assert await ids(index, limit=3) == ["9", "8", "7"]

@@ -74,6 +74,11 @@ async def test_rows_come_back_whole(index: ElasticsearchIndex) -> None:
     assert (await index.search(everything(limit=10))).table.to_pylist() == rows
 
 
+async def test_disks_are_as_full_as_the_cluster_says(index: ElasticsearchIndex, client: Client) -> None:
+    (node,) = msgspec.json.decode(await client.ask("GET", "/_cat/allocation", parameters={"format": "json"}))
+    assert await index.disk_used_percent() == pytest.approx(float(node["disk.percent"]), abs=1.5)
+
+
 async def test_pages_and_totals(index: ElasticsearchIndex) -> None:
     corpus = list(CORPUS)
     naive = NaiveIndex()

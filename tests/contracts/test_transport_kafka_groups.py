@@ -168,9 +168,9 @@ class TestAccount:
             await tool.commit({TopicPartition(name, 0): (10, written)})
         async with opened(topics, partitions=1) as transport:
             consumer = await transport.consume(RAW_LOGS, "g")
-            await consumer.commit({0: 13}, Tally(3, 0, 0, 0, 2, 1))
+            await consumer.commit({0: 13}, Tally(3, 0, 0, 0, 2, 1, 1))
             group = (await transport.status())[RAW_LOGS]["groups"]["g"]
-            assert Tally(**group["tally"]) == Tally(13, 8, 1, 1, 2, 1)
+            assert Tally(**group["tally"]) == Tally(13, 8, 1, 1, 2, 1, 1)
 
     async def test_what_was_deleted_unread_is_in_it(self, topics: KafkaStore) -> None:
         name = topics.settings().kafka.prefix + RAW_LOGS

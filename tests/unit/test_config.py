@@ -246,6 +246,12 @@ def test_values(tmp_path: Path, toml: str, env: Env, sets: list[str], key: str, 
         ("\na = [", "FILE line 2, column 6: invalid value"),
         ("a = " + "[" * 9_999, "FILE: arrays or tables are nested too deeply"),
         ("a = " + "9" * 5_000, "FILE: exceeds the limit (4300 digits) for integer string conversion"),
+        (
+            "[shedding]\nspike_factor = 1",
+            "shedding.spike_factor is 1.0 in FILE, expected 0, or more than 1, as what is",
+        ),
+        ("[shedding]\nkeep = 1", "shedding.keep is 1 in FILE, expected a number above 0"),
+        ("[shedding]\nbaseline_seconds = 9", "expected at least shedding.window_seconds, which is 10"),
     ],
 )
 def test_a_wrong_file(tmp_path: Path, toml: str, sentence: str | None) -> None:

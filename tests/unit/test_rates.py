@@ -42,9 +42,9 @@ def test_a_spike_begins_within_a_window_and_ends_after_a_calm_one() -> None:
 
 def test_others_are_too_many_only_when_they_are_so_without_the_quiet_ones() -> None:
     rate = _warm()
-    rate.add(_LIMITS, 20, 1.0, 10_000, 400)
+    rate.add(_LIMITS, 20, 0.5, 10_000, 449)  # with half of the window before: 499
     assert rate.step == QUIET
-    rate.add(_LIMITS, 20, 1.0, 101, 101)
+    rate.add(_LIMITS, 20, 0.5, 2, 2)
     assert rate.step == OTHERS
     rate.add(_LIMITS, 21, 1.0, 9_000, 200)
     rate.go_to(_LIMITS, 22)
@@ -88,6 +88,12 @@ def test_a_spike_is_not_usual_at_once_but_in_the_end() -> None:
     # The mean grows by four parts in a hundred a window, and a limit of 1.25 times 2,000 is five times 500.
     assert 235 < window < 245
     assert 400 < rate.mean < 600
+
+
+def test_the_window_before_a_pause_has_no_part() -> None:
+    rate = _warm()
+    rate.add(_LIMITS, 22, 0.1, 480, 480)
+    assert rate.step == CALM
 
 
 @pytest.mark.parametrize("lines", [0, 3])

@@ -150,7 +150,11 @@ class TestSpike:
         for record in kept:
             assert record["metadata"] == ({"sample_rate": 0.25} if record["level"] in ("DEBUG", "TRACE") else None)
 
-    def test_samples_info_and_what_has_no_level_when_these_alone_are_too_many(self) -> None:
+    @pytest.mark.parametrize("few_cells", [module._FEW_CELLS, -1_000_000])
+    def test_samples_info_and_what_has_no_level_when_these_alone_are_too_many(
+        self, few_cells: int, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(module, "_FEW_CELLS", few_cells)
         stream = Stream(_SPIKES)
         stream.evenly(20)
         stream.now_us += _SECOND
@@ -166,6 +170,12 @@ class TestSpike:
         stream = Stream(_SPIKES)
         stream.evenly(20, 1)
         assert stream.second(19) == 19
+
+    def test_has_more_than_a_window_allows(self) -> None:
+        stream = Stream(_SPIKES)
+        stream.evenly(20)
+        assert stream.second(45) == 45
+        assert stream.second(60) < 60
 
     def test_is_no_backlog_of_what_came_evenly(self) -> None:
         """An hour of lines, taken while the processor was away, comes in a moment."""
@@ -250,11 +260,13 @@ class TestSpike:
     def test_times_in_no_order_and_in_the_future_are_none(self) -> None:
         """Other producers write what they like."""
         stream = Stream(_SPIKES)
-        for _ in range(40):
+        for at in range(40):
             stream.now_us += _SECOND
-            for skew in (-3_600, 0, 86_400, -1):
+            for skew in (-3_600, 0, 1 if at else 86_400, -1):
                 part = stream.message(max(0, stream.now_us + skew * _SECOND)), stream.records(3)
                 assert left(stream.shed(part)) == 3
+        assert stream.second(40) == 40  # twelve are usual
+        assert stream.second(1_000) < 400
 
     def test_what_is_read_again_or_replayed_is_stored_and_not_counted(self) -> None:
         stream = Stream(_SPIKES)
