@@ -32,16 +32,20 @@ class _Stats(msgspec.Struct, frozen=True):
 
 
 async def disk_used_percent(client: Client) -> float:
-    """Of the fullest node that takes new indices, as the cluster counts for its watermarks: what isn't available to it
-    is used. Raises Unavailable."""
+    """Of the fullest node that takes new indices. Raises Unavailable."""
     only = {"filter_path": "nodes.*.roles,nodes.*.fs.total"}
     try:
-        body = await client.ask("GET", "/_nodes/stats/fs", parameters=only)
-        nodes = [node for node in msgspec.json.decode(body, type=_Stats).nodes.values() if node.fs.total.total > 0]
-    except (BadRequest, msgspec.MsgspecError) as error:
+        return fullest(await client.ask("GET", "/_nodes/stats/fs", parameters=only))
+    except (BadRequest, ValueError) as error:
         raise Unavailable(f"Elasticsearch doesn't say how full its disks are: {error}") from error
+
+
+def fullest(answer: bytes) -> float:
+    """Of those nodes, as the cluster counts for its watermarks: what isn't available to it is used. Raises
+    ValueError."""
+    nodes = [node for node in msgspec.json.decode(answer, type=_Stats).nodes.values() if node.fs.total.total > 0]
     if not nodes:
-        raise Unavailable("Elasticsearch doesn't say how full its disks are: it names no disk")
+        raise ValueError("it names no disk")
     for tier in _TIERS:
         if taking := [node for node in nodes if tier & set(node.roles)]:
             return max(map(_used_percent, taking))
