@@ -16,9 +16,9 @@ from typing import IO
 import msgspec
 
 from logd.cli.ask import PAGE_ROWS, REFUSED, UNREACHABLE, Failed, Server
-from logd.cli.formats import Encoder, encoder, open_parquet
 from logd.cli.progress import Bar
 from logd.errors import ConfigError, LogdError
+from logd.http.formats import Encoder, Parquet, encoder
 
 _FIRST_ROWS = 1_000
 _PAGE_BYTES = 8 * 1024 * 1024
@@ -120,8 +120,10 @@ def export_file(server: Server, asked: Asked, name: str, resume: bool, bar: Bar)
     part = Path(f"{name}.part")
     try:
         if asked.format == "parquet":
-            with open_parquet(part) as write:
-                rows = _all(Pages(server, asked, bar), write, None, bar)
+            parquet = Parquet()
+            with part.open("wb") as out:
+                rows = _all(Pages(server, asked, bar), parquet, out, bar)
+                out.write(parquet.end())
         else:
             rows = _by_page(server, asked, name, part, resume, bar)
         os.replace(part, name)
@@ -174,14 +176,12 @@ def _remember(about: Path, done: Done) -> None:
     part.replace(about)
 
 
-def _all(pages: Pages, encode: Encoder, out: IO[bytes] | None, bar: Bar) -> int:
+def _all(pages: Pages, encode: Encoder, out: IO[bytes], bar: Bar) -> int:
     rows = 0
     while True:
         logs = pages.next()
-        text = encode(logs)
-        if out is not None:
-            out.write(text)
-            out.flush()
+        out.write(encode(logs))
+        out.flush()
         rows += len(logs)
         bar.at(0, len(logs))
         if pages.cursor is None:

@@ -11,7 +11,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from logd import __version__
 from logd.config.schema import Config
-from logd.http import deadletters, histogram, ingest, record, schemas, search, shipments, tail
+from logd.http import deadletters, export, histogram, ingest, record, schemas, search, shipments, tail
 from logd.http.access import Access
 from logd.http.answers import error_answer, errors_as_json, json_answer
 from logd.http.cached import Cached
@@ -76,6 +76,7 @@ def make_app(
     shipped = shipments.Shipments(transport, intake)
     searching = search.Searching(turns, cached, searches, config.search.default_operator)
     histograms = histogram.Histograms(turns, cached, searches, config.search.default_operator)
+    exports = export.Exports(turns, searches, config.search.default_operator, config.api.stall_seconds)
     one_record = record.OneRecord(turns, searches)
     letters = deadletters.Letters(behind.dead_letters)
     tails = tail.Tails(tailing, config.search.default_operator)
@@ -118,6 +119,7 @@ def make_app(
         (search.GET, searching.get),
         (search.POST, searching.post),
         (histogram.OPERATION, histograms.get),
+        (export.OPERATION, exports.get),
         (record.OPERATION, one_record.get),
         (deadletters.LIST, letters.list),
         (deadletters.SHOW, letters.show),

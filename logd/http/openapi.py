@@ -30,7 +30,8 @@ _PATTERN = re.compile(r"\{(\w+):[^{}]*\}")
 
 
 class Answer(NamedTuple):
-    """What a status means, and the type of its body, as msgspec writes types."""
+    """What a status means, and the type of its body, as msgspec writes types. It is of one of its content types, which
+    commas part."""
 
     meaning: str
     of: Any
@@ -127,7 +128,7 @@ def _types(operations: Iterable[Operation]) -> list[Any]:
 
 def _described(operation: Operation, path: str, schema_of: Mapping[str, Any]) -> dict[str, Any]:
     def content(content_type: str, of: Any) -> dict[str, Any]:
-        return {content_type: {"schema": schema_of[repr(of)]}}
+        return {name: {"schema": schema_of[repr(of)]} for name in content_type.split(",")}
 
     answers: dict[str, Any] = {
         str(status): {"description": answer.meaning, "content": content(answer.content_type, answer.of)}

@@ -27,11 +27,12 @@ from logd.tokens import Scope
 #: Deep pages belong to a cursor: every engine pays for each row before the page.
 MAX_WINDOW = 10_000
 COUNT_LIMIT = 10_000
-_SORTS = {"newest": "newest", "oldest": "oldest", "desc": "newest", "asc": "oldest"}
+SORT = Parameter("sort", "Which come first; newest unless told.", Literal["newest", "oldest", "desc", "asc"])
+SORTS = {"newest": "newest", "oldest": "oldest", "desc": "newest", "asc": "oldest"}
 _Number = Annotated[int, Meta(ge=0, le=MAX_WINDOW)]
 PARAMETERS = (
     *FILTERS,
-    Parameter("sort", "Which come first; newest unless told.", Literal["newest", "oldest", "desc", "asc"]),
+    SORT,
     Parameter("limit", "Hits on a page; 50 unless told.", _Number),
     Parameter("offset", "Hits before the page; with `limit` at most 10,000, and not with a cursor.", _Number),
     Parameter("cursor", "`next_cursor` of the page before, beside the same query, filters, times and sort."),
@@ -104,7 +105,7 @@ def read_search(query: MultiMapping[str], now: int, default_operator: Operator) 
     before = cursor.read(query["cursor"]) if query.get("cursor") else None
     now = now if before is None else before.now_us
     wanted = read_filters(query, now, default_operator)
-    sort = choice(query, "sort", "newest", _SORTS)
+    sort = choice(query, "sort", "newest", SORTS)
     belongs_to = cursor.digest(wanted.query, query.get("q", ""), (query.get("from", ""), query.get("to", "")), sort)
     count_limit: int | None = COUNT_LIMIT
     from_us, to_us, after = wanted.from_us, wanted.to_us, None

@@ -26,6 +26,7 @@ _TEXTS = {
     "to": "now",
     "cursor": "",
     "by": "service",
+    "after": "2026-11-22T00:00:00Z,x",
     "log_id": "x",
     "position": "1",
     "interval": "auto",

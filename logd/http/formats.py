@@ -1,15 +1,14 @@
-"""What `logd export` writes: a page of records as bytes. Compressed, each is a gzip member or a zstd frame of its own,
-so that a file can be cut behind any of them and gone on with."""
+"""What exports are made of, by the API and by `logd export`: a page of records as bytes. Compressed, each is a gzip
+member or a zstd frame of its own, so that a file can be cut behind any of them and gone on with."""
 
 from __future__ import annotations
 
-import contextlib
 import csv
 import gzip
 import io
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
-from pathlib import Path
+from typing import Any
 
 import msgspec
 import zstandard
@@ -49,15 +48,23 @@ def encoder(chosen: str, name: str, begun: bool = False) -> Encoder:
     return encode
 
 
-@contextlib.contextmanager
-def open_parquet(path: Path) -> Iterator[Encoder]:
-    """Writes into the file and gives no bytes. The file is whole at the end of the block."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
+class Parquet:
+    """Records as a Parquet file, a row group a page."""
 
-    from logd.record import SCHEMA
+    def __init__(self) -> None:
+        import pyarrow.parquet as pq
 
-    def write(logs: Sequence[msgspec.Raw]) -> bytes:
+        from logd.record import SCHEMA
+
+        self._written = _Written()
+        self._writer = pq.ParquetWriter(self._written, SCHEMA, compression="zstd")
+
+    def __call__(self, logs: Sequence[msgspec.Raw]) -> bytes:
+        """What comes next of the file, with these records; none of it is kept."""
+        import pyarrow as pa
+
+        from logd.record import SCHEMA
+
         records = [_decode(log) for log in logs]
         columns = {
             name: [getattr(record, name) for record in records]
@@ -68,13 +75,39 @@ def open_parquet(path: Path) -> Iterator[Encoder]:
         for name in ("timestamp", "ingested_at"):
             texts = [getattr(record, name) for record in records]
             columns[name] = [None if text is None else datetime.fromisoformat(text) for text in texts]
-        writer.write_table(
-            pa.table({name: pa.array(columns[name], SCHEMA.field(name).type) for name in SCHEMA.names}, SCHEMA)
-        )
-        return b""
+        if records:
+            arrays = {name: pa.array(columns[name], SCHEMA.field(name).type) for name in SCHEMA.names}
+            self._writer.write_table(pa.table(arrays, SCHEMA))
+        return self._written.take()
 
-    with pq.ParquetWriter(path, SCHEMA, compression="zstd") as writer:
-        yield write
+    def end(self) -> bytes:
+        """The rest of the file."""
+        self._writer.close()
+        return self._written.take()
+
+
+class _Written(io.RawIOBase):
+    """A file of which only what was written since the last look is there."""
+
+    def __init__(self) -> None:
+        self._parts: list[bytes] = []
+        self._size = 0
+
+    def writable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self._size
+
+    def write(self, data: Any) -> int:
+        part = bytes(data)
+        self._parts.append(part)
+        self._size += len(part)
+        return len(part)
+
+    def take(self) -> bytes:
+        parts, self._parts = self._parts, []
+        return b"".join(parts)
 
 
 def _ndjson(logs: Sequence[msgspec.Raw]) -> bytes:
