@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import msgspec
-
 from logd.parse import formats
 from logd.parse.json import NAMES
-from logd.parse.named import Meaning, level, literal
+from logd.parse.literals import literal, path
+from logd.parse.named import Meaning, level
 from logd.parse.window import Limits
 
 _ROLES = ("time", "level", "message", "service", "host")
@@ -29,9 +28,11 @@ def left(meaning: Meaning, roles: frozenset[str]) -> frozenset[str]:
 
 
 def query(source: str, meaning: Meaning, roles: frozenset[str], limits: Limits) -> str:
-    """SQL over `source` (i, observed, time, late_text, level, service, host, message, metadata) giving the same columns
-    without `observed`. For each of `roles` the field that the step names, else the first that is there of the usual
-    names, if it serves. A name with dots is a key, or a path; what was taken from under a key leaves the metadata."""
+    """SQL over `source` (i, observed, line, time, late_text, level, service, host, message, metadata) giving the same
+    columns without `observed` and `line`. For each of `roles` the field that the step names, else the first that is
+    there of the usual names, if it serves. A name with dots is a key, or a path; what was taken from under a key leaves
+    the metadata. `line` is a JSON object or null: of what was spread out from its member "metadata" no name is a usual
+    one."""
     given = dict(meaning.roles)
     some = [role for role in _ROLES if role in roles]
     texts, values, keys, new = [], [], [], dict.fromkeys(_ROLES, "NULL")
@@ -52,7 +53,10 @@ def query(source: str, meaning: Meaning, roles: frozenset[str], limits: Limits) 
         text = "CASE WHEN time_own_value IS NOT NULL THEN time_own ELSE time_usual END"
         late = f"CASE WHEN {limits.outside(new['time'], 'observed')} THEN {text} END"
     return f"""
-WITH given AS (SELECT *, {", ".join(texts)} FROM {source}),
+WITH told AS (
+  SELECT *, CASE WHEN contains(line, '"metadata"') AND json_valid(line) THEN json_keys(line) END AS names FROM {source}
+),
+given AS (SELECT *, {", ".join(texts)} FROM told),
 read AS (SELECT *, {", ".join(values)} FROM given),
 judged AS (SELECT *, list_filter([{", ".join(keys)}], lambda key: key IS NOT NULL) AS consumed FROM read)
 SELECT i, coalesce({new["time"]}, time) AS time, {late} AS late_text,
@@ -86,14 +90,17 @@ def _value(name: str) -> str:
 
 
 def _first(names: Sequence[str]) -> str:
-    return f"coalesce({', '.join(_at([name]) for name in names)})"
+    return f"coalesce({', '.join(map(_usual, names))})"
 
 
 def _key(names: Sequence[str]) -> str:
     """The name of what _first gives."""
-    return "CASE " + " ".join(f"WHEN {_at([name])} IS NOT NULL THEN {literal(name)}" for name in names) + " END"
+    return "CASE " + " ".join(f"WHEN {_usual(name)} IS NOT NULL THEN {literal(name)}" for name in names) + " END"
+
+
+def _usual(name: str) -> str:
+    return f"CASE WHEN names IS NULL OR list_contains(names, {literal(name)}) THEN {_at([name])} END"
 
 
 def _at(parts: Sequence[str]) -> str:
-    path = "$" + "".join("." + msgspec.json.encode(part).decode() for part in parts)
-    return f"json_extract_string(metadata, {literal(path)})"
+    return f"json_extract_string(metadata, {path(*parts)})"

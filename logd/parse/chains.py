@@ -129,6 +129,9 @@ def _compiled(step: Step) -> CompiledStep:
             delimiter = (step.delimiter or "=") if step.type == "key_value" else ""
             if step.pair_delimiter == delimiter or not step.pair_delimiter:
                 raise ValueError(f"pair_delimiter is {step.pair_delimiter!r}, expected another text than delimiter")
+            for name, one in (("delimiter", delimiter), ("pair_delimiter", step.pair_delimiter)):
+                if '"' in one:
+                    raise ValueError(f"{name} is {one!r}, expected a text without quotes, which are around values")
             return Keyed(step.type, delimiter, step.pair_delimiter, _meaning(step), step.timezone)
         case "regex":
             return Taken(_regex(step), step.timezone, step.spread)
@@ -236,10 +239,12 @@ def _built_in(step: Step, regex: str, usual: Meaning, types: Mapping[str, object
 
 def _known(step: Step, names: Sequence[str]) -> Meaning:
     """The meaning of a step whose fields are known: what it names must be among them."""
-    own = [*((role, getattr(step, role)) for role in _ROLES), *(("types", name) for name in step.types)]
-    for setting, name in (*own, ("spread", step.spread)):
-        if name and name not in names:
+    for setting in (*_ROLES, "spread"):
+        if (name := getattr(step, setting)) and name not in names:
             raise ValueError(f"{setting} is {name!r}, expected one of its fields: {', '.join(names)}")
+    for name in step.types:
+        if name not in names:
+            raise ValueError(f"types has {name!r}, expected some of its fields: {', '.join(names)}")
     return _meaning(step)
 
 

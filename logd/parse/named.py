@@ -14,6 +14,7 @@ import msgspec
 from logd.config.parsers import FieldType
 from logd.parse import formats, text
 from logd.parse.json import MAX_LOG_ID_BYTES, MAX_TRACE_ID_BYTES, NAMES
+from logd.parse.literals import literal
 from logd.parse.timestamp import NARROW
 from logd.parse.window import Limits
 
@@ -100,11 +101,6 @@ def level(text: str, field: str, meaning: Meaning, narrow: bool = False) -> str:
         return usual
     words = ", ".join(f"{literal(word)}: {literal(level)}" for word, level in meaning.levels)
     return f"coalesce(MAP {{{words}}}[lower({text})], {usual})"
-
-
-def literal(text: str) -> str:
-    """The text in SQL."""
-    return "'" + text.replace("'", "''") + "'"
 
 
 def _name_of(role: str, values: Mapping[str, str], meaning: Meaning) -> str | None:

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from logd.parse.json import suspect
-from logd.parse.named import literal
+from logd.parse.literals import literal, path
 from logd.parse.pairs import Pairs
 from logd.parse.prepared import PreparedQuery
 from logd.parse.strict import not_json
@@ -23,9 +23,8 @@ class Spread:
 
     def __init__(self, sql: duckdb.DuckDBPyConnection, name: str, field: str, logfmt: Pairs) -> None:
         self._logfmt = logfmt
-        member = msgspec.json.encode(field).decode()
-        self._given = PreparedQuery(sql, f"{name}_given", lambda source: _given_query(source, member))
-        self._merge = PreparedQuery(sql, f"{name}_merge", lambda source: _merge_query(source, member))
+        self._given = PreparedQuery(sql, f"{name}_given", lambda source: _given_query(source, field))
+        self._merge = PreparedQuery(sql, f"{name}_merge", lambda source: _merge_query(source, field))
 
     def run(self, table: pa.Table) -> pa.Table:
         """`table`, with the column `metadata` (JSON objects or null), with its members."""
@@ -41,12 +40,12 @@ class Spread:
         return table.set_column(table.schema.get_field_index("metadata"), "metadata", merged)
 
 
-def _given_query(source: str, member: str) -> str:
-    return f"SELECT json_extract_string(metadata, {literal('$.' + member)}) AS given FROM {source}"
+def _given_query(source: str, field: str) -> str:
+    return f"SELECT json_extract_string(metadata, {path(field)}) AS given FROM {source}"
 
 
-def _merge_query(source: str, member: str) -> str:
-    without = f"json_merge_patch(metadata, {literal('{' + member + ':null}')})"
+def _merge_query(source: str, field: str) -> str:
+    without = f"json_merge_patch(metadata, {literal('{' + msgspec.json.encode(field).decode() + ':null}')})"
     return f"""
 WITH judged AS (
   SELECT metadata, CASE WHEN object IS NOT NULL AND NOT ({suspect("object")}) AND json_valid(object) THEN object END

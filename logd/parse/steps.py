@@ -207,7 +207,7 @@ class Steps:
                 texts = rows["text"].take(pc.index_in(table["i"].combine_chunks(), rows["i"].combine_chunks()))
                 table = table.set_column(table.schema.get_field_index("message"), "message", texts)
         if len(table) and step in self._adopt:
-            table = self._adopted(self._adopt[step], table, read)
+            table = self._adopted(self._adopt[step], table, read, read["line"] if step.type == "json" else None)
         return table, left.sort_by("i")
 
     def _from_pairs(self, pairs: Pairs, lines: JsonLines, rows: pa.Table) -> tuple[pa.Table, pa.Table]:
@@ -223,11 +223,14 @@ class Steps:
         table = with_message(lines.parse(made).table, pa.chunked_array([objects]), some["text"])
         return table, rest(rows, known)
 
-    def _adopted(self, query: PreparedQuery, table: pa.Table, rows: pa.Table) -> pa.Table:
+    def _adopted(
+        self, query: PreparedQuery, table: pa.Table, rows: pa.Table, lines: pa.ChunkedArray | None
+    ) -> pa.Table:
         places = pc.index_in(table["i"].combine_chunks(), rows["i"].combine_chunks())
         columns = {
             "i": table["i"],
             "observed": rows["observed"].take(places),
+            "line": pa.nulls(len(table), pa.string()) if lines is None else lines.take(places),
             "time": table["time"],
             **{
                 name: _text_of(table, name) for name in ("late_text", "level", "service", "host", "message", "metadata")

@@ -300,7 +300,10 @@ def test_a_line(
         ("{type = 'regex', pattern = 'x'}", "pattern has no named group such as (?P<message>.*)"),
         ("{type = 'regex', pattern = '(?P<a>x)(?P<a>y)'}", "pattern has the group 'a' twice"),
         ("{type = 'regex', pattern = '(?P<a>x)', time = 'b'}", "time is 'b', expected one of its fields: a"),
-        ("{type = 'regex', pattern = '(?P<a>x)', types = {b = 'int'}}", "types is 'b', expected one of its fields: a"),
+        (
+            "{type = 'regex', pattern = '(?P<a>x)', types = {b = 'int'}}",
+            "types has 'b', expected some of its fields: a",
+        ),
         ("{type = 'regex'}", "pattern is missing"),
         ("{type = 'grok', pattern = '%{INTT:n}'}", "parser 'p', step 1 (grok): "),
         ("{type = 'grok', pattern = '(?=x)%{INT:n}'}", "lookaround"),
