@@ -36,5 +36,5 @@ def test_nothing_is_found(target: str, tmp_path: Path, long: bool) -> None:
     assert fuzzing.returncode == 0, f"{found!r}\n{fuzzing.stderr[-4_000:]}"
     runs = [line for line in fuzzing.stderr.splitlines() if "number_of_executed_units" in line]
     assert runs, fuzzing.stderr[-4_000:]
-    assert int(runs[0].split()[-1]) > 100, runs
+    assert int(runs[0].split()[-1]) > 20, runs  # the slowest take 30 ms a run
     print(target, runs[0])
