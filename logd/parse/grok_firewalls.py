@@ -20,6 +20,22 @@ _FLOW = (
 _ZONES = r"%{NOTSPACE:rule.name} %{NOTSPACE:observer.ingress.zone} %{NOTSPACE:observer.egress.zone}"
 
 _FIREWALLS = {
+    "NETSCREENSESSIONLOG": (
+        r"%{SYSLOGTIMESTAMP:timestamp} %{IPORHOST:observer.hostname} %{NOTSPACE:observer.name}:"
+        r" (?<observer.product>NetScreen) device_id=%{NOTSPACE:netscreen.device_id}\s*"
+        r"(?<event.code>\[\S+\]\S+)\(%{WORD:netscreen.session.type}\):"
+        r' start_time="(?<netscreen.session.start_time>[^"]*)" duration=%{INT:netscreen.session.duration:int}'
+        r" policy_id=%{INT:netscreen.policy_id} service=(?<netscreen.service>.*?)"
+        r" proto=%{INT:netscreen.protocol_number:int} src zone=%{NOTSPACE:observer.ingress.zone}"
+        r" dst zone=%{NOTSPACE:observer.egress.zone} action=%{WORD:event.action} sent=%{INT:source.bytes:int}"
+        r" rcvd=%{INT:destination.bytes:int} src=%{IPORHOST:source.address} dst=%{IPORHOST:destination.address}"
+        r"(?: src_port=%{INT:source.port:int} dst_port=%{INT:destination.port:int})?"
+        r"(?: src-xlated ip=%{IP:source.nat.ip} port=%{INT:source.nat.port:int}"
+        r" dst-xlated ip=%{IP:destination.nat.ip} port=%{INT:destination.nat.port:int})?"
+        r"(?: session_id=%{INT:netscreen.session.id} reason=(?<netscreen.session.reason>.*))?"
+    ),
+    #: Its name before fields were those of the common schema.
+    "RT_FLOW_EVENT": "%{RT_FLOW_TAG}",
     "RT_FLOW_TAG": "RT_FLOW_SESSION_(?:CREATE|CLOSE|DENY)",
     "RT_FLOW1": (
         rf"%{{RT_FLOW_TAG:juniper.srx.tag}}: (?<juniper.srx.reason>.*): {_FLOW} %{{INT:network.iana_number}} {_ZONES}"
@@ -83,6 +99,7 @@ def _cisco() -> Mapping[str, str]:
         for side in ("source", "destination")
     }
     icmp = r"\(type %{INT:cisco.asa.icmp_type:int}, code %{INT:cisco.asa.icmp_code:int}\)"
+    security = r"\(SPI= ?(?<cisco.asa.ipsec.spi>0x\w+)\)"
     unit, hashes = r"\((?:Primary|Secondary)\)", r"\[[^\],]*, [^\]]*\]"
     return {
         "CISCOTIMESTAMP": "%{MONTH} +%{MONTHDAY}(?: %{YEAR})? %{TIME}",
@@ -201,6 +218,34 @@ def _cisco() -> Mapping[str, str]:
         "CISCOFW313001_313004_313008": (
             f"{deed} {transport} type=%{{INT:cisco.asa.icmp_type:int}}, code=%{{INT:cisco.asa.icmp_code:int}} from"
             " %{IP:source.ip} on interface %{NOTSPACE:observer.egress.interface.name}(?: to %{IP:destination.ip})?"
+        ),
+        "CISCOFW313005": (
+            rf"%{{CISCO_REASON:event.reason}} for {transport} error message: %{{WORD}} src {inside}:{ends['source']}"
+            rf" dst {outside}:{ends['destination']} {icmp} on %{{NOTSPACE}} interface\."
+            r"\s+Original IP payload: (?<cisco.asa.original_ip_payload.network.transport>\w+)"
+            " src %{IP:cisco.asa.original_ip_payload.source.ip}"
+            r"(?:/%{INT:cisco.asa.original_ip_payload.source.port:int})?"
+            " dst %{IP:cisco.asa.original_ip_payload.destination.ip}"
+            r"(?:/%{INT:cisco.asa.original_ip_payload.destination.port:int})?"
+        ),
+        "CISCOFW402117": (
+            r"(?<network.type>IPSEC): Received a non-IPSec packet"
+            r" \(protocol= ?%{NOTSPACE:cisco.asa.network.transport}\) from %{IP:source.ip} to %{IP:destination.ip}\."
+        ),
+        "CISCOFW402119": (
+            rf"(?<network.type>IPSEC): Received an %{{WORD:cisco.asa.ipsec.protocol}} packet {security[:-2]},"
+            r" sequence number= ?(?<cisco.asa.ipsec.seq_num>\w+)\) from %{IP:source.ip}"
+            r" \(user= ?(?<source.user.name>[^)]*)\) to %{IP:destination.ip} that failed anti-replay checking"
+        ),
+        "CISCOFW602303_602304": (
+            r"(?<network.type>IPSEC): An? %{CISCO_DIRECTION:cisco.asa.network.direction}"
+            rf" (?<cisco.asa.ipsec.tunnel_type>\S+) SA {security} between %{{IP:source.ip}} and %{{IP:destination.ip}}"
+            rf" \(user= ?(?<source.user.name>[^)]*)\) has been {deed}"
+        ),
+        "CISCOFW713172": (
+            "Group = (?<cisco.asa.source.group>[^,]+), IP = %{IP:source.ip},"
+            r" Automatic NAT Detection Status:\s+Remote end\s+%{DATA:cisco.asa.ipsec.remote_nat}\s+behind a NAT device"
+            r"\s+This\s+end\s+%{DATA:cisco.asa.ipsec.own_nat}\s+behind a NAT device"
         ),
         "CISCOFW710001_710002_710003_710005_710006": (
             f"{transport} (?:request|access) {deed} from {source} to {outside}:{destination}"

@@ -143,6 +143,10 @@ _DATABASES = {
 _TIMED = r"%{NUMBER:rails.request.duration.active_record:float}ms"
 
 _RUBY = {
+    "MCOLLECTIVE": (
+        r"[DIWEFA], \[%{TIMESTAMP_ISO8601:timestamp} #%{POSINT:process.pid:int}\]%{SPACE}%{LOGLEVEL:log.level}"
+    ),
+    "MCOLLECTIVEAUDIT": "%{TIMESTAMP_ISO8601:timestamp}:",
     "RUBY_LOGLEVEL": "(?:DEBUG|FATAL|ERROR|WARN|INFO)",
     "RUBY_LOGGER": (
         r"[DEFIW], \[%{TIMESTAMP_ISO8601:timestamp} #%{POSINT:process.pid:int}\] *%{RUBY_LOGLEVEL:log.level} -- +"
@@ -170,4 +174,7 @@ _RUBY = {
     "RAILS3": (r"%{RAILS3HEAD}(?:%{RPROCESSING})?(?<rails.request.explain.original>(?:.*\n)*)(?:%{RAILS3FOOT})?"),
 }
 
-FORMATS: Mapping[str, str] = {**_HTTPD, **_SYSLOG, **_JAVA, **_DATABASES, **_RUBY}
+#: Three numbers, of which the last may be any.
+_MAVEN = {"MAVEN_VERSION": r"(?:\d+\.){0,2}(?:\*|\d+)(?:[.-](?:RELEASE|SNAPSHOT))?"}
+
+FORMATS: Mapping[str, str] = {**_HTTPD, **_SYSLOG, **_JAVA, **_DATABASES, **_RUBY, **_MAVEN}

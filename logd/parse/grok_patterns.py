@@ -16,8 +16,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from logd.parse.grok_bacula import BACULA
 from logd.parse.grok_firewalls import FIREWALLS
 from logd.parse.grok_formats import FORMATS
+from logd.parse.grok_sensors import SENSORS
 from logd.parse.grok_services import SERVICES
 
 _OCTET = r"(?:2(?:[0-4]\d?|5[0-5]?|[6-9])?|[01]\d{0,2}|[3-9]\d?)"
@@ -133,7 +135,17 @@ _TIMES = {
     "SYSLOGTIMESTAMP": rf"{_MONTH} +{_DAY} {_CLOCK}",
 }
 
-PATTERNS: Mapping[str, str] = {**_TEXT, **_NETWORK, **_PATHS, **_TIMES, **FORMATS, **SERVICES, **FIREWALLS}
+PATTERNS: Mapping[str, str] = {
+    **_TEXT,
+    **_NETWORK,
+    **_PATHS,
+    **_TIMES,
+    **FORMATS,
+    **SERVICES,
+    **SENSORS,
+    **BACULA,
+    **FIREWALLS,
+}
 
 #: Classes of characters, without their brackets.
 NOT_AFTER: Mapping[str, str] = {

@@ -1,30 +1,17 @@
 r"""The lines of proxies, clouds, name and mail servers and monitors, as grok patterns by name, with the fields that
-Logstash gives them. What has columns is written here as columns: `field:PATTERN` or `field:PATTERN:type`, each maybe
-with `?` for one that is `-` when there is nothing to say.
+Logstash gives them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
+from logd.parse.grok_columns import columns
+
 _QUOTED = r'[^"\\]*(?:\\.[^"\\]*)*'
 _AGENT = rf'"(?:-|(?<user_agent.original>{_QUOTED}))"'
 _REFERRER = rf'"(?:-|(?<http.request.referrer>{_QUOTED}))"'
 _ENDED_HTTP = "(?: HTTP/%{NUMBER:http.version})?"
-
-
-def _columns(separator: str, *columns: str) -> str:
-    return separator.join(
-        f"(?:-|{_reference(column[:-1])})" if column.endswith("?") else _reference(column) for column in columns
-    )
-
-
-def _reference(column: str) -> str:
-    """What doesn't begin with a field's name is an expression already."""
-    if not column[0].islower():
-        return column
-    field, pattern, *kind = column.split(":")
-    return f"%{{{':'.join([pattern, field, *kind])}}}"
 
 
 _MOMENT = "(?:%{SYSLOGTIMESTAMP:timestamp}|%{TIMESTAMP_ISO8601:timestamp})"
@@ -85,7 +72,7 @@ _PROXIES = {
 
 _CLOUDS = {
     "S3_REQUEST_LINE": f"%{{WORD:http.request.method}} %{{NOTSPACE:url.original}}{_ENDED_HTTP}",
-    "S3_ACCESS_LOG": _columns(
+    "S3_ACCESS_LOG": columns(
         " ",
         "aws.s3access.bucket_owner:WORD",
         "aws.s3access.bucket:NOTSPACE",
@@ -107,7 +94,7 @@ _CLOUDS = {
         "aws.s3access.version_id:NOTSPACE?",
     )
     + "(?: "
-    + _columns(
+    + columns(
         " ",
         "aws.s3access.host_id:NOTSPACE?",
         "aws.s3access.signature_version:NOTSPACE?",
@@ -124,7 +111,7 @@ _CLOUDS = {
         r"%{URIPROTO:url.scheme}://(?:%{USER:url.username}(?::[^@\s]*)?@)?(?:%{ELB_URIHOST})?(?:%{ELB_URIPATHQUERY})?"
     ),
     "ELB_REQUEST_LINE": f"%{{WORD:http.request.method}} %{{ELB_URI:url.original}}{_ENDED_HTTP}",
-    "ELB_V1_HTTP_LOG": _columns(
+    "ELB_V1_HTTP_LOG": columns(
         " ",
         "timestamp:TIMESTAMP_ISO8601",
         "aws.elb.name:NOTSPACE",
@@ -140,10 +127,10 @@ _CLOUDS = {
         "http.response.body.bytes:INT:int",
         '"%{ELB_REQUEST_LINE}"',
     )
-    + f"(?: {_AGENT} {_columns(' ', 'tls.cipher:NOTSPACE?', 'aws.elb.ssl_protocol:NOTSPACE?')})?",
+    + f"(?: {_AGENT} {columns(' ', 'tls.cipher:NOTSPACE?', 'aws.elb.ssl_protocol:NOTSPACE?')})?",
     "ELB_ACCESS_LOG": "%{ELB_V1_HTTP_LOG}",
     #: The standard log of a distribution: 26 columns, since 2019 33.
-    "CLOUDFRONT_ACCESS_LOG": _columns(
+    "CLOUDFRONT_ACCESS_LOG": columns(
         r"\t",
         r"(?<timestamp>%{YEAR}-%{MONTHNUM}-%{MONTHDAY}\t%{TIME})",
         "aws.cloudfront.x_edge_location:NOTSPACE",
@@ -169,7 +156,7 @@ _CLOUDS = {
         "aws.cloudfront.x_edge_response_result_type:WORD",
     )
     + r"(?:\t"
-    + _columns(
+    + columns(
         r"\t",
         "HTTP/%{NUMBER:http.version}?",
         "aws.cloudfront.fle_status:NOTSPACE?",
@@ -199,6 +186,13 @@ _NAMES_AND_MAIL = {
         "%{BIND9_TIMESTAMP:timestamp} %{BIND9_CATEGORY:bind.log.category}: %{LOGLEVEL:log.level}: %{BIND9_QUERYLOGBASE}"
     ),
     "BIND9": "%{BIND9_QUERYLOG}",
+    #: Of lines that aren't about a message's way.
+    "EXIM_EXCLUDE_TERMS": (
+        "(?:Message is frozen|(?:Start|End) queue run| Warning: | retry time not reached"
+        "| no (?:IP address|host name) found for (?:IP address|host)"
+        "| unexpected disconnection while reading SMTP command| no immediate delivery: "
+        "|another process is handling this message)"
+    ),
     "EXIM_MSGID": r"[0-9A-Za-z]{6}-[0-9A-Za-z]{6}-[0-9A-Za-z]{2}",
     "EXIM_FLAGS": r"(?:<=|=>|->|\*>|\*\*|==|<>|>>)",
     "EXIM_DATE": "%{YEAR}-%{MONTHNUM}-%{MONTHDAY} %{TIME}",
@@ -287,108 +281,23 @@ _NAGIOS_COMMANDS = {
 
 def _nagios() -> Mapping[str, str]:
     patterns = {"NAGIOSTIME": r"\[%{NUMBER:timestamp}\]", "NAGIOS_WARNING": r"Warning:\s*%{GREEDYDATA:message}"}
-    for event, columns in _NAGIOS_EVENTS.items():
+    for event, told in _NAGIOS_EVENTS.items():
         name = event.replace(" ", "_")
         patterns[f"NAGIOS_TYPE_{name}"] = event
-        patterns[f"NAGIOS_{name}"] = f"(?<nagios.log.type>{event}): {_semicolons(columns)}"
+        patterns[f"NAGIOS_{name}"] = f"(?<nagios.log.type>{event}): {_semicolons(told)}"
     patterns["NAGIOS_TYPE_EXTERNAL_COMMAND"] = order = "EXTERNAL COMMAND"
-    for command, columns in _NAGIOS_COMMANDS.items():
+    for command, told in _NAGIOS_COMMANDS.items():
         patterns[f"NAGIOS_EC_{command}"] = command
         ordered = f"(?<nagios.log.type>{order}): (?<nagios.log.command>{command})"
-        patterns[f"NAGIOS_EC_LINE_{command}"] = f"{ordered};{_semicolons(columns)}"
+        patterns[f"NAGIOS_EC_LINE_{command}"] = f"{ordered};{_semicolons(told)}"
     lines = [f"NAGIOS_{event.replace(' ', '_')}" for event in _NAGIOS_EVENTS]
     lines += ["NAGIOS_WARNING", *(f"NAGIOS_EC_LINE_{command}" for command in _NAGIOS_COMMANDS)]
     patterns["NAGIOSLOGLINE"] = f"%{{NAGIOSTIME}} (?:{'|'.join(f'%{{{name}}}' for name in lines)})"
     return patterns
 
 
-def _semicolons(columns: str) -> str:
-    return ";".join(_NAGIOS_COLUMNS[column] for column in columns.split())
+def _semicolons(names: str) -> str:
+    return ";".join(_NAGIOS_COLUMNS[column] for column in names.split())
 
 
-_TAB = r"\t"
-_CONNECTION = (
-    "timestamp:NUMBER",
-    "zeek.session_id:NOTSPACE",
-    "source.ip:IP",
-    "source.port:INT:int",
-    "destination.ip:IP",
-    "destination.port:INT:int",
-)
-#: conn.log, http.log and dns.log, tab-separated, as Zeek 3 and later write them.
-_ZEEK = {
-    "ZEEK_BOOL": "[TF]",
-    "ZEEK_DATA": r"[^\t\n]+",
-    "ZEEK_CONN": _columns(
-        _TAB,
-        *_CONNECTION,
-        "network.transport:WORD",
-        "network.protocol:ZEEK_DATA?",
-        "zeek.connection.duration:NUMBER:float?",
-        "zeek.connection.orig_bytes:INT:int?",
-        "zeek.connection.resp_bytes:INT:int?",
-        "zeek.connection.state:ZEEK_DATA?",
-        "zeek.connection.local_orig:ZEEK_BOOL?",
-        "zeek.connection.local_resp:ZEEK_BOOL?",
-        "zeek.connection.missed_bytes:INT:int?",
-        "zeek.connection.history:ZEEK_DATA?",
-        "source.packets:INT:int?",
-        "source.bytes:INT:int?",
-        "destination.packets:INT:int?",
-        "destination.bytes:INT:int?",
-        r"(?:-|\(empty\)|%{ZEEK_DATA:zeek.connection.tunnel_parents})",
-    )
-    + r"(?:\t(?:-|%{COMMONMAC:source.mac})\t(?:-|%{COMMONMAC:destination.mac}))?",
-    "ZEEK_HTTP": _columns(
-        _TAB,
-        *_CONNECTION,
-        "zeek.http.trans_depth:INT:int",
-        "http.request.method:WORD?",
-        "url.domain:ZEEK_DATA?",
-        "url.original:ZEEK_DATA?",
-        "http.request.referrer:ZEEK_DATA?",
-        "http.version:NUMBER?",
-        "user_agent.original:ZEEK_DATA?",
-        "zeek.http.origin:ZEEK_DATA?",
-        "http.request.body.bytes:INT:int?",
-        "http.response.body.bytes:INT:int?",
-        "http.response.status_code:INT:int?",
-        "zeek.http.status_msg:ZEEK_DATA?",
-        "zeek.http.info_code:INT:int?",
-        "zeek.http.info_msg:ZEEK_DATA?",
-        r"(?:\(empty\)|%{ZEEK_DATA:zeek.http.tags})",
-        "url.username:ZEEK_DATA?",
-        "url.password:ZEEK_DATA?",
-        "zeek.http.proxied:ZEEK_DATA?",
-        "zeek.http.orig_fuids:ZEEK_DATA?",
-        "zeek.http.orig_filenames:ZEEK_DATA?",
-        "http.request.mime_type:ZEEK_DATA?",
-        "zeek.http.resp_fuids:ZEEK_DATA?",
-        "zeek.http.resp_filenames:ZEEK_DATA?",
-        "http.response.mime_type:ZEEK_DATA?",
-    ),
-    "ZEEK_DNS": _columns(
-        _TAB,
-        *_CONNECTION,
-        "network.transport:WORD",
-        "dns.id:INT:int?",
-        "zeek.dns.rtt:NUMBER:float?",
-        "dns.question.name:ZEEK_DATA?",
-        "zeek.dns.qclass:INT:int?",
-        "zeek.dns.qclass_name:ZEEK_DATA?",
-        "zeek.dns.qtype:INT:int?",
-        "dns.question.type:ZEEK_DATA?",
-        "zeek.dns.rcode:INT:int?",
-        "dns.response_code:ZEEK_DATA?",
-        "zeek.dns.AA:ZEEK_BOOL?",
-        "zeek.dns.TC:ZEEK_BOOL?",
-        "zeek.dns.RD:ZEEK_BOOL?",
-        "zeek.dns.RA:ZEEK_BOOL?",
-        "zeek.dns.Z:INT:int?",
-        "zeek.dns.answers:ZEEK_DATA?",
-        "zeek.dns.TTLs:ZEEK_DATA?",
-        "zeek.dns.rejected:ZEEK_BOOL?",
-    ),
-}
-
-SERVICES: Mapping[str, str] = {**_PROXIES, **_CLOUDS, **_NAMES_AND_MAIL, **_nagios(), **_ZEEK}
+SERVICES: Mapping[str, str] = {**_PROXIES, **_CLOUDS, **_NAMES_AND_MAIL, **_nagios()}

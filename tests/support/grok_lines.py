@@ -284,4 +284,17 @@ _RUBY: list[Line] = [
     ),
 ]
 
-PROGRAM_LINES = [*_HTTPD, *_SYSLOG, *_JAVA, *_DATABASES, *_RUBY]
+_MCOLLECTIVE: list[Line] = [
+    (
+        "MCOLLECTIVE",
+        "I, [2010-12-29T11:15:32.321744 #11479]  INFO",
+        fields("timestamp 2010-12-29T11:15:32.321744 | process.pid 11479 | log.level INFO"),
+    ),
+    (
+        "MCOLLECTIVEAUDIT",
+        "2010-12-28T17:09:03.889113+0000:",
+        {"timestamp": "2010-12-28T17:09:03.889113+0000"},
+    ),
+]
+
+PROGRAM_LINES = [*_MCOLLECTIVE, *_HTTPD, *_SYSLOG, *_JAVA, *_DATABASES, *_RUBY]

@@ -10,11 +10,13 @@ import re2
 
 from logd.parse.grok import Grok, compile_grok
 from logd.parse.grok_patterns import NOT_AFTER, PATTERNS
+from tests.support.grok_bacula_lines import BACULA_LINES
 from tests.support.grok_firewall_lines import FIREWALL_LINES
 from tests.support.grok_lines import PROGRAM_LINES
+from tests.support.grok_sensor_lines import SENSOR_LINES
 from tests.support.grok_service_lines import SERVICE_LINES
 
-LINES = [*PROGRAM_LINES, *SERVICE_LINES, *FIREWALL_LINES]
+LINES = [*PROGRAM_LINES, *SERVICE_LINES, *SENSOR_LINES, *BACULA_LINES, *FIREWALL_LINES]
 
 #: name, what it matches as a whole, what it doesn't; with blanks between, or one a line.
 WORDS: list[tuple[str, str, str]] = [
@@ -130,6 +132,18 @@ WORDS: list[tuple[str, str, str]] = [
     ("EXIM_UNKNOWN_FIELD", 'X=TLS1.2 CV="no"', "toolong=1"),
     ("ZEEK_BOOL", "T F", "true"),
     ("ZEEK_DATA", "a-b", ""),
+    ("BACULA_TIMESTAMP", "", "29-Aug-2016"),
+    ("BACULA_HOST", "backup-dir web1-fd", "a.b"),
+    ("BACULA_VOLUME", "Vol-0001", "a/b"),
+    ("BACULA_DEVICE", "FileStorage", "a/b"),
+    ("BACULA_DEVICEPATH", "/var/lib/bacula", "var"),
+    ("BACULA_CAPACITY", "10,737,418,240 5", "10,"),
+    ("BACULA_VERSION", "5.2.6 9.0.6", "(5)"),
+    ("BACULA_JOB", "web1.2016-08-29_00.00.00_05", "a/b"),
+    ("BRO_BOOL", "T F", "true"),
+    ("BRO_DATA", "a-b", ""),
+    ("MAVEN_VERSION", "1 1.2 1.2.3 1.* 1.2.3.RELEASE 1.2.3-SNAPSHOT", "1.2.3.4 1. 1.2.3-beta"),
+    ("RT_FLOW_EVENT", "RT_FLOW_SESSION_CREATE RT_FLOW_SESSION_CLOSE RT_FLOW_SESSION_DENY", "RT_FLOW_SESSION"),
     ("RT_FLOW_TAG", "RT_FLOW_SESSION_CREATE RT_FLOW_SESSION_CLOSE RT_FLOW_SESSION_DENY", "RT_FLOW_SESSION"),
     ("SFW2_LOG_PREFIX", "SFW2-INext-DROP-DEFLT", "SFW2-INext"),
     ("CISCOTAG", "ASA-6-302013 FWSM-3-106010 SYS-5-CONFIG_I", "ASA-302013 asa-6-1"),
@@ -140,6 +154,8 @@ WORDS: list[tuple[str, str, str]] = [
 
 #: The same for what has blanks in it.
 TEXTS: list[tuple[str, list[str], list[str]]] = [
+    ("BACULA_TIMESTAMP", ["29-Aug 00:00", "29-Aug-2016 23:59"], ["29-Aug 24:00"]),
+    ("EXIM_EXCLUDE_TERMS", ["Start queue run", "End queue run", "Message is frozen"], ["queue run", "Message"]),
     ("SPACE", ["", " \t "], ["a"]),
     ("DATA", ["", "a b"], ["a\nb"]),
     ("GREEDYDATA", ["", "a b"], ["a\nb"]),
