@@ -82,7 +82,9 @@ def own_detector(name: str, pattern: str) -> Detector:
         )
     token = f"(?:{pattern})"
     try:
-        empty = pc.match_substring_regex(pa.array([""]), token)[0].as_py()
+        # Alone as well: in a group one that is none may look right, `a)\Q` for one.
+        for one in (token, pattern):
+            empty = pc.match_substring_regex(pa.array([""]), one)[0].as_py()
     except pa.ArrowInvalid as error:
         raise ValueError(f"pattern {name} is {pattern!r}, which RE2 can't express: {_reason(error)}") from None
     if empty:

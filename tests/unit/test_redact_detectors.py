@@ -315,6 +315,7 @@ def test_ibans_of_every_country() -> None:
         ("x", "a{2000}", "pattern x is 'a{2000}', which RE2 can't express: invalid repetition size: {2000}"),
         ("x", "(", "pattern x is '(', which RE2 can't express: missing ): (?:()"),
         ("x", r"\Qa", r"pattern x is '\\Qa', which RE2 can't express: missing ): (?:\Qa)"),
+        ("x", r"a)\Qb", r"pattern x is 'a)\\Qb', which RE2 can't express: unexpected ): a)\Qb"),
         ("x", "a*", "pattern x is 'a*', which matches the empty text"),
         ("x", "", "pattern x is '', which matches the empty text"),
         ("X", "a", "pattern name 'X', expected lower-case letters, digits and _, and no built-in detector's"),
