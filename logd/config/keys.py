@@ -127,12 +127,13 @@ def _plain(kind: inspect.Type) -> inspect.Type:
     return kind.type if isinstance(kind, inspect.Metadata) else kind
 
 
-def _keys(kind: inspect.Type, prefix: str) -> Iterator[str]:
+def _keys(kind: inspect.Type, prefix: str, around: tuple[type, ...] = ()) -> Iterator[str]:
+    """What is within itself, as a step's steps are, is there once."""
     match _plain(kind):
-        case inspect.StructType(fields=fields):
+        case inspect.StructType(cls=table, fields=fields) if table not in around:
             for field in fields:
                 key = f"{prefix}.{field.name}" if prefix else field.name
                 yield key
-                yield from _keys(field.type, key)
+                yield from _keys(field.type, key, (*around, table))
         case inspect.ListType(item_type=item):
-            yield from _keys(item, f"{prefix}[]")
+            yield from _keys(item, f"{prefix}[]", around)

@@ -26,7 +26,9 @@ class Step(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     names. `formats` are strptime's, or unix, unix_ms, unix_us and unix_ns; without any the usual forms are understood.
     `timezone` is for times without a zone, empty is parse.timezone. `levels` are words for levels beside the usual
     ones. `types` are those of fields, else text; a value in `absent` is none. `spread` names a field that holds
-    pairs or a JSON object: its members become fields."""
+    pairs or a JSON object: its members become fields. `then` are steps for the message that a step has found, of which
+    the first that understands it counts: what it says comes before what stands around it; a message that none
+    understands stays as it is."""
 
     type: StepType
     name: str = ""
@@ -45,6 +47,7 @@ class Step(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     levels: dict[str, LevelName] = {}
     types: dict[str, FieldType] = {}
     spread: str = ""
+    then: list[Step] = []
     absent: list[Text] = []
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import fnmatch
 import re
 import zoneinfo
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import assert_never
 
 import duckdb
@@ -20,7 +20,7 @@ from logd.chunk import CRI, DOCKER, SYSLOG
 from logd.config.parsers import ParserTable, Step
 from logd.config.patterns import compile_pattern
 from logd.errors import ConfigError
-from logd.parse import formats, forms
+from logd.parse import formats, forms, named
 from logd.parse.named import Field, Meaning
 from logd.parse.patterns import Pattern, groups
 
@@ -30,21 +30,24 @@ _NAMED = re.compile(r"\(\?P?<([A-Za-z_]\w*)>")
 
 
 class Taken(msgspec.Struct, frozen=True):
-    """A step by its pattern. `spread` is a field whose members become fields."""
+    """A step by its pattern. `spread` is a field whose members become fields; `then` are steps for its message."""
 
     pattern: Pattern
     timezone: str = ""
     spread: str = ""
+    then: Chain | None = None
 
 
 class Keyed(msgspec.Struct, frozen=True):
-    """A step whose fields have their names in the line: "json", "logfmt" or "key_value"."""
+    """A step whose fields have their names in the line: "json", "logfmt" or "key_value". `then` are steps for its
+    message."""
 
     type: str
     delimiter: str = ""
     between: str = ""
     meaning: Meaning = Meaning()
     timezone: str = ""
+    then: Chain | None = None
 
 
 class Plain(msgspec.Struct, frozen=True):
@@ -76,6 +79,17 @@ class Chain(msgspec.Struct, frozen=True):
         fits = [bool(globs.fullmatch(value)) for globs, value in given if globs is not None]
         return (any(fits) or not fits) if self.any_of else all(fits)
 
+    def every_step(self) -> Iterator[CompiledStep]:
+        """Its steps, and those for their messages."""
+        for step in self.steps:
+            yield step
+            if isinstance(step, Taken | Keyed) and step.then is not None:
+                yield from step.then.every_step()
+
+
+#: Behind the heads that are known without being told: JSON.
+JSON_WITHIN = Chain("", (), (Keyed("json"),), ("json",))
+
 
 def compile_chains(tables: Sequence[ParserTable]) -> tuple[Chain, ...]:
     """Raises ConfigError, naming the parser, the step and the reason."""
@@ -87,7 +101,6 @@ def compile_chains(tables: Sequence[ParserTable]) -> tuple[Chain, ...]:
         names.add(table.name)
         steps: list[CompiledStep] = []
         step_names: list[str] = []
-        types = [step.type for step in table.steps]
         wrappings: list[str] = []
         for place, step in enumerate(table.steps):
             try:
@@ -101,8 +114,7 @@ def compile_chains(tables: Sequence[ParserTable]) -> tuple[Chain, ...]:
                     wrappings += [DOCKER, CRI]
                 else:
                     steps.append(_compiled(step))
-                    alone = types.count(step.type) == 1
-                    step_names.append(step.name or (step.type if alone else f"{step.type} {place + 1}"))
+                    step_names.append(_step_name(table.steps, place))
                 if step.type in ("syslog", "container") and len(steps) > 0:
                     raise ValueError(f"a {step.type} step comes before the others: what is in it is for them")
             except (ValueError, ConfigError) as error:
@@ -115,8 +127,30 @@ def compile_chains(tables: Sequence[ParserTable]) -> tuple[Chain, ...]:
     return tuple(chains)
 
 
+def _step_name(steps: Sequence[Step], place: int) -> str:
+    step = steps[place]
+    alone = [other.type for other in steps].count(step.type) == 1
+    return step.name or (step.type if alone else f"{step.type} {place + 1}")
+
+
+def _then(steps: Sequence[Step]) -> Chain | None:
+    """The steps for a step's message."""
+    compiled: list[CompiledStep] = []
+    for place, step in enumerate(steps):
+        try:
+            if compiled and isinstance(compiled[-1], Plain):
+                raise ValueError("no message comes to it: the step before understands every one")
+            if step.type in ("syslog", "container", "text"):
+                raise ValueError("expected another type: a message that no step understands stays as it is")
+            compiled.append(_compiled(step))
+        except (ValueError, ConfigError) as error:
+            raise ValueError(f"then, step {place + 1} ({step.type}): {error}") from None
+    return Chain("", (), tuple(compiled), tuple(_step_name(steps, place) for place in range(len(steps))))
+
+
 def _compiled(step: Step) -> CompiledStep:
     _only(step)
+    then = _then(step.then) if step.then else None
     if step.timezone:
         _timezone(step.timezone)
     for one in step.formats:
@@ -132,21 +166,23 @@ def _compiled(step: Step) -> CompiledStep:
             for name, one in (("delimiter", delimiter), ("pair_delimiter", step.pair_delimiter)):
                 if '"' in one:
                     raise ValueError(f"{name} is {one!r}, expected a text without quotes, which are around values")
-            return Keyed(step.type, delimiter, step.pair_delimiter, _meaning(step), step.timezone)
+            return Keyed(step.type, delimiter, step.pair_delimiter, _meaning(step), step.timezone, then)
         case "regex":
-            return Taken(_regex(step), step.timezone, step.spread)
+            return _taken(_regex(step), step, then)
         case "grok":
-            return Taken(_grok(step), step.timezone, step.spread)
+            return _taken(_grok(step), step, then)
         case "csv":
-            return Taken(_csv(step), step.timezone, step.spread)
+            return _taken(_csv(step), step, then)
         case "combined":
             return Taken(_built_in(step, forms.ANY_COMBINED, forms.ACCESS_MEANING, forms.ACCESS_TYPES), step.timezone)
         case "common":
             return Taken(_built_in(step, f"{forms.COMMON}$", forms.ACCESS_MEANING, forms.ACCESS_TYPES), step.timezone)
         case "klog":
-            return Taken(_built_in(step, forms.KLOG, forms.KLOG_MEANING, forms.PLACE_TYPES), step.timezone)
+            klog = _built_in(step, forms.KLOG, forms.KLOG_MEANING, forms.PLACE_TYPES)
+            return _taken(klog, step, then or JSON_WITHIN)
         case "glog":
-            return Taken(_built_in(step, forms.GLOG, forms.GLOG_MEANING, forms.PLACE_TYPES), step.timezone)
+            glog = _built_in(step, forms.GLOG, forms.GLOG_MEANING, forms.PLACE_TYPES)
+            return _taken(glog, step, then or JSON_WITHIN)
         case "syslog" | "container":
             raise AssertionError(step.type)  # wrappings, see above
         case _:
@@ -155,9 +191,13 @@ def _compiled(step: Step) -> CompiledStep:
 
 #: Which settings a type of step looks at, beside those of all.
 _OWN: Mapping[str, tuple[str, ...]] = {
-    "regex": ("pattern", "types", "spread"),
-    "grok": ("pattern", "patterns", "spread"),
-    "csv": ("columns", "delimiter", "types", "spread"),
+    "json": ("then",),
+    "logfmt": ("then",),
+    "regex": ("pattern", "types", "spread", "then"),
+    "grok": ("pattern", "patterns", "spread", "then"),
+    "csv": ("columns", "delimiter", "types", "spread", "then"),
+    "klog": ("then",),
+    "glog": ("then",),
     "key_value": ("delimiter", "pair_delimiter"),
 }
 
@@ -165,7 +205,7 @@ _OWN: Mapping[str, tuple[str, ...]] = {
 def _only(step: Step) -> None:
     """A setting that its type doesn't look at is a mistake."""
     usual = Step(type=step.type)
-    for name in ("pattern", "patterns", "columns", "delimiter", "pair_delimiter", "types", "spread"):
+    for name in ("pattern", "patterns", "columns", "delimiter", "pair_delimiter", "types", "spread", "then"):
         if getattr(step, name) != getattr(usual, name) and name not in _OWN.get(step.type, ()):
             raise ValueError(f"{name} is nothing that this type looks at")
     for name in _OWN.get(step.type, ()):
@@ -187,6 +227,15 @@ def _meaning(step: Step, usual: Meaning = Meaning()) -> Meaning:  # noqa: B008
         (*usual.absent, *step.absent),
         usual.shown,
     )
+
+
+def _taken(pattern: Pattern, step: Step, then: Chain | None) -> Taken:
+    message = named.name_of("message", pattern.fields, pattern.meaning)
+    if then is not None and message is None:
+        raise ValueError("then is for its message, and none of its fields is one")
+    if step.spread and step.spread == message:
+        raise ValueError(f"spread is {step.spread!r}, which is its message: what is in that is for steps in then")
+    return Taken(pattern, step.timezone, step.spread, then)
 
 
 def _regex(step: Step) -> Pattern:

@@ -89,7 +89,7 @@ class Assembler:
     def __init__(self, sql: duckdb.DuckDBPyConnection, limits: Limits) -> None:
         self._limits = limits
         self._tags_query = PreparedQuery(sql, "tags", _tags_query)
-        self._added_query = PreparedQuery(sql, "added", _added_query)
+        self._added_query = PreparedQuery(sql, "added", added_query)
 
     def assemble(
         self,
@@ -243,8 +243,10 @@ def _fields(chunk: Chunk) -> str | None:
     return msgspec.json.encode(chunk.fields).decode() if chunk.fields else None
 
 
-def _added_query(source: str) -> str:
-    """Not json_merge_patch(added, own): that takes the line's own nulls for orders to delete."""
+def added_query(source: str) -> str:
+    """SQL over `source` (own, added: JSON objects or null) giving a row a line: metadata, the own members and those of
+    the added whose names aren't there."""
+    # Not json_merge_patch(added, own): that takes the line's own nulls for orders to delete.
     own_keys = "array_to_string(list_transform(json_keys(own), lambda key: to_json(key) || ':null'), ',')"
     return f"""SELECT CASE WHEN added IS NULL OR others = '{{}}' THEN own WHEN own IS NULL THEN added
       ELSE own[:-2] || ',' || others[2:] END AS metadata

@@ -103,6 +103,11 @@ def level(text: str, field: str, meaning: Meaning, narrow: bool = False) -> str:
     return f"coalesce(MAP {{{words}}}[lower({text})], {usual})"
 
 
+def name_of(role: str, fields: Sequence[Field], meaning: Meaning) -> str | None:
+    """The field that is the column, None when none is."""
+    return _name_of(role, {field.name: "" for field in fields}, meaning)
+
+
 def _name_of(role: str, values: Mapping[str, str], meaning: Meaning) -> str | None:
     roles = dict(meaning.roles)
     if role in roles:

@@ -56,7 +56,9 @@ class Parser:
 
     def _zoned(self, chains: Sequence[Chain]) -> dict[str, duckdb.DuckDBPyConnection]:
         """A connection for each time zone that a step names."""
-        zones = {step.timezone for chain in chains for step in chain.steps if isinstance(step, Taken | Keyed)} - {""}
+        zones = {
+            step.timezone for chain in chains for step in chain.every_step() if isinstance(step, Taken | Keyed)
+        } - {""}
         connections = {}
         for zone in sorted(zones):
             connections[zone] = self._sql.cursor()

@@ -18,16 +18,18 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from logd.parse import adopt, text
-from logd.parse.chains import Chain, Keyed, Plain, Taken
+from logd.parse.chains import JSON_WITHIN, Chain, Keyed, Plain, Taken
 from logd.parse.columns import AS_TEXT, UNPARSED, Share
 from logd.parse.forms import FORMS
 from logd.parse.lines import Ints
+from logd.parse.named import name_of
 from logd.parse.objects import JsonLines, with_message
 from logd.parse.pairs import LOGFMT_CERTAIN, Pairs
 from logd.parse.patterns import Matcher, first_bytes, last_bytes, rest
 from logd.parse.prepared import PreparedQuery
 from logd.parse.spread import Spread
 from logd.parse.window import Limits
+from logd.parse.within import Within, as_lines, shared, timed
 
 _NONE = np.zeros(0, np.int64)
 _ADOPTING = ("late_text", "level", "service", "host", "message", "metadata")
@@ -60,7 +62,8 @@ class Steps:
         self._pairs: dict[Keyed, Pairs] = {}
         self._adopt: dict[Keyed, PreparedQuery] = {}
         self._own_json: dict[Keyed, JsonLines] = {}
-        for step in dict.fromkeys(step for chain in chains for step in chain.steps):
+        self._within = Within(sql)
+        for step in dict.fromkeys(step for chain in chains for step in chain.every_step()):
             self._prepare(step, connections, limits)
 
     def _prepare(self, step: object, connections: Mapping[str, duckdb.DuckDBPyConnection], limits: Limits) -> None:
@@ -91,7 +94,7 @@ class Steps:
         for step, name in zip(chain.steps, chain.step_names, strict=True):
             if len(rows) == 0:
                 break
-            table = None
+            table, came = None, rows
             match step:
                 case Taken():
                     found = self._matchers[step].match(rows)
@@ -109,9 +112,14 @@ class Steps:
                     sure.append(done.sure)
                     return Done([*parts, *done.parts], _joined(sure), done.unparsed, [*shares, *done.shares])
             if table is not None and len(table):
-                parts.append(table)
                 sure.append(table["i"].to_numpy())
-                shares.append(Share(chain.name, name, sure[-1]))
+                share = Share(chain.name, name, sure[-1])
+                if isinstance(step, Taken | Keyed) and step.then is not None:
+                    table, _, more = self._then(step.then, table, came, share, shown=_level_is_shown(step))
+                    shares += more
+                else:
+                    shares.append(share)
+                parts.append(table)
         unparsed = rows["i"].to_numpy()
         if len(rows):
             parts.append(self._text.run(rows))
@@ -137,10 +145,9 @@ class Steps:
                 parts.append(self._text.run(whole))
                 shares.append(Share(parser, AS_TEXT, whole["i"].to_numpy()))
                 plain = plain.filter(may)
-        found, named = self._by_form(plain)
-        for name, table in found:
-            parts.append(table)
-            shares.append(Share(parser, name, table["i"].to_numpy()))
+        found, named, within = self._by_form(plain, parser)
+        parts += found
+        shares += within
         return Done(parts, _joined([done.sure, named]), done.unparsed, shares)
 
     def _objects(self, rows: pa.Table, parser: str) -> Done:
@@ -152,12 +159,14 @@ class Steps:
         shares.append(Share(parser, UNPARSED, broken))
         return Done([fields.table, self._text.run(fields.broken)], sure, broken, shares)
 
-    def _by_form(self, rows: pa.Table) -> tuple[Sequence[tuple[str, pa.Table]], Ints]:
-        """Each of the forms over the rows that begin as its lines do, then pairs, then text, by name; and the i of
-        those whose fields have names: a form's time often has no zone, where a container's record has one."""
+    def _by_form(self, rows: pa.Table, parser: str) -> tuple[Sequence[pa.Table], Ints, Sequence[Share]]:
+        """Each of the forms over the rows that begin as its lines do, then pairs, then text; the i of those whose time
+        has a name: a form's often has no zone, where a container's record has one; and who took which."""
         if len(rows) == 0:
-            return [], _NONE
-        tables: list[tuple[str, pa.Table]] = []
+            return [], _NONE, []
+        tables: list[pa.Table] = []
+        shares: list[Share] = []
+        named: list[Ints] = []
         rows = self._trimmed(rows)
         first = first_bytes(rows["text"].combine_chunks())
         begins = np.bincount(first, minlength=256)
@@ -170,24 +179,51 @@ class Steps:
             found = matcher.match(rows if here is None else rows.filter(pa.array(here)))
             if found is None:
                 continue
-            tables.append((form.name, found.table))
+            share = Share(parser, form.name, found.table["i"].to_numpy())
+            shown = name_of("level", form.pattern.fields, form.pattern.meaning) is None
+            table, own, more = self._then(JSON_WITHIN, found.table, rows, share, shown=shown)
+            tables.append(table)
+            named.append(own)
+            shares += more
             left = np.ones(len(first), bool)
             matched = found.rows.to_numpy(zero_copy_only=False)
             left[slice(None) if here is None else here] = ~matched
             rows, first = rows.filter(pa.array(left)), first[left]
             if len(rows) == 0:
-                return tables, _NONE
+                return tables, _joined(named), shares
             begins = np.bincount(first, minlength=256)
-        named = _NONE
         pairs = pc.match_substring_regex(rows["text"].combine_chunks(), LOGFMT_CERTAIN)
         if bool(pc.any(pairs).as_py()):
             table, _ = self._from_pairs(self._logfmt, self._json, rows.filter(pairs))
-            tables.append(("logfmt", table))
-            named = table["i"].to_numpy()
+            tables.append(table)
+            named.append(table["i"].to_numpy())
+            shares.append(Share(parser, "logfmt", named[-1]))
             rows = rest(rows, pairs)
         if len(rows):
-            tables.append((AS_TEXT, self._text.run(rows)))
-        return tables, named
+            tables.append(self._text.run(rows))
+            shares.append(Share(parser, AS_TEXT, rows["i"].to_numpy()))
+        return tables, _joined(named), shares
+
+    def _then(
+        self, then: Chain, table: pa.Table, rows: pa.Table, share: Share, shown: bool
+    ) -> tuple[pa.Table, Ints, Sequence[Share]]:
+        """`table`, which a step has made of `rows`, with what the steps of `then` find in its messages; the i of those
+        whose time is from there; and the shares of both. Without JSON it costs a look at the messages' first bytes."""
+        messages = table["message"].combine_chunks()
+        places = pc.index_in(table["i"].combine_chunks(), rows["i"].combine_chunks())
+        if all(isinstance(step, Keyed) and step.type == "json" for step in then.steps):
+            wanted = begins_with_brace(messages)
+        else:
+            wanted = pc.not_equal(messages, rows["text"].take(places))  # where nothing in the line is the message
+        if not bool(pc.any(wanted).as_py()):
+            return table, _NONE, [share]
+        done = self.run(then, as_lines(rows.take(places.filter(wanted)), messages.filter(wanted)))
+        # What is no more than a text has no fields.
+        found = [part for part in done.parts if len(part) and "metadata" in part.column_names]
+        if not found:
+            return table, _NONE, [share]
+        within = pa.concat_tables(found, promote_options="default")
+        return self._within.merged(table, within, shown), timed(within), shared(share, done.shares, within)
 
     def _keyed(self, step: Keyed, rows: pa.Table) -> tuple[pa.Table, pa.Table]:
         """The fields of those rows that the step understands, and the others."""
@@ -258,6 +294,11 @@ def begins_with_brace(lines: pa.StringArray) -> pa.BooleanArray:
     if not ((first == 32) | (first == 9)).any():
         return pa.array(first == ord("{"))
     return pc.starts_with(pc.utf8_ltrim(lines, " \t"), "{")
+
+
+def _level_is_shown(step: Taken | Keyed) -> bool:
+    """Whether its level is only one that shows in the text."""
+    return isinstance(step, Taken) and name_of("level", step.pattern.fields, step.pattern.meaning) is None
 
 
 def _text_of(table: pa.Table, name: str) -> pa.Array:

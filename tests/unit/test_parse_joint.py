@@ -71,6 +71,18 @@ pattern = "%{TIMESTAMP_ISO8601:time} %{LOGLEVEL:level} %{GREEDYDATA:message}"
 type = "text"
 
 [[parser]]
+name = "documents"
+services = ["d"]
+[[parser.steps]]
+type = "json"
+[[parser.steps.then]]
+type = "regex"
+pattern = '^(?P<time>\d{4}-\d\d-\d\d \d\d:\d\d:\d\d) (?P<level>\w+) (?P<message>.*)'
+timezone = "Asia/Tokyo"
+[[parser.steps.then]]
+type = "auto"
+
+[[parser]]
 name = "within a wrapping"
 services = ["sshd", "app"]
 [[parser.steps]]
@@ -104,13 +116,19 @@ LINES = [
     b"[2024-11-22 09:00:00] app.ERROR: m",
     b"1:M 22 Nov 2024 09:00:00.123 * m",
     b"Nov 22 09:00:00 web1 sshd[7]: m",
+    b'Nov 22 09:00:00 web1 sshd[7]: {"level":"warn","ts":"2024-11-22T08:00:00Z","a":2,"tags":["u"]}',
+    b'Nov 22 09:00:00 web1 sshd[7]: {"msg":"an ERROR","host":"h"}',
+    b"Nov 22 09:00:00 web1 sshd[7]: {bad",
+    b'{"message":"2024-11-22 18:00:00 WARN in","a":2,"tags":["u"]}',
+    b'{"message":"{\\"msg\\":\\"n\\",\\"tags\\":[\\"v\\"]}","time":"2024-11-22T09:00:00Z","tags":["u"]}',
+    b'{"msg":"level=error a=1","level":"info"}',
 ]
 CHUNKS = st.tuples(
     st.lists(st.sampled_from(LINES), max_size=6),
     st.sampled_from([b"", b"\n", b"\nmore\n at x", b"\r\n"]),
     st.fixed_dictionaries(
         {
-            "service": st.sampled_from(["b", "n", "s", "c", "sshd", "other"]),
+            "service": st.sampled_from(["b", "n", "s", "c", "d", "sshd", "other"]),
             "content_type": st.sampled_from([TEXT, NDJSON, SYSLOG, DOCKER, CRI]),
             "positions": st.sampled_from(Positions),
             "service_locked": st.booleans(),
