@@ -265,5 +265,5 @@ def _foreign(message: Message) -> Chunk:
         observed_us=message.timestamp_us,
         value=compress(events_body([message.position], [message.value])),
         events=True,
-        content_type=message.headers.get("content-type", TEXT),
+        content_type=message.headers.get("content-type", TEXT).partition(";")[0].strip().lower(),
     )

@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from aiohttp import web
 
-from logd.chunk import CUT_TAG, Chunk, Positions
+from logd.chunk import CRI, CUT_TAG, DOCKER, SYSLOG, TEXT, Chunk, Positions
 from logd.config.schema import Ingest
 from logd.errors import BadRequest, Conflict
 from logd.flow.clock import now_us
@@ -27,7 +27,8 @@ from logd.tokens import Scope
 
 NDJSON = "application/x-ndjson"
 _NDJSON_TYPES = {NDJSON, "application/ndjson", "application/jsonl", "application/x-jsonlines", "application/jsonlines"}
-_TEXT = "text/plain"
+#: A line each, of these.
+_LINES = frozenset({TEXT, DOCKER, CRI, SYSLOG})
 _MAX_NAME_BYTES = 256
 OPERATION = Operation(
     "POST",
@@ -41,8 +42,8 @@ OPERATION = Operation(
     ),
     {202: Answer("All are durable.", schemas.Accepted)},
     body=Content(
-        'Records, as {"logs": [...]}; or a line each, as JSON or text.',
-        {"application/json": dict[str, Any], NDJSON: str, _TEXT: str},
+        'Records, as {"logs": [...]}; or a line each, as JSON, text, a container\'s record or a syslog message.',
+        {"application/json": dict[str, Any], **dict.fromkeys((NDJSON, TEXT, DOCKER, CRI, SYSLOG), str)},
     ),
     needs=(Scope.INGEST,),
 )
@@ -81,7 +82,7 @@ class Ingestion:
         return functools.partial(
             read_body,
             encoding=request.headers.get("Content-Encoding", "").strip().lower(),
-            is_ndjson=request.content_type in _NDJSON_TYPES or request.content_type == _TEXT,
+            is_ndjson=request.content_type in _NDJSON_TYPES | _LINES,
             max_body_bytes=self._limits.max_body_bytes,
             max_line_bytes=self._limits.max_line_bytes,
             keyed=bool(request.headers.get("Idempotency-Key", "").strip()),
@@ -108,7 +109,7 @@ class Ingestion:
                 lines=piece.lines,
                 observed_us=observed_us,
                 value=piece.value,
-                content_type=_TEXT if content_type == _TEXT else NDJSON,
+                content_type=content_type if content_type in _LINES else NDJSON,
                 positions=Positions.LINE,
                 service_locked=bool(sender.services),
                 host_locked=bool(sender.hosts),

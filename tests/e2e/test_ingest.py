@@ -193,3 +193,28 @@ def test_plain_text_is_not_json(server: Server, service: str) -> None:
     assert late["message"] == "2026-11-20 10:00:00,123 WARN  [main] it is late"
     assert (late["timestamp"], late["level"], late["tags"]) == ("2026-11-20T10:00:00.123Z", "WARN", [])
     assert broken["message"] == "{broken"
+
+
+@pytest.mark.parametrize(
+    ("content_type", "line"),
+    [
+        ("application/x-cri", b"2026-11-20T10:00:00.5Z stderr F level=warn msg=late"),
+        (
+            "Application/X-Docker-JSON",
+            b'{"log":"level=warn msg=late\\n","stream":"stderr","time":"2026-11-20T10:00:00.5Z"}',
+        ),
+    ],
+)
+def test_records_of_containers(server: Server, service: str, content_type: str, line: bytes) -> None:
+    assert server.post(line, {"Content-Type": content_type}, service).status == 202
+    (record,) = server.records(service)
+    assert (record["timestamp"], record["level"], record["message"]) == ("2026-11-20T10:00:00.500Z", "WARN", "late")
+    assert (record["metadata"], record["tags"]) == ({"stream": "stderr"}, [])
+
+
+def test_messages_of_syslog(server: Server, service: str) -> None:
+    line = b"<34>Nov 20 10:00:00 web1 su[7]: failed\n"
+    assert server.post(line, {"Content-Type": "application/x-syslog"}, service).status == 202
+    server.settle()
+    (record,) = server.search(q="host:web1 AND metadata.procid:7")["logs"]
+    assert (record["service"], record["host"], record["message"]) == ("su", "web1", "failed")

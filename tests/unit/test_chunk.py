@@ -166,6 +166,10 @@ class TestForeign:
         assert _bytes(joined.text) == [_mended(text)]
         assert joined.position.tolist() == [41]
 
+    def test_its_content_type_without_parameters(self) -> None:
+        headers = {"content-type": "Application/X-CRI; charset=utf-8"}
+        assert chunk.from_message(Message(0, 1, 1, "k", headers, b"x")).content_type == chunk.CRI
+
     @pytest.mark.parametrize(
         ("key", "headers", "service"),
         [("k", {}, "k"), ("k", {"service": "s"}, "s"), ("", {}, "unknown"), ("", {"service": ""}, "unknown")],

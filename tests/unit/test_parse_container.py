@@ -10,10 +10,11 @@ from typing import Any
 
 import pytest
 
-from logd.chunk import CRI, DOCKER, Positions, compress, events_body
+from logd.chunk import CRI, DOCKER, TEXT, Message, Positions, compress, events_body, from_message
 from logd.parse.plan import Parser
-from tests.support.chunks import LIMITS, TAKEN_US, chunk_of, read
+from tests.support.chunks import LIMITS, OBSERVED_US, TAKEN_US, chunk_of, read
 from tests.support.naive_parse import as_records
+from tests.support.parsers import one
 
 AT = datetime(2024, 11, 22, 9, 30, 1, 589793, UTC)
 TIME = "2024-11-22T09:30:01.589793238Z"
@@ -193,6 +194,31 @@ def test_times_that_wont_do(parser: Parser, kind: str, time: str, original: str 
     found = read(parser, KINDS[kind]("hello", time=time), content_type=kind)
     metadata = {"stream": "stdout", **({"original_timestamp": original} if original else {})}
     assert found == {"message": "hello", "metadata": metadata}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_configured_parser_takes_apart_what_the_container_wrote(kind: str) -> None:
+    """What the chunk says it is needs no step; a text stays as it came, unless a step takes the wrapping off."""
+    steps = r"{type = 'regex', pattern = '^user (?P<user>\w+)$'}, {type = 'json'}"
+    plain, told = (Parser(limits=LIMITS, chains=one(each)) for each in (steps, f"{{type = 'container'}}, {steps}"))
+    try:
+        records = [KINDS[kind](text) for text in ("user bob", '{"message":"m","a":1}', "else")]
+        expected = [
+            {"timestamp": AT, "message": "user bob", "metadata": {"user": "bob", "stream": "stdout"}},
+            {"timestamp": AT, "message": "m", "metadata": {"a": 1, "stream": "stdout"}},
+            {"timestamp": AT, "message": "else", "tags": ["unparsed"], **OUT},
+        ]
+        for record, wanted in zip(records, expected, strict=True):
+            assert read(plain, record, content_type=kind) == wanted
+            assert read(told, record, content_type=kind) == wanted
+            assert read(told, record, content_type=TEXT) == wanted
+            foreign = from_message(Message(3, 7, OBSERVED_US, "shop", {"content-type": kind}, record.encode()))
+            (found,) = as_records(plain.parse([foreign], [TAKEN_US]).table)
+            assert {name: found[name] for name in wanted} == wanted
+        assert read(plain, records[0], content_type=TEXT)["message"] != "user bob"
+    finally:
+        plain.close()
+        told.close()
 
 
 def test_beside_other_chunks(parser: Parser) -> None:
