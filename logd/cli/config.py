@@ -47,6 +47,11 @@ def run(args: argparse.Namespace) -> int:
         from logd.roles.parsing import check
 
         check(config)
+    if config.test:
+        from logd.cli import expectations
+
+        for test in config.test:
+            expectations.check(test)
     parsers = f", parsers {', '.join(table.name for table in config.parser)}" if config.parser else ""
     print(f"ok: roles {', '.join(config.server.roles)}, data in {config.data_dir}, api on {config.api.listen}{parsers}")
     return 0

@@ -16,6 +16,7 @@ from logd.cli.hits import as_json, printable
 from logd.config.parsers import ParserTest
 from logd.errors import ConfigError
 from logd.http.records import records
+from logd.levels import LEVELS
 from logd.parse.columns import Parsed
 from logd.parse.parsing import Parses
 from logd.record import SCHEMA
@@ -38,8 +39,23 @@ def check(test: ParserTest) -> None:
                 raise ConfigError(
                     f"test {title(test)!r} expects {name!r}, expected {', '.join(SCHEMA.names)} or {_INNER}NAME"
                 )
-            if name in _TIMES and value != "" and _time(value) is None:
-                raise ConfigError(f"test {title(test)!r} expects {name} {value!r}, expected RFC 3339 or an empty text")
+            if value != "" and (wanted := _wanted(name, value)):
+                raise ConfigError(f"test {title(test)!r} expects {name} {value!r}, expected {wanted} or an empty text")
+
+
+def _wanted(name: str, value: Any) -> str:
+    """What a value of that column has to be, where it can't come; else nothing."""
+    if name.startswith(_INNER):
+        return ""
+    if name in _TIMES:
+        return "RFC 3339" if _time(value) is None else ""
+    if name == "metadata":
+        return "" if isinstance(value, dict) else "a table"
+    if name == "tags":
+        return "" if isinstance(value, list) and all(isinstance(tag, str) for tag in value) else "a list of texts"
+    if name == "level":
+        return "" if value in LEVELS else f"one of {', '.join(LEVELS)}"
+    return "" if isinstance(value, str) else "a text"
 
 
 def title(test: ParserTest) -> str:

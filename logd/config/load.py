@@ -14,6 +14,7 @@ from typing import Any
 
 import msgspec
 
+from logd.config.globs import wrong
 from logd.config.keys import KeyPath, type_at, value_at
 from logd.config.parsers import ParserFile
 from logd.config.refusal import mistyped, refused, unknown
@@ -67,6 +68,8 @@ def _with_parsers(config: Config) -> Config:
     """With those of `parse.files`, which come after the configuration's own, in the order of their names."""
     parsers, tests = list(config.parser), list(config.test)
     for pattern in config.parse.files:
+        if expected := wrong(pattern):
+            raise ConfigError(f"parse.files has {pattern!r}, expected {expected}")
         paths = sorted(glob.glob(pattern, recursive=True))
         if not paths and not glob.has_magic(pattern):
             raise ConfigError(f"parse.files has {pattern!r}, expected a file that is there, or a glob")

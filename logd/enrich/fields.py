@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import fnmatch
 import math
 import re
 from collections.abc import Mapping, Sequence
@@ -14,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from logd.config.globs import compile_globs
 from logd.enrich import objects
 from logd.enrich.named import REMOVABLE, TEXTS, WRITABLE, Field, field_of
 from logd.enrich.work import Ints, Work
@@ -117,7 +117,7 @@ class Remove:
     def __init__(self, names: Sequence[str]) -> None:
         globs = [name.removeprefix("metadata.") for name in names if _GLOB.search(name)]
         self._fields = [field_of(name, REMOVABLE, "names") for name in names if not _GLOB.search(name)]
-        self._globs = re.compile("|".join(map(fnmatch.translate, globs))) if globs else None
+        self._globs = compile_globs("names", globs)
         metadata = [frozenset(["metadata"])] if globs else []
         self.writes = frozenset[str]().union(*(field.writes for field in self._fields), *metadata)
 
@@ -147,9 +147,21 @@ def _check_text(column: str, value: Any) -> None:
         raise ValueError(f"fields.level is {value!r}, expected one of {', '.join(LEVELS)}")
 
 
+def _has_infinite(value: Any) -> bool:
+    """Whether there is no number, or infinity, somewhere in it."""
+    match value:
+        case float():
+            return not math.isfinite(value)
+        case dict():
+            return any(map(_has_infinite, value.values()))
+        case list():
+            return any(map(_has_infinite, value))
+    return False
+
+
 def _json(name: str, value: Any) -> str:
     """As it stands in the metadata."""
-    if isinstance(value, float) and not math.isfinite(value):
+    if _has_infinite(value):
         raise ValueError(f"fields.{name} is {value}, which JSON can't have")
     if isinstance(value, datetime.date | datetime.time):
         value = value.isoformat()

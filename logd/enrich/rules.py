@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import fnmatch
 import os
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -12,6 +11,7 @@ from typing import assert_never
 import msgspec
 import pyarrow as pa
 
+from logd.config.globs import compile_globs
 from logd.config.secrets import read_secret
 from logd.config.shaping import ShapeTable
 from logd.enrich.detectors import BUILT_IN
@@ -146,7 +146,7 @@ def _compiled(name: str, table: ShapeTable, operator: Operator, environ: Mapping
 
     node = node_of(table.query, operator)
     reads = compile_sql(node).columns | ({"service"} if table.services else set())
-    services = re.compile("|".join(map(fnmatch.translate, table.services))) if table.services else None
+    services = compile_globs("services", table.services)
     return Rule(name, node, services, services_of(node), reads, make().writes, make)
 
 

@@ -5,7 +5,6 @@ Compiling says everything that is wrong with a parser before the first line come
 
 from __future__ import annotations
 
-import fnmatch
 import re
 import zoneinfo
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -17,6 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from logd.chunk import CRI, DOCKER, SYSLOG
+from logd.config.globs import compile_globs
 from logd.config.parsers import ParserTable, Step
 from logd.config.patterns import compile_pattern
 from logd.errors import ConfigError
@@ -119,11 +119,17 @@ def compile_chains(tables: Sequence[ParserTable]) -> tuple[Chain, ...]:
                     raise ValueError(f"a {step.type} step comes before the others: what is in it is for them")
             except (ValueError, ConfigError) as error:
                 raise ConfigError(f"parser {table.name!r}, step {place + 1} ({step.type}): {error}") from None
-        globs = (_globs(table.services), _globs(table.sources), _globs(table.content_types))
+        try:
+            services = compile_globs("services", table.services)
+            sources = compile_globs("sources", table.sources)
+            content_types = compile_globs("content_types", table.content_types)
+        except ValueError as error:
+            raise ConfigError(f"parser {table.name!r}: {error}") from None
         if not steps:
             steps, step_names = [Plain(auto=True)], ["auto"]
         any_of = table.match == "any"
-        chains.append(Chain(table.name, tuple(wrappings), tuple(steps), tuple(step_names), *globs, any_of))
+        parts = tuple(wrappings), tuple(steps), tuple(step_names)
+        chains.append(Chain(table.name, *parts, services, sources, content_types, any_of))
     return tuple(chains)
 
 
@@ -320,10 +326,6 @@ def _timezone(name: str) -> None:
             sql.execute(f"SET TimeZone = '{name}'")
     except (KeyError, ValueError, OSError, duckdb.Error):
         raise ValueError(f"timezone is {name!r}, expected an IANA name such as Europe/Berlin") from None
-
-
-def _globs(globs: Sequence[str]) -> re.Pattern[str] | None:
-    return re.compile("|".join(f"(?:{fnmatch.translate(one)})" for one in globs)) if globs else None
 
 
 Choose = Callable[[str, str, str], int]

@@ -168,6 +168,13 @@ def test_a_test_that_fails_says_what_came(tmp_path: Path, capsys: pytest.Capture
             "test 'a' expects timestamp 'soon', expected RFC 3339",
         ),
         (
+            "[[test]]\nlines = ['a']\nexpect = [{ level = 'error' }]",
+            "test 'a' expects level 'error', expected one of TRACE",
+        ),
+        ("[[test]]\nlines = ['a']\nexpect = [{ message = 1 }]", "test 'a' expects message 1, expected a text"),
+        ("[[test]]\nlines = ['a']\nexpect = [{ tags = 'b' }]", "test 'a' expects tags 'b', expected a list of texts"),
+        ("[[test]]\nlines = ['a']\nexpect = [{ metadata = 'b' }]", "test 'a' expects metadata 'b', expected a table"),
+        (
             "[[test]]\nlines = ['a']\nobserved = 2026-01-01T00:00:00\nexpect = [{}]",
             'test[0].observed is "2026-01-01 00:00:00" in shop.toml, expected a time with its zone',
         ),
@@ -175,8 +182,14 @@ def test_a_test_that_fails_says_what_came(tmp_path: Path, capsys: pytest.Capture
 )
 def test_a_wrong_test_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str], more: str, said: str) -> None:
     (tmp_path / "shop.toml").write_text(more)
-    assert main(["config", "test", "shop.toml"]) == 2
-    assert capsys.readouterr().err.startswith(f"logd: {said}")
+    for command in (["test", "shop.toml"], ["check", "--config", "logd.toml"]):
+        assert main(["config", *command]) == 2
+        assert capsys.readouterr().err.startswith(f"logd: {said}")
+
+
+def test_a_wrong_glob_of_files_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["config", "check", "--set", "parse.files=conf/[x.toml"]) == 2
+    assert capsys.readouterr().err.startswith("logd: parse.files has 'conf/[x.toml', expected a glob whose [ has its ]")
 
 
 def test_a_check_compiles_the_parsers(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -267,6 +267,15 @@ def test_a_batch_of_others_is_left_alone() -> None:
         ({"type": "set", "fields": {"tags": "x"}}, "fields.tags is 'x', expected a list of texts"),
         ({"type": "set", "fields": {"source": "x"}}, "fields has 'source', which can't be, expected level, service"),
         ({"type": "set", "fields": {"f": float("inf")}}, "fields.f is inf, which JSON can't have"),
+        (
+            {"type": "set", "fields": {"f": {"a": [1, float("nan")]}}},
+            "fields.f is {'a': [1, nan]}, which JSON can't have",
+        ),
+        (
+            {"type": "drop", "query": "a", "services": ["shop", "["]},
+            "services has '[', expected a glob whose [ has its ]",
+        ),
+        ({"type": "remove", "names": ["a[z-a]"]}, "names has 'a[z-a]', expected a glob that something can match"),
         ({"type": "rename", "fields": {"service": "x"}}, "fields has 'service', which can't be, expected level, host"),
         ({"type": "rename", "fields": {"a": 1}}, "fields has 'a' = 1, expected the new name"),
         ({"type": "copy", "fields": {"a": "metadata.a"}}, "fields has 'a' = 'metadata.a', expected another name"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Any
@@ -329,6 +330,19 @@ def test_what_is_wrong_is_said(toml: str, said: str) -> None:
     with pytest.raises(ConfigError) as caught:
         one(toml)
     assert said in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("glob", "good"), [("[", False), ("a[!]", False), ("[[]", True), ("[]a]*", True), ("[b-a]", False)]
+)
+@pytest.mark.parametrize("setting", ["services", "sources", "content_types"])
+def test_a_wrong_glob_is_said(setting: str, glob: str, good: bool) -> None:
+    toml = f"parser = [{{name = 'p', {setting} = ['*', '{glob}'], steps = [{{type = 'text'}}]}}]"
+    if good:
+        chains(toml)
+    else:
+        with pytest.raises(ConfigError, match=rf"parser 'p': {setting} has '{re.escape(glob)}', expected a glob "):
+            chains(toml)
 
 
 def test_a_text_step_understands_every_line_of_a_body(open_parser: Callable[[tuple[Chain, ...]], Parser]) -> None:
