@@ -13,6 +13,8 @@ from typing import Any
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 _COLOURS = {"TRACE": "90", "DEBUG": "36", "INFO": "32", "WARN": "33", "ERROR": "31", "FATAL": "1;31"}
 _DIM = "2"
+#: Marks on other characters, and what joins or directs them.
+_NO_WIDTH = frozenset({"Mn", "Me", "Cf"})
 _LEVEL_WIDTH = 5
 
 
@@ -72,12 +74,33 @@ def printable(text: str) -> str:
 def with_caret(query: str, column: int) -> str:
     """The query, and a caret under its 1-based `column`, wide characters counted as terminals show them."""
     line = _CONTROL.sub(" ", query.replace("\n", " ").replace("\t", " "))
-    before = sum(_width(character) for character in line[: column - 1])
-    return f"  {line}\n  {' ' * before}^"
+    return f"  {line}\n  {' ' * width(line[: column - 1])}^"
+
+
+def width(text: str) -> int:
+    """How many columns of a terminal the text takes, which has no control characters."""
+    return len(text) if text.isascii() else sum(map(_width, text))
+
+
+def cut(text: str, columns: int, mark: str = "…") -> str:
+    """The text, or as much of it as fits with the mark behind it."""
+    if len(text) * 2 <= columns or width(text) <= columns:
+        return text
+    used = width(mark)
+    for place, character in enumerate(text):
+        used += _width(character)
+        if used > columns:
+            return text[:place] + mark
+    return text
+
+
+def colour_of(level: str) -> str:
+    """The code of a terminal's colour; empty for what is no level."""
+    return _COLOURS.get(level, "")
 
 
 def _width(character: str) -> int:
-    if unicodedata.combining(character):
+    if unicodedata.category(character) in _NO_WIDTH:
         return 0
     return 2 if unicodedata.east_asian_width(character) in "WF" else 1
 

@@ -7,6 +7,7 @@ from collections.abc import Collection, Sequence
 from itertools import islice
 
 from logd.cli.expectations import shortened
+from logd.cli.fields import fate
 from logd.parse.columns import AS_TEXT, UNPARSED, Parsed
 
 _SAMPLES = 5
@@ -20,6 +21,7 @@ class Tally:
     def __init__(self, keeping: Collection[str]) -> None:
         self._keeping = keeping
         self._counts: Counter[tuple[str, str]] = Counter()
+        self._shaped: Counter[tuple[str, str]] = Counter()
         self._lines: Counter[str] = Counter()
         self._samples: list[str] = []
 
@@ -31,6 +33,7 @@ class Tally:
                 self._counts[share.parser, share.step] += len(share.rows)
             if share.step == UNPARSED or (share.step == AS_TEXT and share.parser not in self._keeping):
                 unknown += share.rows.tolist()
+        self._shaped.update(parsed.shaped)
         if unknown and len(self._samples) < _SAMPLES:
             self._sample(name, sorted(unknown), text.split(b"\n"))
         self._lines[name] += len(parsed.table)
@@ -43,8 +46,9 @@ class Tally:
             self._samples.append(f"  {shortened(name)}:{self._lines[name] + row + 1}: {shown}")
 
     def text(self) -> str:
-        """A line for each step, those of most lines first, then the samples."""
+        """A line for each step, those of most lines first, then for each rule, then the samples."""
         named = {_name(parser, step): count for (parser, step), count in self._counts.most_common()}
+        named |= {fate(what, rule): count for (what, rule), count in self._shaped.most_common()}
         width = max(map(len, named), default=0)
         shown = [f"{name.ljust(width)}  {count:,}" for name, count in named.items()]
         if self._samples:

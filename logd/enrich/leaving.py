@@ -30,8 +30,7 @@ class Drop:
 
     def run(self, work: Work, rows: Ints) -> None:
         """See Action."""
-        work.kept[rows] = False
-        work.counts["dropped", self._name] += len(rows)
+        work.leave_out(rows, "dropped", self._name)
 
 
 class Sample:
@@ -53,8 +52,7 @@ class Sample:
         rows = rows[~safe.to_numpy(zero_copy_only=False)]
         kept = hashed(work.column("log_id").take(pa.array(rows)), self._salt) < np.uint64(int(self._keep * 2**64))
         out, stays = rows[~kept], rows[kept]
-        work.kept[out] = False
-        work.counts["sampled", self._name] += len(out)
+        work.leave_out(out, "sampled", self._name)
         if len(stays):
             self._rate.put(work, stays, self._multiplied(self._rate.json(work, stays)))
 

@@ -17,7 +17,7 @@ import pyarrow as pa
 
 from logd.enrich.filters import MANY_ROWS, Failed, Filters
 from logd.enrich.rules import Rule, is_everything
-from logd.enrich.work import Bools, Work
+from logd.enrich.work import Bools, Ints, Work
 
 #: Of a stream with ever new services.
 _MAX_KNOWN = 10_000
@@ -25,11 +25,13 @@ _MAX_KNOWN = 10_000
 
 class Shaped(msgspec.Struct, frozen=True):
     """A row for each that came. `kept` marks those that no rule has left out, None are all. `counts` say what was done,
-    by what ("dropped", "sampled", "redacted") and by rule or detector."""
+    by what ("dropped", "sampled", "redacted") and by rule or detector; `left_out` has the places of rows that were
+    "dropped" or "sampled"."""
 
     table: pa.Table
     kept: pa.BooleanArray | None
     counts: Mapping[tuple[str, str], int]
+    left_out: Mapping[tuple[str, str], Ints] = {}
 
 
 class Shaping:
@@ -45,7 +47,8 @@ class Shaping:
         for group in self._groups:
             group.run(work)
         kept = None if work.kept.all() else pa.array(work.kept)
-        return Shaped(work.table, kept, {key: count for key, count in work.counts.items() if count})
+        counts = {key: count for key, count in work.counts.items() if count}
+        return Shaped(work.table, kept, counts, work.left_out)
 
     def close(self) -> None:
         """Gives all memory back."""

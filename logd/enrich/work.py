@@ -16,17 +16,25 @@ Bools = np.ndarray[Any, np.dtype[np.bool_]]
 
 class Work:
     """`table` has record.SCHEMA, `kept` its rows that no rule has left out. `counts` say what was done, by what and by
-    rule: `("dropped", "noise")`."""
+    rule: `("dropped", "noise")`; `left_out` which rows these were."""
 
     def __init__(self, table: pa.Table) -> None:
         self.table = table
         self.kept: Bools = np.ones(len(table), bool)
         self.counts: Counter[tuple[str, str]] = Counter()
+        self.left_out: dict[tuple[str, str], Ints] = {}
 
     def column(self, name: str) -> pa.Array:
         """A whole column, words as texts."""
         column = self.table[name].combine_chunks()
         return column.cast(pa.string()) if pa.types.is_dictionary(column.type) else column
+
+    def leave_out(self, rows: Ints, what: str, rule: str) -> None:
+        """These rows are not kept: `rule` has `what`, dropped or sampled, them."""
+        self.kept[rows] = False
+        self.counts[what, rule] += len(rows)
+        if len(rows):
+            self.left_out[what, rule] = rows
 
     def put(self, name: str, column: pa.Array) -> None:
         """In place of a column."""

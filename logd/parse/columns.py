@@ -39,8 +39,8 @@ class Parsed(msgspec.Struct, frozen=True):
     """`table` has record.SCHEMA. `own_ids` marks rows that may have come before: a client chose their log_id, or their
     chunk is `replayed`. It is None when there is no such row. The counts are of lines; `chunk_lines` has one for each
     chunk that was parsed, in order: the rows are theirs. `kept` are the rows that no rule of shaping has left out, all
-    if None; `shaped` says what rules did, by what ("dropped", "sampled", "redacted") and by rule or detector. Each row
-    is in one of the `shares`."""
+    if None; `shaped` says what rules did, by what ("dropped", "sampled", "redacted") and by rule or detector, and
+    `left_out` has the places of the rows that were "dropped" or "sampled". Each row is in one of the `shares`."""
 
     table: pa.Table
     own_ids: pa.Array | None
@@ -51,6 +51,7 @@ class Parsed(msgspec.Struct, frozen=True):
     kept: pa.BooleanArray | None = None
     shaped: Mapping[tuple[str, str], int] = {}
     shares: tuple[Share, ...] = ()
+    left_out: Mapping[tuple[str, str], Ints] = {}
 
     def done(self, what: str) -> int:
         """How many were "dropped", or "sampled", by all rules."""
@@ -80,7 +81,15 @@ class Parsed(msgspec.Struct, frozen=True):
             kept,
             Counter(self.shaped) + Counter(other.shaped),
             self.shares + tuple(Share(one.parser, one.step, one.rows + len(self.table)) for one in other.shares),
+            self._left_out_with(other),
         )
+
+    def _left_out_with(self, other: Parsed) -> Mapping[tuple[str, str], Ints]:
+        both = dict(self.left_out)
+        for key, rows in other.left_out.items():
+            moved = rows + len(self.table)
+            both[key] = np.concatenate([both[key], moved]) if key in both else moved
+        return both
 
 
 class Assembler:

@@ -31,7 +31,8 @@ class ShapedParser:
         if not len(parsed.table):
             return parsed
         shaped = self._shaping.shape(parsed.table)
-        return msgspec.structs.replace(parsed, table=shaped.table, kept=shaped.kept, shaped=shaped.counts)
+        done = {"kept": shaped.kept, "shaped": shaped.counts, "left_out": shaped.left_out}
+        return msgspec.structs.replace(parsed, table=shaped.table, **done)
 
     def usable(self) -> bool:
         """As Parser.usable; shaping mends itself."""

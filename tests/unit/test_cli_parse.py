@@ -82,6 +82,35 @@ def test_fields_as_json_by_what_was_asked(tmp_path: Path, capsys: pytest.Capture
     assert err == "shop: regex  1\n"
 
 
+def test_what_rules_leave_out_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rules = """
+[[shape]]
+type = "drop"
+name = "noise"
+query = "metadata.order:17"
+[[shape]]
+type = "sample"
+query = "message:else"
+keep = 0.000001
+[[shape]]
+type = "redact"
+detectors = ["email"]
+"""
+    (tmp_path / "logd.toml").write_text((tmp_path / "logd.toml").read_text() + rules)
+    (tmp_path / "shop.log").write_text(f"{_ORDER}\nsomething else\n{_ORDER.replace('17', '18')} bob@example.org\n")
+    assert _parse("shop.log") == 0
+    out, err = capsys.readouterr()
+    assert [line.partition("late")[2].strip() or line.split("  ")[-1] for line in out.splitlines()[1:]] == [
+        "(dropped by noise) order=17",
+        '(sampled by sample-2) tags=["unparsed"]',
+        "[REDACTED:email]  order=18",
+    ]
+    assert err.splitlines()[2:5] == ["dropped by noise     1", "sampled by sample-2  1", "redacted by email    1"]
+    assert _parse("--format", "json", "shop.log") == 0
+    records = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [record.get("left_out") for record in records] == ["dropped by noise", "sampled by sample-2", None]
+
+
 def test_a_file_is_labelled_as_its_entry_says(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "x.log").write_text('2026-11-24T10:00:00.5Z stderr F {"level":"warn","n":1}\n')
     entry = (
