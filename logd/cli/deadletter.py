@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import base64
+import shutil
 import sys
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 
 _PATH = "/api/v1/deadletters"
 _PAGE = 1_000
+#: Named in one request: they have to fit into its address, where a server takes 8 kB.
+_POSITIONS = 300
 
 
 def add_to(commands: Any) -> None:
@@ -54,7 +57,8 @@ def add_to(commands: Any) -> None:
     replay = add(
         "replay",
         "try once more to store them",
-        "Puts dead letters back into the queue; their lines keep their ids and days, and are stored once.",
+        "Puts dead letters back into the queue; their lines keep their ids and days, and are stored once. What is"
+        " refused once more is a dead letter again, at another position.",
         run_replay,
         "replay 17 18",
         "replay --all",
@@ -62,20 +66,23 @@ def add_to(commands: Any) -> None:
     purge = add(
         "purge",
         "delete them",
-        "Deletes dead letters for ever; `logd audit` counts their lines as removed.",
+        "Deletes dead letters for ever; `logd audit` counts their lines as removed. Asks before it deletes more than"
+        " those that are named.",
         run_purge,
         "purge 17",
         "purge --before -30d",
+        "purge --all --yes",
     )
     for action in (replay, purge):
         action.add_argument("positions", metavar="POSITION", type=int, nargs="*", help="which ones")
         action.add_argument("--all", action="store_true", help="all that there are")
     purge.add_argument("--before", metavar="TIME", help="those that were refused before: -30d, 2026-01-31")
+    purge.add_argument("--yes", action="store_true", help="don't ask; needed where nobody can be asked")
 
 
 def run_list(args: argparse.Namespace) -> int:
     """A table on a terminal, else JSON lines."""
-    from logd.cli.hits import as_json, printable
+    from logd.cli.hits import as_json, cut, printable
     from logd.cli.tables import size, table
 
     letters = _letters(connect.server(args))
@@ -88,7 +95,9 @@ def run_list(args: argparse.Namespace) -> int:
         reason = printable(str(letter["reason"])).replace("\n", " ")
         numbers = (f"{letter['lines']:,}", size(letter["size"]))
         rows.append([str(letter["position"]), letter["time"], printable(letter["service"]), *numbers, reason])
-    print(table(rows, right="position,lines,size") if len(rows) > 1 else "no dead letters")
+    shown = table(rows, right="position,lines,size") if len(rows) > 1 else "no dead letters"
+    columns = shutil.get_terminal_size().columns
+    print("\n".join(cut(line, columns) for line in shown.split("\n")))
     return 0
 
 
@@ -103,29 +112,61 @@ def run_show(args: argparse.Namespace) -> int:
         sys.stdout.buffer.write(as_json(letter).encode("utf-8", "backslashreplace") + b"\n")
     else:
         headers = letter.pop("headers")
-        text = letter.pop("text") or letter["preview"]
+        text = letter.pop("text")
         shown = {name: value for name, value in letter.items() if name not in ("base64", "preview")}
-        print(as_fields({**shown, **{f"header {name}": value for name, value in headers.items()}, "text": text}))
+        # Of what is no text, or too much: what can be seen of it.
+        last = {"beginning": letter["preview"]} if text is None else {"text": text}
+        print(as_fields({**shown, **{f"header {name}": value for name, value in headers.items()}, **last}))
     return 0
 
 
 def run_replay(args: argparse.Namespace) -> int:
     """1 when one is missing or can't be replayed."""
     _one_of(args.positions, args.all)
-    body = {"all": True} if args.all else {"positions": args.positions}
-    done = connect.server(args).json("POST", f"{_PATH}/replay", (), body)
+    server = connect.server(args)
+    bodies = [{"all": True}] if args.all else [{"positions": some} for some in _groups(args.positions)]
+    done = _together(server.json("POST", f"{_PATH}/replay", (), body) for body in bodies)
     print(f"{done['replayed']} dead letters with {done['lines']} lines are in the queue again")
     return _left(done)
 
 
 def run_purge(args: argparse.Namespace) -> int:
-    """1 when one is missing."""
+    """1 when one is missing, or the answer was no."""
     _one_of(args.positions, args.all, args.before)
-    named = ",".join(map(str, args.positions))
-    parameter = ("all", "true") if args.all else ("before", args.before) if args.before else ("positions", named)
-    done = connect.server(args).json("DELETE", _PATH, [parameter])
+    server = connect.server(args)
+    if args.positions:
+        parameters = [("positions", ",".join(map(str, some))) for some in _groups(args.positions)]
+    else:
+        which = f"that were refused before {args.before}" if args.before else "that there are"
+        if not args.yes and not _agreed(f"delete all dead letters {which}, for ever?"):
+            print("nothing is deleted")
+            return 1
+        parameters = [("before", args.before) if args.before else ("all", "true")]
+    done = _together(server.json("DELETE", _PATH, [parameter]) for parameter in parameters)
     print(f"{done['removed']} dead letters with {done['lines']} lines are deleted")
     return _left(done)
+
+
+def _agreed(question: str) -> bool:
+    """Whether a person says yes. Raises ConfigError where there is none to ask."""
+    if not sys.stdin.isatty():
+        raise ConfigError(f"{question} nobody can be asked here: add --yes")
+    print(f"{question} [y/N] ", end="", file=sys.stderr, flush=True)
+    return sys.stdin.readline().strip().lower() in ("y", "yes")
+
+
+def _groups(positions: Sequence[int]) -> Iterator[Sequence[int]]:
+    for start in range(0, len(positions), _POSITIONS):
+        yield positions[start : start + _POSITIONS]
+
+
+def _together(answers: Iterator[dict[str, Any]]) -> dict[str, Any]:
+    """Of several answers the sums, and what is missing or refused of any."""
+    whole = next(answers)
+    for answer in answers:
+        for name, value in answer.items():
+            whole[name] = whole[name] | value if isinstance(value, dict) else whole[name] + value
+    return whole
 
 
 def _letters(server: Server) -> Iterator[dict[str, Any]]:

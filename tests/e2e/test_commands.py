@@ -20,7 +20,14 @@ from tests.support.commands import logd as over_data
 from tests.support.process import PATIENCE_SECONDS, Server, environment_of_a_process, until
 
 _SETTINGS = {"index.flush_rows": 500, "index.flush_seconds": 0.2, "parse.join_seconds": 0.01}
-_ASKING = (["search"], ["get", "x"], ["status"], ["deadletter", "list"], ["deadletter", "purge", "--all"], ["export"])
+_ASKING = (
+    ["search"],
+    ["get", "x"],
+    ["status"],
+    ["deadletter", "list"],
+    ["deadletter", "purge", "--all", "--yes"],
+    ["export"],
+)
 
 
 @pytest.fixture(scope="module")

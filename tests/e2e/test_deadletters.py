@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import json
+import os
+import pty
 import sqlite3
 import subprocess
 import sys
@@ -170,10 +172,56 @@ def test_the_command(server: Server) -> None:
         "logd: there is no dead letter at position 99\n",
     )
     until(lambda: letters(server), "it comes back")
-    assert command(server, "deadletter", "purge", "--before", "-1h").out == "0 dead letters with 0 lines are deleted\n"
+    old = command(server, "deadletter", "purge", "--before", "-1h", "--yes")
+    assert old.out == "0 dead letters with 0 lines are deleted\n"
     assert "1 dead letters with 40 lines: see" in command(server, "status").out
-    assert command(server, "deadletter", "purge", "--all") == Done(0, "1 dead letters with 40 lines are deleted\n", "")
+    for which in (["--all"], ["--before", "2100-01-01"]):
+        refused = command(server, "deadletter", "purge", *which)
+        assert (refused.code, refused.out) == (2, "")
+        assert refused.error.endswith(", for ever? nobody can be asked here: add --yes\n")
+    assert len(letters(server)) == 1
+    done = command(server, "deadletter", "purge", "--all", "--yes")
+    assert done == Done(0, "1 dead letters with 40 lines are deleted\n", "")
     assert command(server, "deadletter", "list") == Done(0, "", "")
+
+
+def test_more_positions_than_an_address_holds(server: Server) -> None:
+    (letter,) = letters(server)
+    positions = [*range(1_000_000, 1_002_000), letter["position"]]
+    for action, said in (("replay", "are in the queue again"), ("purge", "are deleted")):
+        until(lambda: letters(server), "it is there")
+        positions[-1] = letters(server)[0]["position"]
+        done = command(server, "deadletter", action, *positions)
+        assert (done.code, done.out) == (1, f"1 dead letters with 40 lines {said}\n")
+        missing = "".join(f"logd: there is no dead letter at position {place}\n" for place in positions[:-1])
+        assert done.error == missing
+    assert letters(server) == []
+
+
+def test_all_are_only_deleted_by_whom_agrees(server: Server) -> None:
+    for answer, code, said in (
+        ("n", 1, "nothing is deleted"),
+        ("", 1, "nothing is deleted"),
+        ("Y", 0, "1 dead letters with 40"),
+    ):
+        assert len(letters(server)) == 1
+        ours, theirs = pty.openpty()
+        url = {"LOGD_URL": f"http://127.0.0.1:{server.port}", "HOME": str(server.data_dir)}
+        with subprocess.Popen(
+            [sys.executable, "-m", "logd", "deadletter", "purge", "--all"],
+            stdin=theirs,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env={**environment_of_a_process(), **url},
+        ) as process:
+            os.write(ours, f"{answer}\n".encode())
+            out, error = process.communicate(timeout=PATIENCE_SECONDS)
+        os.close(theirs)
+        os.close(ours)
+        assert error == "delete all dead letters that there are, for ever? [y/N] "
+        assert (process.returncode, out.startswith(said)) == (code, True)
+    assert letters(server) == []
 
 
 def test_what_an_agent_has_kept_is_sent_again(tmp_path: Path) -> None:
