@@ -17,7 +17,9 @@ A form costs only the lines that begin as it does, and RE2 gives up at the first
     postgres, mysql, redis, elasticsearch, kafka              as their servers write by default
     android, windows (CBS), proxifier, health (fields by |), bgl, thunderbird, hpc: as the data sets of loghub have them
     levelled   2026-11-24 10:00:00 ERROR …   [2026-11-24 10:00:00] app.ERROR: …   Nov 24 10:00:00 ERROR …
-               a time and a level, nothing else: the line is the message, as nothing says where it begins
+               a time and a level, nothing else: the line is the message, as nothing says where it begins; unless
+               what is behind them is JSON, as it may be behind a time alone
+    timed      2026-11-24T10:00:00Z {…}
 """
 
 from __future__ import annotations
@@ -40,6 +42,8 @@ _LEVEL = rf"(?P<level>{_WORDS})"
 #: In small letters words with a life of their own (`config reloaded`) are none.
 _ANY_LEVEL = r"(?P<level>(?i:trace|debug|info|notice|warn|warning|err|error|crit|critical|fatal|severe))"
 _REST = r"(?P<message>(?s:.*))$"
+#: What stands behind a head and is JSON, or looks like it: then it is known where the message begins.
+_OBJECT = r"\s*(?P<message>\{(?s:.*)\})\s*$"
 _LOGGER = r"(?P<logger>[A-Za-z_][\w.$/-]*)"
 #: A logger that isn't how a sentence begins (`Error: …`, `payment: …`).
 _NO_WORD = r"(?P<logger>[A-Za-z_]\w*[.$/][\w.$/-]*)"
@@ -124,7 +128,11 @@ FORMS: tuple[Form, ...] = (
     Form("access", frozenset((_NAME + ":-").encode()), pattern(COMBINED, ACCESS_MEANING, ACCESS_TYPES)),
     Form("access", frozenset((_NAME + ":-").encode()), pattern(f"{COMMON}$", ACCESS_MEANING, ACCESS_TYPES)),
     Form("access", frozenset(_NAME.encode()), pattern(VHOST_COMBINED, ACCESS_MEANING, ACCESS_TYPES)),
-    _form("levelled", "JFMASOND", rf"^(?P<time>{_MONTH} [ \d]?\d {_CLOCK}(?:[.,]\d{{1,6}})?) +\[?{_LEVEL}\]?:? "),
+    _form(
+        "levelled",
+        "JFMASOND",
+        rf"^(?P<time>{_MONTH} [ \d]?\d {_CLOCK}(?:[.,]\d{{1,6}})?) +\[?{_LEVEL}\]?:? (?:{_OBJECT})?",
+    ),
     _form(
         "syslog",
         "JFMASOND",
@@ -243,9 +251,10 @@ FORMS: tuple[Form, ...] = (
         rf"^\[(?P<time>\d\d\.\d\d {_CLOCK})\] (?P<program>\S+(?: \*64)?) - {_REST}",
         formats=("%m.%d %H:%M:%S",),
     ),
-    _form("levelled", "[", rf"^\[{_TIME}\] \[?(?:(?P<environment>\w+)\.)?{_ANY_LEVEL}\]?:? "),
+    _form("levelled", "[", rf"^\[{_TIME}\] \[?(?:(?P<environment>\w+)\.)?{_ANY_LEVEL}\]?:? (?:{_OBJECT})?"),
     _form("python", _UPPER, rf"^{_LEVEL}:(?P<logger>[A-Za-z_][\w.]*):{_REST}"),
-    _form("levelled", _DIGITS, rf"^{_TIME} +\[?{_ANY_LEVEL}\]?:? "),
+    _form("levelled", _DIGITS, rf"^{_TIME} +\[?{_ANY_LEVEL}\]?:? (?:{_OBJECT})?"),
+    _form("timed", _DIGITS + "[", rf"^\[?{_TIME}\]?:? {_OBJECT}"),
     # After those with a level, which is no host.
     _form("syslog", _DIGITS, f"{_ISO_SYSLOG}{_ANY_HOST}{_SYSLOG_TAIL}"),
 )

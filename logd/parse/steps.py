@@ -210,14 +210,16 @@ class Steps:
         """`table`, which a step has made of `rows`, with what the steps of `then` find in its messages; the i of those
         whose time is from there; and the shares of both. Without JSON it costs a look at the messages' first bytes."""
         messages = table["message"].combine_chunks()
-        places = pc.index_in(table["i"].combine_chunks(), rows["i"].combine_chunks())
         if all(isinstance(step, Keyed) and step.type == "json" for step in then.steps):
             wanted = begins_with_brace(messages)
+            if not bool(pc.any(wanted).as_py()):
+                return table, _NONE, [share]
         else:
-            wanted = pc.not_equal(messages, rows["text"].take(places))  # where nothing in the line is the message
-        if not bool(pc.any(wanted).as_py()):
-            return table, _NONE, [share]
-        done = self.run(then, as_lines(rows.take(places.filter(wanted)), messages.filter(wanted)))
+            wanted = pa.array(np.ones(len(table), bool))
+        messages = messages.filter(wanted)
+        came = rows.take(pc.index_in(table["i"].combine_chunks().filter(wanted), rows["i"].combine_chunks()))
+        other = pc.not_equal(messages, came["text"])  # else the whole line is the message
+        done = self.run(then, as_lines(came.filter(other), messages.filter(other.combine_chunks())))
         # What is no more than a text has no fields.
         found = [part for part in done.parts if len(part) and "metadata" in part.column_names]
         if not found:

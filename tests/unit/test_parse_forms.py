@@ -214,6 +214,10 @@ _LINES: list[tuple[str, str, str | None, str | None, str | None, dict[str, Any]]
         "levelled", "2024-11-22T09:00:00Z", "ERROR", "2024-11-22 09:00:00 ERROR no cart", {},
     ),
     (
+        "2024-11-22T09:00:00Z [ERROR] {no cart} ", "levelled", "2024-11-22T09:00:00Z", "ERROR", "{no cart}", {},
+    ),
+    ("2024-11-22 09:00:00 {cart}", "timed", "2024-11-22T09:00:00Z", None, "{cart}", {}),
+    (
         'time=2024-11-22T09:00:00Z level=warn msg="no cart" cart=7',
         "logfmt", "2024-11-22T09:00:00Z", "WARN", "no cart", {"cart": 7},
     ),

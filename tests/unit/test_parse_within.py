@@ -82,6 +82,20 @@ def _plain(parser: Parser, line: str, **headers: Any) -> dict[str, Any]:
                 "metadata": {"thread": "1", "file": "main.go", "line": 9},
             },
         ),
+        *(
+            (head + _JSON, {"timestamp": AT, "level": "ERROR", "message": "no cart", "metadata": {"cart": 7}})
+            for head in (
+                "2024-11-22 09:00:00,000 INFO ", "2024-11-22T09:00:00Z [warn]: ", "Nov 22 09:00:00 WARN ",
+                "[2024-11-22 09:00:00] INFO: ", "2024-11-22T09:00:00.000Z ", "[2024-11-22 09:00:00] ",
+            )
+        ),
+        (
+            '2024-11-22 09:00:00 WARN {"error":"none","user":{"name":"ERROR"}}  ',
+            {
+                "timestamp": AT, "level": "WARN", "message": '{"error":"none","user":{"name":"ERROR"}}',
+                "metadata": {"error": "none", "user": {"name": "ERROR"}},
+            },
+        ),
         # What is no JSON object is a message as others are, and nothing is missed of it.
         *(
             (_SYSLOG + text, {"timestamp": AT, "host": "web1", "message": text, "metadata": _OF_SYSLOG})
