@@ -119,7 +119,7 @@ class Assembler:
         time, outside = _accepted(fields["time"].combine_chunks(), observed, self._limits)
         late = int(outside.sum())
         if late:
-            metadata = _with_original(metadata, given, fields, pa.array(outside))
+            metadata = self._with_original(metadata, given, fields, outside)
         if around is not None or any(chunk.fields for chunk in chunks):
             metadata = self._with_fields(metadata, self._added(around, chunks, lines))
         log_ids = _log_ids(chunks, lines)
@@ -146,6 +146,20 @@ class Assembler:
         table = pa.table([columns[name] for name in SCHEMA.names], schema=SCHEMA)
         of_each = tuple(np.bincount(lines.chunk, minlength=len(chunks)).tolist())
         return Parsed(table, own_ids, int(unparsed.sum()), lines.mended, late, of_each)
+
+    def _with_original(self, metadata: pa.Array, given: _Given, fields: pa.Table, outside: Bools) -> pa.Array:
+        """The time that wasn't accepted, as it was written, under `original_timestamp`, unless the line has one of its
+        own. A text that is a time has nothing to escape."""
+        seen = pc.strftime(fields["time"].combine_chunks().cast(_TIME), format="%Y-%m-%dT%H:%M:%SZ")
+        original = pc.coalesce(given.text("late_text"), seen)
+        begun = pc.binary_join_element_wise('{"original_timestamp":"', original, '"', "")
+        rest = pc.coalesce(pc.binary_join_element_wise(",", pc.utf8_slice_codeunits(metadata, 1), ""), pa.scalar("}"))
+        found = pc.if_else(pa.array(outside), pc.binary_join_element_wise(begun, rest, ""), metadata)
+        own = pc.and_(pa.array(outside), pc.match_substring(metadata, '"original_timestamp"').fill_null(False))
+        if not bool(pc.any(own).as_py()):
+            return found
+        added = pc.binary_join_element_wise(begun, "}", "")
+        return pc.replace_with_mask(found, own, self._with_fields(metadata.filter(own), added.filter(own)))
 
     def _with_fields(self, metadata: pa.Array, added: pa.Array) -> pa.Array:
         """More fields beside the line's own, which win."""
@@ -198,16 +212,6 @@ def _accepted(time: pa.Array, observed: Ints, limits: Limits) -> tuple[Ints, Boo
     floor = observed - limits.max_age_seconds * 1_000_000 if limits.max_age_seconds else np.zeros(1, np.int64)
     outside = seen & ((micros > observed + limits.max_ahead_seconds * 1_000_000) | (micros < floor))
     return np.where(seen & ~outside, micros, observed), outside
-
-
-def _with_original(metadata: pa.Array, given: _Given, fields: pa.Table, outside: pa.Array) -> pa.Array:
-    """The time that wasn't accepted, as it was written, under `original_timestamp`. A text that is a time has nothing
-    to escape."""
-    seen = pc.strftime(fields["time"].combine_chunks().cast(_TIME), format="%Y-%m-%dT%H:%M:%SZ")
-    original = pc.coalesce(given.text("late_text"), seen)
-    rest = pc.coalesce(pc.binary_join_element_wise(",", pc.utf8_slice_codeunits(metadata, 1), ""), pa.scalar("}"))
-    member = pc.binary_join_element_wise('{"original_timestamp":"', original, '"', rest, "")
-    return pc.if_else(outside, member, metadata)
 
 
 def _of_chunk(values: Sequence[str], of_line: pa.Array) -> pa.DictionaryArray:

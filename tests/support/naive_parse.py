@@ -274,13 +274,15 @@ def text_of(value: Any) -> str:
 
 
 def as_records(table: pa.Table) -> list[Record]:
-    """A parsed table as the naive parser's records. Fails where metadata is no strict JSON object, or an empty one.
-    Numbers that no double holds are left for answers to mend; here they are text."""
+    """A parsed table as the naive parser's records. Fails where metadata is no strict JSON object, or an empty one,
+    or has a name twice. Numbers that no double holds are left for answers to mend; here they are text."""
     records: list[Record] = table.to_pylist()
     for record in records:
         text = record["metadata"]
         if text is not None:
-            record["metadata"] = json.loads(text, parse_constant=_refuse, parse_float=_float, parse_int=_int)
+            record["metadata"] = json.loads(
+                text, parse_constant=_refuse, parse_float=_float, parse_int=_int, object_pairs_hook=_members
+            )
         assert text is None or (record["metadata"] and isinstance(record["metadata"], dict)), text
         record["timestamp"] = record["timestamp"].astimezone(UTC)
         record["ingested_at"] = record["ingested_at"].astimezone(UTC)
@@ -305,6 +307,12 @@ def same(left: Any, right: Any) -> bool:
             return False
         case _:
             return bool(left == right)
+
+
+def _members(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+    members = dict(pairs)
+    assert len(members) == len(pairs), f"a name is there twice: {pairs}"
+    return members
 
 
 def _refuse(constant: str) -> Any:
