@@ -141,7 +141,8 @@ WITH parsed AS (
 ), traced AS (
   SELECT *, {_TRACED} FROM found
 )
-SELECT i, NOT ok OR (hashed IS NOT NULL AND told IS NULL AND len(list_distinct(keys)) <> len(keys)) AS mend,
+SELECT i, CASE WHEN NOT ok THEN true WHEN hashed IS NULL OR told IS NOT NULL THEN false
+    ELSE len(list_distinct(keys)) <> len(keys) END AS mend,
   {"false" if careful else _unread(has)} AS unread,
   time, CASE WHEN {limits.outside("time", "observed")} THEN time_text END AS late_text,
   level, service, host, coalesce(message_text, {MESSAGE}) AS message,
