@@ -274,6 +274,8 @@ class SearchLimits(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     memory_bytes: Memory = 512 * 1024 * 1024
     deadline_seconds: PositiveSeconds = 30.0
     concurrent: Annotated[int, Meta(ge=1, le=1_024)] = 4
+    heavy: Annotated[int, Meta(ge=1, le=1_024)] = 2
+    slow_seconds: PositiveSeconds = 5.0
     tails: Annotated[int, Meta(ge=1, le=10_000)] = 100
 
 

@@ -125,7 +125,7 @@ class Exports:
         """A whole one."""
         for delay in (*_DELAYS_SECONDS, None):
             try:
-                async with self._turns.turn(_NO_PARAMETERS) as seconds:
+                async with self._turns.turn(_NO_PARAMETERS, heavy=True) as seconds:
                     found = await self._searches.search(msgspec.structs.replace(search, within_seconds=seconds))
                 if not found.missing:
                     return found

@@ -82,7 +82,7 @@ class Histograms:
             asked = identity.limited(request, read)
 
             async def make() -> Made:
-                async with self._turns.turn(query) as seconds:
+                async with self._turns.turn(query, heavy=True) as seconds:
                     found = await self._searches.histogram(msgspec.structs.replace(asked, within_seconds=seconds))
                 return Made(json_bytes(answer(asked, found, took_ms())), whole=not found.missing)
 

@@ -1,9 +1,18 @@
-"""Whose turn it is: at most `search.concurrent` searches at the same time, each with a deadline from when it came."""
+"""Whose turn it is: at most `search.concurrent` requests ask the index at the same time, each with a deadline from when
+it came.
+
+    light   pages of hits, single records     a place
+    heavy   counts, exports, patterns, …      a place, and one of `search.heavy`, so that the others stay for light ones
+
+A request that has run for LONG_SECONDS gives its place up to another and goes on; as many may do so as there are
+places. So whoever asks for little waits for others' long work at most that long, and never more than twice as many run.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 
@@ -14,6 +23,12 @@ from logd.errors import BadRequest, Unavailable
 from logd.http.parameters import TIMEOUT, duration_us
 from logd.telemetry import metrics
 
+log = logging.getLogger("logd.api")
+#: Most searches have ended by then, and people have begun to wonder.
+LONG_SECONDS = 1.0
+#: Of what a slow one asked for, in the log.
+_SHOWN_CHARACTERS = 500
+
 
 class Turns:
     """For all handlers that ask the index."""
@@ -21,6 +36,9 @@ class Turns:
     def __init__(self, limits: SearchLimits) -> None:
         self._limits = limits
         self._places = asyncio.Semaphore(limits.concurrent)
+        self._heavy = asyncio.Semaphore(min(limits.heavy, limits.concurrent))
+        #: How many run without a place.
+        self._long = 0
 
     @contextlib.contextmanager
     def counted(self) -> Iterator[Callable[[], int]]:
@@ -34,20 +52,56 @@ class Turns:
         metrics.SEARCH_SECONDS.observe(time.perf_counter() - started)
 
     @contextlib.asynccontextmanager
-    async def turn(self, query: MultiMapping[str]) -> AsyncIterator[float]:
-        """Within it, the caller may search, for the seconds that are left. Raises Unavailable when no turn comes within
-        the request's deadline, TimeoutError at the deadline, and BadRequest when it is wrong."""
+    async def turn(self, query: MultiMapping[str], *, heavy: bool = False) -> AsyncIterator[float]:
+        """Within it, the caller may ask the index, for the seconds that are left. Raises Unavailable when no turn comes
+        within the request's deadline, TimeoutError at the deadline, and BadRequest when it is wrong."""
         seconds = self.seconds(query)
         waits, end = True, time.monotonic() + seconds
         try:
-            async with asyncio.timeout(seconds), self._places:
+            async with asyncio.timeout(seconds), self._heavy if heavy else contextlib.nullcontext(), self._place():
                 waits = False
-                yield max(0.0, end - time.monotonic())
+                started = time.monotonic()
+                try:
+                    yield max(0.0, end - started)
+                finally:
+                    self._tell(query, heavy, time.monotonic() - started)
         except TimeoutError as error:
             if not waits:
                 raise
-            running = f"{self._limits.concurrent} searches run (search.concurrent)"
-            raise Unavailable(f"{running}, and none of them ended within {seconds:g} s") from error
+            most = f"{self._limits.concurrent} searches run (search.concurrent)"
+            if heavy:
+                most = f"{self._limits.heavy} heavy searches run (search.heavy), or {most}"
+            raise Unavailable(f"{most}, and none of them ended within {seconds:g} s") from error
+
+    @contextlib.asynccontextmanager
+    async def _place(self) -> AsyncIterator[None]:
+        await self._places.acquire()
+        gave_up = False
+
+        def give_up() -> None:
+            nonlocal gave_up
+            if self._long < self._limits.concurrent:
+                gave_up = True
+                self._long += 1
+                self._places.release()
+
+        timer = asyncio.get_running_loop().call_later(LONG_SECONDS, give_up)
+        try:
+            yield
+        finally:
+            timer.cancel()
+            if gave_up:
+                self._long -= 1
+            else:
+                self._places.release()
+
+    def _tell(self, query: MultiMapping[str], heavy: bool, seconds: float) -> None:
+        """Of a slow one what it was."""
+        if seconds < self._limits.slow_seconds:
+            return
+        metrics.SEARCH_SLOW.labels("heavy" if heavy else "light").inc()
+        asked = " ".join(f"{name}={value!r}" for name, value in query.items())[:_SHOWN_CHARACTERS]
+        log.warning("a %s search ran for %.1f s: %s", "heavy" if heavy else "light", seconds, asked or "everything")
 
     def seconds(self, query: MultiMapping[str]) -> float:
         """How long the request may take. Raises BadRequest."""

@@ -90,6 +90,7 @@ SEARCH_SECONDS = Histogram(
     "logd_search_seconds", "Time of a search.", buckets=(0.003, 0.01, 0.03, 0.1, 0.3, 1, 2, 5, 10, 30)
 )
 SEARCH_FAILED = Counter("logd_search_failed", "Searches that gave an error.", ["reason"])
+SEARCH_SLOW = Counter("logd_search_slow", "Searches that ran for search.slow_seconds.", ["kind"])
 SEARCH_RUNNING = Gauge("logd_search_running", "Searches and look-ups of ids that the engine works on now.")
 
 CACHE_ANSWERS = Counter(

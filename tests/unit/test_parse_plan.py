@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from logd.chunk import Chunk, Positions, compress, events_body
@@ -17,7 +17,7 @@ from logd.parse.columns import NDJSON, Parsed
 from logd.parse.json import NAMES
 from logd.parse.plan import Parser
 from logd.record import SCHEMA
-from tests.support.chunks import LIMITS, OBSERVED_US, SOURCE, TAKEN_US
+from tests.support.chunks import LIMITS, OBSERVED_US, SOURCE, TAKEN_US, chunk_of
 from tests.support.naive_parse import as_records, naive_parse, same
 
 EXAMPLES = 3_000 if os.environ.get("LOGD_TEST_LONG") else 150
@@ -271,6 +271,7 @@ class TestAgainstTheNaiveParser:
         max_examples=EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
     )
     @given(st.lists(chunks(), min_size=1, max_size=3))
+    @example([chunk_of("Nov 22 09:00:00 CONFIG ", content_type="text/plain")])
     def test_same_records(self, parser: Parser, some: list[Chunk]) -> None:
         compare(parser.parse(some, [TAKEN_US + number for number in range(len(some))]), some)
 

@@ -28,7 +28,8 @@ Read = Callable[[Connection, Snapshot], T]
 
 
 class Reader:
-    """One DuckDB instance with a memory limit, and `search.concurrent` threads for searches."""
+    """One DuckDB instance with a memory limit, and two threads for each of `search.concurrent`: a search that runs for
+    long lets another one run beside it."""
 
     def __init__(self, inventory: Inventory, limits: SearchLimits) -> None:
         self.footers = Footers()
@@ -42,10 +43,10 @@ class Reader:
         self._sql.execute("SET temp_directory = ''")  # the limit is one of memory: nothing goes to the working folder
         self._sql.execute("SET enable_external_file_cache = false")  # the kernel has the pages already
         self._sql.execute("SET parquet_metadata_cache = true")  # segments never change
-        self._searches = ThreadPoolExecutor(limits.concurrent, "index.search")
+        self._searches = ThreadPoolExecutor(2 * limits.concurrent, "index.search")
 
     async def search(self, snapshot: Callable[[], Snapshot], read: Read[T]) -> T:
-        """As `read`, one of `search.concurrent` at the same time. Raises BadRequest when there isn't enough memory."""
+        """As `read`, in one of the threads for searches. Raises BadRequest when there isn't enough memory."""
         try:
             return await self.read(self._searches, snapshot, read)
         except duckdb.OutOfMemoryException as error:
