@@ -132,7 +132,9 @@ class Access:
         """A page of another site may make a browser on this machine send something. Only a token shows that its user
         wants that."""
         origin = request.headers.get("Origin")
-        if origin is None or request.method in _READS or origin in self._origins:
+        # A browser keeps the answer to a read from the page, but not what comes by a WebSocket.
+        reads = request.method in _READS and "Upgrade" not in request.headers
+        if origin is None or reads or origin in self._origins:
             return
         if (parts := _parts(origin)) is None or parts.netloc != request.host:
             raise BadRequest("cross_origin", f"{origin!r} is not among api.cors_origins", "Origin", 403)

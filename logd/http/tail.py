@@ -1,4 +1,4 @@
-"""GET /api/v1/logs/tail: matching lines as they come, as server-sent events.
+"""GET /api/v1/logs/tail: matching lines as they come, as server-sent events, or by a WebSocket (tail_socket.py).
 
     event: open     from where on the client gets everything
     (no name)       a line, as a record in a search's answer
@@ -15,13 +15,14 @@ from __future__ import annotations
 import contextlib
 import functools
 import logging
+from collections.abc import Iterator
 
 from aiohttp import web
 from multidict import MultiMapping
 
 from logd.errors import BadRequest
 from logd.flow.clock import now_us
-from logd.http import identity
+from logd.http import identity, tail_socket
 from logd.http.openapi import Answer, Operation
 from logd.http.parameters import DEFAULT_OPERATOR, HOST, LEVEL, MAX_VALUES, SERVICE, Parameter, Q, read_filters
 from logd.query.parse import Operator
@@ -59,19 +60,33 @@ class Tails:
         if request.method == "HEAD":
             return web.Response(content_type=_CONTENT_TYPE, charset="utf-8", headers=_HEADERS)
         async with self._tailing.join(identity.within(request, node), places) as tail:
+            if tail_socket.wanted(request):
+                return await self._by_socket(request, tail)
             response = web.StreamResponse(headers=_HEADERS)
             response.content_type = _CONTENT_TYPE
             response.charset = "utf-8"
-            try:
+            with _cut_off(request):
                 await response.prepare(request)
                 await _write(tail, response, functools.partial(identity.objection, request))
-            except TimeoutError:
-                log.info("a tail of %s is cut off: it took nothing for too long", request.remote)
-                if request.transport is not None:
-                    request.transport.abort()
-            except ConnectionError:
-                pass  # the client has left
         return response
+
+    async def _by_socket(self, request: web.Request, tail: Tail) -> web.StreamResponse:
+        with _cut_off(request):
+            return await tail_socket.serve(request, tail)
+        return web.Response()  # nobody gets it
+
+
+@contextlib.contextmanager
+def _cut_off(request: web.Request) -> Iterator[None]:
+    """Around writing to a client, which may have left, or take nothing."""
+    try:
+        yield
+    except TimeoutError:
+        log.info("a tail of %s is cut off: it took nothing for too long", request.remote)
+        if request.transport is not None:
+            request.transport.abort()
+    except ConnectionError:
+        pass
 
 
 async def _write(tail: Tail, response: web.StreamResponse, objection: identity.Objection) -> None:
