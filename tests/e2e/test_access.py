@@ -29,6 +29,7 @@ _ROUTES: list[tuple[str, str, set[str]]] = [
     ("GET", SEARCH, {"search"}),
     ("POST", SEARCH, {"search"}),
     ("GET", "/api/v1/logs/histogram", {"search"}),
+    ("GET", "/api/v1/logs/export", {"search"}),
     ("GET", "/api/v1/logs/{log_id}", {"search"}),
     ("GET", "/api/v1/logs/tail", {"search"}),
     ("GET", deadletters.PATH, {"admin"}),
@@ -220,6 +221,8 @@ def test_services_and_hosts(server: Server, everything: Made) -> None:
     assert {record["service"] for record in posted.json()["logs"]} == {"cart", "basket"}
     counted = _ask(server, "GET", f"/api/v1/logs/histogram?q={word}&by=service", cart).json()
     assert {value["value"] for value in counted["values"]} == {"cart", "basket"}
+    exported = _ask(server, "GET", f"/api/v1/logs/export?q={word}", cart).body.splitlines()
+    assert {json.loads(line)["service"] for line in exported} == {"cart", "basket"}
     for record in _found(server, everything, word):
         one = _ask(server, "GET", f"/api/v1/logs/{record['log_id']}", cart)
         assert (one.status == 200) == (record["service"] in ("cart", "basket")), one
