@@ -18,6 +18,7 @@ from logd.errors import ConfigError
 #: Says who set a key: "in logd.toml", "in LOGD_API__LISTEN", "on the command line", "by default".
 Where = Callable[[KeyPath], str]
 
+_LAST = re.compile(r"(\[\d+\])?\.[^.]*$")
 _PLACE = re.compile(r"(?s)(?P<message>.*?)(?: - at `\$(?P<path>.*)`)?")
 _UNKNOWN = re.compile(r"(?s)Object contains unknown field `(?P<name>.*)`")
 _MISSING = re.compile(r"(?s)Object missing required field `(?P<name>.*)`")
@@ -40,7 +41,11 @@ def unknown(path: KeyPath, value: object, where: Where) -> ConfigError:
         return refused(path, value, where, f"{dotted(whole)} as a whole, in JSON or TOML")
     near = nearest(path)
     known = names_beside(path)
-    hint = f"did you mean {near}?" if near else f"known here are {', '.join(known)}" if known else "there is none here"
+    hint = f"known here are {', '.join(known)}" if known else "there is none here"
+    if near and len(path) > 1 and not near.startswith(_LAST.sub("", dotted(path))):
+        hint = f"did you mean {near}? {hint}"
+    elif near:
+        hint = f"did you mean {near}?"
     return refused(path, value, where, f"a key that exists: {hint}")
 
 

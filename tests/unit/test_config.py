@@ -84,6 +84,10 @@ def test_values(tmp_path: Path, toml: str, env: Env, sets: list[str], key: str, 
         ("x = 1", "x is 1 in FILE, expected a key that exists: known here are data_dir, server, agent, api, ingest, "),
         ("[api]\nlisen = 1", "api.lisen is 1 in FILE, expected a key that exists: did you mean api.listen?"),
         ("[ap]\nlisten = 1", 'ap is {"listen": 1} in FILE, expected a key that exists: did you mean api?'),
+        (
+            "[[test]]\nparser = 1",
+            "test[0].parser is 1 in FILE, expected a key that exists: did you mean parser? known here are name, ",
+        ),
         ("timezone = 1", "timezone is 1 in FILE, expected a key that exists: did you mean parse.timezone?"),
         ('"a\\nb" = 1', '"a\\nb" is 1 in FILE, expected a key that exists: '),
         (
