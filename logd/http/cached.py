@@ -22,7 +22,7 @@ from logd.flow.clock import now_us
 from logd.http.parameters import TIMEOUT, Parameter, whole_number
 from logd.http.turns import Turns
 from logd.query.times import timeless
-from logd.seams import CACHE_SECONDS, LATE_SECONDS, Cache, Histogram, Search
+from logd.seams import CACHE_SECONDS, LATE_SECONDS, Cache, Fields, Histogram, Search, Stats
 from logd.telemetry import metrics
 
 #: How long an answer is kept; also how long ago a range has to be over to be answered from the cache unasked.
@@ -70,7 +70,7 @@ class Cached:
         self._under_way: dict[str, asyncio.Future[_Answer]] = {}
 
     async def answer(
-        self, query: MultiMapping[str], asked: Search | Histogram, belongs_to: object, make: Make
+        self, query: MultiMapping[str], asked: Search | Histogram | Stats | Fields, belongs_to: object, make: Make
     ) -> web.Response:
         """The answer to what was `asked`, with the sender's limits in it. `belongs_to` is all else that it depends on:
         the times as they were written, and what else `make` puts into the body. Raises what `make` raises, TimeoutError
@@ -132,7 +132,7 @@ class Cached:
         return _Answer(made.body)
 
 
-def _key(asked: Search | Histogram, written: str, belongs_to: object) -> str:
+def _key(asked: Search | Histogram | Stats | Fields, written: str, belongs_to: object) -> str:
     """`written` is the query as text: what its times were relative to is in the tree no more."""
     tree = timeless(asked.query)
     question = msgspec.structs.replace(asked, query=tree, from_us=None, to_us=None)

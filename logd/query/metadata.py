@@ -100,6 +100,18 @@ def numbers(bounds: Range) -> tuple[float, float]:
     return low, high
 
 
+def number_of(text: str) -> str:
+    """Of an expression for a value's text the number that ranges compare, as a double; null if it is none."""
+    double = f"try_cast({text} AS DOUBLE)"
+    finite = f"CASE WHEN isfinite({double}) THEN {double} END"
+    return f"CASE WHEN regexp_full_match({text}, '{_NUMBER.pattern}') THEN {finite} END"
+
+
+def pointers(path: tuple[str, ...]) -> list[str]:
+    """Every place where the value of a field may lie."""
+    return [_pointer(keys) for keys in _spellings(path)]
+
+
 def _compared(bounds: Range) -> str:
     """`{}` against the bounds that there are, a parameter each."""
     parts = []
@@ -114,10 +126,10 @@ def _any(path: tuple[str, ...], guard: tuple[str, Parameters], test: Test, param
     """The test holds for what lies at the path, or an element of it. The guard is true wherever it can."""
     element, element_arguments = test("y")
     condition, arguments = test("x")
-    pointers = [_pointer(keys) for keys in _spellings(path)]
-    found = f"try(json_extract(metadata, [{', '.join('?' * len(pointers))}]))"
+    places = pointers(path)
+    found = f"try(json_extract(metadata, [{', '.join('?' * len(places))}]))"
     in_array = f"len(list_filter(json_extract(x, '$[*]'), lambda y: {element})) > 0"
-    parameters += [*guard[1], *pointers, *element_arguments, *arguments]
+    parameters += [*guard[1], *places, *element_arguments, *arguments]
     return (
         f"CASE WHEN {guard[0]} THEN len(list_filter({found}, "
         f"lambda x: CASE WHEN starts_with(x, '[') THEN {in_array} ELSE {condition} END)) > 0 ELSE false END"

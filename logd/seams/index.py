@@ -9,6 +9,7 @@ import msgspec
 
 from logd.flow.stage import Stage
 from logd.query.tree import Everything, Node
+from logd.seams.groups import Fields, FoundFields, Groups, Stats
 from logd.seams.stream import StreamPositions
 
 if TYPE_CHECKING:
@@ -120,6 +121,14 @@ class Searches(Protocol):
 
     async def histogram(self, histogram: Histogram) -> Buckets:
         """Exact counts. Raises BadRequest also when there would be more than MAX_BUCKETS."""
+        ...
+
+    async def stats(self, stats: Stats) -> Groups:
+        """Figures of groups. Raises BadRequest also when there would be more than MAX_CELLS."""
+        ...
+
+    async def fields(self, fields: Fields) -> FoundFields:
+        """Which fields hits have."""
         ...
 
     def late_writes(self) -> int:

@@ -39,7 +39,7 @@ _ROUND_US: tuple[int, ...] = (
 Numbers = npt.NDArray[np.int64]
 
 
-class _Axis(msgspec.Struct, frozen=True):
+class Axis(msgspec.Struct, frozen=True):
     """Intervals by number, from that of the first moment that is looked at."""
 
     times: Times
@@ -63,14 +63,14 @@ def count_by_time(connection: Connection, snapshot: Snapshot, asked: Histogram) 
     """Answers it over the snapshot. Raises BadRequest when there are too many intervals, duckdb.Error when a segment
     can't be read, and duckdb.InterruptException when the connection is stopped."""
     times = times_of(snapshot, asked.from_us, asked.to_us)
-    interval_us = asked.interval_us or _round_interval(asked, times)
+    interval_us = asked.interval_us or interval_of(asked.from_us, asked.to_us, times)
     if asked.fill and asked.from_us is not None and asked.to_us is not None:
         _check_filled(asked.from_us, asked.to_us, interval_us)
     if times is None:
         return _filled(Buckets(interval_us, (), ()), asked)
-    axis = _Axis(times, interval_us)
+    axis = Axis(times, interval_us)
     among = [one for one in stretches(snapshot, asked.query, times) if times.overlaps(one.min_us, one.max_us)]
-    _check_countable(axis, among)
+    check_countable(axis, among)
     condition = compile_sql(asked.query)
     if asked.by is None:
         found = _counts(connection, snapshot, axis, among, asked, condition)
@@ -84,7 +84,7 @@ def count_by_time(connection: Connection, snapshot: Snapshot, asked: Histogram) 
 def _counts(
     connection: Connection,
     snapshot: Snapshot,
-    axis: _Axis,
+    axis: Axis,
     among: Sequence[Stretch],
     asked: Histogram,
     condition: Condition,
@@ -111,7 +111,7 @@ def _counts(
 def _counts_by_value(
     connection: Connection,
     snapshot: Snapshot,
-    axis: _Axis,
+    axis: Axis,
     among: Sequence[Stretch],
     by: str,
     top: int,
@@ -153,7 +153,7 @@ def _counts_by_value(
 def _once(
     connection: Connection,
     snapshot: Snapshot,
-    axis: _Axis,
+    axis: Axis,
     among: Sequence[Stretch],
     condition: Condition,
     numbers: Numbers,
@@ -187,7 +187,7 @@ def _pointers(path: Sequence[str]) -> Iterator[str]:
         yield "/" + parts[0] + "".join(joint + part for joint, part in zip(joints, parts[1:], strict=True))
 
 
-def _check_countable(axis: _Axis, among: Iterable[Stretch]) -> None:
+def check_countable(axis: Axis, among: Iterable[Stretch]) -> None:
     """Raises BadRequest when more intervals than may be counted can have rows: neither more than the stretches reach
     over, together, nor more than there are rows."""
     spans = sorted((one.min_us, one.max_us, one.rows) for one in among)
@@ -202,10 +202,10 @@ def _check_countable(axis: _Axis, among: Iterable[Stretch]) -> None:
         raise _too_many(f"up to {min(covered, rows)}", axis.interval_us)
 
 
-def _round_interval(asked: Histogram, times: Times | None) -> int:
+def interval_of(from_us: int | None, to_us: int | None, times: Times | None) -> int:
     """The smallest round one of which the range that is asked for, and where it is open the rows there are, has few."""
-    low = asked.from_us if asked.from_us is not None else times.from_us if times else None
-    high = asked.to_us if asked.to_us is not None else times.to_us if times else None
+    low = from_us if from_us is not None else times.from_us if times else None
+    high = to_us if to_us is not None else times.to_us if times else None
     return round_interval(0 if low is None or high is None else high - low)
 
 

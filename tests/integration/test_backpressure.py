@@ -35,11 +35,15 @@ from logd.seams import (
     Buckets,
     Consumer,
     DeadLetters,
+    Fields,
     Follower,
     Found,
+    FoundFields,
+    Groups,
     Histogram,
     Index,
     Search,
+    Stats,
     StreamPositions,
     Tally,
     Transport,
@@ -157,6 +161,12 @@ class _Sink:
         return 0
 
     async def histogram(self, histogram: Histogram) -> Buckets:
+        raise NotImplementedError
+
+    async def stats(self, stats: Stats) -> Groups:
+        raise NotImplementedError
+
+    async def fields(self, fields: Fields) -> FoundFields:
         raise NotImplementedError
 
     async def status(self) -> dict[str, Any]:

@@ -97,6 +97,8 @@ class Refreshed:
         self.close = index.close
         self.search = index.search
         self.histogram = index.histogram
+        self.stats = index.stats
+        self.fields = index.fields
         self.late_writes = index.late_writes
         self.disk_used_percent = index.disk_used_percent
 

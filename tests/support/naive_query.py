@@ -157,6 +157,21 @@ def _is_something(value: Any) -> bool:
     return value is not None and value != {}
 
 
+def texts_of(field: str, record: dict[str, Any]) -> list[str]:
+    """The scalars that a column or a field has, each as text."""
+    if not field.startswith("metadata."):
+        found = record.get(field)
+        return [] if found is None else list(found) if field == "tags" else [found]
+    return [_text(value) for value in _values(field, record) if not isinstance(value, dict | list | None)]
+
+
+def numbers_of(field: str, record: dict[str, Any]) -> list[float]:
+    """Those of them that are numbers, or strings that are, unless a double can't hold them."""
+    values = [value for value in _values(field, record) if isinstance(value, str | int | float)]
+    found = [_number(one) if isinstance(one, str) else _double(one) for one in values if not isinstance(one, bool)]
+    return [number for number in found if number is not None and math.isfinite(number)]
+
+
 def _values(field: str, record: dict[str, Any]) -> list[Any]:
     """What lies at the path, with the elements of arrays."""
     path = field.removeprefix("metadata.").split(".")

@@ -19,7 +19,9 @@ import duckdb
 import msgspec
 import pyarrow as pa
 
+from logd.backends.index import elasticsearch_fields as field_names
 from logd.backends.index import elasticsearch_search as searching
+from logd.backends.index import elasticsearch_stats as figures
 from logd.backends.index.elasticsearch_body import Body, bodies
 from logd.backends.index.elasticsearch_bulk import Bulks, Stored
 from logd.backends.index.elasticsearch_client import Client
@@ -32,7 +34,19 @@ from logd.config.schema import Elasticsearch as Settings
 from logd.config.schema import SearchLimits
 from logd.errors import BadRequest, Unavailable
 from logd.flow.stage import Stage
-from logd.seams import Batch, Buckets, Found, Histogram, Search, StreamPositions, Written
+from logd.seams import (
+    Batch,
+    Buckets,
+    Fields,
+    Found,
+    FoundFields,
+    Groups,
+    Histogram,
+    Search,
+    Stats,
+    StreamPositions,
+    Written,
+)
 from logd.telemetry import metrics
 
 log = logging.getLogger("logd.index")
@@ -142,6 +156,14 @@ class ElasticsearchIndex:
     async def histogram(self, histogram: Histogram) -> Buckets:
         with metrics.SEARCH_RUNNING.track_inprogress():
             return await searching.histogram(self._asking, histogram)
+
+    async def stats(self, stats: Stats) -> Groups:
+        with metrics.SEARCH_RUNNING.track_inprogress():
+            return await figures.stats(self._asking, stats)
+
+    async def fields(self, fields: Fields) -> FoundFields:
+        with metrics.SEARCH_RUNNING.track_inprogress():
+            return await field_names.fields(self._asking, fields)
 
     async def refresh(self) -> None:
         """Makes all that was written searchable now."""

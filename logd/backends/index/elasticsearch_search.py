@@ -24,13 +24,13 @@ from logd.query.elasticsearch import LAST_NANOS_US, Kind, compile_query, times
 from logd.query.elasticsearch_text import Query
 from logd.query.times import narrowed
 from logd.record import SCHEMA
-from logd.seams import MAX_BUCKETS, Buckets, Found, Histogram, Place, Search
+from logd.seams import MAX_BUCKETS, Buckets, Fields, Found, Histogram, Place, Search, Stats
 from logd.store.histogram import round_interval
 
 #: index.max_result_window.
 _MOST_HITS = 10_000
 #: Elasticsearch takes the most frequent values of each shard; with so many, no other can be among the top of all.
-_SHARD_VALUES = 10_000
+SHARD_VALUES = 10_000
 #: The shards of an index that is being made, as one is at each midnight, can't be asked for some tenths of a second.
 _STARTING = "no_shard_available"
 _STARTING_SECONDS = 5.0
@@ -60,7 +60,9 @@ class _Source(msgspec.Struct, frozen=True):
     metadata_text: str | None = None
 
 
-class _Hit(msgspec.Struct, frozen=True):
+class Hit(msgspec.Struct, frozen=True):
+    """One of an answer's documents."""
+
     source: _Source = msgspec.field(name="_source")
 
 
@@ -70,7 +72,7 @@ class _Total(msgspec.Struct, frozen=True):
 
 
 class _Hits(msgspec.Struct, frozen=True):
-    hits: list[_Hit] = []
+    hits: list[Hit] = []
     total: _Total | None = None
 
 
@@ -91,7 +93,9 @@ class _Shards(msgspec.Struct, frozen=True):
         return list(dict.fromkeys(f"{one.index}: {one.reason.text}" for one in some))
 
 
-class _Answer(msgspec.Struct, frozen=True):
+class Answer(msgspec.Struct, frozen=True):
+    """To a request for documents, counts or aggregations."""
+
     shards: _Shards = msgspec.field(name="_shards")
     hits: _Hits = _Hits()
     timed_out: bool = False
@@ -137,12 +141,12 @@ async def search(asking: Asking, asked: Search) -> Found:
     }
     if asked.after is not None:
         body["search_after"] = _after(asked.after)
-    answer = await _ask(asking, asked, body)
-    sources = [hit.source for hit in answer.hits.hits]
-    more = len(sources) > wanted or len(sources) == _MOST_HITS
+    answer = await ask(asking, asked, body)
+    hits = answer.hits.hits
+    more = len(hits) > wanted or len(hits) == _MOST_HITS
     total = answer.hits.total if asked.count_limit != 0 else None
     return Found(
-        _table(sources[asked.offset : wanted]),
+        table(hits[asked.offset : wanted]),
         None if total is None else total.value,
         total is None or (total.relation == "eq" and not answer.missing),
         more,
@@ -176,7 +180,7 @@ def _after(place: Place) -> list[int | str]:
 
 async def histogram(asking: Asking, asked: Histogram) -> Buckets:
     """Answers it. Raises Unavailable and BadRequest."""
-    interval_us = asked.interval_us or await _interval_us(asking, asked)
+    interval_us = asked.interval_us or await interval_of(asking, asked)
     if interval_us % 1_000:
         raise BadRequest(
             "bad_interval", f"Elasticsearch counts by whole milliseconds, not by {interval_us} µs", "interval"
@@ -187,13 +191,13 @@ async def histogram(asking: Asking, asked: Histogram) -> Buckets:
     aggregations: dict[str, Any] = {"all": by_time}
     if asked.by is not None:
         inner = {"aggs": {"times": by_time}}
-        sizes = {"size": max(1, asked.top), "shard_size": max(_SHARD_VALUES, asked.top)}
+        sizes = {"size": max(1, asked.top), "shard_size": max(SHARD_VALUES, asked.top)}
         order = [{"_count": "desc"}, {"_key": "asc"}]
         aggregations["values"] = {"terms": {"field": asked.by, "order": order, **sizes}, **inner}
         aggregations["none"] = {"missing": {"field": asked.by}, **inner}
         aggregations["valued"] = {**by_time, "aggs": {"n": {"value_count": {"field": asked.by}}}}
     body = {"size": 0, "track_total_hits": False, "aggs": aggregations}
-    answer = await _ask(asking, asked, body)
+    answer = await ask(asking, asked, body)
     found = answer.aggregations
     counts = _counts(found.get("all"))
     starts = _starts(asked, interval_us, counts)
@@ -220,18 +224,23 @@ def _by_value(whole: Buckets, asked: Histogram, found: dict[str, Any]) -> Bucket
     return msgspec.structs.replace(whole, values=names, by_value=by_value, other=other)
 
 
-async def _ask(asking: Asking, asked: Search | Histogram, body: dict[str, Any]) -> _Answer:
+async def ask(asking: Asking, asked: Search | Histogram | Stats | Fields, body: Query) -> Answer:
+    """What Elasticsearch answers about the hits to the rest of a request's body; a query in it scores them. Raises
+    Unavailable and BadRequest."""
     from_us, to_us = narrowed(asked.query, asked.from_us, asked.to_us)
     wanted: list[Query] = [compile_query(asked.query, asking.metadata)]
     if from_us is not None or to_us is not None:
         wanted.append(times("timestamp", from_us, to_us))
     seconds = min(asking.deadline_seconds, asked.within_seconds or asking.deadline_seconds) * _ITS_SHARE
-    body = {**body, "query": {"bool": {"filter": wanted}}, "timeout": f"{max(1, int(seconds * 1_000))}ms"}
+    query: Query = {"bool": {"filter": wanted}}
+    if "query" in body:
+        query = {"function_score": {"query": query, **body["query"]}}
+    body = {**body, "query": query, "timeout": f"{max(1, int(seconds * 1_000))}ms"}
     path = f"/{','.join(indices(from_us, to_us))}/_search"
     begun = time.monotonic()
     while True:
         try:
-            answer = msgspec.json.decode(await asking.client.ask("POST", path, body, _PARAMETERS), type=_Answer)
+            answer = msgspec.json.decode(await asking.client.ask("POST", path, body, _PARAMETERS), type=Answer)
         except Unavailable as error:
             if _STARTING not in str(error) or time.monotonic() - begun > min(_STARTING_SECONDS, seconds):
                 raise
@@ -249,13 +258,13 @@ async def _ask(asking: Asking, asked: Search | Histogram, body: dict[str, Any]) 
         await asyncio.sleep(_AGAIN_SECONDS)
 
 
-async def _interval_us(asking: Asking, asked: Histogram) -> int:
+async def interval_of(asking: Asking, asked: Histogram | Stats) -> int:
     """One that gives some 100 intervals at most."""
     low, high = asked.from_us, asked.to_us
     if low is None or high is None:
         bounds = {name: {name: {"field": "timestamp"}} for name in ("min", "max")}
         body = {"size": 0, "track_total_hits": False, "aggs": bounds}
-        found = (await _ask(asking, asked, body)).aggregations
+        found = (await ask(asking, asked, body)).aggregations
         first, last = (found.get(name, {}).get("value") for name in ("min", "max"))
         low = int(first or 0) * 1_000 if low is None else low
         high = (int(last or 0) + 1) * 1_000 if high is None else high
@@ -284,7 +293,9 @@ def _too_many(interval_us: int) -> BadRequest:
     return BadRequest("too_many_buckets", message, "interval")
 
 
-def _table(sources: list[_Source]) -> pa.Table:
+def table(hits: Sequence[Hit]) -> pa.Table:
+    """The documents as records."""
+    sources = [hit.source for hit in hits]
     columns = {}
     for field in SCHEMA:
         values = [getattr(source, field.name) for source in sources]

@@ -33,11 +33,26 @@ from logd.datadir import disk_used_percent
 from logd.errors import Unavailable
 from logd.flow.clock import now_us
 from logd.flow.stage import Stage
-from logd.seams import LATE_SECONDS, Batch, Buckets, Found, Histogram, Search, StreamPositions, Written
+from logd.seams import (
+    LATE_SECONDS,
+    Batch,
+    Buckets,
+    Fields,
+    Found,
+    FoundFields,
+    Groups,
+    Histogram,
+    Search,
+    Stats,
+    StreamPositions,
+    Written,
+)
 from logd.store import duplicates, patterns, segments
 from logd.store.connection import Connection
+from logd.store.fields import fields_of
 from logd.store.find import find
 from logd.store.folder import NO_STREAM, Stream
+from logd.store.groups import group
 from logd.store.histogram import count_by_time
 from logd.store.inventory import Inventory
 from logd.store.walk import Recent, Snapshot
@@ -152,6 +167,20 @@ class SegmentsIndex:
         def read(connection: Connection, now: Snapshot) -> Buckets:
             with patterns.blamed(connection, histogram.query):
                 return count_by_time(connection, now, histogram)
+
+        return await self._reader.search(self._snapshot, read)
+
+    async def stats(self, stats: Stats) -> Groups:
+        def read(connection: Connection, now: Snapshot) -> Groups:
+            with patterns.blamed(connection, stats.query):
+                return group(connection, now, stats)
+
+        return await self._reader.search(self._snapshot, read)
+
+    async def fields(self, fields: Fields) -> FoundFields:
+        def read(connection: Connection, now: Snapshot) -> FoundFields:
+            with patterns.blamed(connection, fields.query):
+                return fields_of(connection, now, fields)
 
         return await self._reader.search(self._snapshot, read)
 
