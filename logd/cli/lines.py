@@ -14,11 +14,11 @@ if TYPE_CHECKING:
 _FILTERS = (("service", "S"), ("level", "L"), ("host", "H"))
 
 
-def add_filters_to(parser: argparse.ArgumentParser) -> None:
-    """Adds QUERY and the filters."""
-    parser.add_argument(
-        "query", metavar="QUERY", nargs="?", default="", help='words, "phrases", field:value, AND OR NOT'
-    )
+def add_filters_to(parser: argparse.ArgumentParser, query: str = "query") -> None:
+    """Adds QUERY, or the option that is `query`, and the filters."""
+    several: dict[str, Any] = {} if query.startswith("-") else {"nargs": "?"}
+    help_ = 'words, "phrases", field:value, AND OR NOT'
+    parser.add_argument(query, metavar="QUERY", default="", help=help_, **several)
     for name, what in _FILTERS:
         parser.add_argument(f"--{name}", metavar=what, action="append", default=[], help="may repeat, or take commas")
 
@@ -41,9 +41,9 @@ def show(records: Iterable[Mapping[str, Any]], as_json: bool) -> bool:
     terminal = sys.stdout.isatty() and not as_json
     if terminal:
         colour = not os.environ.get("NO_COLOR")
-        _write((hits.as_line(record, colour) for record in records), sys.stdout.encoding)
+        write((hits.as_line(record, colour) for record in records), sys.stdout.encoding)
     else:
-        _write(map(hits.as_json, records), "utf-8")
+        write(map(hits.as_json, records))
     return terminal
 
 
@@ -58,7 +58,8 @@ def failed(failure: Failed, query: str) -> int:
     return failure.exit_code
 
 
-def _write(lines: Iterable[str], encoding: str) -> None:
+def write(lines: Iterable[str], encoding: str = "utf-8") -> None:
+    """Writes them to standard output."""
     # What the encoding lacks is escaped. In UTF-8 that is only half of a surrogate pair, and its escape is JSON's.
     for line in lines:
         sys.stdout.buffer.write(line.encode(encoding, "backslashreplace") + b"\n")

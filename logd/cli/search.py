@@ -45,9 +45,9 @@ def add_to(commands: Any) -> None:
     parser.set_defaults(run=run)
 
 
-def add_filters_to(parser: argparse.ArgumentParser) -> None:
-    """Adds what says which lines are meant."""
-    lines.add_filters_to(parser)
+def add_filters_to(parser: argparse.ArgumentParser, query: str = "query") -> None:
+    """Adds what says which lines are meant; `query` as of lines.add_filters_to."""
+    lines.add_filters_to(parser, query)
     parser.add_argument("--from", metavar="TIME", help="the earliest time, included: -15m, 2026-01-31T12:00:00Z")
     parser.add_argument("--to", metavar="TIME", help="the latest time, excluded: now")
 

@@ -11,7 +11,19 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from logd import __version__
 from logd.config.schema import Config
-from logd.http import deadletters, export, histogram, ingest, record, schemas, search, shipments, tail
+from logd.http import (
+    deadletters,
+    export,
+    fields,
+    histogram,
+    ingest,
+    record,
+    schemas,
+    search,
+    shipments,
+    stats,
+    tail,
+)
 from logd.http.access import Access
 from logd.http.answers import error_answer, errors_as_json, json_answer
 from logd.http.cached import Cached
@@ -77,6 +89,8 @@ def make_app(
     searching = search.Searching(turns, cached, searches, config.search.default_operator)
     histograms = histogram.Histograms(turns, cached, searches, config.search.default_operator)
     exports = export.Exports(turns, searches, config.search.default_operator, config.api.stall_seconds)
+    grouped = stats.Figures(turns, cached, searches, config.search.default_operator)
+    named = fields.FieldNames(turns, cached, searches, config.search.default_operator)
     one_record = record.OneRecord(turns, searches)
     letters = deadletters.Letters(behind.dead_letters)
     tails = tail.Tails(tailing, config.search.default_operator)
@@ -120,6 +134,10 @@ def make_app(
         (search.POST, searching.post),
         (histogram.OPERATION, histograms.get),
         (export.OPERATION, exports.get),
+        (stats.GET, grouped.get),
+        (stats.POST, grouped.post),
+        (fields.LIST, named.list),
+        (fields.VALUES, named.values),
         (record.OPERATION, one_record.get),
         (deadletters.LIST, letters.list),
         (deadletters.SHOW, letters.show),

@@ -6,7 +6,6 @@ from itertools import zip_longest
 from typing import Annotated, Any, Literal
 
 import msgspec
-import pyarrow as pa
 from aiohttp import web
 from msgspec import Meta
 from multidict import MultiMapping
@@ -27,7 +26,7 @@ from logd.http.parameters import (
     shortened,
     whole_number,
 )
-from logd.http.records import time_texts
+from logd.http.records import start_texts
 from logd.http.turns import Turns
 from logd.query.fields import MAX_PATH_PARTS, METADATA, column_of, path_of
 from logd.query.parse import Operator
@@ -36,8 +35,6 @@ from logd.tokens import Scope
 
 _FIELDS = ("level", "service", "host", "source", "tags")
 _MOST_VALUES = 100
-#: Where an interval may begin before, and no client could read it.
-_YEAR_1_US = -62_135_596_800_000_000
 PARAMETERS = (
     *FILTERS,
     Parameter(
@@ -119,7 +116,7 @@ def answer(asked: Histogram, found: Buckets, took_ms: int) -> dict[str, Any]:
     """The body of a histogram's answer."""
     total = sum(found.counts)
     body: dict[str, Any] = {"total_hits": total, "interval_ms": found.interval_us // 1_000}
-    starts = time_texts(pa.array([max(start, _YEAR_1_US) for start in found.starts], pa.timestamp("us", "UTC")))
+    starts = start_texts(found.starts)
     if asked.by is None:
         counts = zip(starts, found.counts, strict=True)
         body["buckets"] = [{"start": start, "count": count} for start, count in counts]

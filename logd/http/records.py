@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import orjson
@@ -10,6 +11,9 @@ import pyarrow.compute as pc
 
 from logd.parse.mend import mend
 from logd.record import SCHEMA
+
+#: Where an interval may begin before, and no client could read it.
+_YEAR_1_US = -62_135_596_800_000_000
 
 
 def records(table: pa.Table) -> list[dict[str, Any]]:
@@ -33,6 +37,11 @@ def time_texts(column: pa.Array | pa.ChunkedArray) -> list[str]:
     texts = pc.strftime(column, format="%Y-%m-%dT%H:%M:%SZ", locale="C")  # with six digits of the second
     found: list[str] = pc.replace_substring_regex(texts, pattern="000Z$", replacement="Z").to_pylist()
     return found
+
+
+def start_texts(starts: Sequence[int]) -> list[str]:
+    """The same of intervals that begin at Unix µs."""
+    return time_texts(pa.array([max(start, _YEAR_1_US) for start in starts], pa.timestamp("us", "UTC")))
 
 
 def _record(

@@ -92,6 +92,85 @@ class HistogramAnswer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     warnings: list[str] | UnsetType = UNSET
 
 
+class StatsBucket(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A group's records in an interval."""
+
+    start: str
+    count: int
+    stats: dict[str, float | None] | UnsetType = UNSET
+
+
+class StatsGroup(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Records with the same `values` in the fields `by`, null where they have none. `stats` are the aggregates by their
+    names, null where there was no number. `buckets`, where an interval was given, are those that have records."""
+
+    values: dict[str, str | None]
+    count: int
+    stats: dict[str, float | None] | UnsetType = UNSET
+    buckets: list[StatsBucket] | UnsetType = UNSET
+
+
+class StatsAnswer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The groups with the most of what was the order, those with the first values first among equals; a record with
+    several values is in several. `other` is what the groups that aren't there add up to. `approximate` names the
+    aggregates that were estimated; with `count` among them, counts may be too low and groups may be missing. When
+    `partial` is true, records may not be counted, and `warnings` say why; a whole answer has neither."""
+
+    total_hits: int
+    groups: list[StatsGroup]
+    other: int
+    took_ms: int
+    interval_ms: int | UnsetType = UNSET
+    approximate: list[str] | UnsetType = UNSET
+    partial: Literal[True] | UnsetType = UNSET
+    warnings: list[str] | UnsetType = UNSET
+
+
+class FieldOfRecords(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A column or a path into metadata. `count` are the sampled records that have it, `share` their part of these."""
+
+    name: str
+    types: list[Literal["string", "number", "boolean", "text", "time"]]
+    count: int
+    share: float
+
+
+class FieldsAnswer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Those that most records have come first; there are `more`. Of `total_hits` records `sampled_rows` were looked at.
+    When `partial` is true, records may not be counted, and `warnings` say why; a whole answer has neither."""
+
+    total_hits: int
+    sampled_rows: int
+    fields: list[FieldOfRecords]
+    more: int
+    took_ms: int
+    partial: Literal[True] | UnsetType = UNSET
+    warnings: list[str] | UnsetType = UNSET
+
+
+class FieldValue(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How many records have it."""
+
+    value: str
+    count: int
+
+
+class ValuesAnswer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The most frequent values; of those with the prefix, `other` is what the others add up to. `missing` are the
+    records without a value. `approximate` as of StatsAnswer. When `partial` is true, records may not be counted, and
+    `warnings` say why; a whole answer has neither."""
+
+    field: str
+    total_hits: int
+    values: list[FieldValue]
+    other: int
+    missing: int
+    took_ms: int
+    approximate: list[str] | UnsetType = UNSET
+    partial: Literal[True] | UnsetType = UNSET
+    warnings: list[str] | UnsetType = UNSET
+
+
 class Health(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """It is up."""
 

@@ -6,17 +6,22 @@ import statistics
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
+from typing import Any
 
 from tests.bench.bench import Bench, Loaded
 from tests.bench.corpus import Corpus
 from tests.bench.http_client import Client
 from tests.bench.queries import (
     Counts,
+    Figures,
+    Query,
     Question,
     absent_word,
     count_10s_level,
     deep_page,
     histogram_level,
+    levels_by_hour,
+    mean_by_service,
     newest_all,
     newest_inner_wildcard,
     newest_level,
@@ -31,6 +36,10 @@ from tests.bench.queries import (
     oldest_all,
     oldest_word,
     one_trace_id,
+    p99_by_service,
+    top_hosts_word,
+    top_services,
+    top_users,
 )
 from tests.bench.report import GOAL_LINES, REFERENCE_MS, Line, compared
 
@@ -134,6 +143,36 @@ def counts_1s_level(bench: Bench) -> Line:
     return _searched(bench, "histogram_level", histogram_level, goal_ratio=1.0)
 
 
+def stats_services(bench: Bench) -> Line:
+    """The top services."""
+    return _searched(bench, "stats_services", top_services, goal_ratio=1.0)
+
+
+def stats_hosts_word(bench: Bench) -> Line:
+    """The top hosts of the lines with a word."""
+    return _searched(bench, "stats_hosts_word", top_hosts_word, goal_ratio=1.0)
+
+
+def stats_levels_hour(bench: Bench) -> Line:
+    """Counts by hour and level, as a table."""
+    return _searched(bench, "stats_levels_hour", levels_by_hour, goal_ratio=1.0)
+
+
+def stats_p99_service(bench: Bench) -> Line:
+    """The 99th percentile of a number in the metadata, by service."""
+    return _searched(bench, "stats_p99_service", p99_by_service, goal_ratio=1.0)
+
+
+def stats_avg_service(bench: Bench) -> Line:
+    """The mean of it."""
+    return _searched(bench, "stats_avg_service", mean_by_service, goal_ratio=1.0)
+
+
+def stats_users(bench: Bench) -> Line:
+    """The top values of a field in the metadata that has 50,000."""
+    return _searched(bench, "stats_users", top_users, goal_ratio=1.0)
+
+
 def _searched(
     bench: Bench,
     case: str,
@@ -172,7 +211,7 @@ def _medians_ms(servers: list[Loaded], question: Question, corpus: Corpus) -> di
             client = stack.enter_context(Client(server.system.port))
             for form, target in server.system.forms(question).items():
                 body = client.get(target)
-                if _answer(server, question, body) != truth:
+                if not _is_right(server, question, body, truth):
                     raise server.system.process.failure(f"wrong answer to {target}: {body[:500]!r}")
                 took[server.system.name, form] = []
                 asked.append((client, target, took[server.system.name, form]))
@@ -187,8 +226,12 @@ def _medians_ms(servers: list[Loaded], question: Question, corpus: Corpus) -> di
     return medians
 
 
-def _answer(server: Loaded, question: Question, body: bytes) -> object:
-    """As Question.truth has it."""
-    if isinstance(question, Counts):
-        return server.system.counts(body)
-    return sorted(server.system.times(body), reverse=True)
+def _is_right(server: Loaded, question: Question, body: bytes, truth: Any) -> bool:
+    """Against Question.truth."""
+    match question:
+        case Counts():
+            return bool(server.system.counts(body) == truth)
+        case Figures():
+            return question.is_right(server.system.figures(question, body), truth)
+        case Query():
+            return bool(sorted(server.system.times(body), reverse=True) == truth)

@@ -39,6 +39,12 @@ from tests.bench.case_search import (
     oldest100_all,
     oldest100_word,
     page_5000,
+    stats_avg_service,
+    stats_hosts_word,
+    stats_levels_hour,
+    stats_p99_service,
+    stats_services,
+    stats_users,
     trace_id,
 )
 from tests.bench.case_shape import shape_calm, shape_drop, shape_fields, shape_redact, shape_sample, shape_spike
@@ -71,6 +77,12 @@ CASES: Mapping[str, Case] = {
     "count_10s_level": counts_10s_level,
     "histogram_level": counts_1s_level,
     "one_trace_id": trace_id,
+    "stats_services": stats_services,
+    "stats_hosts_word": stats_hosts_word,
+    "stats_levels_hour": stats_levels_hour,
+    "stats_p99_service": stats_p99_service,
+    "stats_avg_service": stats_avg_service,
+    "stats_users": stats_users,
     "latency": latency,
     "tail": tail,
     "small_chunks": small_chunks,
@@ -103,9 +115,10 @@ CASES: Mapping[str, Case] = {
 #: Names for several cases.
 GROUPS: Mapping[str, Sequence[str]] = {
     "search": [
-        *(name for name in CASES if name.startswith(("newest100_", "oldest100_"))),
+        *(name for name in CASES if name.startswith(("newest100_", "oldest100_", "stats_"))),
         *("page_5000", "count_10s_level", "histogram_level", "one_trace_id"),
     ],
+    "stats": [name for name in CASES if name.startswith("stats_")],
     "parse": [name for name in CASES if name.startswith(("parse_", "shape_"))],
     "agent": [name for name in CASES if name.startswith("agent_")],
     "cluster": [name for name in CASES if name.startswith("cluster_")],

@@ -13,7 +13,7 @@ import orjson
 
 from tests.bench.http_client import Client, Insert
 from tests.bench.process import ServerProcess
-from tests.bench.queries import LIMIT, Counts, Question
+from tests.bench.queries import LIMIT, Counts, Figures, Question
 
 _CHECKOUT = Path(__file__).parents[2]
 _SEARCH = "/api/v1/logs/search"
@@ -44,6 +44,8 @@ class LogdServer:
         if isinstance(question, Counts):
             asked = {"interval": f"{question.seconds}s", "by": "level"}
             return {"no_total": f"/api/v1/logs/histogram?{urlencode(asked)}"}
+        if isinstance(question, Figures):
+            return {"no_total": f"/api/v1/logs/stats?{urlencode(question.logd)}"}
         asked = {**question.logd, "limit": str(LIMIT)}
         return {
             "no_total": f"{_SEARCH}?{urlencode({**asked, 'track_total_hits': 'false'})}",
@@ -53,6 +55,16 @@ class LogdServer:
     def times(self, body: bytes) -> list[datetime]:
         """Of `logs`."""
         return [datetime.fromisoformat(record["timestamp"]) for record in orjson.loads(body)["logs"]]
+
+    def figures(self, question: Figures, body: bytes) -> dict[tuple[str, ...], float]:
+        """Of `groups`."""
+        found: dict[tuple[str, ...], float] = {}
+        for group in orjson.loads(body)["groups"]:
+            for part in group.get("buckets", [group]):
+                hour = (part["start"][:13],) if question.hours else ()
+                figure = part["count"] if question.number is None else next(iter(part["stats"].values()))
+                found[(*hour, *group["values"].values())] = figure
+        return found
 
     def counts(self, body: bytes) -> dict[tuple[int, str], int]:
         """Of `buckets`."""

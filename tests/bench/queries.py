@@ -1,8 +1,9 @@
 """The searches that are timed: the same question in logd's and in VictoriaLogs' language, with its true answer."""
 
+import math
 import re
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -56,7 +57,52 @@ class Counts:
         return dict(counts)
 
 
-Question = Query | Counts
+@dataclass(frozen=True)
+class Figures:
+    """A figure of groups: how many records they have, or of a number the mean or a percentile. VictoriaLogs is asked to
+    call it `n`, and may estimate percentiles. `needle` stands in the bytes of every line that matches."""
+
+    logd: Mapping[str, str]
+    logsql: str
+    by: Sequence[str]
+    hours: bool = False
+    number: str | None = None
+    share: float | None = None
+    top: int | None = None
+    needle: bytes = b""
+
+    def truth(self, corpus: Corpus) -> dict[tuple[str, ...], float]:
+        """By the hour, if it is by hours, and the values of `by`."""
+        groups: dict[tuple[str, ...], list[float]] = {}
+        for line in corpus.lines_oldest_first():
+            if self.needle not in line:
+                continue
+            record = orjson.loads(line)
+            hour = (record["timestamp"][:13],) if self.hours else ()
+            number = 0 if self.number is None else record["metadata"][self.number]
+            values = (str(record["metadata"][name] if name in record["metadata"] else record[name]) for name in self.by)
+            groups.setdefault((*hour, *values), []).append(number)
+        found: dict[tuple[str, ...], float] = {}
+        for group, numbers in groups.items():
+            if self.number is None:
+                found[group] = len(numbers)
+            elif self.share is None:
+                found[group] = math.fsum(numbers) / len(numbers)
+            else:
+                found[group] = sorted(numbers)[int(len(numbers) * self.share)]
+        return dict(sorted(found.items(), key=lambda one: (-one[1], one[0]))[: self.top])
+
+    def is_right(self, answer: Mapping[tuple[str, ...], float], truth: Mapping[tuple[str, ...], float]) -> bool:
+        """The same groups, with figures within 2 % where they may be estimated; of equals others may be on top."""
+        if self.top is not None:
+            return sorted(answer.values()) == sorted(truth.values())
+        near = 0.02 if self.share is not None else 1e-9
+        return answer.keys() == truth.keys() and all(
+            abs(answer[group] - figure) <= near * figure for group, figure in truth.items()
+        )
+
+
+Question = Query | Counts | Figures
 
 
 def newest_word(corpus: Corpus) -> Query:
@@ -164,6 +210,44 @@ def count_10s_level(corpus: Corpus) -> Counts:
 def histogram_level(corpus: Corpus) -> Counts:
     """As a chart over all would have it: two hundred intervals for each million lines."""
     return Counts(1)
+
+
+def top_services(corpus: Corpus) -> Figures:
+    """The seven services, by how many lines they have."""
+    logsql = "* | stats by (service) count() n | sort by (n desc) limit 10"
+    return Figures({"by": "service", "top": "10"}, logsql, ["service"])
+
+
+def top_hosts_word(corpus: Corpus) -> Figures:
+    """Of the lines with a word, which are 2.5 %, the hosts with the most, of 410."""
+    logsql = "timeout | stats by (host) count() n | sort by (n desc, host) limit 10"
+    return Figures({"q": "timeout", "by": "host"}, logsql, ["host"], top=10, needle=b"timeout")
+
+
+def levels_by_hour(corpus: Corpus) -> Figures:
+    """A table of hours and levels."""
+    logsql = "* | stats by (_time:1h, level) count() n"
+    return Figures({"by": "level", "interval": "1h"}, logsql, ["level"], hours=True)
+
+
+def p99_by_service(corpus: Corpus) -> Figures:
+    """Of a number in the metadata, with two decimals."""
+    logsql = '* | stats by (service) quantile(0.99, "metadata.duration_ms") n'
+    asked = {"by": "service", "aggregate": "p99(duration_ms)"}
+    return Figures(asked, logsql, ["service"], number="duration_ms", share=0.99)
+
+
+def mean_by_service(corpus: Corpus) -> Figures:
+    """Of the same number."""
+    logsql = '* | stats by (service) avg("metadata.duration_ms") n'
+    asked = {"by": "service", "aggregate": "avg(duration_ms)"}
+    return Figures(asked, logsql, ["service"], number="duration_ms")
+
+
+def top_users(corpus: Corpus) -> Figures:
+    """Of 50,000 in the metadata those with the most lines."""
+    logsql = '* | stats by ("metadata.user_id") count() n | sort by (n desc) limit 10'
+    return Figures({"by": "user_id"}, logsql, ["user_id"], top=10)
 
 
 def one_trace_id(corpus: Corpus) -> Query:

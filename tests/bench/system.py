@@ -5,7 +5,7 @@ from typing import Protocol
 
 from tests.bench.http_client import Client, Insert
 from tests.bench.process import ServerProcess
-from tests.bench.queries import Question
+from tests.bench.queries import Figures, Question
 
 
 class System(Protocol):
@@ -39,6 +39,9 @@ class System(Protocol):
 
     def times(self, body: bytes) -> list[datetime]:
         """The records' times in the body of an answer to a Query, in its order."""
+
+    def figures(self, question: Figures, body: bytes) -> dict[tuple[str, ...], float]:
+        """What the body of an answer to Figures holds, as Figures.truth has it."""
 
     def counts(self, body: bytes) -> dict[tuple[int, str], int]:
         """What the body of an answer to Counts holds, as Counts.truth has it."""

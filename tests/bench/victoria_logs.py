@@ -17,7 +17,7 @@ import orjson
 
 from tests.bench.http_client import Client, Insert
 from tests.bench.process import ServerProcess
-from tests.bench.queries import LIMIT, Counts, Question
+from tests.bench.queries import LIMIT, Counts, Figures, Question
 from tests.support.process import free_port
 
 BINARY_VARIABLE = "VICTORIA_LOGS"
@@ -48,6 +48,8 @@ class VictoriaLogs:
         if isinstance(question, Counts):
             stats = f"* | stats by (_time:{question.seconds}s, level) count() n"
             return {"stats_pipe": f"{_QUERY}?{urlencode({'query': stats})}"}
+        if isinstance(question, Figures):
+            return {"stats_pipe": f"{_QUERY}?{urlencode({'query': question.logsql})}"}
         order = "" if question.oldest else " desc"
         offset = f" offset {question.offset}" if question.offset else ""
         sort = f"{question.logsql} | sort by (_time){order}{offset} limit {LIMIT}"
@@ -59,6 +61,14 @@ class VictoriaLogs:
     def times(self, body: bytes) -> list[datetime]:
         """Of the JSON lines."""
         return [datetime.fromisoformat(orjson.loads(line)["_time"]) for line in body.splitlines()]
+
+    def figures(self, question: Figures, body: bytes) -> dict[tuple[str, ...], float]:
+        """Of the JSON lines."""
+        found: dict[tuple[str, ...], float] = {}
+        for row in map(orjson.loads, body.splitlines()):
+            hour = (row["_time"][:13],) if question.hours else ()
+            found[(*hour, *(row.get(name) or row[f"metadata.{name}"] for name in question.by))] = float(row["n"])
+        return found
 
     def counts(self, body: bytes) -> dict[tuple[int, str], int]:
         """Of the JSON lines."""

@@ -30,6 +30,10 @@ _ROUTES: list[tuple[str, str, set[str]]] = [
     ("POST", SEARCH, {"search"}),
     ("GET", "/api/v1/logs/histogram", {"search"}),
     ("GET", "/api/v1/logs/export", {"search"}),
+    ("GET", "/api/v1/logs/stats", {"search"}),
+    ("POST", "/api/v1/logs/stats", {"search"}),
+    ("GET", "/api/v1/logs/fields", {"search"}),
+    ("GET", "/api/v1/logs/fields/{name}/values", {"search"}),
     ("GET", "/api/v1/logs/{log_id}", {"search"}),
     ("GET", "/api/v1/logs/tail", {"search"}),
     ("GET", deadletters.PATH, {"admin"}),
@@ -125,7 +129,7 @@ def test_every_route_is_here() -> None:
 
 @pytest.mark.parametrize(("method", "path", "scopes"), [route for route in _ROUTES if route[2]])
 def test_scopes(server: Server, everything: Made, method: str, path: str, scopes: set[str]) -> None:
-    target = path.replace("{position}", "1")
+    target = path.replace("{position}", "1").replace("{name}", "level")
     if path.endswith("tail"):
         target += "?last_event_id=none"  # a tail that is let in would go on
     for asked in {method, "HEAD"} if method == "GET" else {method}:
@@ -223,6 +227,11 @@ def test_services_and_hosts(server: Server, everything: Made) -> None:
     assert {value["value"] for value in counted["values"]} == {"cart", "basket"}
     exported = _ask(server, "GET", f"/api/v1/logs/export?q={word}", cart).body.splitlines()
     assert {json.loads(line)["service"] for line in exported} == {"cart", "basket"}
+    counted = _ask(server, "GET", f"/api/v1/logs/fields/service/values?q={word}", cart).json()
+    assert {value["value"] for value in counted["values"]} == {"cart", "basket"}
+    grouped = _ask(server, "GET", f"/api/v1/logs/stats?q={word}&by=host", cart).json()
+    assert (grouped["total_hits"], [group["values"] for group in grouped["groups"]]) == (2, [{"host": "db-1"}])
+    assert _ask(server, "GET", f"/api/v1/logs/fields?q={word}", cart).json()["total_hits"] == 2
     for record in _found(server, everything, word):
         one = _ask(server, "GET", f"/api/v1/logs/{record['log_id']}", cart)
         assert (one.status == 200) == (record["service"] in ("cart", "basket")), one

@@ -4,24 +4,24 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import pty
 import re
 import subprocess
 import sys
-import termios
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from logd.cli.main import make_parser
 from tests.support.commands import logd as over_data
-from tests.support.process import PATIENCE_SECONDS, Server, environment_of_a_process, until
+from tests.support.process import PATIENCE_SECONDS, Server, until
+from tests.support.terminal import environment, on_a_terminal, run
 
 _SETTINGS = {"index.flush_rows": 500, "index.flush_seconds": 0.2, "parse.join_seconds": 0.01}
 _ASKING = (
     ["search"],
+    ["stats"],
+    ["fields"],
     ["get", "x"],
     ["status"],
     ["deadletter", "list"],
@@ -42,41 +42,6 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         server.settle()
         until(lambda: not server.get("/api/v1/status").json()["index"]["recent_rows"], "all is in segments")
         yield server
-
-
-def environment(server: Server) -> Mapping[str, str]:
-    address = {"LOGD_URL": f"http://127.0.0.1:{server.port}", "HOME": "/nonexistent"}
-    return {**environment_of_a_process(), **address, "NO_COLOR": "", "COLUMNS": "200"}
-
-
-def run(server: Server, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "logd", *arguments],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=PATIENCE_SECONDS,
-        env=environment(server),
-    )
-
-
-def on_a_terminal(server: Server, *arguments: str) -> tuple[int, str]:
-    """The exit code, and everything that the terminal got."""
-    ours, theirs = pty.openpty()
-    termios.tcsetwinsize(theirs, (50, 200))
-    with subprocess.Popen(
-        [sys.executable, "-m", "logd", *arguments], stdin=theirs, stdout=theirs, stderr=theirs, env=environment(server)
-    ) as process:
-        os.close(theirs)
-        parts = []
-        try:
-            while part := os.read(ours, 65_536):
-                parts.append(part)
-        except OSError:  # how Linux says that nobody has the other end any more
-            pass
-        code = process.wait(PATIENCE_SECONDS)
-    os.close(ours)
-    return code, b"".join(parts).decode().replace("\r\n", "\n")
 
 
 def test_a_reader_that_leaves(server: Server) -> None:

@@ -30,6 +30,9 @@ _TEXTS = {
     "log_id": "x",
     "position": "1",
     "interval": "auto",
+    "aggregate": "distinct(service)",
+    "order": "count",
+    "name": "service",
     "last_event_id": "0:1.0",
 }
 
