@@ -45,9 +45,9 @@ def group(connection: Connection, snapshot: Snapshot, asked: Stats) -> Groups:
     total = rows[0]["total"]
     if grouped.several:
         total = count(connection, snapshot, times, asked.query, condition, None)[0]
-    groups = _groups(asked, rows)
-    if sum(len(one.cells) for one in groups) > MAX_CELLS:
+    if sum(row["bucket"] is not None for row in rows) > MAX_CELLS:
         raise too_many_cells(interval_us)
+    groups = _groups(asked, rows)
     return Groups(
         total=total,
         groups=groups,

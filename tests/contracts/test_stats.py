@@ -29,6 +29,7 @@ from tests.support.rows import DAY, NaiveIndex, Row, batch, row
 
 EXAMPLES = 600 if os.environ.get("LOGD_TEST_LONG") else 60
 SECOND = 1_000_000
+_WIDE = {f"f{n:05}": n for n in range(15_000)}
 EACH = tuple(Aggregate(function, "metadata.ms") for function in Function)
 
 
@@ -144,12 +145,16 @@ class TestStats:
         assert (_counts(found), found.other, found.without, found.total) == ({("web-2",): 2}, 1, 1, 6)
 
     async def test_too_many_cells(self, index: SearchedIndex) -> None:
-        await index.write(batch([row(DAY + n * 1_000, f"{n:06}") for n in range(MAX_CELLS + 1)], 1))
+        """Also more than Elasticsearch has buckets."""
+        rows = [row(DAY + n * 1_000, f"{n:06}", level="INFO" if n > MAX_CELLS else "WARN") for n in range(70_000)]
+        await index.write(batch(rows, 1))
         await index.flush()
         for by in ((), ("service",), ("service", "level")):
             with pytest.raises(BadRequest, match=r"over 10000 figures by 0\.001 s") as refused:
-                await index.stats(Stats(by=by, by_time=True, interval_us=1_000))
+                await index.stats(Stats(by=by, by_time=True, interval_us=1_000, to_us=DAY + (MAX_CELLS + 1) * 1_000))
             assert refused.value.where == "interval"
+            with pytest.raises(BadRequest):
+                await index.stats(Stats(by=by, by_time=True, interval_us=1_000))
         found = await index.stats(Stats(by_time=True, interval_us=1_000, to_us=DAY + MAX_CELLS * 1_000))
         assert len(found.groups[0].cells) == MAX_CELLS
 
@@ -179,6 +184,24 @@ class TestStats:
         with pytest.raises(BadRequest, match="over 50000 groups by host, level") as refused:
             await index.stats(Stats(by=("host", "level")))
         assert (refused.value.code, refused.value.where) == ("too_many_groups", "by")
+        found = await index.stats(Stats(by=("host",)))
+        assert found.estimated_groups
+        assert found.other + len(found.groups) == found.total == 60_000
+
+    @pytest.mark.only("elasticsearch", reason="the embedded index keeps metadata in one way")
+    async def test_metadata_without_numbers(self, index_store: ElasticsearchStore) -> None:
+        index_store.settings = msgspec.structs.replace(index_store.settings, metadata="flattened")
+        index = await index_store.open()
+        naive = await _written(index, _of({"a": {"b": "x"}}, {"a": {"b": "x"}}, {"a": {"b": "y"}}, {}))
+        of = (Aggregate(Function.DISTINCT, "metadata.a.b"),)
+        for by in ((), ("metadata.a.b",), ("service", "metadata.a.b")):
+            asked = Stats(by=by, aggregates=of)
+            NaiveGroups(naive, asked).check(await index.stats(asked))
+        with pytest.raises(BadRequest, match="metadata has no numbers") as refused:
+            await index.stats(Stats(aggregates=EACH))
+        assert refused.value.where == "aggregate"
+        assert (await index.fields(Fields())).counts["metadata.a.b"].count == 3
+        await index.close()
 
     @pytest.mark.only("segments", reason="the memory is Elasticsearch's own")
     async def test_too_much_memory_is_refused(self, store: Store) -> None:
@@ -242,15 +265,16 @@ class TestFields:
         assert found.total == 12_600
         assert found.sampled >= SAMPLE_ROWS // 2
 
-    @pytest.mark.parametrize("count", [1, 40])
-    async def test_records_with_thousands_of_fields(self, index: SearchedIndex, count: int) -> None:
-        """They are looked at one by one, up to a bound."""
-        wide = {f"f{n:05}": n for n in range(15_000)}
-        for upto, one in enumerate(_of(*[wide] * count)):
-            await index.write(batch([one], upto + 1))
+    async def test_a_record_with_thousands_of_fields(self, index: SearchedIndex) -> None:
+        await index.write(batch(_of(_WIDE), 1))
+        assert len((await index.fields(Fields())).counts) == len(_WIDE) + 7
+
+    @pytest.mark.only("segments", reason="the same code looks at what Elasticsearch gives")
+    async def test_many_records_with_thousands_of_fields(self, index: SearchedIndex) -> None:
+        """They are looked at one by one, up to half a million values."""
+        await index.write(batch(_of(*[_WIDE] * 40), 1))
         found = await index.fields(Fields())
-        assert (found.total, len(found.counts)) == (count, 15_000 + 7)
-        assert found.sampled == min(count, 34)
+        assert (found.total, found.sampled, len(found.counts)) == (40, 34, len(_WIDE) + 7)
 
 
 BY = st.sampled_from(
