@@ -1,4 +1,6 @@
-"""Figures of groups: one pass of DuckDB's over the columns that they take, exact, within the memory that it has."""
+"""Figures of groups: one pass of DuckDB's over the columns that they take, exact, within the memory that it has. Counts
+by the values of a column, of all that there is in a time, are known of whole segments from before.
+"""
 
 from __future__ import annotations
 
@@ -6,18 +8,21 @@ from collections.abc import Iterable
 from typing import Any
 
 from logd.errors import BadRequest
+from logd.query.fields import METADATA
 from logd.query.sql import Condition, compile_sql
 from logd.query.times import narrowed
+from logd.query.tree import Everything
 from logd.seams import MAX_CELLS, Cell, Function, Group, Groups, Stats
 from logd.store.connection import Connection
 from logd.store.count import count
 from logd.store.group_values import Values, values
 from logd.store.histogram import Axis, check_countable, interval_of
 from logd.store.read import run, stretches
+from logd.store.tallies import Counts, Tallies
 from logd.store.walk import Snapshot, times_of
 
 
-def group(connection: Connection, snapshot: Snapshot, asked: Stats) -> Groups:
+def group(connection: Connection, snapshot: Snapshot, asked: Stats, tallies: Tallies) -> Groups:
     """Answers it over the snapshot. Raises BadRequest when there are too many intervals, duckdb.Error when a segment
     can't be read, and duckdb.InterruptException when the connection is stopped."""
     interval_us = 0
@@ -27,6 +32,8 @@ def group(connection: Connection, snapshot: Snapshot, asked: Stats) -> Groups:
     times = times_of(snapshot, *narrowed(asked.query, asked.from_us, asked.to_us))
     if times is None:
         return Groups(total=0, groups=[] if asked.by else [_nothing(asked)], interval_us=interval_us)
+    if _is_plain(asked) and (counts := tallies.of(connection, snapshot, times, asked.by[0])) is not None:
+        return _plain(asked, counts)
     among = [one for one in stretches(snapshot, asked.query, times) if times.overlaps(one.min_us, one.max_us)]
     bucket = "0"
     if asked.by_time:
@@ -61,6 +68,25 @@ def too_many_cells(interval_us: int) -> BadRequest:
     """The refusal."""
     message = f"there would be over {MAX_CELLS} figures by {interval_us / 1e6:g} s: a longer interval, or fewer groups"
     return BadRequest("too_many_buckets", message, "interval")
+
+
+def _is_plain(asked: Stats) -> bool:
+    """It is how many records there are by a column of one value."""
+    by_column = len(asked.by) == 1 and asked.by[0] != "tags" and not asked.by[0].startswith(METADATA)
+    return by_column and isinstance(asked.query, Everything) and not asked.aggregates and not asked.by_time
+
+
+def _plain(asked: Stats, counts: Counts) -> Groups:
+    ranked = sorted(counts.items(), key=lambda one: (-one[1], one[0] is None, one[0] or ""))
+    if asked.prefix is not None:
+        ranked = [one for one in ranked if one[0] is not None and one[0].startswith(asked.prefix)]
+    top = [Group((value,), count) for value, count in ranked[: asked.top]]
+    return Groups(
+        total=counts.total(),
+        groups=top,
+        other=sum(count for _, count in ranked[asked.top :]),
+        without=0 if asked.prefix is None else counts[None],
+    )
 
 
 def _nothing(asked: Stats) -> Group:

@@ -55,6 +55,7 @@ from logd.store.folder import NO_STREAM, Stream
 from logd.store.groups import group
 from logd.store.histogram import count_by_time
 from logd.store.inventory import Inventory
+from logd.store.tallies import Tallies
 from logd.store.walk import Recent, Snapshot
 from logd.telemetry import metrics
 
@@ -84,6 +85,7 @@ class SegmentsIndex:
         self._failed = ""
         self._writing = asyncio.Lock()
         self._reader = Reader(inventory, search)
+        self._tallies = Tallies()
         self._flusher = ThreadPoolExecutor(1, "index.flush")
 
     @classmethod
@@ -173,7 +175,7 @@ class SegmentsIndex:
     async def stats(self, stats: Stats) -> Groups:
         def read(connection: Connection, now: Snapshot) -> Groups:
             with patterns.blamed(connection, stats.query):
-                return group(connection, now, stats)
+                return group(connection, now, stats, self._tallies)
 
         return await self._reader.search(self._snapshot, read)
 
