@@ -68,6 +68,17 @@ def test_lines_are_found_once(server: Server) -> None:
         seen += [record["log_id"] for record in page["logs"]]
     assert sorted(seen) == [line["log_id"] for line in lines]
     assert server.get("/api/v1/logs/id-042").json()["message"] == "line n42 timeout"
+    figures = "sum(code),p50(code),distinct(code)"
+    grouped = server.get("/api/v1/logs/stats", q="timeout", by="level,service", aggregate=figures).json()
+    assert grouped["approximate"] == ["p50(code)", "distinct(code)"]
+    (group,) = grouped["groups"]
+    assert (group["values"], group["count"]) == ({"level": "ERROR", "service": "web"}, 100)
+    assert group["stats"]["sum(code)"] == sum(range(100))
+    values = server.get("/api/v1/logs/fields/code/values", q="timeout", prefix="4", top=3).json()
+    assert values["values"] == [{"value": value, "count": 1} for value in ("4", "40", "41")]
+    assert (values["other"], values["missing"]) == (8, 0)
+    fields = server.get("/api/v1/logs/fields", q="timeout").json()["fields"]
+    assert {"name": "metadata.code", "types": ["number"], "count": 100, "share": 1.0} in fields
 
 
 def test_a_line_is_a_record_whatever_its_names_are(server: Server) -> None:
