@@ -19,7 +19,7 @@ from logd.config.schema import SearchLimits
 from logd.errors import BadRequest
 from logd.query.parse import parse
 from logd.query.tree import Everything, Node, Not, Words
-from logd.seams import MAX_CELLS, SAMPLE_ROWS, Aggregate, Fields, Function, Groups, Stats
+from logd.seams import MAX_CELLS, MAX_GROUPS, SAMPLE_ROWS, Aggregate, Fields, Function, Groups, Stats
 from logd.store import segments
 from tests.services import Running
 from tests.support import strategies
@@ -206,6 +206,9 @@ class TestStats:
         assert (_counts(found), found.other, found.total) == ({("h0",): 3}, 23_998, 24_001)
         found = await index.stats(Stats(by=("host", "level"), top=2))
         assert (_counts(found), found.other) == ({("h0", "INFO"): 3, ("h1", "INFO"): 2}, 23_996)
+        figures = (Aggregate(Function.DISTINCT, "trace_id"),)
+        found = await index.stats(Stats(by=("host", "level"), top=MAX_GROUPS, aggregates=figures))
+        assert [group.figures[0] for group in found.groups] == [3, *[2] * (MAX_GROUPS - 1)]
         found = await index.stats(Stats(aggregates=(Aggregate(Function.DISTINCT, "host"),)))
         assert found.groups[0].figures[0] == pytest.approx(12_000, rel=0.01)
 
