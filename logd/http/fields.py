@@ -81,7 +81,7 @@ class FieldNames:
             asked = identity.limited(request, Fields(query=wanted.query, from_us=wanted.from_us, to_us=wanted.to_us))
 
             async def make() -> Made:
-                async with self._turns.turn(query) as seconds:
+                async with self._turns.turn(query, heavy=True) as seconds:
                     found = await self._searches.fields(msgspec.structs.replace(asked, within_seconds=seconds))
                 return Made(json_bytes(_fields(found, top, took_ms())), whole=not found.missing)
 
@@ -108,7 +108,7 @@ class FieldNames:
             asked = identity.limited(request, stats)
 
             async def make() -> Made:
-                async with self._turns.turn(query) as seconds:
+                async with self._turns.turn(query, heavy=True) as seconds:
                     found = await self._searches.stats(msgspec.structs.replace(asked, within_seconds=seconds))
                 return Made(json_bytes(_values(name, found, took_ms())), whole=not found.missing)
 

@@ -102,7 +102,7 @@ class Figures:
             limited = identity.limited(request, asked.stats)
 
             async def make() -> Made:
-                async with self._turns.turn(query) as seconds:
+                async with self._turns.turn(query, heavy=True) as seconds:
                     found = await self._searches.stats(msgspec.structs.replace(limited, within_seconds=seconds))
                 took = took_ms()
                 # Thousands of figures take a while.
