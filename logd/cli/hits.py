@@ -12,7 +12,7 @@ from typing import Any
 #: What a terminal would obey instead of show: a log line may come from anybody.
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 _COLOURS = {"TRACE": "90", "DEBUG": "36", "INFO": "32", "WARN": "33", "ERROR": "31", "FATAL": "1;31"}
-_DIM = "2"
+_DIM, _MARKED = "2", "1;35"
 #: Marks on other characters, and what joins or directs them.
 _NO_WIDTH = frozenset({"Mn", "Me", "Cf"})
 _LEVEL_WIDTH = 5
@@ -32,6 +32,12 @@ def as_line(record: Mapping[str, Any], colour: bool) -> str:
         painted(_text(record, "host") or "-", _DIM),
     )
     return " ".join((*head, _text(record, "message").replace("\n", "\n    ")))
+
+
+def with_sign(line: str, marked: bool, colour: bool) -> str:
+    """A line of `as_line` behind a colon if it is marked, else a hyphen."""
+    sign = ":" if marked else "-"
+    return f"\x1b[{_MARKED if marked else _DIM}m{sign}\x1b[0m {line}" if colour else f"{sign} {line}"
 
 
 def as_json(record: Mapping[str, Any]) -> str:

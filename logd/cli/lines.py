@@ -34,14 +34,18 @@ def filters(args: argparse.Namespace) -> list[tuple[str, str]]:
     return asked + [(name, value) for name, _ in _FILTERS for value in getattr(args, name)]
 
 
-def show(records: Iterable[Mapping[str, Any]], as_json: bool) -> bool:
-    """Prints records, coloured on a terminal, else as JSON lines; whether it was for a terminal."""
+def show(records: Iterable[Mapping[str, Any]], as_json: bool, marked: int | None = None) -> bool:
+    """Prints records, coloured on a terminal, else as JSON lines; whether it was for a terminal. There, where one is
+    `marked`, each has a sign before it, as grep does it."""
     from logd.cli import hits
 
     terminal = sys.stdout.isatty() and not as_json
     if terminal:
         colour = not os.environ.get("NO_COLOR")
-        _write((hits.as_line(record, colour) for record in records), sys.stdout.encoding)
+        shown = (hits.as_line(record, colour) for record in records)
+        if marked is not None:
+            shown = (hits.with_sign(line, number == marked, colour) for number, line in enumerate(shown))
+        _write(shown, sys.stdout.encoding)
     else:
         _write(map(hits.as_json, records), "utf-8")
     return terminal

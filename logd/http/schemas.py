@@ -61,6 +61,19 @@ class SearchAnswer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     warnings: list[str] | UnsetType = UNSET
 
 
+class ContextAnswer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A record, and those before and after it, each list in the order of the file, or of time. When `partial` is true,
+    some of them may be missing, and `warnings` say why; a whole answer has neither."""
+
+    log: Record
+    before: list[Record]
+    after: list[Record]
+    order: Literal["position", "time"]
+    took_ms: int
+    partial: Literal[True] | UnsetType = UNSET
+    warnings: list[str] | UnsetType = UNSET
+
+
 class Value(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A value of the field `by`, null for records without it."""
 

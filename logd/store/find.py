@@ -22,6 +22,7 @@ from logd.record import SCHEMA
 from logd.seams import Found, Place, Search
 from logd.store.connection import Connection
 from logd.store.count import count
+from logd.store.neighbours import beside
 from logd.store.read import COLUMNS, literal, read, run
 from logd.store.segments import micros_of
 from logd.store.sieve import Places, Sieve, sieve
@@ -55,6 +56,8 @@ class _Reader(msgspec.Struct, frozen=True):
 def find(connection: Connection, snapshot: Snapshot, search: Search) -> Found:
     """Answers the search over the snapshot. Raises duckdb.Error, OSError or ArrowException when a segment can't be
     read, and duckdb.InterruptException when the connection is stopped."""
+    if search.by_position:
+        return beside(connection, snapshot, search)
     reader = _Reader(connection, snapshot, search, compile_sql(search.query))
     times = times_of(snapshot, *narrowed(search.query, search.from_us, search.to_us))
     ahead = None if times is None else _ahead(times, search.after, search.newest_first)

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from logd import chunk
-from logd.chunk import Chunk, Message, Positions
+from logd.chunk import Chunk, Message, Positions, ends_of_source
 from logd.errors import Corrupt
 from logd.parse.lines import join
 
@@ -314,3 +314,21 @@ def _bytes(text: Any) -> list[bytes]:
 
 def _mended(text: bytes) -> bytes:
     return text.decode("utf-8", "replace").encode()
+
+
+@pytest.mark.parametrize(
+    ("text", "known"),
+    [
+        ("6f1c2a9be03d4457-0000000004d2", True),
+        ("6f1c2a9be03d4457-ffffffffffff", True),
+        ("0000000000000003-0000000004d2", False),  # a partition's
+        ("6F1C2A9BE03D4457-0000000004D2", False),
+        ("6f1c2a9be03d4457-0000000004d2x", False),
+        ("6f1c2a9be03d4457-4d2", False),
+        ("mine", False),
+        ("", False),
+    ],
+)
+def test_the_ends_of_a_source(text: str, known: bool) -> None:
+    ends = ends_of_source(text)
+    assert ends == (("6f1c2a9be03d4457-000000000000", "6f1c2a9be03d4457-ffffffffffff") if known else None)

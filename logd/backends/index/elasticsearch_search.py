@@ -18,11 +18,13 @@ import pyarrow as pa
 
 from logd.backends.index.elasticsearch_client import Client, Failure
 from logd.backends.index.elasticsearch_names import PREFIX, indices
+from logd.chunk import ends_of_source
 from logd.config.schema import Elasticsearch as Settings
 from logd.errors import BadRequest, Unavailable
 from logd.query.elasticsearch import LAST_NANOS_US, Kind, compile_query, times
 from logd.query.elasticsearch_text import Query
 from logd.query.times import narrowed
+from logd.query.tree import And, Range
 from logd.record import SCHEMA
 from logd.seams import MAX_BUCKETS, Buckets, Found, Histogram, Place, Search
 from logd.store.histogram import round_interval
@@ -129,6 +131,8 @@ async def search(asking: Asking, asked: Search) -> Found:
     if wanted > _MOST_HITS:
         raise BadRequest("window_too_deep", f"offset + limit is {wanted}, at most {_MOST_HITS}", "offset")
     order = "desc" if asked.newest_first else "asc"
+    if asked.by_position:
+        return await _beside(asking, asked, order)
     size = min(wanted + 1, _MOST_HITS)
     body: dict[str, Any] = {
         "size": size,
@@ -148,6 +152,20 @@ async def search(asking: Asking, asked: Search) -> Found:
         more,
         answer.missing,
     )
+
+
+async def _beside(asking: Asking, asked: Search, order: str) -> Found:
+    """The nearest lines of the source of `after`, before it or behind it."""
+    ends = None if asked.after is None else ends_of_source(asked.after.log_id)
+    if asked.after is None or ends is None:
+        raise ValueError(f"a search by position goes on after a line of a source, not after {asked.after}")
+    first, last = (ends[0], asked.after.log_id) if asked.newest_first else (asked.after.log_id, ends[1])
+    among = Range("log_id", first, last, asked.newest_first, not asked.newest_first)
+    asked = msgspec.structs.replace(asked, query=And((among, asked.query)))
+    body = {"size": asked.limit, "sort": [{"log_id": order}], "track_total_hits": False}
+    answer = await _ask(asking, asked, body)
+    table = _table([hit.source for hit in answer.hits.hits])
+    return Found(table, None, not answer.missing, len(table) == asked.limit, answer.missing)
 
 
 async def documents(settings: Settings) -> int:
