@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, NamedTuple
+from collections.abc import Sequence
+from typing import Annotated, Literal, NamedTuple
 
 import msgspec
 import pyarrow as pa
@@ -28,6 +29,7 @@ from logd.http.parameters import (
     whole_number,
 )
 from logd.http.records import records
+from logd.http.selection import FIELDS, Selection, read_selection
 from logd.http.turns import Turns
 from logd.query.parse import Operator
 from logd.query.tree import And, Equals, Exists, Node, Not
@@ -37,6 +39,8 @@ from logd.tokens import Scope
 #: Of records on each side; more is what a search is for.
 MOST = 1_000
 _UNLESS_TOLD = 5
+#: What records without a position have in common with their neighbours.
+_SAME = ("service", "host", "source")
 _ORDERS = {"auto": "auto", "position": "position", "time": "time"}
 _Number = Annotated[int, Meta(ge=0, le=MOST)]
 OPERATION = Operation(
@@ -58,6 +62,7 @@ OPERATION = Operation(
         FROM,
         TO,
         DEFAULT_OPERATOR,
+        FIELDS,
         TIMEOUT,
     ),
     {200: Answer("The record, and its neighbours.", schemas.ContextAnswer)},
@@ -95,6 +100,7 @@ class Contexts:
         with self._turns.counted() as took_ms:
             order = choice(query, "order", "auto", _ORDERS)
             before, after = (whole_number(query, side, _UNLESS_TOLD, 0, MOST) for side in ("before", "after"))
+            selection = read_selection(query)
             wanted = read_filters(query, now_us(), self._default_operator)
             if order == "position" and chunk.ends_of_source(log_id) is None:
                 message = f"the log_id {shortened(log_id)} tells no position in a file: ask by time"
@@ -108,11 +114,12 @@ class Contexts:
                         to_us=wanted.to_us,
                         count_limit=0,
                         within_seconds=seconds,
+                        columns=None if selection is None else (*selection.reads, *_SAME),
                     ),
                 )
                 line = await self._line(log_id, identity.limited(request, _of_id(asked, log_id)))
                 sides, by = await self._sides(line, asked, order, (before, after))
-            return _response(line, sides, by, took_ms())
+            return _response([line, sides.before.table, sides.after.table], selection, by, sides.missing, took_ms())
 
     async def _line(self, log_id: str, asked: Search) -> pa.Table:
         """Raises NotFound, and Unavailable when it can't be told."""
@@ -160,17 +167,21 @@ def _has_position(line: pa.Table) -> bool:
 
 def _same(line: pa.Table) -> list[Node]:
     """The record's service, host and source."""
-    values = [(name, line[name][0].as_py()) for name in ("service", "host", "source")]
+    values = [(name, line[name][0].as_py()) for name in _SAME]
     return [Not(Exists(name)) if value is None else Equals(name, value) for name, value in values]
 
 
-def _response(line: pa.Table, sides: _Sides, order: str, took_ms: int) -> web.Response:
-    body: dict[str, Any] = {
-        "log": records(line)[0],
-        "before": records(sides.before.table)[::-1],
-        "after": records(sides.after.table),
+def _response(
+    tables: Sequence[pa.Table], selection: Selection | None, order: str, missing: Sequence[str], took_ms: int
+) -> web.Response:
+    """`tables` are the line, what is before it, the nearest first, and what is after it."""
+    line, before, after = (records(table, selection) for table in tables)
+    body = {
+        "log": line[0],
+        "before": before[::-1],
+        "after": after,
         "order": order,
         "took_ms": took_ms,
-        **partial(sides.missing),
+        **partial(missing),
     }
     return web.Response(body=json_bytes(body), content_type="application/json")

@@ -55,6 +55,8 @@ class Search(msgspec.Struct, frozen=True, kw_only=True):
     the order asked for; `offset` and `limit` begin there. `count_limit`: count hits exactly up to this many, wherever
     `after` is; None counts all, 0 doesn't count. `within_seconds`: an engine that can answers then with what it has.
 
+    `columns`: those of a record that are wanted; None is all of them.
+
     `by_position`: not by time, but the lines of the source of `after`, a Place with an id that chunk.ends_of_source
     knows: those behind it in the file, the nearest first, or with `newest_first` those before it. They aren't
     counted, whatever `count_limit` says, and there is no `offset`. Whatever their times are, none is left out; the
@@ -70,12 +72,13 @@ class Search(msgspec.Struct, frozen=True, kw_only=True):
     count_limit: int | None = 10_000
     within_seconds: float | None = None
     by_position: bool = False
+    columns: tuple[str, ...] | None = None
 
 
 class Found(msgspec.Struct, frozen=True):
-    """Hits in the order asked for, and by log_id within a microsecond, as a table of record.SCHEMA. `total` is None
-    when nobody asked, and a lower bound when `exact` is false. `more`: there may be hits after these. `missing`: why
-    rows may be missing from it that are stored; empty when it is whole."""
+    """Hits in the order asked for, and by log_id within a microsecond, with the columns of record.part_of_schema.
+    `total` is None when nobody asked, and a lower bound when `exact` is false. `more`: there may be hits after these.
+    `missing`: why rows may be missing from it that are stored; empty when it is whole."""
 
     table: pa.Table
     total: int | None

@@ -25,7 +25,7 @@ from logd.chunk import ends_of_source
 from logd.query.sql import Condition, compile_sql
 from logd.query.times import narrowed
 from logd.query.tree import And, Equals, Everything
-from logd.record import SCHEMA
+from logd.record import SCHEMA, part_of_schema
 from logd.seams import Found, Place, Search
 from logd.store.connection import Connection
 from logd.store.footers import Bounds
@@ -54,6 +54,7 @@ class _Asked(msgspec.Struct, frozen=True):
     line: Place
     forward: bool
     limit: int
+    schema: pa.Schema
 
     @property
     def order(self) -> list[tuple[str, str]]:
@@ -67,11 +68,12 @@ def beside(connection: Connection, snapshot: Snapshot, search: Search) -> Found:
     ends = None if line is None else ends_of_source(line.log_id)
     if line is None or ends is None:
         raise ValueError(f"a search by position goes on after a line of a source, not after {line}")
+    schema = part_of_schema(search.columns)
     times = times_of(snapshot, *narrowed(search.query, search.from_us, search.to_us))
     if times is None or not search.limit:
-        return Found(SCHEMA.empty_table(), None, True, not search.limit)
+        return Found(schema.empty_table(), None, True, not search.limit)
     condition = None if isinstance(search.query, Everything) else compile_sql(search.query)
-    asked = _Asked(connection, snapshot, times, condition, line, not search.newest_first, search.limit)
+    asked = _Asked(connection, snapshot, times, condition, line, not search.newest_first, search.limit, schema)
     having = And((Equals("log_id", line.log_id), search.query))
     may = [one for one in stretches(snapshot, having, times) if times.overlaps(one.min_us, one.max_us)]
     may.sort(key=lambda one: _distance(one, line))
@@ -169,9 +171,9 @@ def _whole(asked: _Asked, may: Sequence[Stretch], found: pa.Table) -> pa.Table:
     """The lines in full, the nearest first."""
     stretch_of, rows = found["stretch"].to_numpy(), found["row"].to_numpy()
     numbers = np.unique(stretch_of).tolist()
-    reads = [partial(read, asked.connection, asked.snapshot, may[number], SCHEMA.names) for number in numbers]
-    tables = [SCHEMA.empty_table()]
+    reads = [partial(read, asked.connection, asked.snapshot, may[number], asked.schema.names) for number in numbers]
+    tables = [asked.schema.empty_table()]
     for number, table in zip(numbers, asked.snapshot.footers.read_all(reads), strict=True):
-        tables.append(table.take(pa.array(rows[stretch_of == number])).cast(SCHEMA))
+        tables.append(table.take(pa.array(rows[stretch_of == number])).cast(asked.schema))
     whole = pa.concat_tables(tables)
     return whole.take(pc.sort_indices(whole.select(["log_id"]), asked.order))

@@ -99,6 +99,17 @@ async def test_by_position_whatever_the_times_are(index: SearchedIndex, store: S
                 assert await _beside(index, line, limit, after=after, **parameters) == expected, (line, parameters)
 
 
+async def test_only_some_columns(index: SearchedIndex) -> None:
+    await index.write(batch([_line(number, DAY + number) for number in range(4)], 1))
+    await index.flush()
+    place = Place(DAY + 1, log_id(SOURCES[0], 100))
+    found = await index.search(
+        Search(after=place, by_position=True, limit=2, newest_first=False, columns=("message", "service"))
+    )
+    assert found.table.column_names == ["log_id", "timestamp", "service", "message"]
+    assert found.table["message"].to_pylist() == ["line2", "line3"]
+
+
 async def test_nothing_beside_it(index: SearchedIndex) -> None:
     alone = _line(3, DAY)
     assert await _beside(index, alone, 5, after=True) == []

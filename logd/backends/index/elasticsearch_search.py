@@ -25,7 +25,7 @@ from logd.query.elasticsearch import LAST_NANOS_US, Kind, compile_query, times
 from logd.query.elasticsearch_text import Query
 from logd.query.times import narrowed
 from logd.query.tree import And, Range
-from logd.record import SCHEMA
+from logd.record import part_of_schema
 from logd.seams import MAX_BUCKETS, Buckets, Found, Histogram, Place, Search
 from logd.store.histogram import round_interval
 
@@ -50,7 +50,7 @@ _PARAMETERS = {"ignore_unavailable": "true", "allow_no_indices": "true"}
 class _Source(msgspec.Struct, frozen=True):
     log_id: str
     timestamp: str
-    ingested_at: str
+    ingested_at: str = ""
     level: str | None = None
     service: str | None = None
     host: str | None = None
@@ -138,6 +138,7 @@ async def search(asking: Asking, asked: Search) -> Found:
         "size": size,
         "sort": [{"timestamp": {"order": order, "numeric_type": "date_nanos"}}, {"log_id": order}],
         "track_total_hits": {None: True, 0: False}.get(asked.count_limit, asked.count_limit),
+        **_only(asked),
     }
     if asked.after is not None:
         body["search_after"] = _after(asked.after)
@@ -146,7 +147,7 @@ async def search(asking: Asking, asked: Search) -> Found:
     more = len(sources) > wanted or len(sources) == _MOST_HITS
     total = answer.hits.total if asked.count_limit != 0 else None
     return Found(
-        _table(sources[asked.offset : wanted]),
+        _table(sources[asked.offset : wanted], part_of_schema(asked.columns)),
         None if total is None else total.value,
         total is None or (total.relation == "eq" and not answer.missing),
         more,
@@ -162,10 +163,18 @@ async def _beside(asking: Asking, asked: Search, order: str) -> Found:
     first, last = (ends[0], asked.after.log_id) if asked.newest_first else (asked.after.log_id, ends[1])
     among = Range("log_id", first, last, asked.newest_first, not asked.newest_first)
     asked = msgspec.structs.replace(asked, query=And((among, asked.query)))
-    body = {"size": asked.limit, "sort": [{"log_id": order}], "track_total_hits": False}
+    body = {"size": asked.limit, "sort": [{"log_id": order}], "track_total_hits": False, **_only(asked)}
     answer = await _ask(asking, asked, body)
-    table = _table([hit.source for hit in answer.hits.hits])
+    table = _table([hit.source for hit in answer.hits.hits], part_of_schema(asked.columns))
     return Found(table, None, not answer.missing, len(table) == asked.limit, answer.missing)
+
+
+def _only(asked: Search) -> dict[str, Any]:
+    """What of the documents Elasticsearch is to send; metadata whole, as its names say nothing of its form."""
+    if asked.columns is None:
+        return {}
+    names = part_of_schema(asked.columns).names
+    return {"_source": [*names, *(["metadata_text"] if "metadata" in names else [])]}
 
 
 async def documents(settings: Settings) -> int:
@@ -302,13 +311,13 @@ def _too_many(interval_us: int) -> BadRequest:
     return BadRequest("too_many_buckets", message, "interval")
 
 
-def _table(sources: list[_Source]) -> pa.Table:
+def _table(sources: list[_Source], schema: pa.Schema) -> pa.Table:
     columns = {}
-    for field in SCHEMA:
+    for field in schema:
         values = [getattr(source, field.name) for source in sources]
         if field.name == "metadata":
             values = [source.metadata_text or bytes(source.metadata).decode() for source in sources]
             values = [None if text == "null" else text for text in values]
         array = pa.array(values, pa.string()) if pa.types.is_timestamp(field.type) else pa.array(values, field.type)
         columns[field.name] = array.cast(field.type)
-    return pa.table(columns, schema=SCHEMA)
+    return pa.table(columns, schema=schema)
