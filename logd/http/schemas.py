@@ -93,6 +93,16 @@ class ContextAnswer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     warnings: list[str] | UnsetType = UNSET
 
 
+class ExplainAnswer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`tree` is the query as it is read, in words, a line for each of its nodes, and `query` the same for programs.
+    `plan` is the engine's own and may change: what it would look at, what it needn't, and why."""
+
+    tree: list[str]
+    query: dict[str, Any]
+    plan: dict[str, Any]
+    took_ms: int
+
+
 class Value(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A value of the field `by`, null for records without it."""
 

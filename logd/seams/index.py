@@ -131,6 +131,10 @@ class Searches(Protocol):
         """Exact counts. Raises BadRequest also when there would be more than MAX_BUCKETS."""
         ...
 
+    async def explain(self, search: Search) -> dict[str, Any]:
+        """For people: what the search would look at, and what it needn't and why. `engine` says whose plan it is."""
+        ...
+
     def late_writes(self) -> int:
         """How often rows have become searchable that were older than LATE_SECONDS: as long as it is the same, an answer
         about what was over so long ago still holds. Always 0 where other processes write too."""

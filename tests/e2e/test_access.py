@@ -31,6 +31,7 @@ _ROUTES: list[tuple[str, str, set[str]]] = [
     ("GET", "/api/v1/logs/histogram", {"search"}),
     ("GET", "/api/v1/logs/export", {"search"}),
     ("GET", "/api/v1/logs/{log_id}", {"search"}),
+    ("GET", "/api/v1/logs/explain", {"search"}),
     ("GET", "/api/v1/logs/{log_id}/context", {"search"}),
     ("GET", "/api/v1/logs/tail", {"search"}),
     ("GET", deadletters.PATH, {"admin"}),

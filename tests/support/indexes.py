@@ -99,6 +99,7 @@ class Refreshed:
         self.histogram = index.histogram
         self.late_writes = index.late_writes
         self.disk_used_percent = index.disk_used_percent
+        self.explain = index.explain
 
     async def write(self, batch: Batch) -> Written:
         """See Index."""

@@ -247,13 +247,19 @@ def _by_value(whole: Buckets, asked: Histogram, found: dict[str, Any]) -> Bucket
     return msgspec.structs.replace(whole, values=names, by_value=by_value, other=other)
 
 
-async def _ask(asking: Asking, asked: Search | Histogram, body: dict[str, Any]) -> _Answer:
+def request_of(asking: Asking, asked: Search | Histogram) -> dict[str, Any]:
+    """The part of a request that says which documents are meant. Raises BadRequest."""
     from_us, to_us = narrowed(asked.query, asked.from_us, asked.to_us)
     wanted: list[Query] = [compile_query(asked.query, asking.metadata)]
     if from_us is not None or to_us is not None:
         wanted.append(times("timestamp", from_us, to_us))
+    return {"query": {"bool": {"filter": wanted}}}
+
+
+async def _ask(asking: Asking, asked: Search | Histogram, body: dict[str, Any]) -> _Answer:
+    from_us, to_us = narrowed(asked.query, asked.from_us, asked.to_us)
     seconds = min(asking.deadline_seconds, asked.within_seconds or asking.deadline_seconds) * _ITS_SHARE
-    body = {**body, "query": {"bool": {"filter": wanted}}, "timeout": f"{max(1, int(seconds * 1_000))}ms"}
+    body = {**body, **request_of(asking, asked), "timeout": f"{max(1, int(seconds * 1_000))}ms"}
     path = f"/{','.join(indices(from_us, to_us))}/_search"
     begun = time.monotonic()
     while True:
