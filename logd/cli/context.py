@@ -34,7 +34,8 @@ def add_to(commands: Any) -> None:
     parser.add_argument("-C", "--context", metavar="N", type=int, help="how many on each side")
     parser.add_argument("--query", metavar="QUERY", help="only neighbours that match it")
     parser.add_argument("--order", choices=("auto", "position", "time"), help="by position in the file, or by time")
-    parser.add_argument("--from", metavar="TIME", help="only lines from this time on; a narrow range is quicker")
+    parser.add_argument("--at", metavar="TIME", help="the line's time: with it, a large index finds the line at once")
+    parser.add_argument("--from", metavar="TIME", help="only lines from this time on")
     parser.add_argument("--to", metavar="TIME", help="only lines before this time")
     lines.add_json_to(parser)
     connect.add_to(parser)
@@ -48,7 +49,14 @@ def run(args: argparse.Namespace) -> int:
     from logd.cli import ask, hits
 
     wanted = {side: args.context if (own := getattr(args, side)) is None else own for side in _SIDES}
-    asked = {"q": args.query, "order": args.order, "from": getattr(args, "from"), "to": args.to, **wanted}
+    asked = {
+        "q": args.query,
+        "order": args.order,
+        "at": args.at,
+        "from": getattr(args, "from"),
+        "to": args.to,
+        **wanted,
+    }
     parameters = [(name, str(value)) for name, value in asked.items() if value is not None]
     server = connect.server(args)
     try:

@@ -32,6 +32,7 @@ from logd.http.records import records
 from logd.http.selection import FIELDS, Selection, read_selection
 from logd.http.turns import Turns
 from logd.query.parse import Operator
+from logd.query.time import parse_time
 from logd.query.tree import And, Equals, Exists, Node, Not
 from logd.seams import Found, Place, Search, Searches
 from logd.tokens import Scope
@@ -59,6 +60,7 @@ OPERATION = Operation(
             " an id of its client's, one that came over the ingest endpoint or from another producer has none.",
             Literal["auto", "position", "time"],
         ),
+        Parameter("at", "The record's time, as answers have it: with it, a large index finds the record at once."),
         FROM,
         TO,
         DEFAULT_OPERATOR,
@@ -102,6 +104,7 @@ class Contexts:
             before, after = (whole_number(query, side, _UNLESS_TOLD, 0, MOST) for side in ("before", "after"))
             selection = read_selection(query)
             wanted = read_filters(query, now_us(), self._default_operator)
+            at_us = parse_time(query["at"], now_us(), "at") if query.get("at") else None
             if order == "position" and chunk.ends_of_source(log_id) is None:
                 message = f"the log_id {shortened(log_id)} tells no position in a file: ask by time"
                 raise BadRequest("no_position", message, "order")
@@ -117,12 +120,17 @@ class Contexts:
                         columns=None if selection is None else (*selection.reads, *_SAME),
                     ),
                 )
-                line = await self._line(log_id, identity.limited(request, _of_id(asked, log_id)))
+                line = await self._line(log_id, identity.limited(request, _of_id(asked, log_id)), at_us)
                 sides, by = await self._sides(line, asked, order, (before, after))
             return _response([line, sides.before.table, sides.after.table], selection, by, sides.missing, took_ms())
 
-    async def _line(self, log_id: str, asked: Search) -> pa.Table:
-        """Raises NotFound, and Unavailable when it can't be told."""
+    async def _line(self, log_id: str, asked: Search, at_us: int | None) -> pa.Table:
+        """Where it isn't at that time, it may be at another. Raises NotFound, and Unavailable when it can't be told."""
+        if at_us is not None and (asked.from_us is None or at_us >= asked.from_us):
+            upto = at_us + 1 if asked.to_us is None else min(at_us + 1, asked.to_us)
+            found = await self._searches.search(msgspec.structs.replace(asked, from_us=at_us, to_us=upto))
+            if len(found.table):
+                return found.table
         found = await self._searches.search(asked)
         if found.missing and not len(found.table):
             raise Unavailable(f"whether a record has the log_id {shortened(log_id)} can't be told: {found.missing[0]}")

@@ -17,7 +17,6 @@ from functools import partial
 
 import msgspec
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -37,8 +36,9 @@ from logd.store.walk import Snapshot, Stretch, Times, times_of
 NEAR_US = 600_000_000
 #: A clock that times of ingestion come from may have been set back by so much.
 TAKEN_US = 3_600_000_000
-#: Row groups at a time: the first have a busy source's neighbours; more would hold some 10 MB of ids.
-_FIRST, _LATER = 4, 32
+#: Row groups at a time: the first have a busy source's neighbours; more would hold some 10 MB of ids, or of texts that
+#: a condition asks for.
+_FIRST, _LATER, _LATER_IF = 4, 32, 8
 _KEYS = ["log_id", "timestamp", "ingested_at"]
 #: A line that may be a neighbour, and where it is: the number of its stretch, and its row in that.
 _LINE = pa.schema([("log_id", pa.string()), ("taken_us", pa.int64()), ("stretch", pa.int64()), ("row", pa.int64())])
@@ -92,24 +92,27 @@ def _distance(stretch: Stretch, line: Place) -> int:
 def _nearest(asked: _Asked, may: Sequence[Stretch], limits: Bounds) -> pa.Table:
     """The nearest lines within the limits, as _LINE, the nearest first."""
     kept = _LINE.empty_table()
-    for numbers in _portions(len(may)):
+    for numbers in _portions(len(may), _LATER if asked.condition is None else _LATER_IF):
         chosen = [number for number in numbers if not numbers.start or _may_have(asked, may[number], limits)]
         tables = asked.snapshot.footers.read_all(
             [partial(read, asked.connection, asked.snapshot, may[number], _KEYS) for number in chosen]
         )
         limits = _since(asked, tables, limits)
-        found = [_between(asked, may[at], at, table, limits) for at, table in zip(chosen, tables, strict=True)]
-        kept = pa.concat_tables([kept, *found]).sort_by(asked.order).slice(0, asked.limit)
+        found = [_between(asked, at, table, limits) for at, table in zip(chosen, tables, strict=True)]
+        lines = pa.concat_tables([_LINE.empty_table(), *found])
+        if asked.condition is not None and len(lines):
+            lines = _holding(asked, asked.condition, may, lines)
+        kept = pa.concat_tables([kept, lines]).sort_by(asked.order).slice(0, asked.limit)
         if len(kept) == asked.limit:
             limits = _upto(asked, kept, limits)
     return kept
 
 
-def _portions(count: int) -> Iterator[range]:
+def _portions(count: int, later: int) -> Iterator[range]:
     start, size = 0, _FIRST
     while start < count:
         yield range(start, min(start + size, count))
-        start, size = start + size, _LATER
+        start, size = start + size, later
 
 
 def _may_have(asked: _Asked, stretch: Stretch, limits: Bounds) -> bool:
@@ -143,37 +146,43 @@ def _upto(asked: _Asked, kept: pa.Table, limits: Bounds) -> Bounds:
     return limits._replace(first_id=last, first_taken_us=taken["min"] - TAKEN_US)
 
 
-def _between(asked: _Asked, stretch: Stretch, number: int, table: pa.Table, limits: Bounds) -> pa.Table:
-    """Of a stretch the lines that are wanted between the ids of the limits."""
+def _between(asked: _Asked, number: int, table: pa.Table, limits: Bounds) -> pa.Table:
+    """Of a stretch the lines between the ids of the limits, as _LINE."""
     ids = table["log_id"]
     rows = np.flatnonzero(pc.and_(pc.greater(ids, limits.first_id), pc.less(ids, limits.last_id)).to_numpy())
     micros = micros_of(table)[rows]
-    rows = rows[(micros >= asked.times.from_us) & (micros < asked.times.to_us)]
-    if len(rows) and asked.condition is not None:
-        rows = rows[_holds(asked, asked.condition, stretch, rows)]
-    places = pa.array(rows)
+    places = pa.array(rows[(micros >= asked.times.from_us) & (micros < asked.times.to_us)])
     taken = table["ingested_at"].cast(pa.int64()).take(places)
-    return pa.table([ids.take(places), taken, pa.array(np.full(len(rows), number)), places], _LINE)
+    return pa.table([ids.take(places), taken, pa.array(np.full(len(places), number)), places], _LINE)
 
 
-def _holds(asked: _Asked, condition: Condition, stretch: Stretch, rows: npt.NDArray[np.intp]) -> npt.NDArray[np.intp]:
-    """Which of some rows of a stretch meet the condition, rising."""
-    columns = [name for name in SCHEMA.names if name in condition.columns]
-    table = read(asked.connection, asked.snapshot, stretch, columns or _KEYS[:1]).take(pa.array(rows))
-    numbered = table.append_column("place", pa.array(np.arange(len(rows))))
+def _holding(asked: _Asked, condition: Condition, may: Sequence[Stretch], lines: pa.Table) -> pa.Table:
+    """The lines that meet the condition."""
+    columns = [name for name in SCHEMA.names if name in condition.columns] or _KEYS[:1]
+    rows = pa.concat_tables(_read(asked, may, lines, columns))
+    numbered = rows.append_column("place", pa.array(np.arange(len(rows))))
     query = f"SELECT place FROM rows WHERE {condition.sql}"
-    found = asked.connection.ask(query, condition.parameters, {"rows": numbered})["place"].to_numpy()
-    held: npt.NDArray[np.intp] = np.sort(found)
-    return held
+    return lines.take(asked.connection.ask(query, condition.parameters, {"rows": numbered})["place"])
+
+
+def _read(asked: _Asked, may: Sequence[Stretch], lines: pa.Table, columns: Sequence[str]) -> list[pa.Table]:
+    """Columns of the lines, which lie stretch by stretch; a table for each of these."""
+    stretch_of, rows = lines["stretch"].to_numpy(), lines["row"].to_numpy()
+    starts = np.flatnonzero(np.diff(stretch_of, prepend=-1))
+
+    def read_some(start: int, end: int) -> pa.Table:
+        table = read(asked.connection, asked.snapshot, may[stretch_of[start]], columns)
+        return table.take(pa.array(rows[start:end]))
+
+    ends = [*starts[1:].tolist(), *([len(rows)] if len(rows) else [])]
+    return asked.snapshot.footers.read_all(
+        [partial(read_some, start, end) for start, end in zip(starts.tolist(), ends, strict=True)]
+    )
 
 
 def _whole(asked: _Asked, may: Sequence[Stretch], found: pa.Table) -> pa.Table:
     """The lines in full, the nearest first."""
-    stretch_of, rows = found["stretch"].to_numpy(), found["row"].to_numpy()
-    numbers = np.unique(stretch_of).tolist()
-    reads = [partial(read, asked.connection, asked.snapshot, may[number], asked.schema.names) for number in numbers]
-    tables = [asked.schema.empty_table()]
-    for number, table in zip(numbers, asked.snapshot.footers.read_all(reads), strict=True):
-        tables.append(table.take(pa.array(rows[stretch_of == number])).cast(asked.schema))
-    whole = pa.concat_tables(tables)
+    lines = found.sort_by("stretch")
+    tables = [table.cast(asked.schema) for table in _read(asked, may, lines, asked.schema.names)]
+    whole = pa.concat_tables([asked.schema.empty_table(), *tables])
     return whole.take(pc.sort_indices(whole.select(["log_id"]), asked.order))

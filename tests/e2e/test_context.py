@@ -71,6 +71,12 @@ def test_in_a_file_by_position(server: Server) -> None:
     assert _numbers(_context(server, _id(server, "number0"), before=1_000, after=0)) == ["0"]
 
 
+@pytest.mark.parametrize("at", ["2026-11-20T12:00:19.000Z", "2026-11-20T12:00:19.001Z", "2020-01-01", "now"])
+def test_its_time_is_no_more_than_a_hint(server: Server, at: str) -> None:
+    answer = _context(server, _id(server, "number19"), at=at, before=1, after=1)
+    assert _numbers(answer) == ["18", "19", "20"]
+
+
 def test_only_what_matches(server: Server) -> None:
     answer = _context(server, _id(server, "number19"), q="even:true", before=2, after=2)
     assert _numbers(answer) == ["16", "18", "19", "20", "22"]
@@ -102,6 +108,7 @@ def test_refused(server: Server) -> None:
         ({"after": -1}, "after"),
         ({"order": "x"}, "order"),
         ({"q": "("}, "q:1"),
+        ({"at": "x"}, "at"),
         ({"limit": 1}, "limit"),
     ):
         answer = server.get(f"/api/v1/logs/{log_id}/context", **parameters)
