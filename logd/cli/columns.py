@@ -18,14 +18,14 @@ class Columns:
 
     def __init__(self, fields: str) -> None:
         self._names = [name for name in dict.fromkeys(map(str.strip, fields.split(","))) if name]
-        self._widths = [len(name) for name in self._names]
+        self._widths = [hits.width(name) for name in self._names]
         self._headed = False
 
     def rows(self, records: Sequence[Mapping[str, Any]], colour: bool) -> list[str]:
         """A line for each record."""
         cells = [[_cell(record, name) for name in self._names] for record in records]
         for column, texts in enumerate(zip(*cells, strict=True)):
-            self._widths[column] = max(self._widths[column], *(min(len(text), _WIDEST) for text in texts))
+            self._widths[column] = max(self._widths[column], *(min(hits.width(text), _WIDEST) for text in texts))
         found = [self._row(row, colour) for row in cells]
         if not self._headed and self._names:
             self._headed = True
@@ -34,13 +34,14 @@ class Columns:
         return found
 
     def _row(self, cells: Sequence[str], colour: bool) -> str:
-        padded = [text.ljust(width) for text, width in zip(cells, self._widths, strict=True)]
+        padded = [text + " " * (most - hits.width(text)) for text, most in zip(cells, self._widths, strict=True)]
         padded[-1:] = [cell.rstrip() for cell in padded[-1:]]
         if colour:
-            of_level = (column_of(name) == "level" for name in self._names)
-            padded = [
-                hits.in_colour(cell) if is_level else cell for cell, is_level in zip(padded, of_level, strict=True)
+            codes = [
+                hits.colour_of(cell.strip()) if column_of(name) == "level" else ""
+                for name, cell in zip(self._names, padded, strict=True)
             ]
+            padded = [f"\x1b[{code}m{cell}\x1b[0m" if code else cell for code, cell in zip(codes, padded, strict=True)]
         return "  ".join(padded)
 
 

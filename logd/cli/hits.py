@@ -47,12 +47,6 @@ def highlighted(record: Mapping[str, Any], name: str) -> str:
     return "".join([*parts, printable(text[at:])])
 
 
-def in_colour(level: str) -> str:
-    """A level, with blanks around it or not, in its colour."""
-    code = _COLOURS.get(level.strip())
-    return f"\x1b[{code}m{level}\x1b[0m" if code else level
-
-
 def with_sign(line: str, marked: bool, colour: bool) -> str:
     """A line of `as_line` behind a colon if it is marked, else a hyphen."""
     sign = ":" if marked else "-"

@@ -27,3 +27,8 @@ def test_levels_have_their_colour() -> None:
         "\x1b[1mlevel  user.id\x1b[0m",
         "\x1b[31mERROR\x1b[0m  42",
     ]
+
+
+def test_wide_characters_take_two_columns() -> None:
+    records: list[dict[str, Any]] = [{"service": "日本", "host": "h"}, {"service": "abcde", "host": "h"}]
+    assert Columns("service,host").rows(records, False)[1:] == ["日本     h", "abcde    h"]
