@@ -60,7 +60,7 @@ class Search(msgspec.Struct, frozen=True, kw_only=True):
     `by_position`: not by time, but the lines of the source of `after`, a Place with an id that chunk.ends_of_source
     knows: those behind it in the file, the nearest first, or with `newest_first` those before it. They aren't
     counted, whatever `count_limit` says, and there is no `offset`. Whatever their times are, none is left out; the
-    embedded index may miss what has the time of another day and was also taken in on another one."""
+    embedded index may miss what is far in time and was also taken in at another time than its neighbours."""
 
     query: Node = Everything()
     from_us: int | None = None

@@ -6,8 +6,8 @@ read from its beginning to its end. Of the other row groups only those are read 
 Parquet file knows of its ids and times of ingestion, and the skip index of its sources.
 
 So no line is left out whose time is within NEAR_US of the line's, or that was taken in within TAKEN_US of its
-neighbours. One that is neither may be, and then its own neighbours aren't found either: it has the time of another day,
-and was taken in on another one too, as after a replay.
+neighbours. One that is neither may be, and then its own neighbours aren't found either: its time is far from theirs,
+and it was taken in at another time too, as after a replay.
 """
 
 from __future__ import annotations
