@@ -24,6 +24,7 @@ A transport record without `logd-chunk` is one line from another producer.
 
 from __future__ import annotations
 
+import re
 import struct
 import threading
 from collections.abc import Iterable, Mapping, Sequence
@@ -56,6 +57,10 @@ SYSLOG = "application/x-syslog"
 #: The tag of a line that was over `ingest.max_line_bytes`, or too large for a chunk, and lost its end.
 CUT_TAG = "cut"
 MAX_POSITION = 16**POSITION_DIGITS - 1
+_LOG_ID = re.compile(f"[0-9a-f]{{16}}-[0-9a-f]{{{POSITION_DIGITS}}}")
+#: How the ids of other producers' records begin: a partition's number is 32 bits. Of a source of ours one in four
+#: billion does, whose lines are taken for theirs.
+_PARTITION = "0" * 8
 #: The end of the year 9999 and a hundred years: what is more isn't meant, and doesn't fit everywhere.
 _MAX_TIME_US = 253_402_300_799_999_999
 _MAX_SECONDS = 3_155_760_000
@@ -209,6 +214,15 @@ def line_count(headers: Mapping[str, str]) -> int:
 def log_id(source_id: str, position: int) -> str:
     """A line's identity: 16 hex digits of its source, "-", 12 hex digits of its position. Sorts in source order."""
     return f"{source_id}-{position:0{POSITION_DIGITS}x}"
+
+
+def ends_of_source(log_id: str) -> tuple[str, str] | None:
+    """Between which log_ids, both included, all lines of its source have theirs. None where positions say nothing: of
+    an id that a client chose, and of records of other producers, which have their partition's."""
+    if not _LOG_ID.fullmatch(log_id) or log_id.startswith(_PARTITION):
+        return None
+    source_id = log_id[:16]
+    return f"{source_id}-{'0' * POSITION_DIGITS}", f"{source_id}-{'f' * POSITION_DIGITS}"
 
 
 def compress(body: bytes | memoryview) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import StrEnum
 
 import pyarrow as pa
@@ -37,3 +38,10 @@ SCHEMA = pa.schema(
         pa.field("metadata", pa.string()),
     ]
 )
+
+
+def part_of_schema(columns: Sequence[str] | None) -> pa.Schema:
+    """SCHEMA with these columns alone, and what tells a record's place: `log_id` and `timestamp`. None means all."""
+    if columns is None:
+        return SCHEMA
+    return pa.schema([field for field in SCHEMA if field.name in ("log_id", "timestamp", *columns)])

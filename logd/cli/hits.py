@@ -12,14 +12,14 @@ from typing import Any
 #: What a terminal would obey instead of show: a log line may come from anybody.
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 _COLOURS = {"TRACE": "90", "DEBUG": "36", "INFO": "32", "WARN": "33", "ERROR": "31", "FATAL": "1;31"}
-_DIM = "2"
+_DIM, _MARKED, _FOUND = "2", "1;35", "1;31"
 #: Marks on other characters, and what joins or directs them.
 _NO_WIDTH = frozenset({"Mn", "Me", "Cf"})
 _LEVEL_WIDTH = 5
 
 
 def as_line(record: Mapping[str, Any], colour: bool) -> str:
-    """`time LEVEL service host message`; the further lines of a message are indented."""
+    """`time LEVEL service host message`; the further lines of a message are indented, its highlights coloured."""
 
     def painted(text: str, code: str | None) -> str:
         return f"\x1b[{code}m{text}\x1b[0m" if colour and code and text else text
@@ -31,11 +31,30 @@ def as_line(record: Mapping[str, Any], colour: bool) -> str:
         _text(record, "service") or "-",
         painted(_text(record, "host") or "-", _DIM),
     )
-    return " ".join((*head, _text(record, "message").replace("\n", "\n    ")))
+    message = highlighted(record, "message") if colour else _text(record, "message")
+    return " ".join((*head, message.replace("\n", "\n    ")))
 
 
-def as_json(record: Mapping[str, Any]) -> str:
-    """The record in one line."""
+def highlighted(record: Mapping[str, Any], name: str) -> str:
+    """A member's text, with its `highlights` in colour, as far as they are ranges of it."""
+    text, spans = record.get(name), (record.get("highlights") or {}).get(name)
+    if not isinstance(text, str) or not isinstance(spans, list):
+        return _text(record, name)
+    parts, at = [], 0
+    for start, end in spans:
+        parts += [printable(text[at:start]), f"\x1b[{_FOUND}m{printable(text[start:end])}\x1b[0m"]
+        at = end
+    return "".join([*parts, printable(text[at:])])
+
+
+def with_sign(line: str, marked: bool, colour: bool) -> str:
+    """A line of `as_line` behind a colon if it is marked, else a hyphen."""
+    sign = ":" if marked else "-"
+    return f"\x1b[{_MARKED if marked else _DIM}m{sign}\x1b[0m {line}" if colour else f"{sign} {line}"
+
+
+def as_json(record: object) -> str:
+    """The record, or a value, in one line."""
     return json.dumps(record, ensure_ascii=False, separators=(",", ":"))
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from logd.cli.ask import Failed
+    from logd.cli.columns import Columns
 
 _FILTERS = (("service", "S"), ("level", "L"), ("host", "H"))
 
@@ -34,17 +35,31 @@ def filters(args: argparse.Namespace) -> list[tuple[str, str]]:
     return asked + [(name, value) for name, _ in _FILTERS for value in getattr(args, name)]
 
 
-def show(records: Iterable[Mapping[str, Any]], as_json: bool) -> bool:
-    """Prints records, coloured on a terminal, else as JSON lines; whether it was for a terminal."""
+def in_colour(as_json: bool) -> bool:
+    """Whether what is shown has colours."""
+    return sys.stdout.isatty() and not as_json and not os.environ.get("NO_COLOR")
+
+
+def show(
+    records: Sequence[Mapping[str, Any]], as_json: bool, marked: int | None = None, columns: Columns | None = None
+) -> bool:
+    """Prints records, coloured on a terminal, else as JSON lines; whether it was for a terminal. There, where one is
+    `marked`, each has a sign before it, as grep does it; and with `columns` they are a table of these."""
     from logd.cli import hits
 
     terminal = sys.stdout.isatty() and not as_json
-    if terminal:
-        colour = not os.environ.get("NO_COLOR")
-        write((hits.as_line(record, colour) for record in records), sys.stdout.encoding)
+    if not terminal:
+        write(map(hits.as_json, records), "utf-8")
+        return False
+    colour = in_colour(as_json)
+    if columns is not None:
+        shown = columns.rows(records, colour)
     else:
-        write(map(hits.as_json, records))
-    return terminal
+        shown = [hits.as_line(record, colour) for record in records]
+    if marked is not None:
+        shown = [hits.with_sign(line, number == marked, colour) for number, line in enumerate(shown)]
+    write(shown, sys.stdout.encoding)
+    return True
 
 
 def failed(failure: Failed, query: str) -> int:

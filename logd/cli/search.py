@@ -15,11 +15,13 @@ from logd.errors import ConfigError
 
 if TYPE_CHECKING:
     from logd.cli.ask import Server
+    from logd.cli.columns import Columns
 
 #: Options whose value may begin with a minus.
 _TIMES = ("--from", "--to", "--before")
 _EXAMPLES = """examples:
   logd search 'timeout AND NOT retry' --service checkout --level ERROR --from -1h
+  logd search 'level:ERROR' --fields timestamp,service,metadata.user_id,message
   logd search 'status:>=500' --from 2026-01-31 --to 2026-02-01 --sort oldest --all >errors.ndjson
 
 """
@@ -39,6 +41,9 @@ def add_to(commands: Any) -> None:
     parser.add_argument("--sort", choices=("newest", "oldest"), help="which come first (newest)")
     parser.add_argument("--limit", metavar="N", type=int, help="how many to print (the server's default: 50)")
     parser.add_argument("--all", action="store_true", help="print all of them, page by page")
+    parser.add_argument(
+        "--fields", metavar="A,B,…", help="only these, such as timestamp,level,metadata.user_id; columns on a terminal"
+    )
     parser.add_argument("--offset", metavar="N", type=int, help="how many of the first to skip")
     lines.add_json_to(parser)
     connect.add_to(parser)
@@ -83,8 +88,10 @@ def run(args: argparse.Namespace) -> int:
     if args.all and args.limit is not None:
         raise ConfigError("--all and --limit contradict each other")
     parameters = filters(args, paged=paged)
-    names = ("sort",) if paged else ("limit", "offset", "sort")
+    names = ("sort", "fields") if paged else ("limit", "offset", "sort", "fields")
     parameters += [(name, str(value)) for name in names if (value := getattr(args, name)) is not None]
+    if args.query and lines.in_colour(args.json):
+        parameters.append(("highlight", "true"))
     server = connect.server(args)
     try:
         if paged:
@@ -92,7 +99,7 @@ def run(args: argparse.Namespace) -> int:
         else:
             answer = server.search(parameters)
             hits.warn(answer)
-            if lines.show(answer["logs"], args.json):
+            if lines.show(answer["logs"], args.json, columns=_columns(args)):
                 print(hits.summary(answer, args.offset or 0), file=sys.stderr)
     except ask.Failed as failure:
         return lines.failed(failure, args.query)
@@ -102,14 +109,20 @@ def run(args: argparse.Namespace) -> int:
 def _print_pages(server: Server, parameters: Sequence[tuple[str, str]], args: argparse.Namespace) -> None:
     from logd.cli import hits
 
-    count, terminal = 0, False
+    count, terminal, columns = 0, False, _columns(args)
     for answer in server.pages(parameters, None if args.all else args.limit):
         hits.warn(answer)
-        terminal = lines.show(answer["logs"], args.json)
+        terminal = lines.show(answer["logs"], args.json, columns=columns)
         sys.stdout.flush()
         count += len(answer["logs"])
     if terminal:
         print(f"{count} hits", file=sys.stderr)
+
+
+def _columns(args: argparse.Namespace) -> Columns | None:
+    from logd.cli.columns import Columns
+
+    return Columns(args.fields) if args.fields else None
 
 
 def _absolute(text: str, name: str) -> str:

@@ -12,7 +12,9 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from logd import __version__
 from logd.config.schema import Config
 from logd.http import (
+    context,
     deadletters,
+    explain,
     export,
     fields,
     histogram,
@@ -92,6 +94,8 @@ def make_app(
     grouped = stats.Figures(turns, cached, searches, config.search.default_operator)
     named = fields.FieldNames(turns, cached, searches, config.search.default_operator)
     one_record = record.OneRecord(turns, searches)
+    explaining = explain.Explaining(turns, searches, config.search.default_operator)
+    contexts = context.Contexts(turns, searches, config.search.default_operator)
     letters = deadletters.Letters(behind.dead_letters)
     tails = tail.Tails(tailing, config.search.default_operator)
 
@@ -138,7 +142,9 @@ def make_app(
         (stats.POST, grouped.post),
         (fields.LIST, named.list),
         (fields.VALUES, named.values),
+        (explain.OPERATION, explaining.get),
         (record.OPERATION, one_record.get),
+        (context.OPERATION, contexts.get),
         (deadletters.LIST, letters.list),
         (deadletters.SHOW, letters.show),
         (deadletters.REPLAY, letters.replay),

@@ -30,6 +30,8 @@ _NDJSON_TYPES = {NDJSON, "application/ndjson", "application/jsonl", "application
 #: A line each, of these.
 _LINES = frozenset({TEXT, DOCKER, CRI, SYSLOG})
 _MAX_NAME_BYTES = 256
+#: Of records that don't say where they are from.
+SOURCE = "http"
 OPERATION = Operation(
     "POST",
     "/api/v1/logs/ingest",
@@ -102,7 +104,7 @@ class Ingestion:
             chunk = Chunk(
                 service=service,
                 host=host,
-                source="http",
+                source=SOURCE,
                 source_id=source_id,
                 offset=offset,
                 end=offset + piece.lines if key else None,

@@ -75,11 +75,13 @@ TIMEOUT = Parameter(
 
 
 class Filters(NamedTuple):
-    """Which records are meant. Times are Unix µs, `from_us` inclusive, `to_us` exclusive."""
+    """Which records are meant. Times are Unix µs, `from_us` inclusive, `to_us` exclusive. `terms` are what `q` says
+    alone."""
 
     query: Node
     from_us: int | None
     to_us: int | None
+    terms: Node
 
 
 def check(query: MultiMapping[str], parameters: Sequence[Parameter]) -> None:
@@ -101,10 +103,11 @@ def read_filters(query: MultiMapping[str], now: int, default_operator: Operator 
     if from_us is not None and to_us is not None and from_us > to_us:
         raise BadRequest("bad_range", f"from {shortened(query['from'])} is after to {shortened(query['to'])}", "from")
     operator = choice(query, DEFAULT_OPERATOR.name, default_operator, {"or": "or", "and": "and"})
-    parts = [parse(query.get("q", ""), "and" if operator == "and" else "or", now), *_filters(query)]
+    terms = parse(query.get("q", ""), "and" if operator == "and" else "or", now)
+    parts = [terms, *_filters(query)]
     wanted = tuple(part for part in parts if not isinstance(part, Everything))
     node: Node = Everything() if not wanted else wanted[0] if len(wanted) == 1 else And(wanted)
-    return Filters(node, from_us, to_us)
+    return Filters(node, from_us, to_us, terms)
 
 
 def _filters(query: MultiMapping[str]) -> Iterable[Node]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from logd.http.selection import Selection
 from logd.parse.mend import mend
 from logd.record import SCHEMA
 
@@ -16,10 +17,28 @@ from logd.record import SCHEMA
 _YEAR_1_US = -62_135_596_800_000_000
 
 
-def records(table: pa.Table) -> list[dict[str, Any]]:
-    """Rows as they appear in answers: `metadata` a JSON object with the trace id back in it."""
+def records(table: pa.Table, selection: Selection | None = None) -> list[dict[str, Any]]:
+    """Rows as they appear in answers: `metadata` a JSON object with the trace id back in it. With a selection only what
+    it names; then the table needs only the columns that it reads."""
+    if selection is not None:
+        return _selected(table, selection)
     columns = (_values(table[name]) for name in SCHEMA.names)
     return [_record(*row) for row in zip(*columns, strict=True)]
+
+
+def _selected(table: pa.Table, selection: Selection) -> list[dict[str, Any]]:
+    columns = {name: _values(table[name]) for name in selection.reads}
+    found: list[dict[str, Any]] = [{} for _ in range(len(table))]
+    for name in selection.shown:
+        if name == "metadata":
+            traces = columns.get("trace_id") or [None] * len(table)
+            texts = map(_metadata, columns["metadata"], traces)
+            values: Iterable[Any] = [orjson.Fragment(selection.of_metadata(text)) for text in texts]
+        else:
+            values = columns[name]
+        for record, value in zip(found, values, strict=True):
+            record[name] = value or [] if name == "tags" else value
+    return found
 
 
 def _values(column: pa.ChunkedArray) -> list[Any]:

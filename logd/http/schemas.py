@@ -47,18 +47,60 @@ class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ingested_at: str
 
 
+class Hit(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A Record, or what of it was asked for by `fields`. `highlights`, with `highlight=true`, are ranges of characters
+    (Unicode code points), the first included and the second not, in which the query's terms are: by the name of the
+    field, `metadata.` and its path, and the number of an array's element."""
+
+    log_id: str | UnsetType = UNSET
+    timestamp: str | UnsetType = UNSET
+    level: Literal["TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL"] | UnsetType | None = UNSET
+    service: str | UnsetType | None = UNSET
+    host: str | UnsetType | None = UNSET
+    source: str | UnsetType | None = UNSET
+    message: str | UnsetType | None = UNSET
+    metadata: dict[str, Any] | UnsetType = UNSET
+    tags: list[str] | UnsetType = UNSET
+    trace_id: str | UnsetType | None = UNSET
+    ingested_at: str | UnsetType = UNSET
+    highlights: dict[str, list[tuple[int, int]]] | UnsetType = UNSET
+
+
 class SearchAnswer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A page. Nobody counted when `total_hits` is absent; it is a lower bound when `total_relation` is gte.
     `next_cursor` is null when this is the last page. `took_ms` is of the search, also of an answer from the cache.
     When `partial` is true, records that match may be missing, and `warnings` say why; a whole answer has neither."""
 
-    logs: list[Record]
+    logs: list[Hit]
     next_cursor: str | None
     took_ms: int
     total_hits: int | UnsetType = UNSET
     total_relation: Literal["eq", "gte"] | UnsetType = UNSET
     partial: Literal[True] | UnsetType = UNSET
     warnings: list[str] | UnsetType = UNSET
+
+
+class ContextAnswer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A record, and those before and after it, each list in the order of the file, or of time. When `partial` is true,
+    some of them may be missing, and `warnings` say why; a whole answer has neither."""
+
+    log: Hit
+    before: list[Hit]
+    after: list[Hit]
+    order: Literal["position", "time"]
+    took_ms: int
+    partial: Literal[True] | UnsetType = UNSET
+    warnings: list[str] | UnsetType = UNSET
+
+
+class ExplainAnswer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`tree` is the query as it is read, in words, a line for each of its nodes, and `query` the same for programs.
+    `plan` is the engine's own and may change: what it would look at, what it needn't, and why."""
+
+    tree: list[str]
+    query: dict[str, Any]
+    plan: dict[str, Any]
+    took_ms: int
 
 
 class Value(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

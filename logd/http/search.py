@@ -16,11 +16,24 @@ from logd.flow.clock import now_us
 from logd.http import cursor, identity, schemas
 from logd.http.answers import json_bytes, partial
 from logd.http.cached import MAX_AGE, Cached, Made
+from logd.http.highlights import HIGHLIGHT, highlight
 from logd.http.openapi import Answer, Operation
-from logd.http.parameters import FILTERS, TIMEOUT, Parameter, check, choice, in_body, read_filters, whole_number
+from logd.http.parameters import (
+    FILTERS,
+    TIMEOUT,
+    Parameter,
+    boolean,
+    check,
+    choice,
+    in_body,
+    read_filters,
+    whole_number,
+)
 from logd.http.records import records
+from logd.http.selection import FIELDS, Selection, read_selection
 from logd.http.turns import Turns
 from logd.query.parse import Operator
+from logd.query.tree import Node
 from logd.seams import Found, Place, Search, Searches
 from logd.tokens import Scope
 
@@ -41,6 +54,8 @@ PARAMETERS = (
         "Count all hits (true), none (false), or exactly up to this many; 10,000 unless told, with a cursor none.",
         bool | Annotated[int, Meta(ge=0)],
     ),
+    FIELDS,
+    HIGHLIGHT,
     TIMEOUT,
     MAX_AGE,
 )
@@ -52,12 +67,14 @@ POST = Operation("POST", _PATH, "Search, with parameters too long for a URL", ()
 
 class Asked(NamedTuple):
     """A search, what its times are relative to, and what its cursors have to belong to. `before` is the cursor that it
-    came with."""
+    came with; `selection` is what of its hits is shown, and `terms` what is highlighted in them."""
 
     search: Search
     now_us: int
     belongs_to: bytes
     before: cursor.Cursor | None
+    selection: Selection | None = None
+    terms: Node | None = None
 
 
 class Searching:
@@ -90,7 +107,9 @@ class Searching:
                 body = await asyncio.to_thread(lambda: json_bytes(answer(asked, found, took)))
                 return Made(body, whole=not found.missing)
 
-            return await self._cached.answer(query, limited, (asked.belongs_to, asked.before), make)
+            terms = None if asked.terms is None else query.get("q", "")
+            belongs_to = (asked.belongs_to, asked.before, asked.selection, terms)
+            return await self._cached.answer(query, limited, belongs_to, make)
 
 
 def read_search(query: MultiMapping[str], now: int, default_operator: Operator) -> Asked:
@@ -115,6 +134,7 @@ def read_search(query: MultiMapping[str], now: int, default_operator: Operator) 
         before.check(belongs_to)
         from_us, to_us, after = before.from_us, before.to_us, before.place
         count_limit = 0
+    selection = read_selection(query)
     search = Search(
         query=wanted.query,
         from_us=from_us,
@@ -124,8 +144,10 @@ def read_search(query: MultiMapping[str], now: int, default_operator: Operator) 
         limit=limit,
         offset=offset,
         count_limit=_count_limit(query, count_limit),
+        columns=None if selection is None else selection.reads,
     )
-    return Asked(search, now, belongs_to, before)
+    terms = wanted.terms if boolean(query, HIGHLIGHT.name, False) else None
+    return Asked(search, now, belongs_to, before, selection, terms)
 
 
 def _count_limit(query: MultiMapping[str], default: int | None) -> int | None:
@@ -149,7 +171,9 @@ def answer(asked: Asked, found: Found, took_ms: int) -> dict[str, Any]:
     if found.total is not None:
         body["total_hits"] = found.total
         body["total_relation"] = "eq" if found.exact else "gte"
-    body["logs"] = records(found.table)
+    body["logs"] = records(found.table, asked.selection)
+    if asked.terms is not None:
+        highlight(body["logs"], asked.terms)
     body["next_cursor"] = None
     if found.more and len(found.table):
         last = found.table.slice(len(found.table) - 1)

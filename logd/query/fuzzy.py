@@ -31,6 +31,32 @@ def near(value: str, word: str, edits: int, least: int = 0) -> str:
     return f"(length({value}) BETWEEN {low} AND {high} AND damerau_levenshtein({value}, ?) <= {edits})"
 
 
+def is_near(text: str, word: str, edits: int) -> bool:
+    """The same of one text, in Python: for few of them."""
+    if abs(len(text) - len(word)) > edits:
+        return False
+    rows: list[list[int]] = [list(range(len(word) + 1))]
+    last_row: dict[str, int] = {}
+    for row, char in enumerate(text, 1):
+        here = [row]
+        last_column = 0
+        for column, other in enumerate(word, 1):
+            above = rows[row - 1]
+            cost = min(above[column], here[column - 1]) + 1
+            cost = min(cost, above[column - 1] + (char != other))
+            if (swapped := last_row.get(other, 0)) and last_column:
+                between = (row - swapped - 1) + (column - last_column - 1)
+                cost = min(cost, rows[swapped - 1][last_column - 1] + between + 1)
+            here.append(cost)
+            if char == other:
+                last_column = column
+        if min(here) > edits + 1:  # a swap may come back from one more
+            return False
+        rows.append(here)
+        last_row[char] = row
+    return rows[-1][-1] <= edits
+
+
 class First(NamedTuple):
     """RE2's pattern for texts that may have the word, which have it if they are ASCII and this is `exact`."""
 

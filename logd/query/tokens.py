@@ -75,6 +75,7 @@ def _class(table: Sequence[Range]) -> str:
 
 
 _WORD = re.compile(f"[{_class(_SINGLES)}]|[{_class(_KATAKANA)}]+|[^{_class(NOT_LETTERS)}]+")
+_RUN = re.compile(f"[^{_class(_SEPARATORS)}]+")
 _IS_LETTER = re.compile(f"[^{_class(NOT_LETTERS)}]")
 _IS_KATAKANA = re.compile(f"[{_class(_KATAKANA)}]")
 #: Where `str.lower` isn't the simple mapping: İ would become two code points, and Σ depend on what follows it.
@@ -92,6 +93,16 @@ def lower(text: str) -> str:
 def tokens(text: str) -> list[str]:
     """The words of the text, in order, lower-cased."""
     return _WORD.findall(lower(text))
+
+
+def places(text: str) -> list[tuple[str, int, int]]:
+    """The words of the text, in order, lower-cased, each with where it begins and ends."""
+    return [(found[0], *found.span()) for found in _WORD.finditer(lower(text))]
+
+
+def runs(text: str) -> list[tuple[int, int]]:
+    """Where what stands between separators begins and ends: words that touch are in one."""
+    return [found.span() for found in _RUN.finditer(text)]
 
 
 def is_letter(char: str) -> bool:

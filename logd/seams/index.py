@@ -54,7 +54,14 @@ class Place(NamedTuple):
 class Search(msgspec.Struct, frozen=True, kw_only=True):
     """A search. Times are Unix µs, `from_us` inclusive, `to_us` exclusive. `after`: only what comes after this place in
     the order asked for; `offset` and `limit` begin there. `count_limit`: count hits exactly up to this many, wherever
-    `after` is; None counts all, 0 doesn't count. `within_seconds`: an engine that can answers then with what it has."""
+    `after` is; None counts all, 0 doesn't count. `within_seconds`: an engine that can answers then with what it has.
+
+    `columns`: those of a record that are wanted; None is all of them.
+
+    `by_position`: not by time, but the lines of the source of `after`, a Place with an id that chunk.ends_of_source
+    knows: those behind it in the file, the nearest first, or with `newest_first` those before it. They aren't
+    counted, whatever `count_limit` says, and there is no `offset`. Whatever their times are, none is left out; the
+    embedded index may miss what is far in time and was also taken in at another time than its neighbours."""
 
     query: Node = Everything()
     from_us: int | None = None
@@ -65,12 +72,14 @@ class Search(msgspec.Struct, frozen=True, kw_only=True):
     offset: int = 0
     count_limit: int | None = 10_000
     within_seconds: float | None = None
+    by_position: bool = False
+    columns: tuple[str, ...] | None = None
 
 
 class Found(msgspec.Struct, frozen=True):
-    """Hits by time, and by log_id within a microsecond, as a table of record.SCHEMA. `total` is None when nobody asked,
-    and a lower bound when `exact` is false. `more`: there may be hits after these. `missing`: why rows may be missing
-    from it that are stored; empty when it is whole."""
+    """Hits in the order asked for, and by log_id within a microsecond, with the columns of record.part_of_schema.
+    `total` is None when nobody asked, and a lower bound when `exact` is false. `more`: there may be hits after these.
+    `missing`: why rows may be missing from it that are stored; empty when it is whole."""
 
     table: pa.Table
     total: int | None
@@ -129,6 +138,10 @@ class Searches(Protocol):
 
     async def fields(self, fields: Fields) -> FoundFields:
         """Which fields hits have."""
+        ...
+
+    async def explain(self, search: Search) -> dict[str, Any]:
+        """For people: what the search would look at, and what it needn't and why. `engine` says whose plan it is."""
         ...
 
     def late_writes(self) -> int:

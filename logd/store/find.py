@@ -18,11 +18,12 @@ import pyarrow.compute as pc
 from logd.query.sql import Condition, compile_sql
 from logd.query.times import narrowed
 from logd.query.tree import And, Everything, Node
-from logd.record import SCHEMA
+from logd.record import SCHEMA, part_of_schema
 from logd.seams import Found, Place, Search
 from logd.store.connection import Connection
 from logd.store.count import count
-from logd.store.read import COLUMNS, literal, read, run
+from logd.store.neighbours import beside
+from logd.store.read import columns_of, literal, read, run
 from logd.store.segments import micros_of
 from logd.store.sieve import Places, Sieve, sieve
 from logd.store.walk import FIRST_SLICE_ROWS, Slice, Slices, Snapshot, Stretch, Times, in_order, times_of
@@ -50,15 +51,18 @@ class _Reader(msgspec.Struct, frozen=True):
     snapshot: Snapshot
     search: Search
     condition: Condition
+    schema: pa.Schema
 
 
 def find(connection: Connection, snapshot: Snapshot, search: Search) -> Found:
     """Answers the search over the snapshot. Raises duckdb.Error, OSError or ArrowException when a segment can't be
     read, and duckdb.InterruptException when the connection is stopped."""
-    reader = _Reader(connection, snapshot, search, compile_sql(search.query))
+    if search.by_position:
+        return beside(connection, snapshot, search)
+    reader = _Reader(connection, snapshot, search, compile_sql(search.query), part_of_schema(search.columns))
     times = times_of(snapshot, *narrowed(search.query, search.from_us, search.to_us))
     ahead = None if times is None else _ahead(times, search.after, search.newest_first)
-    hits, more = SCHEMA.empty_table(), search.limit == 0
+    hits, more = reader.schema.empty_table(), search.limit == 0
     if ahead is not None and search.limit:
         hits, more = _first(reader, ahead, search.offset + search.limit)
     total, exact = None, True
@@ -93,7 +97,7 @@ def _first(reader: _Reader, times: Times, need: int) -> tuple[pa.Table, bool]:
     first_rows = need if isinstance(search.query, Everything) else FIRST_SLICE_ROWS * several
     stretches = in_order(reader.snapshot, search.query, times, search.newest_first)
     walk = Slices(stretches, times, search.newest_first)
-    tables = [SCHEMA.empty_table()]
+    tables = [reader.schema.empty_table()]
     have = 0
     while have < need and (part := walk.for_hits(first_rows, have, need)):
         rows = _first_of(reader, part, need - have)
@@ -123,21 +127,21 @@ def _first_of(reader: _Reader, part: Slice, limit: int) -> pa.Table:
     asked = run(reader.connection, reader.snapshot, part.times, part.stretches, query, condition)
     found = asked["timestamp"].cast(pa.int64()).to_pylist()
     if not found:
-        return SCHEMA.empty_table()
+        return reader.schema.empty_table()
     times = Times(min(found), max(found) + 1)
     exactly = ""
     if len(found) <= MAX_TIMES:
         exactly = f" AND timestamp IN ({', '.join(literal(time) for time in set(found))})"
     query = (
-        f"SELECT {COLUMNS} FROM rows WHERE {condition.sql}{exactly}"
+        f"SELECT {columns_of(reader.schema)} FROM rows WHERE {condition.sql}{exactly}"
         f" ORDER BY timestamp {order}, log_id {order} LIMIT {limit}"
     )
-    return run(reader.connection, reader.snapshot, times, part.stretches, query, condition).cast(SCHEMA)
+    return run(reader.connection, reader.snapshot, times, part.stretches, query, condition).cast(reader.schema)
 
 
 def _first_of_few(reader: _Reader, part: Slice, limit: int) -> pa.Table:
     """By Arrow, which holds what it reads: a few stretches at a time where lines are long."""
-    hits = SCHEMA.empty_table()
+    hits = reader.schema.empty_table()
     for query, stretches in _by_query(part.stretches).items():
         base = compile_sql(query) if query else reader.condition
         condition = _after(base, part.times, reader.search)
@@ -182,14 +186,14 @@ def _first_of_these(reader: _Reader, stretches: Sequence[Stretch], times: Times,
     connection, snapshot, newest_first = reader.connection, reader.snapshot, reader.search.newest_first
     wanted = {"timestamp", *asked.condition.columns}
     deciding = [name for name in SCHEMA.names if name in wanted]
-    others = [name for name in SCHEMA.names if name not in wanted]
+    others = [name for name in reader.schema.names if name not in wanted]
     read_all = snapshot.footers.read_all
     tables = read_all([partial(read, connection, snapshot, stretch, deciding) for stretch in stretches])
     ends = np.cumsum([len(table) for table in tables])
     rows = pa.concat_tables(tables)
     places = _hits(reader.connection, rows, times, asked)
     if not len(places):
-        return SCHEMA.empty_table()
+        return reader.schema.empty_table()
     if len(places) > limit:
         micros = micros_of(rows)[places]
         if newest_first:
@@ -199,11 +203,12 @@ def _first_of_these(reader: _Reader, stretches: Sequence[Stretch], times: Times,
     stretch_of = np.searchsorted(ends, places, "right")
     with_hits = np.unique(stretch_of).tolist()
     rest = read_all([partial(read, connection, snapshot, stretches[number], others) for number in with_hits])
-    found = [SCHEMA.empty_table()]
+    found = [reader.schema.empty_table()]
     for number, other in zip(with_hits, rest, strict=True):
         inner = pa.array(places[stretch_of == number] - (ends[number] - len(tables[number])))
         left, right = tables[number].take(inner), other.take(inner)
-        found.append(pa.table([(left if name in wanted else right)[name] for name in SCHEMA.names], SCHEMA))
+        columns = [(left if name in wanted else right)[name] for name in reader.schema.names]
+        found.append(pa.table(columns, reader.schema))
     return _first_rows(reader, pa.concat_tables(found), limit)
 
 

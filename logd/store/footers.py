@@ -8,6 +8,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import NamedTuple
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -16,6 +17,18 @@ from logd.record import SCHEMA
 
 #: A footer of the largest segment takes some 15 MB.
 _MOST_ROW_GROUPS = 4_096
+_LOG_ID, _INGESTED_AT = map(SCHEMA.get_field_index, ("log_id", "ingested_at"))
+#: After every text, and every time.
+_LAST_TEXT, _LAST_US = "\U0010ffff", 2**63 - 1
+
+
+class Bounds(NamedTuple):
+    """Between which log_ids, and which times of ingestion in Unix µs, rows are, all included."""
+
+    first_id: str = ""
+    last_id: str = _LAST_TEXT
+    first_taken_us: int = -_LAST_US
+    last_taken_us: int = _LAST_US
 
 
 class Footers:
@@ -37,11 +50,16 @@ class Footers:
 
     def bytes_of(self, path: Path, group: int) -> int:
         """What a row group takes once it is decompressed. Raises OSError and ArrowException."""
-        footer = self._known(path)
-        if footer is None:
-            footer = pq.read_metadata(path)
-            self._keep(path, footer)
-        return int(footer.row_group(group).total_byte_size)
+        return int(self._footer(path).row_group(group).total_byte_size)
+
+    def bounds_of(self, path: Path, group: int) -> Bounds:
+        """Of a row group's ids and times of ingestion, as far as they are known. Raises as bytes_of."""
+        columns = self._footer(path).row_group(group)
+        ids, taken = (columns.column(number).statistics for number in (_LOG_ID, _INGESTED_AT))
+        first, last = (ids.min, ids.max) if ids is not None and ids.has_min_max else Bounds()[:2]
+        if taken is None or not taken.has_min_max:  # written by an older version
+            return Bounds(first, last)
+        return Bounds(first, last, int(taken.min_raw), int(taken.max_raw))
 
     def read_all(self, reads: Sequence[Callable[[], pa.Table]]) -> list[pa.Table]:
         """What each gives, side by side: Arrow reads columns in parallel, but the text takes longer than all others."""
@@ -52,6 +70,13 @@ class Footers:
     def close(self) -> None:
         """Ends the threads."""
         self._threads.shutdown()
+
+    def _footer(self, path: Path) -> pq.FileMetaData:
+        footer = self._known(path)
+        if footer is None:
+            footer = pq.read_metadata(path)
+            self._keep(path, footer)
+        return footer
 
     def _known(self, path: Path) -> pq.FileMetaData | None:
         with self._lock:

@@ -15,7 +15,14 @@ from logd.store.segments import Segment
 from logd.store.walk import Recent, Snapshot, Stretch, Times, groups_to_read
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-COLUMNS = ", ".join(f'"{name}"' for name in SCHEMA.names)
+
+
+def columns_of(schema: pa.Schema) -> str:
+    """Its columns in SQL."""
+    return ", ".join(f'"{name}"' for name in schema.names)
+
+
+COLUMNS = columns_of(SCHEMA)
 
 
 def run(

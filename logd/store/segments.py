@@ -122,7 +122,7 @@ class Writer:
             compression_level=1,
             use_dictionary=_DICTIONARIES,
             column_encoding=_ENCODINGS,
-            write_statistics=["timestamp", "log_id"],
+            write_statistics=["timestamp", "log_id", "ingested_at"],
             write_batch_size=ROW_GROUP_ROWS,
         )
 

@@ -297,6 +297,7 @@ SEARCHES = st.builds(
     limit=st.integers(0, 12) | st.just(100),
     offset=st.integers(0, 4),
     count_limit=st.sampled_from([None, 0, 2, 5, 10_000]),
+    columns=st.none() | st.sampled_from([(), ("message",), ("metadata", "trace_id"), ("service", "log_id", "tags")]),
 )
 HISTOGRAMS = st.builds(
     Histogram,

@@ -35,6 +35,8 @@ _ROUTES: list[tuple[str, str, set[str]]] = [
     ("GET", "/api/v1/logs/fields", {"search"}),
     ("GET", "/api/v1/logs/fields/{name}/values", {"search"}),
     ("GET", "/api/v1/logs/{log_id}", {"search"}),
+    ("GET", "/api/v1/logs/explain", {"search"}),
+    ("GET", "/api/v1/logs/{log_id}/context", {"search"}),
     ("GET", "/api/v1/logs/tail", {"search"}),
     ("GET", deadletters.PATH, {"admin"}),
     ("DELETE", deadletters.PATH, {"admin"}),

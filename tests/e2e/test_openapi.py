@@ -27,6 +27,7 @@ _TEXTS = {
     "cursor": "",
     "by": "service",
     "after": "2026-11-22T00:00:00Z,x",
+    "at": "now",
     "log_id": "x",
     "position": "1",
     "interval": "auto",

@@ -84,6 +84,41 @@ def test_a_record_in_full(server: Server) -> None:
     }
 
 
+def test_only_some_fields(server: Server) -> None:
+    (record,) = server.search(q="number7", fields="message,metadata.code,nothing,level")["logs"]
+    assert record == {"message": "line number7 of odd Timeout-2", "metadata": {"code": 7}, "level": "WARN"}
+    (record,) = server.search(q="number7 AND service:Größe", fields=["host", "code"])["logs"]
+    assert record == {"host": "host-1", "metadata": {"code": 7}}
+    pages = [server.search(q="line", fields="message", limit=50)]
+    while pages[-1]["next_cursor"]:
+        pages.append(server.search(q="line", fields="message", limit=50, cursor=pages[-1]["next_cursor"]))
+    assert [len(page["logs"]) for page in pages] == [50, 50, 20]
+    assert all(list(record) == ["message"] for page in pages for record in page["logs"])
+
+
+def test_highlights(server: Server) -> None:
+    asked = {"q": "(number7 OR /time.*/) AND service:Größe", "level": "WARN", "highlight": "true"}
+    hits = server.search(**asked, limit=1_000)["logs"]
+    (record,) = (one for one in hits if "number7 " in one["message"])
+    assert record["highlights"] == {"message": [[5, 12], [20, 27]], "service": [[0, 5]]}
+    sent = {"message": "m", "user": {"id": "u_7"}, "trace_id": "t7"}
+    server.ingest("lit", [sent])
+    server.settle()
+    (lit,) = server.search(q="service:lit AND user.id:u_* AND trace_id:t7", highlight="true")["logs"]
+    assert lit["highlights"] == {
+        "service": [[0, 3]],
+        "metadata.user.id": [[0, 3]],
+        "trace_id": [[0, 2]],
+        "metadata.trace_id": [[0, 2]],
+    }
+    assert all(one["message"][slice(*one["highlights"]["message"][-1])] == "Timeout" for one in hits)
+    (record,) = server.search(**{**asked, "q": "number7"}, fields="message,level")["logs"]
+    assert record == {"message": record["message"], "level": "WARN", "highlights": {"message": [[5, 12]]}}
+    (record,) = server.search(q="number7", fields="level", highlight="true")["logs"]
+    assert record == {"level": "WARN", "highlights": {}}
+    assert "highlights" not in server.search(q="number7", highlight="false")["logs"][0]
+
+
 def test_newest_first(server: Server) -> None:
     assert _found(server) == list(reversed(range(120)))
 

@@ -157,6 +157,9 @@ class _Sink:
     async def search(self, search: Search) -> Found:
         raise NotImplementedError
 
+    async def explain(self, search: Search) -> dict[str, Any]:
+        raise NotImplementedError
+
     def late_writes(self) -> int:
         return 0
 

@@ -101,6 +101,7 @@ class Refreshed:
         self.fields = index.fields
         self.late_writes = index.late_writes
         self.disk_used_percent = index.disk_used_percent
+        self.explain = index.explain
 
     async def write(self, batch: Batch) -> Written:
         """See Index."""

@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from logd.errors import BadRequest
 from logd.query.tree import Node
-from logd.record import SCHEMA
+from logd.record import SCHEMA, part_of_schema
 from logd.seams import MAX_BUCKETS, Batch, Buckets, Found, Histogram, Search
 from tests.support.naive_query import matches
 from tests.support.naive_time import EPOCH
@@ -82,8 +82,10 @@ class NaiveIndex:
         if search.after is not None:
             after = (EPOCH + timedelta(microseconds=search.after.timestamp_us), search.after.log_id)
             left = [one for one in hits if (_place(one) < after if search.newest_first else _place(one) > after)]
-        assert found.table.schema == SCHEMA
-        assert found.table.to_pylist() == left[search.offset : search.offset + search.limit], search
+        schema = part_of_schema(search.columns)
+        assert found.table.schema == schema
+        page = left[search.offset : search.offset + search.limit]
+        assert found.table.to_pylist() == [{name: one[name] for name in schema.names} for one in page], search
         if len(left) > search.offset + search.limit:
             assert found.more, search
         elif search.after is None and search.count_limit is None:

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from logd import chunk
-from logd.chunk import Chunk, Message, Positions
+from logd.chunk import Chunk, Message, Positions, ends_of_source
 from logd.errors import Corrupt
 from logd.parse.lines import join
 
@@ -123,7 +123,7 @@ class TestLayouts:
         for value in (whole, body):
             item = simple(value=chunk.compress(value), offset=offset, lines=len(lines))
             joined = join([item])
-            assert _bytes(joined.text) == [_mended(line + b"\n") for line in lines]
+            assert _bytes(joined.text) == [_mended(line) for line in lines]
             starts = [offset + sum(len(before) + 1 for before in lines[:number]) for number in range(len(lines))]
             assert joined.position.tolist() == starts
             by_line = join([msgspec.structs.replace(item, positions=Positions.LINE)])
@@ -140,7 +140,7 @@ class TestLayouts:
         assert joined.chunk.tolist() == [0, 0] + [1] * len(events)
 
     def test_an_empty_body_is_one_empty_line(self) -> None:
-        assert _bytes(join([simple(value=chunk.compress(b""))]).text) == [b"\n"]
+        assert _bytes(join([simple(value=chunk.compress(b""))]).text) == [b""]
 
     def test_nothing_joined_is_nothing(self) -> None:
         assert len(join([])) == 0
@@ -314,3 +314,21 @@ def _bytes(text: Any) -> list[bytes]:
 
 def _mended(text: bytes) -> bytes:
     return text.decode("utf-8", "replace").encode()
+
+
+@pytest.mark.parametrize(
+    ("text", "known"),
+    [
+        ("6f1c2a9be03d4457-0000000004d2", True),
+        ("6f1c2a9be03d4457-ffffffffffff", True),
+        ("0000000000000003-0000000004d2", False),  # a partition's
+        ("6F1C2A9BE03D4457-0000000004D2", False),
+        ("6f1c2a9be03d4457-0000000004d2x", False),
+        ("6f1c2a9be03d4457-4d2", False),
+        ("mine", False),
+        ("", False),
+    ],
+)
+def test_the_ends_of_a_source(text: str, known: bool) -> None:
+    ends = ends_of_source(text)
+    assert ends == (("6f1c2a9be03d4457-000000000000", "6f1c2a9be03d4457-ffffffffffff") if known else None)

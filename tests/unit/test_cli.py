@@ -163,6 +163,7 @@ def test_a_hit_on_a_terminal(url: str) -> None:
     os.close(ours)
     lines = [as_line(RECORD, colour=True), as_line({"message": "\\ud800"}, colour=True), "2 of 2 hits in 3 ms", ""]
     assert text == "\n".join(lines)
+    assert parse_qsl(urlsplit(Handler.asked[0]).query) == [("q", "x"), ("highlight", "true")]
 
 
 @pytest.mark.parametrize(
@@ -176,6 +177,12 @@ def test_a_hit_on_a_terminal(url: str) -> None:
             True,
             "\x1b[2mt\x1b[0m \x1b[32mINFO \x1b[0m s \x1b[2mh\x1b[0m m\tn\\u009b\\u202e",
         ),
+        (
+            {"message": "a\x9bbc d", "highlights": {"message": [[0, 2], [3, 4]]}},
+            True,
+            " -     - \x1b[2m-\x1b[0m \x1b[1;31ma\\u009b\x1b[0mb\x1b[1;31mc\x1b[0m d",
+        ),
+        ({"message": "abc", "highlights": {"message": [[0, 2]]}}, False, " -     - - abc"),
     ],
 )
 def test_lines(record: dict[str, Any], colour: bool, line: str) -> None:

@@ -26,6 +26,7 @@ from logd.backends.index.elasticsearch_body import Body, bodies
 from logd.backends.index.elasticsearch_bulk import Bulks, Stored
 from logd.backends.index.elasticsearch_client import Client
 from logd.backends.index.elasticsearch_disks import disk_used_percent
+from logd.backends.index.elasticsearch_explain import explain
 from logd.backends.index.elasticsearch_mapping import template
 from logd.backends.index.elasticsearch_mend import left_out, mended
 from logd.backends.index.elasticsearch_names import PREFIX
@@ -149,6 +150,9 @@ class ElasticsearchIndex:
     async def search(self, search: Search) -> Found:
         with metrics.SEARCH_RUNNING.track_inprogress():
             return await searching.search(self._asking, search)
+
+    async def explain(self, search: Search) -> dict[str, Any]:
+        return await explain(self._asking, search)
 
     def late_writes(self) -> int:
         return 0

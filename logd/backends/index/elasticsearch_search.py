@@ -18,12 +18,14 @@ import pyarrow as pa
 
 from logd.backends.index.elasticsearch_client import Client, Failure
 from logd.backends.index.elasticsearch_names import PREFIX, indices
+from logd.chunk import ends_of_source
 from logd.config.schema import Elasticsearch as Settings
 from logd.errors import BadRequest, Unavailable
 from logd.query.elasticsearch import LAST_NANOS_US, Kind, compile_query, times
 from logd.query.elasticsearch_text import Query
 from logd.query.times import narrowed
-from logd.record import SCHEMA
+from logd.query.tree import And, Range
+from logd.record import SCHEMA, part_of_schema
 from logd.seams import MAX_BUCKETS, Buckets, Fields, Found, Histogram, Place, Search, Stats
 from logd.store.histogram import round_interval
 
@@ -48,7 +50,7 @@ _PARAMETERS = {"ignore_unavailable": "true", "allow_no_indices": "true"}
 class _Source(msgspec.Struct, frozen=True):
     log_id: str
     timestamp: str
-    ingested_at: str
+    ingested_at: str = ""
     level: str | None = None
     service: str | None = None
     host: str | None = None
@@ -133,11 +135,14 @@ async def search(asking: Asking, asked: Search) -> Found:
     if wanted > _MOST_HITS:
         raise BadRequest("window_too_deep", f"offset + limit is {wanted}, at most {_MOST_HITS}", "offset")
     order = "desc" if asked.newest_first else "asc"
+    if asked.by_position:
+        return await _beside(asking, asked, order)
     size = min(wanted + 1, _MOST_HITS)
     body: dict[str, Any] = {
         "size": size,
         "sort": [{"timestamp": {"order": order, "numeric_type": "date_nanos"}}, {"log_id": order}],
         "track_total_hits": {None: True, 0: False}.get(asked.count_limit, asked.count_limit),
+        **_only(asked),
     }
     if asked.after is not None:
         body["search_after"] = _after(asked.after)
@@ -146,12 +151,34 @@ async def search(asking: Asking, asked: Search) -> Found:
     more = len(hits) > wanted or len(hits) == _MOST_HITS
     total = answer.hits.total if asked.count_limit != 0 else None
     return Found(
-        table(hits[asked.offset : wanted]),
+        table(hits[asked.offset : wanted], part_of_schema(asked.columns)),
         None if total is None else total.value,
         total is None or (total.relation == "eq" and not answer.missing),
         more,
         answer.missing,
     )
+
+
+async def _beside(asking: Asking, asked: Search, order: str) -> Found:
+    """The nearest lines of the source of `after`, before it or behind it."""
+    ends = None if asked.after is None else ends_of_source(asked.after.log_id)
+    if asked.after is None or ends is None:
+        raise ValueError(f"a search by position goes on after a line of a source, not after {asked.after}")
+    first, last = (ends[0], asked.after.log_id) if asked.newest_first else (asked.after.log_id, ends[1])
+    among = Range("log_id", first, last, asked.newest_first, not asked.newest_first)
+    asked = msgspec.structs.replace(asked, query=And((among, asked.query)))
+    body = {"size": asked.limit, "sort": [{"log_id": order}], "track_total_hits": False, **_only(asked)}
+    answer = await ask(asking, asked, body)
+    found = table(answer.hits.hits, part_of_schema(asked.columns))
+    return Found(found, None, not answer.missing, len(found) == asked.limit, answer.missing)
+
+
+def _only(asked: Search) -> dict[str, Any]:
+    """What of the documents Elasticsearch is to send; metadata whole, as its names say nothing of its form."""
+    if asked.columns is None:
+        return {}
+    names = part_of_schema(asked.columns).names
+    return {"_source": [*names, *(["metadata_text"] if "metadata" in names else [])]}
 
 
 async def documents(settings: Settings) -> int:
@@ -224,15 +251,21 @@ def _by_value(whole: Buckets, asked: Histogram, found: dict[str, Any]) -> Bucket
     return msgspec.structs.replace(whole, values=names, by_value=by_value, other=other)
 
 
-async def ask(asking: Asking, asked: Search | Histogram | Stats | Fields, body: Query) -> Answer:
-    """What Elasticsearch answers about the hits to the rest of a request's body; a query in it scores them. Raises
-    Unavailable and BadRequest."""
+def request_of(asking: Asking, asked: Search | Histogram | Stats | Fields) -> dict[str, Any]:
+    """The part of a request that says which documents are meant. Raises BadRequest."""
     from_us, to_us = narrowed(asked.query, asked.from_us, asked.to_us)
     wanted: list[Query] = [compile_query(asked.query, asking.metadata)]
     if from_us is not None or to_us is not None:
         wanted.append(times("timestamp", from_us, to_us))
+    return {"query": {"bool": {"filter": wanted}}}
+
+
+async def ask(asking: Asking, asked: Search | Histogram | Stats | Fields, body: Query) -> Answer:
+    """What Elasticsearch answers about the hits to the rest of a request's body; a query in it scores them. Raises
+    Unavailable and BadRequest."""
+    from_us, to_us = narrowed(asked.query, asked.from_us, asked.to_us)
     seconds = min(asking.deadline_seconds, asked.within_seconds or asking.deadline_seconds) * _ITS_SHARE
-    query: Query = {"bool": {"filter": wanted}}
+    query = request_of(asking, asked)["query"]
     if "query" in body:
         query = {"function_score": {"query": query, **body["query"]}}
     body = {**body, "query": query, "timeout": f"{max(1, int(seconds * 1_000))}ms"}
@@ -293,15 +326,15 @@ def _too_many(interval_us: int) -> BadRequest:
     return BadRequest("too_many_buckets", message, "interval")
 
 
-def table(hits: Sequence[Hit]) -> pa.Table:
+def table(hits: Sequence[Hit], schema: pa.Schema = SCHEMA) -> pa.Table:
     """The documents as records."""
     sources = [hit.source for hit in hits]
     columns = {}
-    for field in SCHEMA:
+    for field in schema:
         values = [getattr(source, field.name) for source in sources]
         if field.name == "metadata":
             values = [source.metadata_text or bytes(source.metadata).decode() for source in sources]
             values = [None if text == "null" else text for text in values]
         array = pa.array(values, pa.string()) if pa.types.is_timestamp(field.type) else pa.array(values, field.type)
         columns[field.name] = array.cast(field.type)
-    return pa.table(columns, schema=SCHEMA)
+    return pa.table(columns, schema=schema)

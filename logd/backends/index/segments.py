@@ -49,6 +49,7 @@ from logd.seams import (
 )
 from logd.store import duplicates, patterns, segments
 from logd.store.connection import Connection
+from logd.store.explain import explain
 from logd.store.fields import fields_of
 from logd.store.find import find
 from logd.store.folder import NO_STREAM, Stream
@@ -164,6 +165,9 @@ class SegmentsIndex:
                 return find(connection, now, search)
 
         return await self._reader.search(self._snapshot, read)
+
+    async def explain(self, search: Search) -> dict[str, Any]:
+        return await self._reader.search(self._snapshot, lambda connection, now: explain(connection, now, search))
 
     async def histogram(self, histogram: Histogram) -> Buckets:
         def read(connection: Connection, now: Snapshot) -> Buckets:
