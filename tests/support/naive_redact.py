@@ -125,7 +125,8 @@ def _found(text: str, name: str | None, detectors: list[Detector]) -> list[tuple
 def _compiled(pattern: str) -> re.Pattern[str]:
     """RE2's expression for Python: \\x{…} and \\z are written otherwise there."""
     pattern = re.sub(r"\\x\{([0-9a-f]+)\}", lambda code: f"\\U{int(code[1], 16):08x}", pattern)
-    return re.compile(pattern.replace(r"\z", r"\Z"), re.ASCII)
+    # RE2's `$`, and `\z`, are the very end; Python's `$` is also before a last newline.
+    return re.compile(re.sub(r"\$$|\\z", r"\\Z", pattern), re.ASCII)
 
 
 def _stands_for(name: str, value: bytes, action: Action, key: bytes) -> bytes:

@@ -266,6 +266,7 @@ def compare(parsed: Parsed, chunks: Sequence[Chunk]) -> None:
     assert parsed.unparsed == sum("unparsed" in (record["tags"] or []) for record in expected)
 
 
+@pytest.mark.timeout(3_600 if os.environ.get("LOGD_TEST_LONG") else 300)
 class TestAgainstTheNaiveParser:
     @settings(
         max_examples=EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
