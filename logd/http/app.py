@@ -11,7 +11,20 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from logd import __version__
 from logd.config.schema import Config
-from logd.http import context, deadletters, explain, export, histogram, ingest, record, schemas, search, shipments, tail
+from logd.http import (
+    context,
+    deadletters,
+    explain,
+    export,
+    histogram,
+    ingest,
+    patterns,
+    record,
+    schemas,
+    search,
+    shipments,
+    tail,
+)
 from logd.http.access import Access
 from logd.http.answers import error_answer, errors_as_json, json_answer
 from logd.http.cached import Cached
@@ -77,6 +90,7 @@ def make_app(
     searching = search.Searching(turns, cached, searches, config.search.default_operator)
     histograms = histogram.Histograms(turns, cached, searches, config.search.default_operator)
     exports = export.Exports(turns, searches, config.search.default_operator, config.api.stall_seconds)
+    mined = patterns.Mining(turns, cached, searches, config.search.default_operator)
     one_record = record.OneRecord(turns, searches)
     explaining = explain.Explaining(turns, searches, config.search.default_operator)
     contexts = context.Contexts(turns, searches, config.search.default_operator)
@@ -123,6 +137,7 @@ def make_app(
         (histogram.OPERATION, histograms.get),
         (export.OPERATION, exports.get),
         (explain.OPERATION, explaining.get),
+        (patterns.OPERATION, mined.get),
         (record.OPERATION, one_record.get),
         (context.OPERATION, contexts.get),
         (deadletters.LIST, letters.list),

@@ -25,6 +25,7 @@ from logd.seams.index import (
     Upkeep,
     Written,
 )
+from logd.seams.patterns import Mined, Pattern, Patterns
 from logd.seams.stream import (
     DEAD_LETTERS,
     NOTHING,
@@ -57,8 +58,11 @@ __all__ = [
     "Found",
     "Histogram",
     "Index",
+    "Mined",
     "Moved",
     "Objects",
+    "Pattern",
+    "Patterns",
     "Place",
     "Search",
     "Searches",

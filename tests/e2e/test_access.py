@@ -30,6 +30,7 @@ _ROUTES: list[tuple[str, str, set[str]]] = [
     ("POST", SEARCH, {"search"}),
     ("GET", "/api/v1/logs/histogram", {"search"}),
     ("GET", "/api/v1/logs/export", {"search"}),
+    ("GET", "/api/v1/logs/patterns", {"search"}),
     ("GET", "/api/v1/logs/{log_id}", {"search"}),
     ("GET", "/api/v1/logs/explain", {"search"}),
     ("GET", "/api/v1/logs/{log_id}/context", {"search"}),

@@ -32,6 +32,7 @@ _TEXTS = {
     "position": "1",
     "interval": "auto",
     "last_event_id": "0:1.0",
+    "new_since": "-10m",
 }
 
 

@@ -39,6 +39,8 @@ from logd.seams import (
     Found,
     Histogram,
     Index,
+    Mined,
+    Patterns,
     Search,
     StreamPositions,
     Tally,
@@ -160,6 +162,9 @@ class _Sink:
         return 0
 
     async def histogram(self, histogram: Histogram) -> Buckets:
+        raise NotImplementedError
+
+    async def patterns(self, patterns: Patterns) -> Mined:
         raise NotImplementedError
 
     async def status(self) -> dict[str, Any]:

@@ -97,6 +97,7 @@ class Refreshed:
         self.close = index.close
         self.search = index.search
         self.histogram = index.histogram
+        self.patterns = index.patterns
         self.late_writes = index.late_writes
         self.disk_used_percent = index.disk_used_percent
         self.explain = index.explain

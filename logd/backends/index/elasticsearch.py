@@ -19,6 +19,7 @@ import duckdb
 import msgspec
 import pyarrow as pa
 
+from logd.backends.index import elasticsearch_patterns as mining
 from logd.backends.index import elasticsearch_search as searching
 from logd.backends.index.elasticsearch_body import Body, bodies
 from logd.backends.index.elasticsearch_bulk import Bulks, Stored
@@ -33,7 +34,7 @@ from logd.config.schema import Elasticsearch as Settings
 from logd.config.schema import SearchLimits
 from logd.errors import BadRequest, Unavailable
 from logd.flow.stage import Stage
-from logd.seams import Batch, Buckets, Found, Histogram, Search, StreamPositions, Written
+from logd.seams import Batch, Buckets, Found, Histogram, Mined, Patterns, Search, StreamPositions, Written
 from logd.telemetry import metrics
 
 log = logging.getLogger("logd.index")
@@ -146,6 +147,10 @@ class ElasticsearchIndex:
     async def histogram(self, histogram: Histogram) -> Buckets:
         with metrics.SEARCH_RUNNING.track_inprogress():
             return await searching.histogram(self._asking, histogram)
+
+    async def patterns(self, patterns: Patterns) -> Mined:
+        with metrics.SEARCH_RUNNING.track_inprogress():
+            return await mining.patterns(self._asking, patterns)
 
     async def refresh(self) -> None:
         """Makes all that was written searchable now."""

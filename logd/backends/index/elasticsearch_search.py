@@ -26,7 +26,7 @@ from logd.query.elasticsearch_text import Query
 from logd.query.times import narrowed
 from logd.query.tree import And, Range
 from logd.record import part_of_schema
-from logd.seams import MAX_BUCKETS, Buckets, Found, Histogram, Place, Search
+from logd.seams import MAX_BUCKETS, Buckets, Found, Histogram, Patterns, Place, Search
 from logd.store.histogram import round_interval
 
 #: index.max_result_window.
@@ -62,7 +62,9 @@ class _Source(msgspec.Struct, frozen=True):
     metadata_text: str | None = None
 
 
-class _Hit(msgspec.Struct, frozen=True):
+class Hit(msgspec.Struct, frozen=True):
+    """One of an answer's documents."""
+
     source: _Source = msgspec.field(name="_source")
 
 
@@ -72,7 +74,7 @@ class _Total(msgspec.Struct, frozen=True):
 
 
 class _Hits(msgspec.Struct, frozen=True):
-    hits: list[_Hit] = []
+    hits: list[Hit] = []
     total: _Total | None = None
 
 
@@ -93,7 +95,9 @@ class _Shards(msgspec.Struct, frozen=True):
         return list(dict.fromkeys(f"{one.index}: {one.reason.text}" for one in some))
 
 
-class _Answer(msgspec.Struct, frozen=True):
+class Answer(msgspec.Struct, frozen=True):
+    """To a request for documents, counts or aggregations."""
+
     shards: _Shards = msgspec.field(name="_shards")
     hits: _Hits = _Hits()
     timed_out: bool = False
@@ -141,8 +145,8 @@ async def search(asking: Asking, asked: Search) -> Found:
         **_only(asked),
     }
     if asked.after is not None:
-        body["search_after"] = _after(asked.after)
-    answer = await _ask(asking, asked, body)
+        body["search_after"] = after(asked.after)
+    answer = await ask(asking, asked, body)
     sources = [hit.source for hit in answer.hits.hits]
     more = len(sources) > wanted or len(sources) == _MOST_HITS
     total = answer.hits.total if asked.count_limit != 0 else None
@@ -164,7 +168,7 @@ async def _beside(asking: Asking, asked: Search, order: str) -> Found:
     among = Range("log_id", first, last, asked.newest_first, not asked.newest_first)
     asked = msgspec.structs.replace(asked, query=And((among, asked.query)))
     body = {"size": asked.limit, "sort": [{"log_id": order}], "track_total_hits": False, **_only(asked)}
-    answer = await _ask(asking, asked, body)
+    answer = await ask(asking, asked, body)
     table = _table([hit.source for hit in answer.hits.hits], part_of_schema(asked.columns))
     return Found(table, None, not answer.missing, len(table) == asked.limit, answer.missing)
 
@@ -192,7 +196,7 @@ async def documents(settings: Settings) -> int:
     return counted.count
 
 
-def _after(place: Place) -> list[int | str]:
+def after(place: Place) -> list[int | str]:
     """As Elasticsearch takes it; beyond the times that it knows there is nothing."""
     if place.timestamp_us < 0:
         return [0, ""]
@@ -220,7 +224,7 @@ async def histogram(asking: Asking, asked: Histogram) -> Buckets:
         aggregations["none"] = {"missing": {"field": asked.by}, **inner}
         aggregations["valued"] = {**by_time, "aggs": {"n": {"value_count": {"field": asked.by}}}}
     body = {"size": 0, "track_total_hits": False, "aggs": aggregations}
-    answer = await _ask(asking, asked, body)
+    answer = await ask(asking, asked, body)
     found = answer.aggregations
     counts = _counts(found.get("all"))
     starts = _starts(asked, interval_us, counts)
@@ -247,7 +251,7 @@ def _by_value(whole: Buckets, asked: Histogram, found: dict[str, Any]) -> Bucket
     return msgspec.structs.replace(whole, values=names, by_value=by_value, other=other)
 
 
-def request_of(asking: Asking, asked: Search | Histogram) -> dict[str, Any]:
+def request_of(asking: Asking, asked: Search | Histogram | Patterns) -> dict[str, Any]:
     """The part of a request that says which documents are meant. Raises BadRequest."""
     from_us, to_us = narrowed(asked.query, asked.from_us, asked.to_us)
     wanted: list[Query] = [compile_query(asked.query, asking.metadata)]
@@ -256,7 +260,8 @@ def request_of(asking: Asking, asked: Search | Histogram) -> dict[str, Any]:
     return {"query": {"bool": {"filter": wanted}}}
 
 
-async def _ask(asking: Asking, asked: Search | Histogram, body: dict[str, Any]) -> _Answer:
+async def ask(asking: Asking, asked: Search | Histogram | Patterns, body: dict[str, Any]) -> Answer:
+    """What Elasticsearch answers about the hits to the rest of a request's body. Raises Unavailable and BadRequest."""
     from_us, to_us = narrowed(asked.query, asked.from_us, asked.to_us)
     seconds = min(asking.deadline_seconds, asked.within_seconds or asking.deadline_seconds) * _ITS_SHARE
     body = {**body, **request_of(asking, asked), "timeout": f"{max(1, int(seconds * 1_000))}ms"}
@@ -264,7 +269,7 @@ async def _ask(asking: Asking, asked: Search | Histogram, body: dict[str, Any]) 
     begun = time.monotonic()
     while True:
         try:
-            answer = msgspec.json.decode(await asking.client.ask("POST", path, body, _PARAMETERS), type=_Answer)
+            answer = msgspec.json.decode(await asking.client.ask("POST", path, body, _PARAMETERS), type=Answer)
         except Unavailable as error:
             if _STARTING not in str(error) or time.monotonic() - begun > min(_STARTING_SECONDS, seconds):
                 raise
@@ -288,7 +293,7 @@ async def _interval_us(asking: Asking, asked: Histogram) -> int:
     if low is None or high is None:
         bounds = {name: {name: {"field": "timestamp"}} for name in ("min", "max")}
         body = {"size": 0, "track_total_hits": False, "aggs": bounds}
-        found = (await _ask(asking, asked, body)).aggregations
+        found = (await ask(asking, asked, body)).aggregations
         first, last = (found.get(name, {}).get("value") for name in ("min", "max"))
         low = int(first or 0) * 1_000 if low is None else low
         high = (int(last or 0) + 1) * 1_000 if high is None else high

@@ -33,7 +33,18 @@ from logd.datadir import disk_used_percent
 from logd.errors import Unavailable
 from logd.flow.clock import now_us
 from logd.flow.stage import Stage
-from logd.seams import LATE_SECONDS, Batch, Buckets, Found, Histogram, Search, StreamPositions, Written
+from logd.seams import (
+    LATE_SECONDS,
+    Batch,
+    Buckets,
+    Found,
+    Histogram,
+    Mined,
+    Patterns,
+    Search,
+    StreamPositions,
+    Written,
+)
 from logd.store import duplicates, patterns, segments
 from logd.store.connection import Connection
 from logd.store.explain import explain
@@ -41,6 +52,7 @@ from logd.store.find import find
 from logd.store.folder import NO_STREAM, Stream
 from logd.store.histogram import count_by_time
 from logd.store.inventory import Inventory
+from logd.store.mined import mine_patterns
 from logd.store.walk import Recent, Snapshot
 from logd.telemetry import metrics
 
@@ -156,6 +168,13 @@ class SegmentsIndex:
         def read(connection: Connection, now: Snapshot) -> Buckets:
             with patterns.blamed(connection, histogram.query):
                 return count_by_time(connection, now, histogram)
+
+        return await self._reader.search(self._snapshot, read)
+
+    async def patterns(self, asked: Patterns) -> Mined:
+        def read(connection: Connection, now: Snapshot) -> Mined:
+            with patterns.blamed(connection, asked.query):
+                return mine_patterns(connection, now, asked)
 
         return await self._reader.search(self._snapshot, read)
 
