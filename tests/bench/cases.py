@@ -20,6 +20,7 @@ from tests.bench.case_parse import (
     parse_logfmt,
     parse_syslog,
 )
+from tests.bench.case_patterns import patterns
 from tests.bench.case_search import (
     counts_1s_level,
     counts_10s_level,
@@ -71,6 +72,7 @@ CASES: Mapping[str, Case] = {
     "count_10s_level": counts_10s_level,
     "histogram_level": counts_1s_level,
     "one_trace_id": trace_id,
+    "patterns": patterns,
     "latency": latency,
     "tail": tail,
     "small_chunks": small_chunks,
@@ -104,7 +106,7 @@ CASES: Mapping[str, Case] = {
 GROUPS: Mapping[str, Sequence[str]] = {
     "search": [
         *(name for name in CASES if name.startswith(("newest100_", "oldest100_"))),
-        *("page_5000", "count_10s_level", "histogram_level", "one_trace_id"),
+        *("page_5000", "count_10s_level", "histogram_level", "one_trace_id", "patterns"),
     ],
     "parse": [name for name in CASES if name.startswith(("parse_", "shape_"))],
     "agent": [name for name in CASES if name.startswith("agent_")],

@@ -22,6 +22,7 @@ from tests.support.process import PATIENCE_SECONDS, Server, environment_of_a_pro
 _SETTINGS = {"index.flush_rows": 500, "index.flush_seconds": 0.2, "parse.join_seconds": 0.01}
 _ASKING = (
     ["search"],
+    ["patterns"],
     ["get", "x"],
     ["status"],
     ["deadletter", "list"],
