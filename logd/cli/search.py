@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from logd.cli.columns import Columns
 
 #: Options whose value may begin with a minus.
-_TIMES = ("--from", "--to", "--before")
+_TIMES = ("--from", "--to", "--before", "--new-since")
 _EXAMPLES = """examples:
   logd search 'timeout AND NOT retry' --service checkout --level ERROR --from -1h
   logd search 'level:ERROR' --fields timestamp,service,metadata.user_id,message

@@ -19,6 +19,7 @@ from logd.http import (
     fields,
     histogram,
     ingest,
+    patterns,
     record,
     schemas,
     search,
@@ -93,6 +94,7 @@ def make_app(
     exports = export.Exports(turns, searches, config.search.default_operator, config.api.stall_seconds)
     grouped = stats.Figures(turns, cached, searches, config.search.default_operator)
     named = fields.FieldNames(turns, cached, searches, config.search.default_operator)
+    mined = patterns.Mining(turns, cached, searches, config.search.default_operator)
     one_record = record.OneRecord(turns, searches)
     explaining = explain.Explaining(turns, searches, config.search.default_operator)
     contexts = context.Contexts(turns, searches, config.search.default_operator)
@@ -143,6 +145,7 @@ def make_app(
         (fields.LIST, named.list),
         (fields.VALUES, named.values),
         (explain.OPERATION, explaining.get),
+        (patterns.OPERATION, mined.get),
         (record.OPERATION, one_record.get),
         (context.OPERATION, contexts.get),
         (deadletters.LIST, letters.list),

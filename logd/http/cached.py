@@ -22,13 +22,15 @@ from logd.flow.clock import now_us
 from logd.http.parameters import TIMEOUT, Parameter, whole_number
 from logd.http.turns import Turns
 from logd.query.times import timeless
-from logd.seams import CACHE_SECONDS, LATE_SECONDS, Cache, Fields, Histogram, Search, Stats
+from logd.seams import CACHE_SECONDS, LATE_SECONDS, Cache, Fields, Histogram, Patterns, Search, Stats
 from logd.telemetry import metrics
 
 #: How long an answer is kept; also how long ago a range has to be over to be answered from the cache unasked.
 KEPT_SECONDS = LATE_SECONDS
 _MOST_SECONDS = 86_400
 _TIME_BYTES = 8
+#: Of what is asked: what counts is how they were written.
+_TIMES = {"from_us", "to_us", "new_since_us"}
 #: Of what is kept: another shape of answers needs another number.
 _VERSION = 2
 MAX_AGE = Parameter(
@@ -47,6 +49,7 @@ class Made(NamedTuple):
 
 
 Make = Callable[[], Awaitable[Made]]
+Asked = Search | Histogram | Stats | Fields | Patterns
 
 
 class _Answer(NamedTuple):
@@ -70,7 +73,11 @@ class Cached:
         self._under_way: dict[str, asyncio.Future[_Answer]] = {}
 
     async def answer(
-        self, query: MultiMapping[str], asked: Search | Histogram | Stats | Fields, belongs_to: object, make: Make
+        self,
+        query: MultiMapping[str],
+        asked: Asked,
+        belongs_to: object,
+        make: Make,
     ) -> web.Response:
         """The answer to what was `asked`, with the sender's limits in it. `belongs_to` is all else that it depends on:
         the times as they were written, and what else `make` puts into the body. Raises what `make` raises, TimeoutError
@@ -132,10 +139,11 @@ class Cached:
         return _Answer(made.body)
 
 
-def _key(asked: Search | Histogram | Stats | Fields, written: str, belongs_to: object) -> str:
+def _key(asked: Asked, written: str, belongs_to: object) -> str:
     """`written` is the query as text: what its times were relative to is in the tree no more."""
     tree = timeless(asked.query)
-    question = msgspec.structs.replace(asked, query=tree, from_us=None, to_us=None)
+    times = dict.fromkeys(_TIMES & set(asked.__struct_fields__))
+    question = msgspec.structs.replace(asked, query=tree, **times)
     text = repr((question, belongs_to, "" if tree == asked.query else written)).encode("utf-8", "surrogatepass")
     return f"{_VERSION}:{hashlib.blake2b(text, digest_size=20).hexdigest()}"
 

@@ -11,10 +11,10 @@ from aiohttp import web
 from logd.chunk import Envelope
 from logd.errors import BadRequest
 from logd.query.tree import And, Equals, Everything, Node, Or
-from logd.seams import Fields, Histogram, Search, Stats
+from logd.seams import Fields, Histogram, Patterns, Search, Stats
 from logd.tokens import Scope
 
-Asked = TypeVar("Asked", Search, Histogram, Stats, Fields)
+Asked = TypeVar("Asked", Search, Histogram, Stats, Fields, Patterns)
 #: The headers of a chunk by which its own service and host win over those that its records name.
 _LOCKS = ("service-locked", "host-locked")
 

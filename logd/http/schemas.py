@@ -213,6 +213,48 @@ class ValuesAnswer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     warnings: list[str] | UnsetType = UNSET
 
 
+class Sample(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One of a pattern's records; `message` is the beginning of its message, up to 1,000 characters."""
+
+    log_id: str
+    message: str | None
+
+
+class PatternCount(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A template, in which `<*>` stands for words that differ, and what records it has: how many, their share of those
+    that were looked at, the times of the first and the last, one at the last moment, how many by service (those of
+    services that aren't listed are `other_services`) and by level."""
+
+    template: str
+    count: int
+    share: float
+    first_seen: str
+    last_seen: str
+    sample: Sample
+    services: list[Value]
+    other_services: int
+    levels: list[Value]
+
+
+class PatternsAnswer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Patterns, the most frequent first. `total_hits` records are those of the patterns, `other` ones (of
+    `other_patterns` that aren't listed, and `unmatched` ones of rare messages, when there are over 10,000 different
+    ones) and `not_looked_at` ones, the oldest, of which an engine that has to be read gives no more. With `coarse`,
+    which is for very many different messages, only their first two words tell them apart. When `partial` is true,
+    records may not be counted, and `warnings` say why."""
+
+    total_hits: int
+    patterns: list[PatternCount]
+    other: int
+    other_patterns: int
+    unmatched: int
+    not_looked_at: int
+    coarse: bool
+    took_ms: int
+    partial: Literal[True] | UnsetType = UNSET
+    warnings: list[str] | UnsetType = UNSET
+
+
 class Health(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """It is up."""
 

@@ -40,6 +40,7 @@ from logd.seams.index import (
     Upkeep,
     Written,
 )
+from logd.seams.patterns import Mined, Pattern, Patterns
 from logd.seams.stream import (
     DEAD_LETTERS,
     NOTHING,
@@ -84,8 +85,11 @@ __all__ = [
     "Groups",
     "Histogram",
     "Index",
+    "Mined",
     "Moved",
     "Objects",
+    "Pattern",
+    "Patterns",
     "Place",
     "Search",
     "Searches",

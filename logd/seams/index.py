@@ -10,6 +10,7 @@ import msgspec
 from logd.flow.stage import Stage
 from logd.query.tree import Everything, Node
 from logd.seams.groups import Fields, FoundFields, Groups, Stats
+from logd.seams.patterns import Mined, Patterns
 from logd.seams.stream import StreamPositions
 
 if TYPE_CHECKING:
@@ -142,6 +143,10 @@ class Searches(Protocol):
 
     async def explain(self, search: Search) -> dict[str, Any]:
         """For people: what the search would look at, and what it needn't and why. `engine` says whose plan it is."""
+        ...
+
+    async def patterns(self, patterns: Patterns) -> Mined:
+        """Templates of messages, with exact counts of all rows that were looked at."""
         ...
 
     def late_writes(self) -> int:

@@ -20,6 +20,7 @@ from tests.bench.case_parse import (
     parse_logfmt,
     parse_syslog,
 )
+from tests.bench.case_patterns import patterns
 from tests.bench.case_search import (
     counts_1s_level,
     counts_10s_level,
@@ -83,6 +84,7 @@ CASES: Mapping[str, Case] = {
     "stats_p99_service": stats_p99_service,
     "stats_avg_service": stats_avg_service,
     "stats_users": stats_users,
+    "patterns": patterns,
     "latency": latency,
     "tail": tail,
     "small_chunks": small_chunks,
@@ -116,7 +118,7 @@ CASES: Mapping[str, Case] = {
 GROUPS: Mapping[str, Sequence[str]] = {
     "search": [
         *(name for name in CASES if name.startswith(("newest100_", "oldest100_", "stats_"))),
-        *("page_5000", "count_10s_level", "histogram_level", "one_trace_id"),
+        *("page_5000", "count_10s_level", "histogram_level", "one_trace_id", "patterns"),
     ],
     "stats": [name for name in CASES if name.startswith("stats_")],
     "parse": [name for name in CASES if name.startswith(("parse_", "shape_"))],

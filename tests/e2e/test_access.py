@@ -34,6 +34,7 @@ _ROUTES: list[tuple[str, str, set[str]]] = [
     ("POST", "/api/v1/logs/stats", {"search"}),
     ("GET", "/api/v1/logs/fields", {"search"}),
     ("GET", "/api/v1/logs/fields/{name}/values", {"search"}),
+    ("GET", "/api/v1/logs/patterns", {"search"}),
     ("GET", "/api/v1/logs/{log_id}", {"search"}),
     ("GET", "/api/v1/logs/explain", {"search"}),
     ("GET", "/api/v1/logs/{log_id}/context", {"search"}),

@@ -22,6 +22,7 @@ _ASKING = (
     ["search"],
     ["stats"],
     ["fields"],
+    ["patterns"],
     ["get", "x"],
     ["status"],
     ["deadletter", "list"],

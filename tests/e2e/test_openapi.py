@@ -35,6 +35,7 @@ _TEXTS = {
     "order": "count",
     "name": "service",
     "last_event_id": "0:1.0",
+    "new_since": "-10m",
 }
 
 

@@ -42,6 +42,8 @@ from logd.seams import (
     Groups,
     Histogram,
     Index,
+    Mined,
+    Patterns,
     Search,
     Stats,
     StreamPositions,
@@ -170,6 +172,9 @@ class _Sink:
         raise NotImplementedError
 
     async def fields(self, fields: Fields) -> FoundFields:
+        raise NotImplementedError
+
+    async def patterns(self, patterns: Patterns) -> Mined:
         raise NotImplementedError
 
     async def status(self) -> dict[str, Any]:

@@ -99,6 +99,7 @@ class Refreshed:
         self.histogram = index.histogram
         self.stats = index.stats
         self.fields = index.fields
+        self.patterns = index.patterns
         self.late_writes = index.late_writes
         self.disk_used_percent = index.disk_used_percent
         self.explain = index.explain

@@ -16,7 +16,7 @@ from logd.http.cached import Cached, Made
 from logd.http.turns import Turns
 from logd.query.parse import parse
 from logd.query.tree import Equals
-from logd.seams import Histogram, Search
+from logd.seams import Histogram, Patterns, Search
 
 _NOW_US = 1_700_000_000_000_000
 _SECOND_US = 1_000_000
@@ -56,7 +56,7 @@ class _Asking:
         return Made(b"%d" % self.made, self.whole)
 
     def ask(
-        self, asked: Search | Histogram = _OVER, belongs_to: object = "", **parameters: str
+        self, asked: Search | Histogram | Patterns = _OVER, belongs_to: object = "", **parameters: str
     ) -> Awaitable[web.Response]:
         return self.cached.answer(MultiDict(parameters), asked, belongs_to, self.make)
 
@@ -73,6 +73,13 @@ async def test_the_same_is_made_once_in_thirty_seconds() -> None:
     assert _said(await asking.ask(moved)) == (b"1", "logd; hit; ttl=1", "29")
     asking.clock.us += 1 + 1
     assert _said(await asking.ask(moved)) == (b"2", "logd; fwd=miss", "")
+
+
+async def test_what_is_new_since_a_relative_time_is_the_same() -> None:
+    asking = _Asking()
+    await asking.ask(Patterns(to_us=0, new_since_us=1), "-10m")
+    assert _said(await asking.ask(Patterns(to_us=0, new_since_us=2), "-10m"))[:2] == (b"1", "logd; hit; ttl=30")
+    assert _said(await asking.ask(Patterns(to_us=0, new_since_us=2), "-20m"))[:2] == (b"2", "logd; fwd=miss")
 
 
 async def test_what_isnt_whole_isnt_kept() -> None:

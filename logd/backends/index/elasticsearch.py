@@ -20,6 +20,7 @@ import msgspec
 import pyarrow as pa
 
 from logd.backends.index import elasticsearch_fields as field_names
+from logd.backends.index import elasticsearch_patterns as mining
 from logd.backends.index import elasticsearch_search as searching
 from logd.backends.index import elasticsearch_stats as figures
 from logd.backends.index.elasticsearch_body import Body, bodies
@@ -43,6 +44,8 @@ from logd.seams import (
     FoundFields,
     Groups,
     Histogram,
+    Mined,
+    Patterns,
     Search,
     Stats,
     StreamPositions,
@@ -168,6 +171,10 @@ class ElasticsearchIndex:
     async def fields(self, fields: Fields) -> FoundFields:
         with metrics.SEARCH_RUNNING.track_inprogress():
             return await field_names.fields(self._asking, fields)
+
+    async def patterns(self, patterns: Patterns) -> Mined:
+        with metrics.SEARCH_RUNNING.track_inprogress():
+            return await mining.patterns(self._asking, patterns)
 
     async def refresh(self) -> None:
         """Makes all that was written searchable now."""

@@ -26,7 +26,7 @@ from logd.query.elasticsearch_text import Query
 from logd.query.times import narrowed
 from logd.query.tree import And, Range
 from logd.record import SCHEMA, part_of_schema
-from logd.seams import MAX_BUCKETS, Buckets, Fields, Found, Histogram, Place, Search, Stats
+from logd.seams import MAX_BUCKETS, Buckets, Fields, Found, Histogram, Patterns, Place, Search, Stats
 from logd.store.histogram import round_interval
 
 #: index.max_result_window.
@@ -145,7 +145,7 @@ async def search(asking: Asking, asked: Search) -> Found:
         **_only(asked),
     }
     if asked.after is not None:
-        body["search_after"] = _after(asked.after)
+        body["search_after"] = after(asked.after)
     answer = await ask(asking, asked, body)
     hits = answer.hits.hits
     more = len(hits) > wanted or len(hits) == _MOST_HITS
@@ -196,7 +196,7 @@ async def documents(settings: Settings) -> int:
     return counted.count
 
 
-def _after(place: Place) -> list[int | str]:
+def after(place: Place) -> list[int | str]:
     """As Elasticsearch takes it; beyond the times that it knows there is nothing."""
     if place.timestamp_us < 0:
         return [0, ""]
@@ -251,7 +251,7 @@ def _by_value(whole: Buckets, asked: Histogram, found: dict[str, Any]) -> Bucket
     return msgspec.structs.replace(whole, values=names, by_value=by_value, other=other)
 
 
-def request_of(asking: Asking, asked: Search | Histogram | Stats | Fields) -> dict[str, Any]:
+def request_of(asking: Asking, asked: Search | Histogram | Stats | Fields | Patterns) -> dict[str, Any]:
     """The part of a request that says which documents are meant. Raises BadRequest."""
     from_us, to_us = narrowed(asked.query, asked.from_us, asked.to_us)
     wanted: list[Query] = [compile_query(asked.query, asking.metadata)]
@@ -260,7 +260,7 @@ def request_of(asking: Asking, asked: Search | Histogram | Stats | Fields) -> di
     return {"query": {"bool": {"filter": wanted}}}
 
 
-async def ask(asking: Asking, asked: Search | Histogram | Stats | Fields, body: Query) -> Answer:
+async def ask(asking: Asking, asked: Search | Histogram | Stats | Fields | Patterns, body: Query) -> Answer:
     """What Elasticsearch answers about the hits to the rest of a request's body; a query in it scores them. Raises
     Unavailable and BadRequest."""
     from_us, to_us = narrowed(asked.query, asked.from_us, asked.to_us)

@@ -42,6 +42,8 @@ from logd.seams import (
     FoundFields,
     Groups,
     Histogram,
+    Mined,
+    Patterns,
     Search,
     Stats,
     StreamPositions,
@@ -56,6 +58,7 @@ from logd.store.folder import NO_STREAM, Stream
 from logd.store.groups import group
 from logd.store.histogram import count_by_time
 from logd.store.inventory import Inventory
+from logd.store.mined import mine_patterns
 from logd.store.tallies import Tallies
 from logd.store.walk import Recent, Snapshot
 from logd.telemetry import metrics
@@ -187,6 +190,13 @@ class SegmentsIndex:
         def read(connection: Connection, now: Snapshot) -> FoundFields:
             with patterns.blamed(connection, fields.query):
                 return fields_of(connection, now, fields)
+
+        return await self._reader.search(self._snapshot, read)
+
+    async def patterns(self, asked: Patterns) -> Mined:
+        def read(connection: Connection, now: Snapshot) -> Mined:
+            with patterns.blamed(connection, asked.query):
+                return mine_patterns(connection, now, asked)
 
         return await self._reader.search(self._snapshot, read)
 
