@@ -13,7 +13,7 @@ _STEPS = {
         spread = "rest", absent = ["-"], timezone = "Europe/Berlin"}""",
     "grok": """{type = "grok", spread = "rest",
         pattern = '%{TIMESTAMP_ISO8601:time}? ?%{NUMBER:ms:float} %{IPORHOST:a.b} (?<rest>.*)'}""",
-    "csv": """{type = "csv", columns = ["time", "a", "n", "message"], delimiter = ";", spread = "message",
+    "csv": """{type = "csv", columns = ["time", "a", "n", "message"], delimiter = ";", spread = "a",
         types = {n = "float", a = "boolean"}}""",
     "key_value": """{type = "key_value", delimiter = ":", pair_delimiter = "|", time = "t", level = "s.l",
         message = "m", service = "x", host = "y", formats = ["unix", "unix_ms", "%Y-%d"], levels = {"1" = "FATAL"}}""",
