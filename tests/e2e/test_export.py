@@ -77,6 +77,15 @@ def test_nothing_found_is_an_empty_file(server: Server, chosen: str) -> None:
         assert len(body.splitlines()) == (1 if chosen == "csv" else 0)
 
 
+def test_of_huge_records_few_are_made_at_a_time(server: Server) -> None:
+    server.ingest("huge", [{"message": "x" * 900_000} for _ in range(60)])
+    server.settle()
+    body = server.get(EXPORT, service="huge", format="parquet").body
+    file = pq.ParquetFile(io.BytesIO(body))
+    assert file.metadata.num_rows == 60
+    assert max(file.metadata.row_group(place).num_rows for place in range(file.num_row_groups)) <= 10
+
+
 def test_goes_on_behind_a_record(server: Server) -> None:
     whole = _ndjson(server)
     last = whole[2_344]
