@@ -101,7 +101,7 @@ class Exports:
                     await self._write(response, await asyncio.to_thread(parquet.end))
                 await response.write_eof()
             except (Unavailable, BadRequest, TimeoutError) as error:
-                log.warning("an export of %s is cut off: %s", request.remote, error or "too slow")
+                log.warning("an export of %s is cut off: %s", request.remote, str(error) or "too slow")
                 if request.transport is not None:
                     request.transport.abort()
             except ConnectionError:
