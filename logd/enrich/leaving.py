@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 from typing import Any
 
 import numpy as np
@@ -16,6 +15,8 @@ from logd.enrich.work import Ints, Work
 
 SAMPLE_RATE = "sample_rate"
 _ALWAYS_KEPT = pa.array(["WARN", "ERROR", "FATAL"])
+#: A part of what is less could be 0, for which no number of records stands.
+_LEAST_RATE = 1e-200
 _Words = np.ndarray[Any, np.dtype[np.uint64]]
 #: An odd number with no pattern in its bits: that of the golden ratio.
 _FACTOR = 0x9E3779B97F4A7C15
@@ -94,5 +95,6 @@ def _rate(text: str | None) -> float:
         rate = json.loads(text or "1")
     except ValueError:
         return 1.0
-    good = isinstance(rate, int | float) and not isinstance(rate, bool) and math.isfinite(rate) and 0 < rate <= 1
+    # Of an integer no float holds isfinite makes an error, and a comparison what it should be; NaN is in no range.
+    good = isinstance(rate, int | float) and not isinstance(rate, bool) and _LEAST_RATE <= rate <= 1
     return float(rate) if good else 1.0

@@ -1,7 +1,7 @@
 """GET /api/v1/logs/export: every matching record, as a stream that is made page by page.
 
-Memory holds one page. An export that can't go on is cut off, not ended: clients tell that from its missing last chunk,
-and go on behind the last record that they have with `after`.
+Memory holds one page, and a slice of what is made of it. An export that can't go on is cut off, not ended: clients tell
+that from its missing last chunk, and go on behind the last record that they have with `after`.
 """
 
 from __future__ import annotations
@@ -38,7 +38,8 @@ log = logging.getLogger("logd.api")
 _TYPES = {"ndjson": "application/x-ndjson", "csv": "text/csv", "parquet": "application/vnd.apache.parquet"}
 #: Each page has the whole deadline of a search.
 _NO_PARAMETERS: MultiMapping[str] = MultiDict()
-_FIRST_ROWS = 1_000
+#: Nothing is known of their size: a line may have `ingest.max_line_bytes`.
+_FIRST_ROWS = 100
 _PAGE_BYTES = 8 * 1024 * 1024
 #: Before the tries for a page that can't be had now; then the export is cut off.
 _DELAYS_SECONDS = (0.5, 1.0, 2.0, 4.0, 8.0)
@@ -91,16 +92,16 @@ class Exports:
             encode = parquet or encoder(chosen, "")
             await response.prepare(request)
             try:
-                await self._send(response, await asyncio.to_thread(_encoded, encode, first))
+                await self._send(response, encode, first)
                 async for page in pages:
                     if reason := await identity.objection(request):
                         raise Unavailable(reason)
-                    await self._send(response, await asyncio.to_thread(_encoded, encode, page))
+                    await self._send(response, encode, page)
                 if parquet is not None:
-                    await self._send(response, await asyncio.to_thread(parquet.end))
+                    await self._write(response, await asyncio.to_thread(parquet.end))
                 await response.write_eof()
             except (Unavailable, BadRequest, TimeoutError) as error:
-                log.warning("an export of %s is cut off: %s", request.remote, error or "too slow")
+                log.warning("an export of %s is cut off: %s", request.remote, str(error) or "too slow")
                 if request.transport is not None:
                     request.transport.abort()
             except ConnectionError:
@@ -136,7 +137,14 @@ class Exports:
                 await asyncio.sleep(delay)
         raise AssertionError
 
-    async def _send(self, response: web.StreamResponse, body: bytes) -> None:
+    async def _send(self, response: web.StreamResponse, encode: Encoder, page: pa.Table) -> None:
+        """In slices: of huge records a page may be a hundred times as large as meant, and its encoded forms at once
+        would be three times that. Raises TimeoutError."""
+        rows = max(1, _PAGE_BYTES * len(page) // max(1, page.nbytes))
+        for start in range(0, max(1, len(page)), rows):
+            await self._write(response, await asyncio.to_thread(_encoded, encode, page.slice(start, rows)))
+
+    async def _write(self, response: web.StreamResponse, body: bytes) -> None:
         """In pieces, each of which the client has to take in time. Raises TimeoutError."""
         for start in range(0, len(body), STEP_BYTES):
             async with asyncio.timeout(self._stall_seconds):

@@ -49,7 +49,7 @@ def encoder(chosen: str, name: str, begun: bool = False) -> Encoder:
 
 
 class Parquet:
-    """Records as a Parquet file, a row group a page."""
+    """Records as a Parquet file, a row group a call."""
 
     def __init__(self) -> None:
         import pyarrow.parquet as pq

@@ -154,11 +154,14 @@ FROM traced"""
 def _told(layouts: Sequence[Layout], columns: Mapping[str, str]) -> str:
     """What stays of a line of one of the layouts, put together from its values: a third of the cost of cutting the
     rest out. Null for other lines, and where a key that should have been consumed wasn't, or a value is null."""
+    # Hashes can be made to be equal. A line with as many keys, of which these are there, has no others: what it is
+    # taken for gives all of it.
     ways = []
     for layout in layouts:
         members = " || ',' || ".join(f"""'"{name}":' || {columns[name]}""" for name in layout.others)
         whole = f"""'{{' || {members} || '}}'"""
-        ways.append(f"WHEN hashed = {layout.hashed} AND consumed = {layout.known} THEN {whole}")
+        same = f"consumed = {layout.known} AND len(keys) = {layout.known + len(layout.others)}"
+        ways.append(f"WHEN hashed = {layout.hashed} AND {same} THEN {whole}")
     return f"CASE {' '.join(ways)} END" if ways else _NULL
 
 

@@ -9,7 +9,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
-import pyarrow as pa
 
 from logd.chunk import Message
 from logd.config.shaping import SheddingTable
@@ -61,8 +60,8 @@ class Shedder:
         there = [message for message in messages if id(message) not in lost]
         try:
             shed = self._shedding.shed(parsed.table, parsed.kept, there, parsed.chunk_lines, now_us())
-        except (ValueError, pa.ArrowException) as error:
-            log.error("nothing is left out of %d records, which can't be looked at: %s", len(parsed.table), error)
+        except Exception as error:
+            log.error("nothing is left out of %d records, which can't be looked at: %r", len(parsed.table), error)
             return Left(parsed, 0, list(self._episodes.values()))
         if shed.counts or shed.table is not parsed.table:
             counts = {**parsed.shaped, **shed.counts}

@@ -17,11 +17,10 @@ from zoneinfo import ZoneInfo
 
 import pyarrow as pa
 
-from logd.chunk import TEXT, Chunk, Positions, decompress, log_id
+from logd.chunk import Chunk, Positions, decompress, log_id
 from logd.levels import LEVEL_WORDS, OTEL_LEVELS, PINO_LEVELS, SYSLOG_LEVELS
 from logd.parse import level, timestamp
 from logd.parse.columns import NDJSON
-from logd.parse.forms import FORMS
 from logd.parse.json import MAX_DEPTH, NAMES
 from logd.parse.window import Limits
 from tests.support.naive_time import EPOCH, naive_time
@@ -30,12 +29,6 @@ Record = dict[str, Any]
 #: `$` is the very end of the text in RE2.
 _SHOWN_TIME = re.compile(timestamp.SHOWN.replace("$", r"\Z"), re.ASCII)
 _SHOWN_LEVEL = re.compile(level.SHOWN.replace("$", r"\Z"), re.ASCII)
-#: Lines of which a form knows a time and the level behind it, whatever the word, and leaves the rest as it is.
-_LEVELLED = [
-    (re.compile(form.pattern.regex), f"g{[field.name for field in form.pattern.fields].index('level')}")
-    for form in FORMS
-    if form.name == "levelled"
-]
 _HEAD, _NEAR = 160, 100
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
@@ -78,7 +71,7 @@ def _record(chunk: Chunk, line: str, position: int, limits: Limits, zone: ZoneIn
     is_json = line.lstrip(" \t").startswith("{")
     fields = _object(line) if is_json else None
     if fields is None:
-        found = _text(line, observed, zone, ahead, chunk.content_type == TEXT)
+        found = _text(line, observed, zone, ahead)
         unparsed = is_json or chunk.content_type == NDJSON
     else:
         found = _fields(fields, line, observed, zone, ahead, chunk.positions is Positions.LINE)
@@ -111,15 +104,12 @@ def _record(chunk: Chunk, line: str, position: int, limits: Limits, zone: ZoneIn
 # Plain text
 
 
-def _text(line: str, observed: datetime, zone: ZoneInfo, ahead: timedelta, has_forms: bool) -> Record:
+def _text(line: str, observed: datetime, zone: ZoneInfo, ahead: timedelta) -> Record:
     time = _shown(_SHOWN_TIME, line)
-    shown = _shown(_SHOWN_LEVEL, line)
-    word = re.findall(r"\w+", shown, re.ASCII)[-1] if shown else ""
-    if has_forms:
-        word = next((found[group] for regex, group in _LEVELLED if (found := regex.match(line))), word)
+    word = _shown(_SHOWN_LEVEL, line)
     return {
         "time": naive_time(time, observed, zone, ahead) if time else None,
-        "level": LEVEL_WORDS.get(word.lower()),
+        "level": LEVEL_WORDS.get(re.findall(r"\w+", word, re.ASCII)[-1].lower()) if word else None,
         "message": _without_ending(line),
     }
 

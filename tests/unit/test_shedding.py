@@ -380,6 +380,20 @@ def test_a_rate_that_is_there_is_multiplied() -> None:
     assert {str(record["metadata"]) for record in rows(shed)} == {"{'a': 1, 'sample_rate': 0.125}"}
 
 
+@pytest.mark.parametrize(
+    "rate",
+    ["1" + "0" * 400, "-1" + "0" * 400, "1" * 5_000, "1e400", "2", "0", "-1", "5e-324", "true", '"0.5"', "[1]", "null"],
+    ids=lambda rate: rate[:8],
+)
+def test_what_is_no_rate_is_none(rate: str) -> None:
+    """It's the line's own, which may hold anything: a batch with it is sampled like any other."""
+    stream = Stream(_LAG)
+    records = [{**one, "metadata": f'{{"sample_rate":{rate}}}'} for one in stream.records(40)]
+    shed = stream.shed((stream.message(stream.now_us - 150 * _SECOND), records))
+    assert 0 < left(shed) < 40
+    assert set(rates(shed)) == {0.25}
+
+
 def test_a_rule_of_the_same_part_keeps_others() -> None:
     """Else what a rule has left would all be left again."""
     stream = Stream(_LAG)
