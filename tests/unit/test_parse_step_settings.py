@@ -11,7 +11,8 @@ import pytest
 from logd.chunk import TEXT
 from logd.errors import ConfigError
 from logd.parse.plan import Parser
-from tests.support.chunks import AT, LIMITS, read
+from tests.support.chunks import AT, LIMITS, TAKEN_US, chunk_of, read
+from tests.support.naive_parse import as_records
 from tests.support.parsers import one
 
 
@@ -141,3 +142,22 @@ def test_a_setting_is_refused(step: str, refusal: str) -> None:
     with pytest.raises(ConfigError) as refused:
         one(step)
     assert refusal in str(refused.value)
+
+
+def test_times_that_change_their_form_are_what_each_is_alone() -> None:
+    """A step's queries know one form of time at a time, and the usual words for levels."""
+    step = one(r"""{type = "regex", pattern = '^(?P<time>[^|]*)\|(?P<level>[^|]*)\|(?P<message>.*)'}""")
+    times = ["2024-11-22T09:00:00Z", "22/Nov/2024:09:00:00 +0000", "Nov 22 09:00:00", "20241122T090000Z", "never"]
+    lines = [f"{time}|{level}|m" for time in times for level in ("info", "WRN", "loud")]
+    batches = [[line] * 20 for line in lines] + [lines, lines[:1], lines[::-1], lines[3:4] * 40]
+    parser = Parser(limits=LIMITS, chains=step)
+    for batch in batches:
+        got = as_records(parser.parse([chunk_of(*batch, content_type=TEXT)], [TAKEN_US]).table)
+        fresh = Parser(limits=LIMITS, chains=step)
+        assert got == as_records(fresh.parse([chunk_of(*batch, content_type=TEXT)], [TAKEN_US]).table)
+        fresh.close()
+        for record, line in zip(got, batch, strict=True):
+            time, level, _ = line.split("|")
+            assert ("time" in (record["metadata"] or {})) == (time == "never")
+            assert record["level"] == {"info": "INFO", "WRN": "WARN"}.get(level)
+    parser.close()

@@ -394,22 +394,3 @@ def test_a_syslog_message_is_for_the_parser_of_who_wrote_it(
     su, cron = as_records(parser.parse([chunk], [TAKEN_US]).table)
     assert (su["service"], su["metadata"]["user"]) == ("su", "bob")
     assert (cron["service"], "user" in cron["metadata"]) == ("cron", False)
-
-
-def test_times_that_change_their_form_are_what_each_is_alone(
-    open_parser: Callable[[tuple[Chain, ...]], Parser],
-) -> None:
-    """A step's queries know one form of time at a time, and the usual words for levels."""
-    step = one(r"""{type = "regex", pattern = '^(?P<time>[^|]*)\|(?P<level>[^|]*)\|(?P<message>.*)'}""")
-    times = ["2024-11-22T09:00:00Z", "22/Nov/2024:09:00:00 +0000", "Nov 22 09:00:00", "20241122T090000Z", "never"]
-    lines = [f"{time}|{level}|m" for time in times for level in ("info", "WRN", "loud")]
-    batches = [[line] * 20 for line in lines] + [lines, lines[:1], lines[::-1], lines[3:4] * 40]
-    parser = open_parser(step)
-    for batch in batches:
-        got = as_records(parser.parse([chunk_of(*batch, content_type=TEXT)], [TAKEN_US]).table)
-        fresh = open_parser(step)
-        assert got == as_records(fresh.parse([chunk_of(*batch, content_type=TEXT)], [TAKEN_US]).table)
-        for record, line in zip(got, batch, strict=True):
-            time, level, _ = line.split("|")
-            assert ("time" in (record["metadata"] or {})) == (time == "never")
-            assert record["level"] == {"info": "INFO", "WRN": "WARN"}.get(level)
