@@ -361,11 +361,11 @@ class TestDeadlines:
         until(lambda: self._running(server) == 0, "the search is stopped", 5)
 
     def test_waiting_for_a_turn_counts(self, server: Server) -> None:
-        # Those that have run for a second let as many others run beside them.
-        busy = [http.client.HTTPConnection("127.0.0.1", server.port) for _ in range(4)]
+        # So many that some wait for long, whoever makes room for whom.
+        busy = [http.client.HTTPConnection("127.0.0.1", server.port) for _ in range(12)]
         for connection in busy:
             connection.request("GET", f"{SEARCH}?{urlencode(_SLOW)}")
-        until(lambda: self._running(server) == 4, "all searches run", 30)
+        until(lambda: self._running(server) >= 2, "searches run", 30)
         answer = server.get(SEARCH, timeout="10ms")
         assert (answer.status, answer.json()["error"]["code"]) == (429, "unavailable")
         assert "search.concurrent" in answer.json()["error"]["message"]
