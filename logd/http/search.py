@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal, NamedTuple
 
 import msgspec
@@ -99,8 +100,11 @@ class Searching:
             asked = read_search(query, now_us(), self._default_operator)
             limited = identity.limited(request, asked.search)
 
+            async def explain() -> Mapping[str, Any]:
+                return await self._searches.explain(limited)
+
             async def make() -> Made:
-                async with self._turns.turn(query) as seconds:
+                async with self._turns.turn(query, explain=explain) as seconds:
                     found = await self._searches.search(msgspec.structs.replace(limited, within_seconds=seconds))
                 took = took_ms()
                 # Thousands of rows take a while.

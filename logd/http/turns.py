@@ -14,8 +14,10 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from typing import Any
 
+import orjson
 from multidict import MultiMapping
 
 from logd.config.schema import SearchLimits
@@ -28,6 +30,9 @@ log = logging.getLogger("logd.api")
 LONG_SECONDS = 1.0
 #: Of what a slow one asked for, in the log.
 _SHOWN_CHARACTERS = 500
+#: For people; its parts that grow with the number of segments aren't shown.
+Explain = Callable[[], Awaitable[Mapping[str, Any]]]
+_LONG_PARTS = frozenset(["each", "condition", "shows"])
 
 
 class Turns:
@@ -52,9 +57,12 @@ class Turns:
         metrics.SEARCH_SECONDS.observe(time.perf_counter() - started)
 
     @contextlib.asynccontextmanager
-    async def turn(self, query: MultiMapping[str], *, heavy: bool = False) -> AsyncIterator[float]:
-        """Within it, the caller may ask the index, for the seconds that are left. Raises Unavailable when no turn comes
-        within the request's deadline, TimeoutError at the deadline, and BadRequest when it is wrong."""
+    async def turn(
+        self, query: MultiMapping[str], *, heavy: bool = False, explain: Explain | None = None
+    ) -> AsyncIterator[float]:
+        """Within it, the caller may ask the index, for the seconds that are left; `explain` is asked for the plan of a
+        slow one that has ended. Raises Unavailable when no turn comes within the request's deadline, TimeoutError at
+        the deadline, and BadRequest when it is wrong."""
         seconds = self.seconds(query)
         waits, end = True, time.monotonic() + seconds
         try:
@@ -63,8 +71,12 @@ class Turns:
                 started = time.monotonic()
                 try:
                     yield max(0.0, end - started)
-                finally:
-                    self._tell(query, heavy, time.monotonic() - started)
+                except BaseException:
+                    self._tell(query, heavy, time.monotonic() - started, "")
+                    raise
+                seconds = time.monotonic() - started
+                plan = await explain() if explain is not None and seconds >= self._limits.slow_seconds else None
+                self._tell(query, heavy, seconds, "" if plan is None else f": {_shown(plan)}")
         except TimeoutError as error:
             if not waits:
                 raise
@@ -95,16 +107,21 @@ class Turns:
             else:
                 self._places.release()
 
-    def _tell(self, query: MultiMapping[str], heavy: bool, seconds: float) -> None:
+    def _tell(self, query: MultiMapping[str], heavy: bool, seconds: float, plan: str) -> None:
         """Of a slow one what it was."""
         if seconds < self._limits.slow_seconds:
             return
         metrics.SEARCH_SLOW.labels("heavy" if heavy else "light").inc()
         asked = " ".join(f"{name}={value!r}" for name, value in query.items())[:_SHOWN_CHARACTERS]
-        log.warning("a %s search ran for %.1f s: %s", "heavy" if heavy else "light", seconds, asked or "everything")
+        kind = "heavy" if heavy else "light"
+        log.warning("a %s search ran for %.1f s: %s%s", kind, seconds, asked or "everything", plan)
 
     def seconds(self, query: MultiMapping[str]) -> float:
         """How long the request may take. Raises BadRequest."""
         text = query.get(TIMEOUT.name, "")
         most = self._limits.deadline_seconds
         return min(most, duration_us(text, TIMEOUT.name) / 1_000_000) if text else most
+
+
+def _shown(plan: Mapping[str, Any]) -> str:
+    return orjson.dumps({name: part for name, part in plan.items() if name not in _LONG_PARTS}).decode()[:1_000]

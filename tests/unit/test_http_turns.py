@@ -74,3 +74,20 @@ async def test_of_a_slow_one_the_log_says_what_it_was(caplog: pytest.LogCaptureF
     (record,) = caplog.records
     assert record.getMessage().startswith("a heavy search ran for 0.0 s: q='a OR\\nb' from='-1h'")
     assert "\n" not in record.getMessage()
+
+
+async def test_of_a_slow_one_the_log_has_the_plan(caplog: pytest.LogCaptureFixture) -> None:
+    async def explain() -> dict[str, object]:
+        return {"engine": "segments", "each": [1, 2, 3], "rows": {"all": 7}}
+
+    with caplog.at_level(logging.WARNING, "logd.api"):
+        async with Turns(SearchLimits(slow_seconds=1e-9)).turn(_PATIENT, explain=explain):
+            pass
+        async with Turns(SearchLimits(slow_seconds=60)).turn(_PATIENT, explain=explain):
+            pass
+        with pytest.raises(ZeroDivisionError):
+            async with Turns(SearchLimits(slow_seconds=1e-9)).turn(_PATIENT, explain=explain):
+                raise ZeroDivisionError
+    first, second = (record.getMessage() for record in caplog.records)
+    assert first == 'a light search ran for 0.0 s: everything: {"engine":"segments","rows":{"all":7}}'
+    assert second == "a light search ran for 0.0 s: everything"
