@@ -119,6 +119,7 @@ class TestAccount:
                 "refused": 1,
                 "dropped": 2,
                 "sampled": 1,
+                "shed": 0,
             }
             assert (group["passed"], group["lost"], group["lag"]) == (30, 0, 0)
 
