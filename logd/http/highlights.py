@@ -20,6 +20,9 @@ HIGHLIGHT = Parameter(
 )
 #: What a pattern for a place in the text has: behind the first match it could take another place for it.
 _PLACES = (r"\A", r"\b", r"\B")
+#: What is behind the matches is copied for each round: so much takes some 0.2 s. Of long texts with many matches the
+#: last ones aren't shown.
+_MOST_BYTES = 50_000_000
 
 
 def highlight(records: Sequence[dict[str, Any]], terms: Node) -> None:
@@ -40,12 +43,14 @@ def _has(pattern: str, texts: Sequence[str]) -> Sequence[bool]:
 
 
 def _spans(pattern: str, texts: Sequence[str]) -> Sequence[Sequence[Span]]:
-    """Round by round the next match in each text that has one; none that is empty."""
+    """Round by round the next match in each text that has one; none that is empty, and none that takes over
+    _MOST_BYTES."""
     encoded = [text.encode() for text in texts]
     begins = [0] * len(texts)
     found: list[list[Span]] = [[] for _ in texts]
     left = list(range(len(texts)))
     rounds = 1 if any(place in pattern for place in _PLACES) else MOST_SPANS
+    looked_at = 0
     for _ in range(rounds):
         # A match ends between two characters. Of binary values RE2 would take each byte for one.
         rest = pa.array([encoded[number][begins[number] :] for number in left], pa.binary()).cast(pa.string())
@@ -59,7 +64,8 @@ def _spans(pattern: str, texts: Sequence[str]) -> Sequence[Sequence[Span]]:
                 found[number].append((before, before + len(encoded[number][start:end].decode(errors="replace"))))
                 begins[number] = end
                 going_on.append(number)
-        if not (left := going_on):
+        looked_at += rest.nbytes
+        if not (left := going_on) or looked_at > _MOST_BYTES:
             break
     return found
 

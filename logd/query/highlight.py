@@ -23,6 +23,8 @@ Highlights = dict[str, list[Span]]
 Leaf = Words | Equals | Wildcard | Regex | Fuzzy
 #: Of a longer text the rest isn't looked at, and of one with more ranges the others aren't shown.
 MOST_CHARACTERS, MOST_SPANS = 100_000, 1_000
+#: Of the messages of all hits, each counted once a term: Python takes some 1.5 s for so many, and nothing stops it.
+MOST_TOGETHER = 10_000_000
 #: As slop.py looks at a text.
 _SLOP_WORDS = 1_000
 
@@ -35,11 +37,13 @@ class Matcher(NamedTuple):
 
 
 def highlights(query: Node, hits: Sequence[Mapping[str, Any]], matcher: Matcher) -> list[Highlights]:
-    """For each hit. A hit has the members that its answer has, `metadata` as an object; what is absent has none."""
+    """For each hit. A hit has the members that its answer has, `metadata` as an object; what is absent has none. Beyond
+    MOST_TOGETHER no message is looked at: the last of many hits with long ones show nothing there."""
     found: list[dict[str, list[Span]]] = [defaultdict(list) for _ in hits]
-    messages = [_readable(hit.get(TEXT)) for hit in hits]
-    for leaf in dict.fromkeys(_leaves(query)):
-        if isinstance(leaf, Words) or leaf.field in (TEXT, RAW_TEXT):
+    leaves = list(dict.fromkeys(_leaves(query)))
+    messages = _messages(hits, sum(map(_is_of_message, leaves)))
+    for leaf in leaves:
+        if _is_of_message(leaf):
             for of_hit, spans in zip(found, in_texts(leaf, messages, matcher), strict=True):
                 of_hit[TEXT] += spans
             continue
@@ -82,6 +86,21 @@ def _leaves(node: Node) -> Iterator[Leaf]:
                 yield from _leaves(child)
         case Words() | Equals() | Wildcard() | Regex() | Fuzzy():
             yield node
+
+
+def _is_of_message(leaf: Leaf) -> bool:
+    return isinstance(leaf, Words) or leaf.field in (TEXT, RAW_TEXT)
+
+
+def _messages(hits: Sequence[Mapping[str, Any]], terms: int) -> list[str]:
+    """What of each message is looked at for so many terms."""
+    messages: list[str] = []
+    left = MOST_TOGETHER
+    for hit in hits:
+        text = _readable(hit.get(TEXT))
+        left -= len(text) * terms
+        messages.append(text if left >= 0 else "")
+    return messages
 
 
 def _readable(text: Any) -> str:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from logd.http.highlights import MATCHER
 from logd.query import highlight, slop
 from logd.query.fuzzy import is_near
-from logd.query.highlight import MOST_CHARACTERS, MOST_SPANS, highlights, in_texts
+from logd.query.highlight import MOST_CHARACTERS, MOST_SPANS, MOST_TOGETHER, highlights, in_texts
 from logd.query.parse import parse
 from logd.query.regex import rewritten
 from logd.query.tree import Equals, Fuzzy, Not, Regex, Wildcard, Words
@@ -110,6 +110,18 @@ def test_what_is_long_is_cut() -> None:
     assert found == {}
     (found,) = highlights(parse("message.raw:/b*/"), [{"message": "b" * 2 * MOST_CHARACTERS}], MATCHER)
     assert found == {}, "no half of a word"
+
+
+def test_many_terms_in_many_long_messages_end() -> None:
+    """Each term takes Python a look at each message, which nothing stops once it has begun."""
+    words = [f"w{number}" for number in range(100)]
+    message = " ".join(words * 250)[:MOST_CHARACTERS]
+    hits = [{"message": message}] * 10
+    found = highlights(parse(" OR ".join(words)), hits, MATCHER)
+    shown = MOST_TOGETHER // (len(words) * len(message))
+    assert [bool(one) for one in found] == [number < shown for number in range(len(hits))]
+    found = highlights(parse("message.raw:/w/"), hits, MATCHER)
+    assert all(0 < len(one["message"]) < MOST_SPANS for one in found)
 
 
 @given(leaf=_IN_MESSAGES, texts=st.lists(TEXTS, max_size=3))
