@@ -21,7 +21,7 @@ import orjson
 from multidict import MultiMapping
 
 from logd.config.schema import SearchLimits
-from logd.errors import BadRequest, Unavailable
+from logd.errors import BadRequest, LogdError, Unavailable
 from logd.http.parameters import TIMEOUT, duration_us
 from logd.telemetry import metrics
 
@@ -33,6 +33,9 @@ _SHOWN_CHARACTERS = 500
 #: For people; its parts that grow with the number of segments aren't shown.
 Explain = Callable[[], Awaitable[Mapping[str, Any]]]
 _LONG_PARTS = frozenset(["each", "condition", "shows"])
+_PLAN_CHARACTERS = 1_000
+#: A plan takes some ms.
+_PLAN_SECONDS = 1.0
 
 
 class Turns:
@@ -64,19 +67,17 @@ class Turns:
         slow one that has ended. Raises Unavailable when no turn comes within the request's deadline, TimeoutError at
         the deadline, and BadRequest when it is wrong."""
         seconds = self.seconds(query)
-        waits, end = True, time.monotonic() + seconds
+        waits, end, ran = True, time.monotonic() + seconds, 0.0
+        ended = False
         try:
             async with asyncio.timeout(seconds), self._heavy if heavy else contextlib.nullcontext(), self._place():
                 waits = False
                 started = time.monotonic()
                 try:
                     yield max(0.0, end - started)
-                except BaseException:
-                    self._tell(query, heavy, time.monotonic() - started, "")
-                    raise
-                seconds = time.monotonic() - started
-                plan = await explain() if explain is not None and seconds >= self._limits.slow_seconds else None
-                self._tell(query, heavy, seconds, "" if plan is None else f": {_shown(plan)}")
+                finally:
+                    ran = time.monotonic() - started
+            ended = True
         except TimeoutError as error:
             if not waits:
                 raise
@@ -84,6 +85,9 @@ class Turns:
             if heavy:
                 most = f"{self._limits.heavy} heavy searches run (search.heavy), or {most}"
             raise Unavailable(f"{most}, and none of them ended within {seconds:g} s") from error
+        finally:
+            if ran >= self._limits.slow_seconds:
+                _tell(query, heavy, ran, await _plan(explain) if ended and explain is not None else "")
 
     @contextlib.asynccontextmanager
     async def _place(self) -> AsyncIterator[None]:
@@ -107,15 +111,6 @@ class Turns:
             else:
                 self._places.release()
 
-    def _tell(self, query: MultiMapping[str], heavy: bool, seconds: float, plan: str) -> None:
-        """Of a slow one what it was."""
-        if seconds < self._limits.slow_seconds:
-            return
-        metrics.SEARCH_SLOW.labels("heavy" if heavy else "light").inc()
-        asked = " ".join(f"{name}={value!r}" for name, value in query.items())[:_SHOWN_CHARACTERS]
-        kind = "heavy" if heavy else "light"
-        log.warning("a %s search ran for %.1f s: %s%s", kind, seconds, asked or "everything", plan)
-
     def seconds(self, query: MultiMapping[str]) -> float:
         """How long the request may take. Raises BadRequest."""
         text = query.get(TIMEOUT.name, "")
@@ -123,5 +118,20 @@ class Turns:
         return min(most, duration_us(text, TIMEOUT.name) / 1_000_000) if text else most
 
 
-def _shown(plan: Mapping[str, Any]) -> str:
-    return orjson.dumps({name: part for name, part in plan.items() if name not in _LONG_PARTS}).decode()[:1_000]
+def _tell(query: MultiMapping[str], heavy: bool, seconds: float, plan: str) -> None:
+    """Of a slow one what it was."""
+    kind = "heavy" if heavy else "light"
+    metrics.SEARCH_SLOW.labels(kind).inc()
+    asked = " ".join(f"{name}={value!r}" for name, value in query.items())[:_SHOWN_CHARACTERS]
+    log.warning("a %s search ran for %.1f s: %s%s", kind, seconds, asked or "everything", plan)
+
+
+async def _plan(explain: Explain) -> str:
+    """Empty when it can't be had now: the answer is there, and doesn't depend on it."""
+    try:
+        async with asyncio.timeout(_PLAN_SECONDS):
+            plan = await explain()
+    except (LogdError, TimeoutError) as error:
+        return f" (without a plan: {str(error) or 'it took too long'})"
+    shown = {name: part for name, part in plan.items() if name not in _LONG_PARTS}
+    return f": {orjson.dumps(shown).decode()[:_PLAN_CHARACTERS]}"

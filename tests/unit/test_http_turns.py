@@ -91,3 +91,23 @@ async def test_of_a_slow_one_the_log_has_the_plan(caplog: pytest.LogCaptureFixtu
     first, second = (record.getMessage() for record in caplog.records)
     assert first == 'a light search ran for 0.0 s: everything: {"engine":"segments","rows":{"all":7}}'
     assert second == "a light search ran for 0.0 s: everything"
+
+
+async def test_a_plan_that_cannot_be_had_harms_no_answer(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_PLAN_SECONDS", 0.01)
+
+    async def fails() -> dict[str, object]:
+        raise Unavailable("no shard answers")
+
+    async def hangs() -> dict[str, object]:
+        await asyncio.Event().wait()
+        return {}
+
+    with caplog.at_level(logging.WARNING, "logd.api"):
+        for explain in (fails, hangs):
+            async with Turns(SearchLimits(slow_seconds=1e-9)).turn(_PATIENT, explain=explain):
+                pass
+    said = [record.getMessage().partition("everything")[2] for record in caplog.records]
+    assert said == [" (without a plan: no shard answers)", " (without a plan: it took too long)"]
