@@ -4,30 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
-import tempfile
-from collections.abc import AsyncIterator, Sequence
-from pathlib import Path
+from collections.abc import AsyncIterator
 from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
 from logd.config.schema import SearchLimits
 from logd.errors import BadRequest
 from logd.query.parse import parse
-from logd.query.tree import Everything, Node, Not, Words
+from logd.query.tree import Not, Words
 from logd.seams import MAX_CELLS, MAX_GROUPS, SAMPLE_ROWS, Aggregate, Fields, Function, Groups, Stats
-from logd.store import segments
-from tests.services import Running
-from tests.support import strategies
-from tests.support.indexes import ELASTICSEARCH_VARIABLE, ElasticsearchStore, SearchedIndex, SegmentsStore, Store
+from tests.support.indexes import ElasticsearchStore, SearchedIndex, Store
 from tests.support.naive_groups import NaiveGroups, check_fields
 from tests.support.rows import DAY, NaiveIndex, Row, batch, row
+from tests.support.stats import written
 
-EXAMPLES = 600 if os.environ.get("LOGD_TEST_LONG") else 60
 SECOND = 1_000_000
 _WIDE = {f"f{n:05}": n for n in range(15_000)}
 EACH = tuple(Aggregate(function, "metadata.ms") for function in Function)
@@ -43,18 +35,6 @@ async def index(store: Store) -> AsyncIterator[SearchedIndex]:
     opened = await store.open()
     yield opened
     await opened.close()
-
-
-async def _written(index: SearchedIndex, rows: Sequence[Row]) -> NaiveIndex:
-    """Half in segments, half in memory."""
-    naive = NaiveIndex()
-    for upto, part in enumerate((rows[::2], rows[1::2])):
-        if part:
-            await index.write(batch(part, upto + 1))
-        naive.write(part)
-        if not upto:
-            await index.flush()
-    return naive
 
 
 def _of(*metadata: Any, **columns: Any) -> list[Row]:
@@ -80,7 +60,7 @@ class TestStats:
     async def test_what_is_a_number(self, index: SearchedIndex) -> None:
         """As ranges have it: numbers, and strings that are numbers in JSON."""
         values = [1, 2.5, "3", "4e0", -0.5, "0x6", "inf", "5 s", True, None, {}, "", 1e300, "1e999"]
-        naive = await _written(index, _of(*({"ms": value} for value in values), None, {"ms": []}))
+        naive = await written(index, _of(*({"ms": value} for value in values), None, {"ms": []}))
         found = await index.stats(asked := Stats(aggregates=EACH[1:]))
         NaiveGroups(naive, asked).check(found)
         assert list(found.groups[0].figures[:2]) == [-0.5, 1e300]
@@ -88,13 +68,13 @@ class TestStats:
     @pytest.mark.only("segments", reason="Elasticsearch takes what Java takes for a number")
     async def test_what_looks_like_a_number_is_none(self, index: SearchedIndex) -> None:
         values = [" 5", "7 ", "09", ".5", "5.", "1_000", "1d", "NaN", "-", "+1", "\u0665", 6]
-        await _written(index, _of(*({"ms": value} for value in values)))
+        await written(index, _of(*({"ms": value} for value in values)))
         (group,) = (await index.stats(Stats(aggregates=EACH))).groups
         assert list(group.figures) == [12, *[6] * 7]
 
     async def test_several_values_count_each(self, index: SearchedIndex) -> None:
         metadata = [{"ms": [1, 2, "3"]}, {"ms": 4}, {"ms": [[9], {"x": 9}]}, {"ms": ["[x", "[x"]}, {"ms": "[x"}]
-        naive = await _written(index, _of(*metadata[:2], *metadata[3:]))
+        naive = await written(index, _of(*metadata[:2], *metadata[3:]))
         for asked in (
             Stats(aggregates=EACH),
             Stats(aggregates=EACH, by=("metadata.ms",)),
@@ -104,19 +84,19 @@ class TestStats:
 
     @pytest.mark.only("segments", reason="Elasticsearch looks into arrays and objects in arrays")
     async def test_what_is_in_an_array_in_an_array_is_no_value(self, index: SearchedIndex) -> None:
-        naive = await _written(index, _of({"ms": [[9], {"x": 9}, 1]}, {"ms": {"x": 3}}, {"ms": 2}))
+        naive = await written(index, _of({"ms": [[9], {"x": 9}, 1]}, {"ms": {"x": 3}}, {"ms": 2}))
         for asked in (Stats(aggregates=EACH), Stats(aggregates=EACH, by=("metadata.ms",))):
             NaiveGroups(naive, asked).check(await index.stats(asked))
 
     async def test_all_spellings_of_a_path(self, index: SearchedIndex) -> None:
-        naive = await _written(index, _of({"a": {"b": 1}}, {"a.b": 1}, {"a": {"b": 2}, "a.b": 3}, {"a": {"c": 1}}, {}))
+        naive = await written(index, _of({"a": {"b": 1}}, {"a.b": 1}, {"a": {"b": 2}, "a.b": 3}, {"a": {"c": 1}}, {}))
         for by in (("metadata.a.b",), ("service", "metadata.a.b")):
             asked = Stats(by=by, aggregates=(Aggregate(Function.SUM, "metadata.a.b"),))
             NaiveGroups(naive, asked).check(await index.stats(asked))
 
     async def test_what_stands_in_values_is_text(self, index: SearchedIndex) -> None:
         values = ["a'b", 'a"b', "a\\b", "a?b", "a*b", "a.b", "a\nb", "{x", "[x", "日本", "", "null", "@&<>~#()|"]
-        naive = await _written(index, _of(*({"v'": value} for value in values)))
+        naive = await written(index, _of(*({"v'": value} for value in values)))
         for prefix in (None, "", "a", "a'", "a\\", "a?", "a.", "[", "日", "@&<>~#()|", "absent"):
             asked = Stats(by=("metadata.v'",), prefix=prefix, top=5)
             NaiveGroups(naive, asked).check(await index.stats(asked))
@@ -126,7 +106,7 @@ class TestStats:
         rows = _of(*({"ms": n} if n % 3 else {} for n in range(30)))
         for n, one in enumerate(rows):
             one |= {"service": f"s{n // 4}", "host": "h" if n % 2 else None}
-        naive = await _written(index, rows)
+        naive = await written(index, rows)
         for order, figure in enumerate(EACH):
             for by in (("service",), ("service", "host"), ("host", "service", "level")):
                 asked = Stats(aggregates=EACH, by=by, order=order, top=4)
@@ -140,7 +120,7 @@ class TestStats:
         names = ["web-1", "web-2", "web-2", "db", None, "Web-3"]
         for one, name in zip(rows, names, strict=True):
             one["host"] = name
-        await _written(index, rows)
+        await written(index, rows)
         found = await index.stats(Stats(by=("host",), prefix="web", top=1))
         assert (_counts(found), found.other, found.without, found.total) == ({("web-2",): 2}, 1, 1, 6)
 
@@ -171,7 +151,7 @@ class TestStats:
     @pytest.mark.parametrize("values", [2_000, 2_001])
     async def test_a_column_with_many_values(self, index: SearchedIndex, values: int) -> None:
         rows = [row(DAY + n, f"{n:06}", host=f"h{n % values}") for n in range(2 * values)]
-        naive = await _written(index, rows)
+        naive = await written(index, rows)
         for _ in range(2):
             NaiveGroups(naive, asked := Stats(by=("host",))).check(await index.stats(asked))
 
@@ -190,7 +170,7 @@ class TestStats:
         assert len(found.groups[0].cells) == MAX_CELLS
 
     async def test_intervals_that_are_chosen(self, index: SearchedIndex) -> None:
-        naive = await _written(index, _of(*[{"ms": 1}] * 200))
+        naive = await written(index, _of(*[{"ms": 1}] * 200))
         for by in ((), ("level",)):
             asked = Stats(by=by, by_time=True, aggregates=EACH)
             found = await index.stats(asked)
@@ -226,7 +206,7 @@ class TestStats:
     async def test_metadata_without_numbers(self, index_store: ElasticsearchStore) -> None:
         index_store.settings = msgspec.structs.replace(index_store.settings, metadata="flattened")
         index = await index_store.open()
-        naive = await _written(index, _of({"a": {"b": "x"}}, {"a": {"b": "x"}}, {"a": {"b": "y"}}, {}))
+        naive = await written(index, _of({"a": {"b": "x"}}, {"a": {"b": "x"}}, {"a": {"b": "y"}}, {}))
         of = (Aggregate(Function.DISTINCT, "metadata.a.b"),)
         for by in ((), ("metadata.a.b",), ("service", "metadata.a.b")):
             asked = Stats(by=by, aggregates=of)
@@ -274,7 +254,7 @@ class TestFields:
             {"b": False, "c": 1.5},
             None,
         ]
-        naive = await _written(index, [*_of(*metadata), row(DAY, "x", tags=[]), row(DAY, "y", tags=["t"], level=None)])
+        naive = await written(index, [*_of(*metadata), row(DAY, "x", tags=[]), row(DAY, "y", tags=["t"], level=None)])
         for text in ("", "_exists_:tags", "b:false", "absent"):
             asked = Fields(query=parse(text))
             check_fields(naive, asked, found := await index.fields(asked))
@@ -309,138 +289,3 @@ class TestFields:
         await index.write(batch(_of(*[_WIDE] * 40), 1))
         found = await index.fields(Fields())
         assert (found.total, found.sampled, len(found.counts)) == (40, 34, len(_WIDE) + 7)
-
-
-BY = st.sampled_from(
-    ["service", "host", "level", "tags", "trace_id", "source", "metadata.x", "metadata.a.b", "metadata.z", "metadata.y"]
-)
-OF = st.sampled_from(["metadata.x", "metadata.y", "metadata.a.b", "metadata.z"])
-#: What Elasticsearch keeps as it is: numbers whose text is theirs in any spelling, sums of which are exact.
-PLAIN = st.sampled_from([0, 1, 2, 7, -3, 1.5, 0.25, "1", "2.5", "x", "X", "ab", True, None])
-RECORDS = st.fixed_dictionaries(
-    {
-        "service": st.sampled_from(["a", "b", None]),
-        "host": st.sampled_from(["h", "", None]),
-        "level": st.sampled_from(["INFO", "WARN", None]),
-        "tags": st.sampled_from([None, [], ["t"], ["t", "u", "t"], ["u"]]),
-        "trace_id": st.sampled_from([None, "t"]),
-        "message": st.sampled_from(["red", "blue", "red blue"]),
-        "metadata": st.none()
-        | st.fixed_dictionaries(
-            {},
-            optional={
-                "x": PLAIN | st.lists(PLAIN, max_size=3),
-                "y": PLAIN,
-                "a": st.fixed_dictionaries({"b": PLAIN}),
-                "a.b": PLAIN,
-            },
-        ),
-    }
-)
-QUERIES: list[Node] = [
-    Everything(),
-    *map(parse, ("red", "NOT red", "x:1", "x:>1 OR blue", "tags:t AND service:a", "timestamp:>2024-10-04T00:00:05")),
-]
-TIMES = st.none() | st.integers(0, 12).map(lambda second: DAY + second * SECOND)
-
-
-def _stats(by: st.SearchStrategy[str], of: st.SearchStrategy[str]) -> st.SearchStrategy[Stats]:
-    numbers = st.builds(Aggregate, st.sampled_from(Function), of)
-    distinct = st.builds(Aggregate, st.just(Function.DISTINCT), by)
-    asked = st.builds(
-        Stats,
-        query=st.sampled_from(QUERIES),
-        from_us=TIMES,
-        to_us=TIMES,
-        aggregates=st.lists(numbers | distinct, max_size=3, unique=True).map(tuple),
-        by=st.lists(by, max_size=3, unique=True).map(tuple),
-        by_time=st.booleans(),
-        interval_us=st.sampled_from([None, SECOND, 7_000, 5 * SECOND]),
-        top=st.integers(1, 4) | st.just(100),
-        prefix=st.sampled_from([None, None, None, "", "a", "1"]),
-    )
-    return asked.map(lambda one: one if one.by else msgspec.structs.replace(one, prefix=None))
-
-
-async def _same_as_naive(store: Store, records: Sequence[Any], asked: Sequence[Any]) -> None:
-    index = await store.open()
-    rows = [
-        row(DAY + n % 9 * SECOND, f"{n:04}", **{**record, "metadata": _json(record["metadata"])})
-        for n, record in enumerate(records)
-    ]
-    naive = await _written(index, rows)
-    # What is asked again may be known from before.
-    for one in [*asked, *asked] if isinstance(store, SegmentsStore) else asked:
-        if isinstance(one, Fields):
-            check_fields(naive, one, await index.fields(one))
-        else:
-            NaiveGroups(naive, one).check(await index.stats(one))
-    await index.close()
-
-
-def _json(metadata: Any) -> str | None:
-    return None if metadata is None else json.dumps(metadata)
-
-
-FIELDS = st.builds(Fields, query=st.sampled_from(QUERIES), from_us=TIMES, to_us=TIMES)
-ASKED = st.lists(_stats(BY, OF) | _stats(BY, OF) | FIELDS, min_size=1, max_size=8)
-
-
-@settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(st.lists(RECORDS, max_size=14), ASKED, st.data())
-def test_as_a_naive_list_would(records: list[Any], asked: list[Any], data: st.DataObject) -> None:
-    """Also ordered by a figure."""
-    asked = [_ordered(one, data) for one in asked]
-    with pytest.MonkeyPatch.context() as patch, tempfile.TemporaryDirectory() as folder:
-        patch.setattr(segments, "ROW_GROUP_ROWS", 4)
-        asyncio.run(_same_as_naive(SegmentsStore(Path(folder)), records, asked))
-
-
-def _ordered(asked: Any, data: st.DataObject) -> Any:
-    if isinstance(asked, Fields) or not asked.aggregates:
-        return asked
-    return msgspec.structs.replace(asked, order=data.draw(st.none() | st.integers(0, len(asked.aggregates) - 1)))
-
-
-@settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(
-    st.lists(strategies.RECORDS, min_size=1, max_size=10),
-    st.lists(_stats(strategies.PATHS | BY, strategies.PATHS), min_size=1, max_size=4),
-)
-def test_any_json_as_a_naive_list_would(records: list[Any], asked: list[Stats]) -> None:
-    """All groups, as sums of any numbers aren't the same to the last bit."""
-    asked = [msgspec.structs.replace(one, order=None) for one in asked]
-    drawn = [{name: value for name, value in one.items() if not name.endswith(("timestamp", "_at"))} for one in records]
-    with tempfile.TemporaryDirectory() as folder:
-        asyncio.run(_same_as_naive(SegmentsStore(Path(folder)), drawn, asked))
-
-
-@pytest.fixture
-def remote(elasticsearch: Running, monkeypatch: pytest.MonkeyPatch) -> Running:
-    monkeypatch.setenv(ELASTICSEARCH_VARIABLE, elasticsearch.url)
-    return elasticsearch
-
-
-@settings(
-    max_examples=EXAMPLES // 6,
-    deadline=None,
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
-)
-@given(st.lists(RECORDS, max_size=14), ASKED, st.data())
-def test_an_elasticsearch_as_a_naive_list_would(
-    remote: Running, records: list[Any], asked: list[Any], data: st.DataObject
-) -> None:
-    """Ordered by what isn't estimated."""
-    asked = [one if isinstance(one, Fields) else _ordered_exactly(one, data) for one in asked]
-    store = ElasticsearchStore(Path())
-    asyncio.run(_same_as_naive(store, records, asked))
-    store.clear()
-
-
-def _ordered_exactly(asked: Stats, data: st.DataObject) -> Stats:
-    exact = [
-        place
-        for place, one in enumerate(asked.aggregates)
-        if one.function is not Function.DISTINCT and one.function.share is None
-    ]
-    return msgspec.structs.replace(asked, order=data.draw(st.sampled_from([None, *exact])))
