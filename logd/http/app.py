@@ -12,6 +12,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from logd import __version__
 from logd.config.schema import Config
 from logd.http import (
+    asking,
     context,
     deadletters,
     explain,
@@ -87,14 +88,15 @@ def make_app(
     transport, searches = behind.transport, behind.searches
     turns = Turns(config.search)
     cached = Cached(behind.cache, turns, lambda: searches.late_writes())  # the document of the API has no index
+    asks = asking.Asking(turns, cached, searches, config.search.default_operator)
     ingestion = ingest.Ingestion(config.ingest, transport, intake)
     shipped = shipments.Shipments(transport, intake)
-    searching = search.Searching(turns, cached, searches, config.search.default_operator)
-    histograms = histogram.Histograms(turns, cached, searches, config.search.default_operator)
+    searching = search.Searching(asks)
+    histograms = histogram.Histograms(asks)
     exports = export.Exports(turns, searches, config.search.default_operator, config.api.stall_seconds)
-    grouped = stats.Figures(turns, cached, searches, config.search.default_operator)
-    named = fields.FieldNames(turns, cached, searches, config.search.default_operator)
-    mined = patterns.Mining(turns, cached, searches, config.search.default_operator)
+    grouped = stats.Figures(asks)
+    named = fields.FieldNames(asks)
+    mined = patterns.Mining(asks)
     one_record = record.OneRecord(turns, searches)
     explaining = explain.Explaining(turns, searches, config.search.default_operator)
     contexts = context.Contexts(turns, searches, config.search.default_operator)

@@ -4,22 +4,20 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-import msgspec
 from aiohttp import web
 from msgspec import Meta
 from multidict import MultiMapping
 
 from logd.errors import BadRequest
-from logd.flow.clock import now_us
-from logd.http import identity, schemas
-from logd.http.answers import json_bytes, partial
-from logd.http.cached import MAX_AGE, Cached, Made
+from logd.http import schemas
+from logd.http.answers import partial
+from logd.http.asking import Asking, Question
+from logd.http.cached import MAX_AGE
 from logd.http.openapi import Answer, Operation
 from logd.http.parameters import FILTERS, TIMEOUT, Parameter, read_filters, whole_number
 from logd.http.stats import estimated, field_of
-from logd.http.turns import Turns
 from logd.query.parse import Operator
-from logd.seams import MAX_GROUPS, SAMPLE_ROWS, Fields, FoundFields, Groups, Searches, Stats
+from logd.seams import MAX_GROUPS, SAMPLE_ROWS, Fields, FoundFields, Groups, Stats
 from logd.tokens import Scope
 
 #: More than anybody looks through.
@@ -66,58 +64,51 @@ VALUES = Operation(
 class FieldNames:
     """The handlers."""
 
-    def __init__(self, turns: Turns, cached: Cached, searches: Searches, default_operator: Operator) -> None:
-        self._cached = cached
-        self._default_operator = default_operator
-        self._turns = turns
-        self._searches = searches
+    def __init__(self, asking: Asking) -> None:
+        self._asking = asking
 
     async def list(self, request: web.Request) -> web.Response:
         """200 with schemas.FieldsAnswer."""
-        query = request.query
-        with self._turns.counted() as took_ms:
-            wanted = read_filters(query, now_us(), self._default_operator)
-            top = whole_number(query, "top", _MOST_FIELDS, 1, _MOST_FIELDS)
-            asked = identity.limited(request, Fields(query=wanted.query, from_us=wanted.from_us, to_us=wanted.to_us))
-
-            async def make() -> Made:
-                async with self._turns.turn(query, heavy=True) as seconds:
-                    found = await self._searches.fields(msgspec.structs.replace(asked, within_seconds=seconds))
-                return Made(json_bytes(_fields(found, top, took_ms())), whole=not found.missing)
-
-            return await self._cached.answer(query, asked, (*_times(query), top), make)
+        return await self._asking.answer(request, request.query, self._list)
 
     async def values(self, request: web.Request) -> web.Response:
         """200 with schemas.ValuesAnswer."""
-        query, name = request.query, request.match_info["name"]
-        with self._turns.counted() as took_ms:
-            field = field_of(name, "name")
-            wanted = read_filters(query, now_us(), self._default_operator)
-            prefix = query.get("prefix", "")
-            if len(prefix) > _LONGEST_PREFIX:
-                message = f"prefix has {len(prefix)} characters, at most {_LONGEST_PREFIX}"
-                raise BadRequest("prefix_too_long", message, "prefix")
-            stats = Stats(
-                query=wanted.query,
-                from_us=wanted.from_us,
-                to_us=wanted.to_us,
-                by=(field,),
-                top=whole_number(query, "top", 10, 1, MAX_GROUPS),
-                prefix=prefix,
-            )
-            asked = identity.limited(request, stats)
+        name = request.match_info["name"]
+        return await self._asking.answer(request, request.query, lambda *read: self._values(name, *read))
 
-            async def make() -> Made:
-                async with self._turns.turn(query, heavy=True) as seconds:
-                    found = await self._searches.stats(msgspec.structs.replace(asked, within_seconds=seconds))
-                return Made(json_bytes(_values(name, found, took_ms())), whole=not found.missing)
+    def _list(self, query: MultiMapping[str], now: int, default_operator: Operator) -> Question[Fields, FoundFields]:
+        wanted = read_filters(query, now, default_operator)
+        top = whole_number(query, "top", _MOST_FIELDS, 1, _MOST_FIELDS)
+        return Question(
+            asked=Fields(query=wanted.query, from_us=wanted.from_us, to_us=wanted.to_us),
+            ask=self._asking.searches.fields,
+            body=lambda found, took_ms: _fields(found, top, took_ms),
+            belongs_to=top,
+        )
 
-            return await self._cached.answer(query, asked, (*_times(query), name), make)
-
-
-def _times(query: MultiMapping[str]) -> tuple[str, str]:
-    """As they were written."""
-    return query.get("from", ""), query.get("to", "")
+    def _values(
+        self, name: str, query: MultiMapping[str], now: int, default_operator: Operator
+    ) -> Question[Stats, Groups]:
+        field = field_of(name, "name")
+        wanted = read_filters(query, now, default_operator)
+        prefix = query.get("prefix", "")
+        if len(prefix) > _LONGEST_PREFIX:
+            message = f"prefix has {len(prefix)} characters, at most {_LONGEST_PREFIX}"
+            raise BadRequest("prefix_too_long", message, "prefix")
+        stats = Stats(
+            query=wanted.query,
+            from_us=wanted.from_us,
+            to_us=wanted.to_us,
+            by=(field,),
+            top=whole_number(query, "top", 10, 1, MAX_GROUPS),
+            prefix=prefix,
+        )
+        return Question(
+            asked=stats,
+            ask=self._asking.searches.stats,
+            body=lambda found, took_ms: _values(name, found, took_ms),
+            belongs_to=name,
+        )
 
 
 def _fields(found: FoundFields, top: int, took_ms: int) -> dict[str, Any]:

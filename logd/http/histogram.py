@@ -5,16 +5,15 @@ from __future__ import annotations
 from itertools import zip_longest
 from typing import Annotated, Any, Literal
 
-import msgspec
 from aiohttp import web
 from msgspec import Meta
 from multidict import MultiMapping
 
 from logd.errors import BadRequest
-from logd.flow.clock import now_us
-from logd.http import identity, schemas
-from logd.http.answers import json_bytes, partial
-from logd.http.cached import MAX_AGE, Cached, Made
+from logd.http import schemas
+from logd.http.answers import partial
+from logd.http.asking import Asking, Question
+from logd.http.cached import MAX_AGE
 from logd.http.openapi import Answer, Operation
 from logd.http.parameters import (
     FILTERS,
@@ -27,10 +26,9 @@ from logd.http.parameters import (
     whole_number,
 )
 from logd.http.records import start_texts
-from logd.http.turns import Turns
 from logd.query.fields import MAX_PATH_PARTS, METADATA, column_of, path_of
 from logd.query.parse import Operator
-from logd.seams import MAX_BUCKETS, Buckets, Histogram, Searches
+from logd.seams import MAX_BUCKETS, Buckets, Histogram
 from logd.tokens import Scope
 
 _FIELDS = ("level", "service", "host", "source", "tags")
@@ -65,25 +63,20 @@ OPERATION = Operation(
 class Histograms:
     """The handler."""
 
-    def __init__(self, turns: Turns, cached: Cached, searches: Searches, default_operator: Operator) -> None:
-        self._cached = cached
-        self._default_operator = default_operator
-        self._turns = turns
-        self._searches = searches
+    def __init__(self, asking: Asking) -> None:
+        self._asking = asking
 
     async def get(self, request: web.Request) -> web.Response:
         """200 with schemas.HistogramAnswer."""
-        query = request.query
-        with self._turns.counted() as took_ms:
-            read = read_histogram(query, now_us(), self._default_operator)
-            asked = identity.limited(request, read)
+        return await self._asking.answer(request, request.query, self._read)
 
-            async def make() -> Made:
-                async with self._turns.turn(query, heavy=True) as seconds:
-                    found = await self._searches.histogram(msgspec.structs.replace(asked, within_seconds=seconds))
-                return Made(json_bytes(answer(asked, found, took_ms())), whole=not found.missing)
-
-            return await self._cached.answer(query, asked, (query.get("from", ""), query.get("to", "")), make)
+    def _read(self, query: MultiMapping[str], now: int, default_operator: Operator) -> Question[Histogram, Buckets]:
+        asked = read_histogram(query, now, default_operator)
+        return Question(
+            asked=asked,
+            ask=self._asking.searches.histogram,
+            body=lambda found, took_ms: answer(asked, found, took_ms),
+        )
 
 
 def read_histogram(query: MultiMapping[str], now: int, default_operator: Operator) -> Histogram:

@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from typing import Annotated, Any
 
-import msgspec
 import pyarrow as pa
 from aiohttp import web
 from msgspec import Meta
 from multidict import MultiMapping
 
-from logd.flow.clock import now_us
-from logd.http import identity, schemas
-from logd.http.answers import json_bytes, partial
-from logd.http.cached import MAX_AGE, Cached, Made
+from logd.http import schemas
+from logd.http.answers import partial
+from logd.http.asking import Asking, Question
+from logd.http.cached import MAX_AGE
 from logd.http.openapi import Answer, Operation
 from logd.http.parameters import FILTERS, TIMEOUT, Parameter, read_filters, whole_number
 from logd.http.records import time_texts
-from logd.http.turns import Turns
 from logd.query.parse import Operator
 from logd.query.time import parse_time
-from logd.seams import Mined, Patterns, Searches
+from logd.seams import Mined, Patterns
 from logd.tokens import Scope
 
 _MOST_PATTERNS = 500
@@ -49,27 +46,16 @@ OPERATION = Operation(
 class Mining:
     """The handler."""
 
-    def __init__(self, turns: Turns, cached: Cached, searches: Searches, default_operator: Operator) -> None:
-        self._cached = cached
-        self._default_operator = default_operator
-        self._turns = turns
-        self._searches = searches
+    def __init__(self, asking: Asking) -> None:
+        self._asking = asking
 
     async def get(self, request: web.Request) -> web.Response:
         """200 with schemas.PatternsAnswer."""
-        query = request.query
-        with self._turns.counted() as took_ms:
-            asked = identity.limited(request, read_patterns(query, now_us(), self._default_operator))
+        return await self._asking.answer(request, request.query, self._read)
 
-            async def make() -> Made:
-                async with self._turns.turn(query, heavy=True) as seconds:
-                    found = await self._searches.patterns(msgspec.structs.replace(asked, within_seconds=seconds))
-                took = took_ms()
-                body = await asyncio.to_thread(lambda: json_bytes(answer(found, took)))
-                return Made(body, whole=not found.missing)
-
-            written = tuple(query.get(name, "") for name in ("from", "to", "new_since"))
-            return await self._cached.answer(query, asked, written, make)
+    def _read(self, query: MultiMapping[str], now: int, default_operator: Operator) -> Question[Patterns, Mined]:
+        asked = read_patterns(query, now, default_operator)
+        return Question(asked=asked, ask=self._asking.searches.patterns, body=answer)
 
 
 def read_patterns(query: MultiMapping[str], now: int, default_operator: Operator) -> Patterns:

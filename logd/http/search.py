@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Mapping
 from typing import Annotated, Any, Literal, NamedTuple
 
-import msgspec
 import pyarrow as pa
 from aiohttp import web
 from msgspec import Meta
 from multidict import MultiMapping
 
 from logd.errors import BadRequest
-from logd.flow.clock import now_us
-from logd.http import cursor, identity, schemas
-from logd.http.answers import json_bytes, partial
-from logd.http.cached import MAX_AGE, Cached, Made
+from logd.http import cursor, schemas
+from logd.http.answers import partial
+from logd.http.asking import Asking, Question
+from logd.http.cached import MAX_AGE
 from logd.http.highlights import HIGHLIGHT, highlight
 from logd.http.openapi import Answer, Operation
 from logd.http.parameters import (
@@ -32,10 +29,9 @@ from logd.http.parameters import (
 )
 from logd.http.records import records
 from logd.http.selection import FIELDS, Selection, read_selection
-from logd.http.turns import Turns
 from logd.query.parse import Operator
 from logd.query.tree import Node
-from logd.seams import Found, Place, Search, Searches
+from logd.seams import Found, Place, Search
 from logd.tokens import Scope
 
 #: Deep pages belong to a cursor: every engine pays for each row before the page.
@@ -81,39 +77,27 @@ class Asked(NamedTuple):
 class Searching:
     """The handlers."""
 
-    def __init__(self, turns: Turns, cached: Cached, searches: Searches, default_operator: Operator) -> None:
-        self._cached = cached
-        self._default_operator = default_operator
-        self._turns = turns
-        self._searches = searches
+    def __init__(self, asking: Asking) -> None:
+        self._asking = asking
 
     async def get(self, request: web.Request) -> web.Response:
         """200 with schemas.SearchAnswer."""
-        return await self._answer(request, request.query)
+        return await self._asking.answer(request, request.query, self._read)
 
     async def post(self, request: web.Request) -> web.Response:
         """The same."""
-        return await self._answer(request, await in_body(request))
+        return await self._asking.answer(request, await in_body(request), self._read)
 
-    async def _answer(self, request: web.Request, query: MultiMapping[str]) -> web.Response:
-        with self._turns.counted() as took_ms:
-            asked = read_search(query, now_us(), self._default_operator)
-            limited = identity.limited(request, asked.search)
-
-            async def explain() -> Mapping[str, Any]:
-                return await self._searches.explain(limited)
-
-            async def make() -> Made:
-                async with self._turns.turn(query, explain=explain) as seconds:
-                    found = await self._searches.search(msgspec.structs.replace(limited, within_seconds=seconds))
-                took = took_ms()
-                # Thousands of rows take a while.
-                body = await asyncio.to_thread(lambda: json_bytes(answer(asked, found, took)))
-                return Made(body, whole=not found.missing)
-
-            terms = None if asked.terms is None else query.get("q", "")
-            belongs_to = (asked.belongs_to, asked.before, asked.selection, terms)
-            return await self._cached.answer(query, limited, belongs_to, make)
+    def _read(self, query: MultiMapping[str], now: int, default_operator: Operator) -> Question[Search, Found]:
+        asked = read_search(query, now, default_operator)
+        terms = None if asked.terms is None else query.get("q", "")
+        return Question(
+            asked=asked.search,
+            ask=self._asking.searches.search,
+            body=lambda found, took_ms: answer(asked, found, took_ms),
+            belongs_to=(asked.belongs_to, asked.before, asked.selection, terms),
+            light=True,
+        )
 
 
 def read_search(query: MultiMapping[str], now: int, default_operator: Operator) -> Asked:

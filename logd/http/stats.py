@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal, NamedTuple
 
-import msgspec
 from aiohttp import web
 from msgspec import Meta
 from multidict import MultiMapping
 
 from logd.errors import BadRequest
-from logd.flow.clock import now_us
-from logd.http import identity, schemas
-from logd.http.answers import json_bytes, partial
-from logd.http.cached import MAX_AGE, Cached, Made
+from logd.http import schemas
+from logd.http.answers import partial
+from logd.http.asking import Asking, Question
+from logd.http.cached import MAX_AGE
 from logd.http.openapi import Answer, Operation
 from logd.http.parameters import (
     FILTERS,
@@ -30,10 +28,9 @@ from logd.http.parameters import (
     whole_number,
 )
 from logd.http.records import start_texts
-from logd.http.turns import Turns
 from logd.query.fields import KEYWORDS, MAX_PATH_PARTS, METADATA, column_of, path_of
 from logd.query.parse import Operator
-from logd.seams import MAX_BY, MAX_CELLS, MAX_GROUPS, Aggregate, Cell, Function, Groups, Searches, Stats
+from logd.seams import MAX_BY, MAX_CELLS, MAX_GROUPS, Aggregate, Cell, Function, Groups, Stats
 from logd.tokens import Scope
 
 _COUNT = "count"
@@ -82,35 +79,25 @@ class Asked(NamedTuple):
 class Figures:
     """The handlers."""
 
-    def __init__(self, turns: Turns, cached: Cached, searches: Searches, default_operator: Operator) -> None:
-        self._cached = cached
-        self._default_operator = default_operator
-        self._turns = turns
-        self._searches = searches
+    def __init__(self, asking: Asking) -> None:
+        self._asking = asking
 
     async def get(self, request: web.Request) -> web.Response:
         """200 with schemas.StatsAnswer."""
-        return await self._answer(request, request.query)
+        return await self._asking.answer(request, request.query, self._read)
 
     async def post(self, request: web.Request) -> web.Response:
         """The same."""
-        return await self._answer(request, await in_body(request))
+        return await self._asking.answer(request, await in_body(request), self._read)
 
-    async def _answer(self, request: web.Request, query: MultiMapping[str]) -> web.Response:
-        with self._turns.counted() as took_ms:
-            asked = read_stats(query, now_us(), self._default_operator)
-            limited = identity.limited(request, asked.stats)
-
-            async def make() -> Made:
-                async with self._turns.turn(query, heavy=True) as seconds:
-                    found = await self._searches.stats(msgspec.structs.replace(limited, within_seconds=seconds))
-                took = took_ms()
-                # Thousands of figures take a while.
-                body = await asyncio.to_thread(lambda: json_bytes(answer(asked, found, took)))
-                return Made(body, whole=not found.missing)
-
-            written = (query.get("from", ""), query.get("to", ""), asked.by, asked.aggregates)
-            return await self._cached.answer(query, limited, written, make)
+    def _read(self, query: MultiMapping[str], now: int, default_operator: Operator) -> Question[Stats, Groups]:
+        asked = read_stats(query, now, default_operator)
+        return Question(
+            asked=asked.stats,
+            ask=self._asking.searches.stats,
+            body=lambda found, took_ms: answer(asked, found, took_ms),
+            belongs_to=(asked.by, asked.aggregates),
+        )
 
 
 def read_stats(query: MultiMapping[str], now: int, default_operator: Operator) -> Asked:
