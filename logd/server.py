@@ -28,8 +28,8 @@ from logd.flow.stage import Stage, held
 from logd.roles import control, wiring
 from logd.roles.readiness import Readiness
 from logd.roles.reload import on_request
-from logd.roles.wiring import OpenTransport
-from logd.seams import Cache, Disks, Index, Searches, Tokens, Transport, Upkeep
+from logd.roles.wiring import OpenIndex, OpenTransport
+from logd.seams import Cache, Index, Tokens, Transport, Upkeep
 from logd.telemetry import systemd
 from logd.telemetry.logging import set_up_logging
 
@@ -55,8 +55,7 @@ async def _serve(config: Config, load: Callable[[], Config]) -> int:
         stack.enter_context(signals.caught())
         data_dir = Path(config.data_dir)
         stack.enter_context(locked(data_dir))
-        queue, transport, store, index, searches, disks, upkeep = None, None, None, None, None, None, None
-        tokens, cache = None, None
+        queue, transport, index, tokens, cache = None, None, None, None, None
         if "api" in config.server.roles:
             tokens = await stack.enter_async_context(_closing(await wiring.open_tokens(config)))
             cache = wiring.open_cache(config)
@@ -72,15 +71,14 @@ async def _serve(config: Config, load: Callable[[], Config]) -> int:
             transport = await stack.enter_async_context(_closing(queue.transport))
         if transport is not None and {"processor", "api", "archiver"} & set(config.server.roles):
             wiring.set_up_native_libraries(roomy=config.index.type == "elasticsearch")
-            store = await wiring.open_index(config, transport)
-            index = await stack.enter_async_context(_closing(store.stored))
-            searches, disks = store.searches, store.disks
-            upkeep = await stack.enter_async_context(_closing(store.upkeep))
+            index = await wiring.open_index(config, transport)
+            await stack.enter_async_context(_closing(index.stored))
+            await stack.enter_async_context(_closing(index.upkeep))
         if queue is not None:
-            backup = partial(wiring.backup, data_dir, queue=queue, store=store)
+            backup = partial(wiring.backup, data_dir, queue=queue, index=index)
             await stack.enter_async_context(control.serving(data_dir / control.SOCKET, backup))
         try:
-            await _run_roles(config, queue, index, searches, disks, upkeep, tokens, cache, signals, load)
+            await _run_roles(config, queue, index, tokens, cache, signals, load)
         except ExceptionGroup as failures:
             return _exit_code(failures)
     return EXIT_OK
@@ -101,10 +99,7 @@ def _exit_code(failures: ExceptionGroup) -> int:
 async def _run_roles(
     config: Config,
     queue: OpenTransport | None,
-    index: Index | None,
-    searches: Searches | None,
-    disks: Disks | None,
-    upkeep: Upkeep | None,
+    index: OpenIndex | None,
     tokens: Tokens | None,
     cache: Cache | None,
     signals: _Signals,
@@ -113,10 +108,11 @@ async def _run_roles(
     started = time.monotonic()
     stop = signals.stop
     transport = None if queue is None else queue.transport
-    stages = [stage for part in (transport, index) if part is not None for stage in part.stages]
+    stored = None if index is None else index.stored
+    stages = [stage for part in (transport, stored) if part is not None for stage in part.stages]
     parts: dict[str, Callable[[], dict[str, object]]] = {}
     troubles: list[Callable[[], str]] = []
-    ready = Readiness(stop, transport, index, tokens, troubles)
+    ready = Readiness(stop, transport, stored, tokens, troubles)
     reload: Callable[[Config], Awaitable[None]] | None = None
     async with asyncio.TaskGroup() as tasks, contextlib.AsyncExitStack() as sockets, _told():
         roles: list[asyncio.Task[None]] = []
@@ -127,7 +123,7 @@ async def _run_roles(
         if "processor" in config.server.roles and transport is not None and index is not None:
             from logd.roles.processor import Processor
 
-            processor = Processor(config, transport, index, disks)
+            processor = Processor(config, transport, index.stored, index.disks)
             parts["processor"] = processor.status
             troubles.append(processor.trouble)
             stages += processor.stages
@@ -144,17 +140,19 @@ async def _run_roles(
             reload = agent.reload
             await sockets.enter_async_context(agent_socket.serving(Path(config.data_dir) / agent_socket.SOCKET, agent))
             start("agent", agent.run)
-        if "archiver" in config.server.roles and upkeep is not None:
+        if "archiver" in config.server.roles and index is not None:
             from logd.roles.archiver import Archiver
 
-            archiver = Archiver(config, upkeep)
+            archiver = Archiver(config, index.upkeep)
             parts["archiver"] = archiver.status
             start("archiver", archiver.run)
-        if queue and index and searches and tokens:
+        if queue and index and tokens:
             from logd.http.app import Behind
             from logd.roles.api import Api
 
-            behind = Behind(queue.transport, queue.dead_letters, index, searches, tokens, cache)
+            behind = Behind(
+                queue.transport, queue.dead_letters, index.stored, index.searches, index.late_writes, tokens, cache
+            )
             api = Api(config, behind, parts, tuple(stages), ready)
             stages += api.stages
             address = await api.start()

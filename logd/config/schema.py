@@ -267,11 +267,13 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
 
 
 class SearchLimits(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """`[search]`: what one search may cost, and what side by side means. `threads` 0 is one for every core."""
+    """`[search]`: what one search may cost, and what side by side means. `threads` 0 is one for every core. Of the
+    embedded index one may read `scan_lines`, or with 0 any number."""
 
     default_operator: Literal["or", "and"] = "or"
     threads: Few = 0
     memory_bytes: Memory = 512 * 1024 * 1024
+    scan_lines: Annotated[int, Meta(ge=0, le=2**62)] = 1_000_000_000
     deadline_seconds: PositiveSeconds = 30.0
     concurrent: Annotated[int, Meta(ge=1, le=1_024)] = 4
     heavy: Annotated[int, Meta(ge=1, le=1_024)] = 2

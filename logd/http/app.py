@@ -71,6 +71,7 @@ class Behind(msgspec.Struct, frozen=True):
     dead_letters: DeadLetters
     index: Index
     searches: Searches
+    late_writes: Callable[[], int]
     tokens: Tokens
     cache: Cache | None = None
 
@@ -87,7 +88,7 @@ def make_app(
     """`parts` are shown in /api/v1/status by their names; `ready` gives "" or why the process isn't."""
     transport, searches = behind.transport, behind.searches
     turns = Turns(config.search)
-    cached = Cached(behind.cache, turns, lambda: searches.late_writes())  # the document of the API has no index
+    cached = Cached(behind.cache, turns, behind.late_writes)
     asks = asking.Asking(turns, cached, searches, config.search.default_operator)
     ingestion = ingest.Ingestion(config.ingest, transport, intake)
     shipped = shipments.Shipments(transport, intake)

@@ -65,7 +65,7 @@ class Cached:
     def __init__(
         self, cache: Cache | None, turns: Turns, late_writes: Callable[[], int], clock: Callable[[], int] = now_us
     ) -> None:
-        """`late_writes` is a Searches', `clock` gives Unix µs."""
+        """`late_writes` is of wiring.OpenIndex, `clock` gives Unix µs."""
         self._cache = cache
         self._late_writes = late_writes
         self._turns = turns

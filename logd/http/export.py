@@ -38,7 +38,7 @@ log = logging.getLogger("logd.api")
 _TYPES = {"ndjson": "application/x-ndjson", "csv": "text/csv", "parquet": "application/vnd.apache.parquet"}
 #: Each page has the whole deadline of a search.
 _NO_PARAMETERS: MultiMapping[str] = MultiDict()
-#: Nothing is known of their size: a line may have `ingest.max_line_bytes`.
+#: The first comes soon, also where hits are rare.
 _FIRST_ROWS = 100
 _PAGE_BYTES = 8 * 1024 * 1024
 #: Before the tries for a page that can't be had now; then the export is cut off.
@@ -120,7 +120,7 @@ class Exports:
             if not found.more or count == 0 or left == 0:
                 return
             search = msgspec.structs.replace(search, after=_last(found.table))
-            rows = max(1, min(MAX_WINDOW, 2 * rows, _PAGE_BYTES * count // max(1, found.table.nbytes)))
+            rows = min(MAX_WINDOW, 4 * rows)
 
     async def _page(self, search: Search) -> Found:
         """A whole one."""
@@ -138,11 +138,8 @@ class Exports:
         raise AssertionError
 
     async def _send(self, response: web.StreamResponse, encode: Encoder, page: pa.Table) -> None:
-        """In slices: of huge records a page may be a hundred times as large as meant, and its encoded forms at once
-        would be three times that. Raises TimeoutError."""
-        rows = max(1, _PAGE_BYTES * len(page) // max(1, page.nbytes))
-        for start in range(0, max(1, len(page)), rows):
-            await self._write(response, await asyncio.to_thread(_encoded, encode, page.slice(start, rows)))
+        """Raises TimeoutError."""
+        await self._write(response, await asyncio.to_thread(_encoded, encode, page))
 
     async def _write(self, response: web.StreamResponse, body: bytes) -> None:
         """In pieces, each of which the client has to take in time. Raises TimeoutError."""
@@ -163,6 +160,7 @@ def read_export(query: MultiMapping[str], now: int, default_operator: Operator) 
         newest_first=choice(query, "sort", "newest", SORTS) == "newest",
         after=_place(query["after"], now) if query.get("after") else None,
         count_limit=0,
+        max_bytes=_PAGE_BYTES,
     )
     return search, limit or None
 

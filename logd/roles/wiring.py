@@ -145,10 +145,14 @@ async def _kafka_status(config: Config) -> dict[str, Any]:
 
 class OpenIndex(NamedTuple):
     """An index, how it is asked, its disks, what it needs done in the background, and its part of a backup
-    (backup.live.Live)."""
+    (backup.live.Live).
+
+    `late_writes` is how often rows have become searchable that were older than LATE_SECONDS: as long as it is the same,
+    an answer about what was over so long ago still holds. Always 0 where other processes write too."""
 
     stored: Index
     searches: Searches
+    late_writes: Callable[[], int]
     disks: Disks
     upkeep: Upkeep
     lease: Callable[[], AbstractContextManager[None]]
@@ -171,7 +175,7 @@ async def open_index(config: Config, transport: Transport) -> OpenIndex:
             # Half of the time between flushes: what comes slowly is merged between them, not after the last one.
             quiet_seconds = config.index.flush_seconds / 2
             upkeep = SegmentsUpkeep(inventory, config.archiver.retention_days, quiet_seconds)
-            return OpenIndex(index, index, index, upkeep, inventory.lease, inventory.put_aside)
+            return OpenIndex(index, index, index.late_writes, index, upkeep, inventory.lease, inventory.put_aside)
         case "elasticsearch":
             from logd.backends.index.elasticsearch import ElasticsearchIndex, NoUpkeep
             from logd.backends.index.elasticsearch_refused import letters
@@ -183,7 +187,9 @@ async def open_index(config: Config, transport: Transport) -> OpenIndex:
                 pass
 
             remote = await ElasticsearchIndex.open(config.index.elasticsearch, config.search, bury, policies)
-            return OpenIndex(remote, remote, remote, NoUpkeep(), contextlib.nullcontext, nothing_to_put_aside)
+            return OpenIndex(
+                remote, remote, lambda: 0, remote, NoUpkeep(), contextlib.nullcontext, nothing_to_put_aside
+            )
         case unknown:
             assert_never(unknown)
 
@@ -273,7 +279,7 @@ async def open_objects(config: Config) -> Objects:
 
 
 async def backup(
-    data_dir: Path, directory: Path, queue: OpenTransport | None = None, store: OpenIndex | None = None
+    data_dir: Path, directory: Path, queue: OpenTransport | None = None, index: OpenIndex | None = None
 ) -> Backup:
     """See backup.make; of a data folder that this process has locked, and with what it has opened there."""
     from logd.backup.live import AT_REST
@@ -282,8 +288,8 @@ async def backup(
     live = AT_REST
     if queue is not None:
         live = live._replace(paused=queue.paused)
-    if store is not None:
-        live = live._replace(lease=store.lease, put_aside=store.put_aside)
+    if index is not None:
+        live = live._replace(lease=index.lease, put_aside=index.put_aside)
     return await make(data_dir, directory, live)
 
 

@@ -28,6 +28,7 @@ from logd.seams.groups import (
 from logd.seams.index import (
     LATE_SECONDS,
     MAX_BUCKETS,
+    PAGE_BYTES,
     Batch,
     Buckets,
     Disks,
@@ -64,6 +65,7 @@ __all__ = [
     "MAX_CELLS",
     "MAX_GROUPS",
     "NOTHING",
+    "PAGE_BYTES",
     "RAW_LOGS",
     "SAMPLE_ROWS",
     "Aggregate",

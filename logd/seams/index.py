@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 #: Lines come within seconds; what comes after so long is late.
 LATE_SECONDS = 30
+#: Of a page: 10,000 records of 3 kB; as JSON it takes some 100 MB while it is made.
+PAGE_BYTES = 32 * 1024 * 1024
 #: Of a histogram: more than a screen has columns, and half a megabyte of JSON.
 MAX_BUCKETS = 5_000
 
@@ -57,7 +59,8 @@ class Search(msgspec.Struct, frozen=True, kw_only=True):
     the order asked for; `offset` and `limit` begin there. `count_limit`: count hits exactly up to this many, wherever
     `after` is; None counts all, 0 doesn't count. `within_seconds`: an engine that can answers then with what it has.
 
-    `columns`: those of a record that are wanted; None is all of them.
+    `columns`: those of a record that are wanted; None is all of them. `max_bytes`: the page ends with the hit by which
+    it has so many, `limit` or not.
 
     `by_position`: not by time, but the lines of the source of `after`, a Place with an id that chunk.ends_of_source
     knows: those behind it in the file, the nearest first, or with `newest_first` those before it. They aren't
@@ -75,6 +78,7 @@ class Search(msgspec.Struct, frozen=True, kw_only=True):
     within_seconds: float | None = None
     by_position: bool = False
     columns: tuple[str, ...] | None = None
+    max_bytes: int = PAGE_BYTES
 
 
 class Found(msgspec.Struct, frozen=True):
@@ -147,11 +151,6 @@ class Searches(Protocol):
 
     async def patterns(self, patterns: Patterns) -> Mined:
         """Templates of messages, with exact counts of all rows that were looked at."""
-        ...
-
-    def late_writes(self) -> int:
-        """How often rows have become searchable that were older than LATE_SECONDS: as long as it is the same, an answer
-        about what was over so long ago still holds. Always 0 where other processes write too."""
         ...
 
 

@@ -1,4 +1,6 @@
-"""A DuckDB connection that is read by one thread and can be stopped by another, at whatever step it is."""
+"""A DuckDB connection that is read by one thread and can be stopped by another, at whatever step it is, and with a
+budget of lines that may be read.
+"""
 
 from __future__ import annotations
 
@@ -9,12 +11,26 @@ from collections.abc import Mapping, Sequence
 import duckdb
 import pyarrow as pa
 
+from logd.errors import BadRequest
+
+
+class OverBudget(BadRequest):
+    """Whoever asks would have more lines read than one request may."""
+
+    def __init__(self, lines: int) -> None:
+        message = f"that reads over {lines} lines (search.scan_lines): ask for less time, or for something rarer"
+        super().__init__("too_many_lines", message)
+
 
 class Connection:
     """For one reader. `stop` may be called from any thread and at any time, all else from the reader's only."""
 
-    def __init__(self, sql: duckdb.DuckDBPyConnection) -> None:
+    def __init__(self, sql: duckdb.DuckDBPyConnection, lines: int = 0) -> None:
+        """`lines` is the budget, 0 is none."""
         self.sql = sql
+        self._lines = lines
+        self._read = 0
+        self._counting = threading.Lock()
         self._stopped = threading.Event()
 
     def ask(
@@ -30,6 +46,14 @@ class Connection:
         """Raises duckdb.InterruptException once this is stopped: to be called between steps that aren't DuckDB's."""
         if self._stopped.is_set():
             raise duckdb.InterruptException("stopped by the one who asked")
+
+    def spend(self, lines: int) -> None:
+        """Before so many are read, in any thread. Raises OverBudget when they are too many, and as `go_on`."""
+        self.go_on()
+        with self._counting:
+            if self._lines and self._read + lines > self._lines:
+                raise OverBudget(self._lines)
+            self._read += lines
 
     def stop(self) -> None:
         """Ends the query that is under way, and any later one before it begins. A query that begins at this moment may

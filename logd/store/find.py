@@ -2,12 +2,15 @@
 
 The time range is walked from the end that is asked for in slices of rising size (walk.py): the first hits are mostly
 found in the first few ten thousand rows, and no more is read than that. In a large slice the key columns are searched
-first; whole rows are fetched only of the times that are in the answer.
+first; whole rows are fetched only of the times that are in the answer. A page that has enough bytes ends: what is
+read for it is held some 64 MB at a time, so that pages of long lines take no more memory than others.
 """
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Sequence
+from datetime import timedelta
 from functools import partial
 
 import msgspec
@@ -15,15 +18,17 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from logd.errors import BadRequest
 from logd.query.sql import Condition, compile_sql
 from logd.query.times import narrowed
 from logd.query.tree import And, Everything, Node
 from logd.record import SCHEMA, part_of_schema
 from logd.seams import Found, Place, Search
-from logd.store.connection import Connection
+from logd.store.connection import Connection, OverBudget
 from logd.store.count import count
 from logd.store.neighbours import beside
-from logd.store.read import columns_of, literal, read, run
+from logd.store.pages import bytes_of, page_of, rows_in
+from logd.store.read import EPOCH, columns_of, literal, read, run
 from logd.store.segments import micros_of
 from logd.store.sieve import Places, Sieve, sieve
 from logd.store.walk import FIRST_SLICE_ROWS, Slice, Slices, Snapshot, Stretch, Times, in_order, times_of
@@ -62,20 +67,25 @@ def find(connection: Connection, snapshot: Snapshot, search: Search) -> Found:
     reader = _Reader(connection, snapshot, search, compile_sql(search.query), part_of_schema(search.columns))
     times = times_of(snapshot, *narrowed(search.query, search.from_us, search.to_us))
     ahead = None if times is None else _ahead(times, search.after, search.newest_first)
-    hits, more = reader.schema.empty_table(), search.limit == 0
+    hits, more, missing = reader.schema.empty_table(), search.limit == 0, ""
     if ahead is not None and search.limit:
-        hits, more = _first(reader, ahead, search.offset + search.limit)
+        hits, more, missing = _first(reader, ahead, search.offset + search.limit)
+        if more and not missing and 0 < search.offset >= len(hits):
+            return find(connection, snapshot, _behind_offset(reader, ahead))
     total, exact = None, True
     if search.count_limit != 0:
         if times is None or (not more and search.after is None):
             total = len(hits)
         else:
-            total, exact = count(connection, snapshot, times, search.query, reader.condition, search.count_limit)
-    answer = hits.slice(search.offset, search.limit)
+            try:
+                total, exact = count(connection, snapshot, times, search.query, reader.condition, search.count_limit)
+            except OverBudget:
+                total, exact = len(hits), False
+    answer = page_of(hits.slice(search.offset, search.limit), search.max_bytes)
     answer.validate(full=True)  # a flipped bit may leave what isn't UTF-8, and Arrow reads it all the same
     if exact and total is not None and search.after is None:
         more = search.offset + len(answer) < total
-    return Found(answer, total, exact, more)
+    return Found(answer, total, exact, more, [missing] if missing else [])
 
 
 def _ahead(times: Times, after: Place | None, newest_first: bool) -> Times | None:
@@ -88,8 +98,20 @@ def _ahead(times: Times, after: Place | None, newest_first: bool) -> Times | Non
     return Times(start, end) if start < end else None
 
 
-def _first(reader: _Reader, times: Times, need: int) -> tuple[pa.Table, bool]:
-    """The first `need` hits, and whether there may be more."""
+def _behind_offset(reader: _Reader, times: Times) -> Search:
+    """The same search, from the last hit before the page: those before it are too long to be read in full."""
+    of_all = msgspec.structs.replace(reader.search, max_bytes=sys.maxsize)
+    keys = msgspec.structs.replace(reader, search=of_all, schema=part_of_schema(()))
+    before, _, missing = _first(keys, times, reader.search.offset)
+    if missing:
+        raise BadRequest("too_many_lines", missing)
+    place = Place(int(micros_of(before)[-1]), before["log_id"][-1].as_py())
+    return msgspec.structs.replace(reader.search, after=place, offset=0)
+
+
+def _first(reader: _Reader, times: Times, need: int) -> tuple[pa.Table, bool, str]:
+    """The first `need` hits, or fewer that have the bytes of a page, whether there may be more, and why some may be
+    missing."""
     search = reader.search
     # Every row is a hit when nothing is asked, so the first rows are in the first stretches; what has to meet several
     # conditions is rarer, and one slice costs less than two.
@@ -98,12 +120,28 @@ def _first(reader: _Reader, times: Times, need: int) -> tuple[pa.Table, bool]:
     stretches = in_order(reader.snapshot, search.query, times, search.newest_first)
     walk = Slices(stretches, times, search.newest_first)
     tables = [reader.schema.empty_table()]
-    have = 0
+    have, left = 0, search.max_bytes
     while have < need and (part := walk.for_hits(first_rows, have, need)):
-        rows = _first_of(reader, part, need - have)
+        most = need - have
+        if _is_large(part):  # DuckDB doesn't measure rows, and has a limit of memory
+            most = min(most, rows_in(reader.snapshot, part, reader.schema, left))
+        try:
+            rows = _first_of(reader, part, most)
+        except OverBudget as error:
+            return pa.concat_tables(tables), True, _unread(error, part.times, search.newest_first)
         tables.append(rows)
         have += len(rows)
-    return pa.concat_tables(tables), have >= need
+        left -= bytes_of(rows)
+        if left <= 0 or len(rows) == most:
+            return pa.concat_tables(tables), True, ""
+    return pa.concat_tables(tables), False, ""
+
+
+def _unread(error: OverBudget, times: Times, newest_first: bool) -> str:
+    """What of the range wasn't looked at, from these times on."""
+    edge_us, side = (times.to_us, "before") if newest_first else (times.from_us, "from")
+    edge = (EPOCH + timedelta(microseconds=edge_us)).isoformat(timespec="microseconds")
+    return f"nothing {side} {edge} was looked at: {error}"
 
 
 def _after(condition: Condition, times: Times, search: Search) -> Condition:
@@ -117,9 +155,13 @@ def _after(condition: Condition, times: Times, search: Search) -> Condition:
     return Condition(sql, [*condition.parameters, after.log_id], columns)
 
 
+def _is_large(part: Slice) -> bool:
+    return part.rows > WHOLE_ROWS and not part.sparse
+
+
 def _first_of(reader: _Reader, part: Slice, limit: int) -> pa.Table:
     """The first hits of a slice. In a large one their times first, which takes only the columns of the condition."""
-    if part.rows <= WHOLE_ROWS or part.sparse:
+    if not _is_large(part):
         return _first_of_few(reader, part, limit)
     condition = _after(reader.condition, part.times, reader.search)
     order = "DESC" if reader.search.newest_first else "ASC"
@@ -146,7 +188,8 @@ def _first_of_few(reader: _Reader, part: Slice, limit: int) -> pa.Table:
         base = compile_sql(query) if query else reader.condition
         condition = _after(base, part.times, reader.search)
         asked = _Asked(sieve(query or reader.search.query), condition, condition is not base)
-        for portion in _portions(reader.snapshot, stretches):
+        for numbers in _portions(reader.snapshot, stretches, range(len(stretches))):
+            portion = [stretches[number] for number in numbers]
             found = _first_of_these(reader, portion, part.times, asked, limit)
             hits = _first_rows(reader, pa.concat_tables([hits, found]), limit) if len(hits) else found
     return hits
@@ -160,16 +203,16 @@ def _by_query(stretches: Sequence[Stretch]) -> dict[Node | None, list[Stretch]]:
     return found
 
 
-def _portions(snapshot: Snapshot, stretches: Sequence[Stretch]) -> Iterator[Sequence[Stretch]]:
-    """The stretches, up to PORTION_BYTES at a time; one alone may have more."""
-    sizes = [_bytes_of(snapshot, stretch) for stretch in stretches]
+def _portions(snapshot: Snapshot, stretches: Sequence[Stretch], numbers: Sequence[int]) -> Iterator[Sequence[int]]:
+    """The numbers of stretches, up to PORTION_BYTES at a time; one alone may have more."""
     start = size = 0
-    for place, one in enumerate(sizes):
+    for place, number in enumerate(numbers):
+        one = _bytes_of(snapshot, stretches[number])
         if place > start and size + one > PORTION_BYTES:
-            yield stretches[start:place]
+            yield numbers[start:place]
             start, size = place, 0
         size += one
-    yield stretches[start:]
+    yield numbers[start:]
 
 
 def _bytes_of(snapshot: Snapshot, stretch: Stretch) -> int:
@@ -202,20 +245,25 @@ def _first_of_these(reader: _Reader, stretches: Sequence[Stretch], times: Times,
             places = places[micros <= np.partition(micros, limit - 1)[limit - 1]]
     stretch_of = np.searchsorted(ends, places, "right")
     with_hits = np.unique(stretch_of).tolist()
-    rest = read_all([partial(read, connection, snapshot, stretches[number], others) for number in with_hits])
-    found = [reader.schema.empty_table()]
-    for number, other in zip(with_hits, rest, strict=True):
-        inner = pa.array(places[stretch_of == number] - (ends[number] - len(tables[number])))
-        left, right = tables[number].take(inner), other.take(inner)
-        columns = [(left if name in wanted else right)[name] for name in reader.schema.names]
-        found.append(pa.table(columns, reader.schema))
-    return _first_rows(reader, pa.concat_tables(found), limit)
+    found = reader.schema.empty_table()
+    for portion in _portions(snapshot, stretches, with_hits):
+        rest = read_all([partial(read, connection, snapshot, stretches[number], others) for number in portion])
+        parts = [found]
+        for number, other in zip(portion, rest, strict=True):
+            inner = pa.array(places[stretch_of == number] - (ends[number] - len(tables[number])))
+            left, right = tables[number].take(inner), other.take(inner)
+            columns = [(left if name in wanted else right)[name] for name in reader.schema.names]
+            parts.append(pa.table(columns, reader.schema))
+        found = _first_rows(reader, pa.concat_tables(parts), limit)
+    return found
 
 
 def _first_rows(reader: _Reader, rows: pa.Table, limit: int) -> pa.Table:
+    """In their order: so many, or those that have the bytes of a page."""
     direction = "descending" if reader.search.newest_first else "ascending"
     order = [("timestamp", direction), ("log_id", direction)]
-    return rows.take(pc.sort_indices(rows.select(["timestamp", "log_id"]), order)[:limit])
+    first = rows.take(pc.sort_indices(rows.select(["timestamp", "log_id"]), order)[:limit])
+    return page_of(first, reader.search.max_bytes)
 
 
 def _hits(connection: Connection, rows: pa.Table, times: Times, asked: _Asked) -> Places:

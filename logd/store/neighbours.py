@@ -28,6 +28,7 @@ from logd.record import SCHEMA, part_of_schema
 from logd.seams import Found, Place, Search
 from logd.store.connection import Connection
 from logd.store.footers import Bounds
+from logd.store.pages import bytes_of, page_of
 from logd.store.read import read, stretches
 from logd.store.segments import micros_of
 from logd.store.walk import Snapshot, Stretch, Times, times_of
@@ -39,6 +40,8 @@ TAKEN_US = 3_600_000_000
 #: Row groups at a time: the first have a busy source's neighbours; more would hold some 10 MB of ids, or of texts that
 #: a condition asks for.
 _FIRST, _LATER, _LATER_IF = 4, 32, 8
+#: Of the lines in full, which may be long.
+_WHOLE_ROWS = 128
 _KEYS = ["log_id", "timestamp", "ingested_at"]
 #: A line that may be a neighbour, and where it is: the number of its stretch, and its row in that.
 _LINE = pa.schema([("log_id", pa.string()), ("taken_us", pa.int64()), ("stretch", pa.int64()), ("row", pa.int64())])
@@ -54,6 +57,7 @@ class _Asked(msgspec.Struct, frozen=True):
     line: Place
     forward: bool
     limit: int
+    max_bytes: int
     schema: pa.Schema
 
     @property
@@ -73,16 +77,19 @@ def beside(connection: Connection, snapshot: Snapshot, search: Search) -> Found:
     if times is None or not search.limit:
         return Found(schema.empty_table(), None, True, not search.limit)
     condition = None if isinstance(search.query, Everything) else compile_sql(search.query)
-    asked = _Asked(connection, snapshot, times, condition, line, not search.newest_first, search.limit, schema)
+    asked = _Asked(
+        connection, snapshot, times, condition, line, not search.newest_first, search.limit, search.max_bytes, schema
+    )
     having = And((Equals("log_id", line.log_id), search.query))
     may = [one for one in stretches(snapshot, having, times) if times.overlaps(one.min_us, one.max_us)]
     may.sort(key=lambda one: _distance(one, line))
     # The ends are ids that a line can have; they are left out below.
     first, last = ends[0][:-1], ends[1] + "0"
     limits = Bounds(line.log_id, last) if asked.forward else Bounds(first, line.log_id)
-    table = _whole(asked, may, _nearest(asked, may, limits))
+    nearest = _nearest(asked, may, limits)
+    table = _whole(asked, may, nearest)
     table.validate(full=True)  # a flipped bit may leave what isn't UTF-8, and Arrow reads it all the same
-    return Found(table, None, True, len(table) == search.limit)
+    return Found(table, None, True, len(table) < len(nearest) or len(table) == search.limit)
 
 
 def _distance(stretch: Stretch, line: Place) -> int:
@@ -181,8 +188,14 @@ def _read(asked: _Asked, may: Sequence[Stretch], lines: pa.Table, columns: Seque
 
 
 def _whole(asked: _Asked, may: Sequence[Stretch], found: pa.Table) -> pa.Table:
-    """The lines in full, the nearest first."""
-    lines = found.sort_by("stretch")
-    tables = [table.cast(asked.schema) for table in _read(asked, may, lines, asked.schema.names)]
-    whole = pa.concat_tables([asked.schema.empty_table(), *tables])
-    return whole.take(pc.sort_indices(whole.select(["log_id"]), asked.order))
+    """The lines in full, the nearest first, as many as a page may have."""
+    parts, left = [asked.schema.empty_table()], asked.max_bytes
+    for start in range(0, len(found), _WHOLE_ROWS):
+        lines = found.slice(start, _WHOLE_ROWS).sort_by("stretch")
+        tables = [table.cast(asked.schema) for table in _read(asked, may, lines, asked.schema.names)]
+        part = pa.concat_tables(tables)
+        parts.append(part.take(pc.sort_indices(part.select(["log_id"]), asked.order)))
+        left -= bytes_of(part)
+        if left <= 0:
+            break
+    return page_of(pa.concat_tables(parts), asked.max_bytes)

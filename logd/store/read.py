@@ -14,7 +14,7 @@ from logd.store.connection import Connection
 from logd.store.segments import Segment
 from logd.store.walk import Recent, Snapshot, Stretch, Times, groups_to_read
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def columns_of(schema: pa.Schema) -> str:
@@ -34,20 +34,23 @@ def run(
     condition: Condition,
 ) -> pa.Table:
     """Runs a query over `rows`: the rows of `times` that are in the stretches. It may begin with further CTEs. Of
-    segments only the columns are read that it names."""
+    segments only the columns are read that it names. Raises duckdb.Error, and as Connection.spend."""
     whole: list[str] = []
     parts: list[str] = []
     groups: dict[int, list[int]] = {}
     segments: dict[int, Segment] = {}
     recent: list[pa.Table] = []
+    lines = 0
     for stretch in stretches:
         if not times.overlaps(stretch.min_us, stretch.max_us):
             continue
+        lines += stretch.rows
         if stretch.recent is not None:
             recent.append(stretch.recent.table)
         elif stretch.segment is not None:
             segments[stretch.segment.id] = stretch.segment
             groups.setdefault(stretch.segment.id, []).append(stretch.group)
+    connection.spend(lines)
     inside = within(times)
     for number, segment in segments.items():
         file = _quoted(str(snapshot.root / segment.file))
@@ -73,8 +76,8 @@ def run(
 
 
 def read(connection: Connection, snapshot: Snapshot, stretch: Stretch, columns: Sequence[str]) -> pa.Table:
-    """The whole stretch, by Arrow; in any thread. Raises OSError and ArrowException, and as Connection.go_on."""
-    connection.go_on()
+    """The whole stretch, by Arrow; in any thread. Raises OSError and ArrowException, and as Connection.spend."""
+    connection.spend(stretch.rows)
     if stretch.segment is None:
         assert stretch.recent is not None
         return stretch.recent.table.select(columns)
@@ -110,7 +113,7 @@ def within(times: Times) -> str:
 
 def literal(micros: int) -> str:
     """A moment in SQL."""
-    return f"TIMESTAMPTZ '{(_EPOCH + timedelta(microseconds=micros)).strftime('%Y-%m-%d %H:%M:%S.%f')}+00'"
+    return f"TIMESTAMPTZ '{(EPOCH + timedelta(microseconds=micros)).strftime('%Y-%m-%d %H:%M:%S.%f')}+00'"
 
 
 def _quoted(text: str) -> str:

@@ -162,9 +162,6 @@ class _Sink:
     async def explain(self, search: Search) -> dict[str, Any]:
         raise NotImplementedError
 
-    def late_writes(self) -> int:
-        return 0
-
     async def histogram(self, histogram: Histogram) -> Buckets:
         raise NotImplementedError
 
@@ -315,7 +312,7 @@ async def _serving(
 
     config = Config(api=ApiSettings(listen="127.0.0.1:0"), ingest=Ingest(**ingest))
     sink = _Sink()
-    behind = Behind(transport, dead_letters, sink, sink, AppearingTokens(folder / "catalog.db"))
+    behind = Behind(transport, dead_letters, sink, sink, lambda: 0, AppearingTokens(folder / "catalog.db"))
     api = Api(config, behind, {}, (), ready)
     address = await api.start()
     stop = asyncio.Event()

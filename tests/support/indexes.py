@@ -100,7 +100,6 @@ class Refreshed:
         self.stats = index.stats
         self.fields = index.fields
         self.patterns = index.patterns
-        self.late_writes = index.late_writes
         self.disk_used_percent = index.disk_used_percent
         self.explain = index.explain
 

@@ -20,6 +20,7 @@ import msgspec
 import pyarrow as pa
 
 from logd.backends.index import elasticsearch_fields as field_names
+from logd.backends.index import elasticsearch_pages as pages
 from logd.backends.index import elasticsearch_patterns as mining
 from logd.backends.index import elasticsearch_search as searching
 from logd.backends.index import elasticsearch_stats as figures
@@ -152,13 +153,10 @@ class ElasticsearchIndex:
 
     async def search(self, search: Search) -> Found:
         with metrics.SEARCH_RUNNING.track_inprogress():
-            return await searching.search(self._asking, search)
+            return await pages.search(self._asking, search)
 
     async def explain(self, search: Search) -> dict[str, Any]:
         return await explain(self._asking, search)
-
-    def late_writes(self) -> int:
-        return 0
 
     async def histogram(self, histogram: Histogram) -> Buckets:
         with metrics.SEARCH_RUNNING.track_inprogress():

@@ -16,7 +16,8 @@ import duckdb
 import msgspec
 import pyarrow as pa
 
-from logd.backends.index.elasticsearch_search import Asking, Hit, after, ask
+from logd.backends.index.elasticsearch_pages import after
+from logd.backends.index.elasticsearch_search import Asking, Hit, ask
 from logd.patterns.masks import LINE_CHARACTERS
 from logd.patterns.mine import Rows, mine
 from logd.query.sql import Condition, compile_sql

@@ -1,8 +1,7 @@
-"""Searches and counts on Elasticsearch: the requests, and their answers as tables and buckets.
+"""Asking Elasticsearch about documents, and counts of them: the requests, and their answers as tables and buckets.
 
 The indices are those of the days that the range touches, absent ones left out. What isn't answered by every shard, or
-not in time, says so; what none answers is Unavailable. Pages go on by (timestamp, log_id), which needs nothing that the
-cluster keeps.
+not in time, says so; what none answers is Unavailable.
 """
 
 from __future__ import annotations
@@ -18,19 +17,15 @@ import pyarrow as pa
 
 from logd.backends.index.elasticsearch_client import Client, Failure
 from logd.backends.index.elasticsearch_names import PREFIX, indices
-from logd.chunk import ends_of_source
 from logd.config.schema import Elasticsearch as Settings
 from logd.errors import BadRequest, Unavailable
-from logd.query.elasticsearch import LAST_NANOS_US, Kind, compile_query, times
+from logd.query.elasticsearch import Kind, compile_query, times
 from logd.query.elasticsearch_text import Query
 from logd.query.times import narrowed
-from logd.query.tree import And, Range
-from logd.record import SCHEMA, part_of_schema
-from logd.seams import MAX_BUCKETS, Buckets, Fields, Found, Histogram, Patterns, Place, Search, Stats
+from logd.record import SCHEMA
+from logd.seams import MAX_BUCKETS, Buckets, Fields, Histogram, Patterns, Search, Stats
 from logd.store.histogram import round_interval
 
-#: index.max_result_window.
-_MOST_HITS = 10_000
 #: Elasticsearch takes the most frequent values of each shard; with so many, no other can be among the top of all.
 SHARD_VALUES = 10_000
 #: The shards of an index that is being made, as one is at each midnight, can't be asked for some tenths of a second.
@@ -66,6 +61,8 @@ class Hit(msgspec.Struct, frozen=True):
     """One of an answer's documents."""
 
     source: _Source = msgspec.field(name="_source")
+    #: What comes behind it comes after this.
+    sort: list[int | str] = []
 
 
 class _Total(msgspec.Struct, frozen=True):
@@ -129,58 +126,6 @@ class Asking(NamedTuple):
     deadline_seconds: float
 
 
-async def search(asking: Asking, asked: Search) -> Found:
-    """Answers it. Raises Unavailable and BadRequest."""
-    wanted = asked.offset + asked.limit
-    if wanted > _MOST_HITS:
-        raise BadRequest("window_too_deep", f"offset + limit is {wanted}, at most {_MOST_HITS}", "offset")
-    order = "desc" if asked.newest_first else "asc"
-    if asked.by_position:
-        return await _beside(asking, asked, order)
-    size = min(wanted + 1, _MOST_HITS)
-    body: dict[str, Any] = {
-        "size": size,
-        "sort": [{"timestamp": {"order": order, "numeric_type": "date_nanos"}}, {"log_id": order}],
-        "track_total_hits": {None: True, 0: False}.get(asked.count_limit, asked.count_limit),
-        **_only(asked),
-    }
-    if asked.after is not None:
-        body["search_after"] = after(asked.after)
-    answer = await ask(asking, asked, body)
-    hits = answer.hits.hits
-    more = len(hits) > wanted or len(hits) == _MOST_HITS
-    total = answer.hits.total if asked.count_limit != 0 else None
-    return Found(
-        table(hits[asked.offset : wanted], part_of_schema(asked.columns)),
-        None if total is None else total.value,
-        total is None or (total.relation == "eq" and not answer.missing),
-        more,
-        answer.missing,
-    )
-
-
-async def _beside(asking: Asking, asked: Search, order: str) -> Found:
-    """The nearest lines of the source of `after`, before it or behind it."""
-    ends = None if asked.after is None else ends_of_source(asked.after.log_id)
-    if asked.after is None or ends is None:
-        raise ValueError(f"a search by position goes on after a line of a source, not after {asked.after}")
-    first, last = (ends[0], asked.after.log_id) if asked.newest_first else (asked.after.log_id, ends[1])
-    among = Range("log_id", first, last, asked.newest_first, not asked.newest_first)
-    asked = msgspec.structs.replace(asked, query=And((among, asked.query)))
-    body = {"size": asked.limit, "sort": [{"log_id": order}], "track_total_hits": False, **_only(asked)}
-    answer = await ask(asking, asked, body)
-    found = table(answer.hits.hits, part_of_schema(asked.columns))
-    return Found(found, None, not answer.missing, len(found) == asked.limit, answer.missing)
-
-
-def _only(asked: Search) -> dict[str, Any]:
-    """What of the documents Elasticsearch is to send; metadata whole, as its names say nothing of its form."""
-    if asked.columns is None:
-        return {}
-    names = part_of_schema(asked.columns).names
-    return {"_source": [*names, *(["metadata_text"] if "metadata" in names else [])]}
-
-
 async def documents(settings: Settings) -> int:
     """How many records there are. Raises ConfigError, and Unavailable also when a shard doesn't say."""
     client = Client(settings)
@@ -194,15 +139,6 @@ async def documents(settings: Settings) -> int:
     if counted.shards.failed:
         raise Unavailable(f"{counted.shards.failed} of {counted.shards.total} shards of Elasticsearch didn't answer")
     return counted.count
-
-
-def after(place: Place) -> list[int | str]:
-    """As Elasticsearch takes it; beyond the times that it knows there is nothing."""
-    if place.timestamp_us < 0:
-        return [0, ""]
-    if place.timestamp_us > LAST_NANOS_US:
-        return [LAST_NANOS_US * 1_000, "\U0010ffff"]
-    return [place.timestamp_us * 1_000, place.log_id]
 
 
 async def histogram(asking: Asking, asked: Histogram) -> Buckets:

@@ -43,22 +43,26 @@ class Reader:
         self._sql.execute("SET temp_directory = ''")  # the limit is one of memory: nothing goes to the working folder
         self._sql.execute("SET enable_external_file_cache = false")  # the kernel has the pages already
         self._sql.execute("SET parquet_metadata_cache = true")  # segments never change
+        self._lines = limits.scan_lines
         self._searches = ThreadPoolExecutor(2 * limits.concurrent, "index.search")
 
     async def search(self, snapshot: Callable[[], Snapshot], read: Read[T]) -> T:
-        """As `read`, in one of the threads for searches. Raises BadRequest when there isn't enough memory."""
+        """As `read`, in one of the threads for searches. Raises BadRequest when there isn't enough memory, or when it
+        reads too much."""
         try:
-            return await self.read(self._searches, snapshot, read)
+            return await self.read(self._searches, snapshot, read, self._lines)
         except duckdb.OutOfMemoryException as error:
             raise BadRequest(
                 "too_much_memory", "the search needs more than search.memory_bytes: ask for less"
             ) from error
 
-    async def read(self, threads: Executor | None, snapshot: Callable[[], Snapshot], read: Read[T]) -> T:
-        """What `read` makes of a snapshot, on a connection of its own. What fails because of a damaged segment is done
-        again, with the next snapshot, without it."""
+    async def read(
+        self, threads: Executor | None, snapshot: Callable[[], Snapshot], read: Read[T], lines: int = 0
+    ) -> T:
+        """What `read` makes of a snapshot, on a connection of its own with this budget. What fails because of a
+        damaged segment is done again, with the next snapshot, without it."""
         while True:
-            connection = Connection(self._sql.cursor())
+            connection = Connection(self._sql.cursor(), lines)
             now = snapshot()
             try:
                 return await self._stoppable(threads, connection, functools.partial(read, connection, now))

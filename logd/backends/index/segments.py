@@ -201,6 +201,7 @@ class SegmentsIndex:
         return await self._reader.search(self._snapshot, read)
 
     def late_writes(self) -> int:
+        """See wiring.OpenIndex."""
         return self._late_writes
 
     async def disk_used_percent(self) -> float:
