@@ -31,6 +31,7 @@ def add_to(commands: Any) -> None:
         allow_abbrev=False,
     )
     lines.add_filters_to(parser)
+    parser.add_argument("--rate", metavar="N", help="at most so many lines a second; the rest are told as missed")
     lines.add_json_to(parser)
     connect.add_to(parser)
     parser.set_defaults(run=run)
@@ -41,13 +42,14 @@ def run(args: argparse.Namespace) -> int:
     from logd.cli import ask, hits
 
     server = connect.server(args)
+    asked = lines.filters(args) + ([("rate", args.rate)] if args.rate else [])
     wait, longest = _RETRY_SECONDS
     last_id = ""
     connected = told = False
     while True:
         lost = "the connection is closed"
         try:
-            for event in server.tail(lines.filters(args), last_id):
+            for event in server.tail(asked, last_id):
                 connected, told = True, False
                 wait = _RETRY_SECONDS[0]
                 match event.name:

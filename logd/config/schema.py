@@ -268,7 +268,7 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
 
 class SearchLimits(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """`[search]`: what one search may cost, and what side by side means. `threads` 0 is one for every core. Of the
-    embedded index one may read `scan_lines`, or with 0 any number."""
+    embedded index one may read `scan_lines`, and a tail gets `tail_rate` lines a second, or with 0 any number."""
 
     default_operator: Literal["or", "and"] = "or"
     threads: Few = 0
@@ -279,6 +279,7 @@ class SearchLimits(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     heavy: Annotated[int, Meta(ge=1, le=1_024)] = 2
     slow_seconds: PositiveSeconds = 5.0
     tails: Annotated[int, Meta(ge=1, le=10_000)] = 100
+    tail_rate: Annotated[int, Meta(ge=0, le=1_000_000)] = 5_000
 
 
 class Archiver(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

@@ -102,7 +102,7 @@ def make_app(
     explaining = explain.Explaining(turns, searches, config.search.default_operator)
     contexts = context.Contexts(turns, searches, config.search.default_operator)
     letters = deadletters.Letters(behind.dead_letters)
-    tails = tail.Tails(tailing, config.search.default_operator)
+    tails = tail.Tails(tailing, config.search.default_operator, config.search.tail_rate)
 
     async def healthz(_: web.Request) -> web.Response:
         return json_answer({"status": "ok"})

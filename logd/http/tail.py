@@ -2,7 +2,7 @@
 
     event: open     from where on the client gets everything
     (no name)       a line, as a record in a search's answer
-    event: missed   {"lines": n}: so many lines matched that the client was too slow for
+    event: missed   {"lines": n}: so many lines matched that the client was too slow for, or that were over its rate
     event: gap      {"from", "to"}: resume ids; what was between is no longer in the queue
     event: end      {"reason"}: the last one
 
@@ -16,15 +16,27 @@ import contextlib
 import functools
 import logging
 from collections.abc import Iterator
+from typing import Annotated
 
 from aiohttp import web
+from msgspec import Meta
 from multidict import MultiMapping
 
 from logd.errors import BadRequest
 from logd.flow.clock import now_us
 from logd.http import identity, tail_socket
 from logd.http.openapi import Answer, Operation
-from logd.http.parameters import DEFAULT_OPERATOR, HOST, LEVEL, MAX_VALUES, SERVICE, Parameter, Q, read_filters
+from logd.http.parameters import (
+    DEFAULT_OPERATOR,
+    HOST,
+    LEVEL,
+    MAX_VALUES,
+    SERVICE,
+    Parameter,
+    Q,
+    read_filters,
+    whole_number,
+)
 from logd.query.parse import Operator
 from logd.query.sql import compile_sql
 from logd.query.tree import Node
@@ -36,11 +48,16 @@ from logd.tokens import Scope
 log = logging.getLogger("logd.api")
 _CONTENT_TYPE = "text/event-stream"
 _LAST_EVENT_ID = Parameter("last_event_id", "Go on after the event with this id; the header Last-Event-ID wins.")
+_RATE = Parameter(
+    "rate",
+    "New lines a second at most, at most search.tail_rate; of what comes together the newest.",
+    Annotated[int, Meta(ge=1)],
+)
 OPERATION = Operation(
     "GET",
     "/api/v1/logs/tail",
     "Matching lines as they come",
-    (Q, SERVICE, LEVEL, HOST, DEFAULT_OPERATOR, _LAST_EVENT_ID),
+    (Q, SERVICE, LEVEL, HOST, DEFAULT_OPERATOR, _RATE, _LAST_EVENT_ID),
     {200: Answer("Server-sent events: open, then lines without a name, missed, gap, end.", str, _CONTENT_TYPE)},
     needs=(Scope.SEARCH,),
 )
@@ -50,16 +67,20 @@ _HEADERS = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
 class Tails:
     """The handler."""
 
-    def __init__(self, tailing: Tailing, default_operator: Operator) -> None:
+    def __init__(self, tailing: Tailing, default_operator: Operator, most: int) -> None:
+        """`most` lines a second for each, 0 is any number."""
+        self._most = most
         self._tailing = tailing
         self._default_operator = default_operator
 
     async def get(self, request: web.Request) -> web.StreamResponse:
         """200 and a stream that the client ends, or the server when it stops. To HEAD, the headers only."""
         node, places = read_tail(request.query, request.headers.get("Last-Event-ID", ""), self._default_operator)
+        rate = whole_number(request.query, _RATE.name, 0, 1, 2**62)
+        rate = min(rate, self._most) if rate and self._most else rate or self._most
         if request.method == "HEAD":
             return web.Response(content_type=_CONTENT_TYPE, charset="utf-8", headers=_HEADERS)
-        async with self._tailing.join(identity.within(request, node), places) as tail:
+        async with self._tailing.join(identity.within(request, node), places, rate) as tail:
             if tail_socket.wanted(request):
                 return await self._by_socket(request, tail)
             response = web.StreamResponse(headers=_HEADERS)

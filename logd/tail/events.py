@@ -28,6 +28,11 @@ def record(value: Any, after: str) -> bytes:
     return b"id: %b\ndata: %b\n\n" % (after.encode(), text)
 
 
+def id_of(frame: bytes) -> str:
+    """The resume id of a line as `record` gives it."""
+    return frame.partition(b"\n")[0].removeprefix(b"id: ").decode()
+
+
 def event(name: str, value: Any, after: str = "") -> bytes:
     """Anything but a line; without `after`, the client stays where it is."""
     place = f"id: {after}\n" if after else ""
@@ -50,7 +55,7 @@ def gap(begin: str, end: str) -> Part:
 
 
 def missed(lines: int, after: str) -> bytes:
-    """The client was too slow for so many lines that its filter lets through."""
+    """So many lines that its filter lets through were too fast for the client, or for its rate."""
     return event("missed", {"lines": lines}, after)
 
 

@@ -1,4 +1,4 @@
-"""What waits for one client: bounded, and the oldest is dropped when the client is too slow."""
+"""What waits for one client: bounded, and the oldest is dropped when the client is too slow, or they come too fast."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from logd.query.tree import Node
 from logd.tail import events
 from logd.tail.events import Part
 from logd.tail.places import Places, resume_id
+from logd.tail.rate import UNLIMITED, Rate
 from logd.telemetry import metrics
 
 #: A client at a thousand lines a second may pause for some seconds; a hundred such clients hold 100 MB.
@@ -29,11 +30,17 @@ class Subscriber:
     for it: what is before them waits here or was taken."""
 
     def __init__(
-        self, node: Node, places: Places, max_bytes: int = MAX_BYTES, patience_seconds: float = _PATIENCE_SECONDS
+        self,
+        node: Node,
+        places: Places,
+        rate: Rate = UNLIMITED,
+        max_bytes: int = MAX_BYTES,
+        patience_seconds: float = _PATIENCE_SECONDS,
     ) -> None:
         self.node = node
         self.places = places
         self.ended = ""
+        self._rate = rate
         self._max_bytes = max_bytes
         self._patience_seconds = patience_seconds
         self._parts: deque[Part] = deque()
@@ -50,12 +57,12 @@ class Subscriber:
         return self._bytes
 
     def put(self, parts: Sequence[Part], places: Places) -> None:
-        """What comes next; after it, the stream was filtered up to `places`. Drops the oldest when it is too much, but
-        keeps the last part, however large."""
+        """What comes next; after it, the stream was filtered up to `places`. Drops the oldest when it is too much, of
+        this by the rate, of all that waits by its size; but keeps the last part, however large."""
         self.places = places
         if self.ended or not parts:
             return
-        for part in parts:
+        for part in self._rate.of(parts):
             self._parts.append(part)
             self._bytes += len(part.body)
             self._events += part.events

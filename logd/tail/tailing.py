@@ -27,6 +27,7 @@ from logd.tail import events
 from logd.tail.catch_up import catch_up
 from logd.tail.engine import Engine, Matched
 from logd.tail.places import Places, at, past, past_missing, resume_id
+from logd.tail.rate import Rate
 from logd.tail.subscriber import Subscriber, sent
 from logd.telemetry import metrics
 
@@ -108,9 +109,9 @@ class Tailing:
             self._session.end(_STOPPING)
 
     @contextlib.asynccontextmanager
-    async def join(self, node: Node, resume: Places) -> AsyncIterator[Tail]:
-        """A client's own tail, from its place `resume`, or from now on if that is empty. Raises Unavailable when there
-        are too many, or the stream can't be followed."""
+    async def join(self, node: Node, resume: Places, rate: int = 0) -> AsyncIterator[Tail]:
+        """A client's own tail, from its place `resume`, or from now on if that is empty, of at most `rate` new lines a
+        second. Raises Unavailable when there are too many tails, or the stream can't be followed."""
         if self._joined >= self._max_clients:
             raise Unavailable(f"{self._joined} tails are open, which is search.tails", _REFUSED_SECONDS)
         self._joined += 1
@@ -118,7 +119,7 @@ class Tailing:
         self._changed.set()
         try:
             session = await self._started()
-            subscriber = session.subscribe(node)
+            subscriber = session.subscribe(node, rate)
             try:
                 yield Tail(self._transport, session, subscriber, resume, self._catching_up)
             finally:
@@ -186,9 +187,9 @@ class _Session:
         self._thread = thread
         self._engine = engine
 
-    def subscribe(self, node: Node) -> Subscriber:
+    def subscribe(self, node: Node, rate: int) -> Subscriber:
         """From `places` on."""
-        subscriber = Subscriber(node, self.places)
+        subscriber = Subscriber(node, self.places, Rate(rate))
         self.subscribers.add(subscriber)
         return subscriber
 

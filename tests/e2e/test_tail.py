@@ -289,6 +289,28 @@ def test_a_burst_is_whole(server: Server) -> None:
         assert not client.named("missed")
 
 
+def test_no_more_than_its_rate(server: Server) -> None:
+    """The newest, and how many others there were; one that asks for more than the server gives gets that."""
+    with TailClient(server.port, q="line", rate=5) as slow, TailClient(server.port, q="line", rate=10**12) as fast:
+        slow.opened()
+        fast.opened()
+        server.ingest("a", [{"message": f"line{n} line"} for n in range(500)])
+        until(lambda: len(fast.records) == 500, "all lines")
+
+        def told() -> int:
+            return len(slow.records) + sum(data["lines"] for data in slow.named("missed"))
+
+        until(lambda: told() == 500, lambda: f"{slow.events[-3:]}")
+        assert 5 <= len(slow.records) < 500
+        assert _number(slow.records[-1]) == 499
+        last_id = slow.last_id
+    with TailClient(server.port, last_id=last_id, q="line", rate=5) as again:
+        server.ingest("a", [{"message": "line500 line"}])
+        until(lambda: again.records, "what came after them")
+        assert [_number(record) for record in again.records] == [500]
+    assert server.get(TAIL, rate=0).status == 400
+
+
 def test_the_reader_lives_with_its_clients(server: Server) -> None:
     assert _tail_status(server) == {"clients": 0, "max_clients": 100, "following": False, "lag_messages": 0}
     with TailClient(server.port) as one, TailClient(server.port) as two:

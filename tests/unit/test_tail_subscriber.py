@@ -15,13 +15,14 @@ from logd.tail import events
 from logd.tail import subscriber as module
 from logd.tail.events import Part
 from logd.tail.places import Place
+from logd.tail.rate import UNLIMITED
 from logd.tail.subscriber import Subscriber
 
 START = {0: Place(0)}
 
 
 def subscriber(max_bytes: int = 1_000_000, **more: float) -> Subscriber:
-    return Subscriber(Everything(), START, max_bytes, **more)
+    return Subscriber(Everything(), START, UNLIMITED, max_bytes, **more)
 
 
 def part(first: int, count: int, width: int = 1) -> Part:
