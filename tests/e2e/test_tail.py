@@ -298,7 +298,7 @@ def test_no_more_than_its_rate(server: Server) -> None:
         until(lambda: len(fast.records) == 500, "all lines")
 
         def told() -> int:
-            return len(slow.records) + sum(data["lines"] for data in slow.named("missed"))
+            return len(slow.records) + sum(int(data["lines"]) for data in slow.named("missed"))
 
         until(lambda: told() == 500, lambda: f"{slow.events[-3:]}")
         assert 5 <= len(slow.records) < 500
