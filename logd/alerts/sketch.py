@@ -1,11 +1,11 @@
 """Percentiles and counts of different values, as cells that add up: a key and a number.
 
-    percentiles   DDSketch (Masson, Rim, Lee, VLDB 2019): the key is the logarithm of a value to the base of GAMMA, rounded
-                  up, and the number is how many values have it; two are added by adding the numbers. What `quantile` gives
-                  is within ACCURACY of a value that has that rank.
-    distinct      HyperLogLog (Flajolet, Fusy, Gandouet, Meunier, AofA 2007): the key is the first REGISTER_BITS of a
-                  value's hash, and the number is the place of the first 1 in the others; two are added by the larger
-                  number. Of few values, by how many registers are empty; the error is 0.8 % of the number.
+percentiles   DDSketch (Masson, Rim, Lee, VLDB 2019): the key is the logarithm of a value to the base of GAMMA, rounded
+              up, and the number is how many values have it; two are added by adding the numbers. What `quantile` gives
+              is within ACCURACY of a value that has that rank.
+distinct      HyperLogLog (Flajolet, Fusy, Gandouet, Meunier, AofA 2007): the key is the first REGISTER_BITS of a
+              value's hash, and the number is the place of the first 1 in the others; two are added by the larger
+              number. Of few values, by how many registers are empty; the error is 0.8 % of the number.
 """
 
 from __future__ import annotations

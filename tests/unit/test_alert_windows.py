@@ -35,7 +35,9 @@ def test_spans(window: int, late: int, span: Span) -> None:
 
 
 @given(CELLS, st.randoms(use_true_random=False))
-def test_a_recount_says_the_same(counted: list[tuple[tuple[str | None, ...], int, int, int]], rng: random.Random) -> None:
+def test_a_recount_says_the_same(
+    counted: list[tuple[tuple[str | None, ...], int, int, int]], rng: random.Random
+) -> None:
     """A part counts on in a cell, each time with a higher version; versions come mixed up, and twice."""
     totals: dict[tuple[Row, int], int] = {}
     updates = []

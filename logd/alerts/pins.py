@@ -1,0 +1,51 @@
+"""What of a query is a list of values of a keyword column: that is looked up by the batch's dictionary, for thousands of
+rules, before any text is searched."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from logd.levels import level_of
+from logd.query.tree import And, Equals, Everything, Node, Or
+
+COLUMNS = ("service", "level", "host")
+
+
+class Pinned(NamedTuple):
+    """A record matches when its columns have one of these values, and `rest` matches."""
+
+    pins: Mapping[str, frozenset[str]]
+    rest: Node
+
+
+def pinned(node: Node) -> Pinned:
+    """The same query."""
+    pins: dict[str, frozenset[str]] = {}
+    rest: list[Node] = []
+    for child in node.children if isinstance(node, And) else (node,):
+        found = _values(child)
+        if found is None:
+            rest.append(child)
+        else:
+            column, values = found
+            pins[column] = pins[column] & values if column in pins else values
+    if not rest:
+        return Pinned(pins, Everything())
+    return Pinned(pins, rest[0] if len(rest) == 1 else And(tuple(rest)))
+
+
+def _values(node: Node) -> tuple[str, frozenset[str]] | None:
+    match node:
+        case Equals("level", value):
+            # What is no level may be one of the record's own, in the metadata.
+            return None if (level := level_of(value)) is None else ("level", frozenset([level]))
+        case Equals(column, value) if column in COLUMNS:
+            return column, frozenset([value])
+        case Or(children):
+            each = [_values(child) for child in children]
+            found = [one for one in each if one is not None]
+            columns = {column for column, _ in found}
+            if len(found) == len(each) and len(columns) == 1:
+                return columns.pop(), frozenset().union(*(values for _, values in found))
+    return None
