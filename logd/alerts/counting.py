@@ -1,6 +1,6 @@
 """A batch of records into what each rule counts of it: how many, by group, bucket of time and part of the stream.
 
-    table ── rows of the services, levels and hosts that a rule is for ── those of its query ── groups × buckets ── numbers
+    table ── rows of the services, levels, hosts that a rule is for ── of its query ── groups × buckets ── numbers
 
 Values of columns are compared once for a batch, by their dictionary; the texts that all queries together look for, by
 one query that never ends (enrich/filters.py). There is no Python by record, some 50 µs for each rule that a batch
@@ -63,8 +63,8 @@ class Counting:
         self._filters = Filters(MANY_ROWS)
 
     def count(self, table: pa.Table, parts: Ints) -> list[Counts | None]:
-        """For each watch what it counts of records of record.SCHEMA, of which each is of a part; None is nothing. Raises
-        filters.Failed."""
+        """For each watch what it counts of records of record.SCHEMA, of which each is of a part; None is nothing.
+        Raises filters.Failed."""
         if not len(table):
             return [None] * len(self._watches)
         batch = _Batch(table, parts)
@@ -122,7 +122,7 @@ class _Batch:
         """Of rows that match."""
         buckets = self._micros[rows] // watch.width_us
         columns: list[npt.NDArray[Any]] = [self._parts[rows], buckets]
-        dictionaries: list[list[str | None]] = []
+        dictionaries: list[Sequence[str | None]] = []
         for name in watch.group_by:
             codes, names = self._texts(name)
             columns.append(codes[rows])
@@ -138,7 +138,7 @@ class _Batch:
         return Counts(groups if dictionaries else [()] * len(starts), firsts[0], firsts[1], rows[order], cell)
 
     def _texts(self, name: str) -> tuple[Ints, Sequence[str | None]]:
-        """Of a field in all rows, as indices into its different texts; the last of these is None, as of rows without."""
+        """Of a field in all rows, as indices into its different texts; the last is None, which rows without one have."""
         found = self._fields.get(name)
         if found is None:
             encoded = Field(name).text(self._work, self._all).dictionary_encode()

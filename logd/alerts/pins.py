@@ -1,5 +1,5 @@
-"""What of a query is a list of values of a keyword column: that is looked up by the batch's dictionary, for thousands of
-rules, before any text is searched."""
+"""What of a query is a list of values of a keyword column: that is looked up by the batch's dictionary, for thousands
+of rules, before any text is searched."""
 
 from __future__ import annotations
 

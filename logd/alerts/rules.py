@@ -13,8 +13,23 @@ Name = Annotated[str, Meta(min_length=1, max_length=200)]
 #: A day's window has buckets of 720 s.
 Seconds = Annotated[int, Meta(ge=1, le=7 * 86_400)]
 Aggregation = Literal[
-    *("count", "rate", "ratio", "distinct", "avg", "min", "max", "sum", "p50", "p90", "p95", "p99"),
-    *("spike", "absence", "new_value", "new_pattern", "composite"),
+    "count",
+    "rate",
+    "ratio",
+    "distinct",
+    "avg",
+    "min",
+    "max",
+    "sum",
+    "p50",
+    "p90",
+    "p95",
+    "p99",
+    "spike",
+    "absence",
+    "new_value",
+    "new_pattern",
+    "composite",
 ]
 Compared = Literal[">", ">=", "<", "<="]
 Severity = Literal["critical", "error", "warning", "info"]
@@ -60,8 +75,8 @@ class Condition(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
 
 
 class Action(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Who is told. `url`, and what else is secret, may be `env:NAME` or `file:PATH`. `body` is a template of a webhook's
-    body, `secret` the key of its signature; PagerDuty has a `routing_key`, e-mail addresses `to`."""
+    """Who is told. `url`, and what else is secret, may be `env:NAME` or `file:PATH`. `body` is a template of a
+    webhook's body, `secret` the key of its signature; PagerDuty has a `routing_key`, e-mail addresses `to`."""
 
     type: Literal["webhook", "slack", "pagerduty", "alertmanager", "email"]
     url: Annotated[str, Meta(max_length=2_000)] = ""

@@ -4,9 +4,9 @@
     cell      of a row and a bucket the numbers of the rule's measure, and the version that says how far they go
     window    as many buckets in a row as the rule's window has; there is one that ends with each bucket
 
-Buckets are aligned to the epoch and go by the records' own times. The ring moves on with the newest bucket that was seen,
-and forgets what is `kept` buckets before it: what comes later than that isn't counted, but told. A cell is replaced only
-by a higher version, so that what is counted again after a restart, or comes twice, counts once.
+Buckets are aligned to the epoch and go by the records' own times. The ring moves on with the newest bucket that was
+seen, and forgets what is `kept` buckets before it: what comes later than that isn't counted, but told. A cell is
+replaced only by a higher version, so that what is counted again after a restart, or comes twice, counts once.
 """
 
 from __future__ import annotations
@@ -53,16 +53,27 @@ class Row(NamedTuple):
     part: int
 
 
-class Windows:
-    """Of one rule whose measure has `size` numbers that add up. At most `most_rows` rows; what comes for others is told,
-    and not counted."""
+class Fold(msgspec.Struct, frozen=True):
+    """How numbers of the same kind become one, and what is there where there is none."""
 
-    def __init__(self, span: Span, size: int, most_rows: int) -> None:
+    ufunc: np.ufunc
+    empty: float
+
+
+ADD, LEAST, MOST = Fold(np.add, 0.0), Fold(np.minimum, np.inf), Fold(np.maximum, -np.inf)
+
+
+class Windows:
+    """Of one rule whose measure has `size` numbers. At most `most_rows` rows; what comes for others is told, and not
+    counted."""
+
+    def __init__(self, span: Span, size: int, most_rows: int, fold: Fold = ADD) -> None:
+        self._fold = fold
         self._span = span
         self._most_rows = most_rows
         self._places: dict[Row, int] = {}
         self._rows: list[Row] = []
-        self._numbers: Floats = np.zeros((_FIRST_ROWS, span.kept, size))
+        self._numbers: Floats = np.full((_FIRST_ROWS, span.kept, size), fold.empty)
         self._versions: Ints = np.full((_FIRST_ROWS, span.kept), _NOTHING, np.int64)
         #: The newest bucket that was seen.
         self.newest: int | None = None
@@ -95,7 +106,7 @@ class Windows:
         place = self._places[row] = len(self._rows)
         self._rows.append(row)
         if place == len(self._numbers):
-            self._numbers = np.concatenate([self._numbers, np.zeros_like(self._numbers)])
+            self._numbers = np.concatenate([self._numbers, np.full_like(self._numbers, self._fold.empty)])
             self._versions = np.concatenate([self._versions, np.full_like(self._versions, _NOTHING)])
         return place
 
@@ -107,21 +118,29 @@ class Windows:
         if (steps := bucket - self.newest) <= 0:
             return
         gone = (self.newest + 1 + np.arange(min(steps, self._span.kept))) % self._span.kept
-        self._numbers[:, gone] = 0
+        self._numbers[:, gone] = self._fold.empty
         self._versions[:, gone] = _NOTHING
         self.newest = bucket
 
-    def sums(self, groups: Sequence[Group], parts: Sequence[int]) -> Floats:
-        """Of each group the numbers of each window that ends within what is kept, the oldest first: groups × windows ×
-        numbers. Windows whose beginning isn't kept are left out."""
+    def ends(self) -> range:
+        """The buckets with which a window ends, all of which is kept."""
+        assert self.newest is not None
+        return range(self.newest - self._span.kept + self._span.window, self.newest + 1)
+
+    def of(self, groups: Sequence[Group], parts: Sequence[int]) -> Floats:
+        """Of each group the numbers of each window of `ends`: groups × windows × numbers."""
         assert self.newest is not None
         order = (self.newest + 1 + np.arange(self._span.kept)) % self._span.kept
-        found = np.zeros((len(groups), self._span.kept, self._numbers.shape[2]))
+        found = np.full((len(groups), self._span.kept, self._numbers.shape[2]), self._fold.empty)
         for number, group in enumerate(groups):
             places = [place for part in parts if (place := self._places.get(Row(group, part))) is not None]
-            found[number] = self._numbers[places].sum(axis=0)[order]
-        upto = np.cumsum(np.pad(found, ((0, 0), (1, 0), (0, 0))), axis=1)
-        return np.asarray(upto[:, self._span.window :] - upto[:, : -self._span.window])
+            if places:
+                found[number] = self._fold.ufunc.reduce(self._numbers[places], axis=0)[order]
+        if self._fold is ADD:
+            upto = np.cumsum(np.pad(found, ((0, 0), (1, 0), (0, 0))), axis=1)
+            return np.asarray(upto[:, self._span.window :] - upto[:, : -self._span.window])
+        slid = np.lib.stride_tricks.sliding_window_view(found, self._span.window, axis=1)
+        return np.asarray(self._fold.ufunc.reduce(slid, axis=-1))
 
 
 class Put(NamedTuple):

@@ -17,10 +17,15 @@ def _cells(values: list[float]) -> tuple[sketch.Ints, sketch.Floats]:
     return sketch.merged(keys, np.ones(len(values)), np.add)
 
 
+def _together(parts: list[tuple[sketch.Ints, sketch.Floats]], add: np.ufunc) -> tuple[sketch.Ints, sketch.Floats]:
+    keys, numbers = (np.concatenate(columns) for columns in zip(*parts, strict=True))
+    return sketch.merged(keys, numbers, add)
+
+
 @given(st.lists(NUMBERS, min_size=1, max_size=60), st.lists(NUMBERS, max_size=60), st.floats(0, 1))
 def test_percentiles(first: list[float], second: list[float], share: float) -> None:
     parts = [_cells(part) for part in (first, second)]
-    keys, counts = sketch.merged(*(np.concatenate(columns) for columns in zip(*parts, strict=True)), np.add)
+    keys, counts = _together(parts, np.add)
     assert counts.sum() == len(first) + len(second)
     expected = np.sort(first + second)[int(np.floor(share * (len(first) + len(second) - 1) + 1e-9))]
     assert sketch.quantile(keys, counts, share) == pytest.approx(expected, rel=sketch.ACCURACY * 1.001, abs=1e-9)
@@ -38,7 +43,7 @@ def test_distinct(count: int) -> None:
     hashes = rng.integers(0, 2**64, count, np.uint64, endpoint=False)
     every, again = hashes, rng.permutation(hashes)[: count // 2]
     parts = [sketch.cells_of_hashes(some) for some in (every, again)]
-    keys, numbers = sketch.merged(*(np.concatenate(columns) for columns in zip(*parts, strict=True)), np.maximum)
+    keys, numbers = _together(parts, np.maximum)
     assert len(np.unique(keys)) == len(keys)
     assert sketch.distinct(numbers) == pytest.approx(count, rel=0.03, abs=0.1)
 

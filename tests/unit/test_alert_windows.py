@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from logd.alerts.windows import Row, Span, Windows
+from logd.alerts.windows import LEAST, MOST, Row, Span, Windows
 
 SPAN = Span(1_000_000, window=3, kept=8)
 GROUPS = [("a",), ("b",), (None,)]
@@ -61,8 +61,8 @@ def test_a_recount_says_the_same(
         )
     if windows.newest is None:
         return
-    found = windows.sums(GROUPS, range(3))
-    ends = range(windows.newest - SPAN.kept + SPAN.window, windows.newest + 1)
+    found = windows.of(GROUPS, range(3))
+    ends = windows.ends()
     for group, values in zip(GROUPS, found, strict=True):
         for end, value in zip(ends, values[:, 0], strict=True):
             expected = sum(
@@ -80,6 +80,17 @@ def test_what_is_late_or_has_no_room_is_told() -> None:
     assert windows.put([Row(("b",), 0)], np.array([107]), one, np.array([1]))[1:] == (0, 0)
     assert windows.put([Row(("a",), 0)], np.array([99]), one, np.array([2]))[1:] == (1, 0)
     assert windows.put([Row(("c",), 0)], np.array([107]), one, np.array([2]))[1:] == (0, 1)
-    assert windows.sums([("a",), ("c",)], [0])[:, :, 0].tolist() == [[1, 0, 0, 0, 0, 0], [0, 0, 0, 0, 0, 0]]
+    assert windows.of([("a",), ("c",)], [0])[:, :, 0].tolist() == [[1, 0, 0, 0, 0, 0], [0, 0, 0, 0, 0, 0]]
     windows.put([Row(("b",), 0)], np.array([1_000]), one, np.array([3]))
-    assert windows.sums([("a",), ("b",)], [0]).sum() == 1
+    assert windows.of([("a",), ("b",)], [0]).sum() == 1
+
+
+def test_the_least_and_the_most() -> None:
+    for fold, totals in ((LEAST, [3, 1, 1, 1]), (MOST, [3, 3, 3, 4])):
+        windows = Windows(SPAN, 1, 10, fold)
+        for bucket, number in ((102, 3.0), (103, 1.0), (105, 4.0)):
+            windows.put([Row(("a",), bucket % 2)], np.array([bucket]), np.array([[number]]), np.array([bucket]))
+        assert windows.ends() == range(100, 106)
+        found = windows.of([("a",)], [0, 1])[0, :, 0]
+        assert np.isinf(found[:2]).all()
+        assert found[2:].tolist() == totals
