@@ -69,9 +69,9 @@ def as_fields(record: Mapping[str, Any]) -> str:
     return "\n".join(f"{name.ljust(width)}  {text}" for name, text in shown)
 
 
-def summary(answer: Mapping[str, Any], offset: int) -> str:
-    """`50 of at least 10000 hits in 12 ms, more with --offset 50`."""
-    shown, total = len(answer["logs"]), answer.get("total_hits")
+def summary(answer: Mapping[str, Any], shown: int, offset: int) -> str:
+    """`50 of at least 10000 hits in 12 ms, more with --offset 50`: how many are shown, of how many it says."""
+    total = answer.get("total_hits")
     least = "at least " if answer.get("total_relation") == "gte" else ""
     counted = f"{shown} of {least}{total}" if isinstance(total, int) else f"{shown}"
     more = f", more with --offset {offset + shown}" if isinstance(total, int) and total > offset + shown else ""

@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from logd.cli import connect, lines
 from logd.errors import ConfigError
 
 if TYPE_CHECKING:
-    from logd.cli.ask import Server
     from logd.cli.columns import Columns
 
 #: Options whose value may begin with a minus.
@@ -80,7 +79,7 @@ def with_times_attached(argv: Sequence[str]) -> list[str]:
 
 def run(args: argparse.Namespace) -> int:
     """Asks and prints; the exit code."""
-    from logd.cli import ask, hits
+    from logd.cli import ask
 
     paged = args.all or (args.limit or 0) > ask.PAGE_ROWS
     if paged and args.offset:
@@ -88,35 +87,36 @@ def run(args: argparse.Namespace) -> int:
     if args.all and args.limit is not None:
         raise ConfigError("--all and --limit contradict each other")
     parameters = filters(args, paged=paged)
-    names = ("sort", "fields") if paged else ("limit", "offset", "sort", "fields")
-    parameters += [(name, str(value)) for name in names if (value := getattr(args, name)) is not None]
+    parameters += [(name, value) for name in ("sort", "fields") if (value := getattr(args, name)) is not None]
     if args.query and lines.in_colour(args.json):
         parameters.append(("highlight", "true"))
     server = connect.server(args)
     try:
-        if paged:
-            _print_pages(server, parameters, args)
+        if args.all or (args.limit or 0) > 0:
+            # Also where one page would do: it ends early where records are long.
+            _print(server.pages(parameters, args.limit, args.offset), args, paged)
         else:
-            answer = server.search(parameters)
-            hits.warn(answer)
-            if lines.show(answer["logs"], args.json, columns=_columns(args)):
-                print(hits.summary(answer, args.offset or 0), file=sys.stderr)
+            names = ("limit", "offset")
+            parameters += [(name, str(value)) for name in names if (value := getattr(args, name)) is not None]
+            _print([server.search(parameters)], args, paged)
     except ask.Failed as failure:
         return lines.failed(failure, args.query)
     return 0
 
 
-def _print_pages(server: Server, parameters: Sequence[tuple[str, str]], args: argparse.Namespace) -> None:
+def _print(answers: Iterable[dict[str, Any]], args: argparse.Namespace, paged: bool) -> None:
     from logd.cli import hits
 
-    count, terminal, columns = 0, False, _columns(args)
-    for answer in server.pages(parameters, None if args.all else args.limit):
+    first: dict[str, Any] = {}
+    shown, terminal, columns = 0, False, _columns(args)
+    for answer in answers:
         hits.warn(answer)
         terminal = lines.show(answer["logs"], args.json, columns=columns)
         sys.stdout.flush()
-        count += len(answer["logs"])
+        first = first or answer
+        shown += len(answer["logs"])
     if terminal:
-        print(f"{count} hits", file=sys.stderr)
+        print(f"{shown} hits" if paged else hits.summary(first, shown, args.offset or 0), file=sys.stderr)
 
 
 def _columns(args: argparse.Namespace) -> Columns | None:
