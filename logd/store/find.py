@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from functools import partial
 
+import duckdb
 import msgspec
 import numpy as np
 import pyarrow as pa
@@ -27,7 +28,7 @@ from logd.seams import Found, Place, Search
 from logd.store.connection import Connection, OverBudget
 from logd.store.count import count
 from logd.store.neighbours import beside
-from logd.store.pages import bytes_of, page_of, rows_in
+from logd.store.pages import bytes_in_sql, bytes_of, page_of, rows_in, rows_upto
 from logd.store.read import EPOCH, columns_of, literal, read, run
 from logd.store.segments import micros_of
 from logd.store.sieve import Places, Sieve, sieve
@@ -174,11 +175,21 @@ def _first_of(reader: _Reader, part: Slice, limit: int) -> pa.Table:
     exactly = ""
     if len(found) <= MAX_TIMES:
         exactly = f" AND timestamp IN ({', '.join(literal(time) for time in set(found))})"
-    query = (
-        f"SELECT {columns_of(reader.schema)} FROM rows WHERE {condition.sql}{exactly}"
-        f" ORDER BY timestamp {order}, log_id {order} LIMIT {limit}"
-    )
-    return run(reader.connection, reader.snapshot, times, part.stretches, query, condition).cast(reader.schema)
+    among = f"FROM rows WHERE {condition.sql}{exactly} ORDER BY timestamp {order}, log_id {order} LIMIT"
+
+    def first(what: str, most: int) -> pa.Table:
+        query = f"SELECT {what} {among} {most}"
+        return run(reader.connection, reader.snapshot, times, part.stretches, query, condition)
+
+    columns = columns_of(reader.schema)
+    try:
+        return first(columns, limit).cast(reader.schema)
+    except duckdb.OutOfMemoryException:  # the hits may be far longer than the slice's other rows
+        sizes = first(f"{bytes_in_sql(reader.schema)} AS size", limit)["size"].to_numpy()
+        fitting = rows_upto(sizes, reader.search.max_bytes)
+        if fitting >= len(sizes):
+            raise
+        return first(columns, fitting).cast(reader.schema)
 
 
 def _first_of_few(reader: _Reader, part: Slice, limit: int) -> pa.Table:

@@ -16,21 +16,32 @@ _SHORT_BYTES = 200
 
 def page_of(hits: pa.Table, max_bytes: int) -> pa.Table:
     """The first of them, with that by which they have so many bytes."""
-    return hits.slice(0, int(np.searchsorted(_bytes_upto(hits), max_bytes)) + 1)
+    return hits.slice(0, rows_upto(_bytes_of(hits), max_bytes))
+
+
+def rows_upto(sizes: npt.NDArray[np.int64], max_bytes: int) -> int:
+    """How many rows of these sizes a page of so many bytes has; one more than there are when it has room left."""
+    return int(np.searchsorted(np.cumsum(sizes), max_bytes)) + 1
 
 
 def bytes_of(hits: pa.Table) -> int:
     """What they take, as `page_of` counts."""
-    return int(_bytes_upto(hits)[-1]) if len(hits) else 0
+    return int(_bytes_of(hits).sum())
 
 
-def _bytes_upto(hits: pa.Table) -> npt.NDArray[np.int64]:
-    """Of each row what it takes together with those before it."""
+def bytes_in_sql(schema: pa.Schema) -> str:
+    """The same of one row."""
+    lengths = [f"coalesce(strlen({name}), 0)" for name in _LONG if name in schema.names]
+    return " + ".join([str(_SHORT_BYTES), *lengths])
+
+
+def _bytes_of(hits: pa.Table) -> npt.NDArray[np.int64]:
+    """Of each row."""
     sizes = np.full(len(hits), _SHORT_BYTES, np.int64)
     for name in _LONG:
         if name in hits.schema.names:
             sizes += pc.fill_null(pc.binary_length(hits[name]), 0).to_numpy()
-    return np.cumsum(sizes)
+    return sizes
 
 
 def rows_in(snapshot: Snapshot, part: Slice, schema: pa.Schema, max_bytes: int) -> int:
