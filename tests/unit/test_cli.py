@@ -313,3 +313,8 @@ def exit_code(arguments: list[str]) -> object:
         return main(arguments)
     except SystemExit as exit:  # how argparse ends
         return exit.code
+
+
+def test_a_prefix_is_one_of_values(capfd: pytest.CaptureFixture[str]) -> None:
+    assert main(["fields", "--prefix", "req_"]) == 2
+    assert capfd.readouterr().err == "logd: --prefix goes with the NAME of a field, whose values it chooses\n"
