@@ -161,7 +161,7 @@ class Contexts:
 
 
 def _of_id(asked: Search, log_id: str) -> Search:
-    return msgspec.structs.replace(asked, query=Equals("log_id", log_id), limit=1)
+    return msgspec.structs.replace(asked, query=Equals("log_id", log_id), limit=1, whole=True)
 
 
 def _place(line: pa.Table) -> Place:

@@ -161,6 +161,7 @@ def read_export(query: MultiMapping[str], now: int, default_operator: Operator) 
         after=_place(query["after"], now) if query.get("after") else None,
         count_limit=0,
         max_bytes=_PAGE_BYTES,
+        whole=True,
     )
     return search, limit or None
 

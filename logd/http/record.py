@@ -39,7 +39,7 @@ class OneRecord:
         with self._turns.counted():
             times = read_filters(request.query, now_us())
             query = identity.within(request, Equals("log_id", log_id))
-            search = Search(query=query, from_us=times.from_us, to_us=times.to_us, limit=1, count_limit=0)
+            search = Search(query=query, from_us=times.from_us, to_us=times.to_us, limit=1, count_limit=0, whole=True)
             async with self._turns.turn(request.query):
                 found = await self._searches.search(search)
         if found.missing and not len(found.table):

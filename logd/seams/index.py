@@ -60,7 +60,8 @@ class Search(msgspec.Struct, frozen=True, kw_only=True):
     `after` is; None counts all, 0 doesn't count. `within_seconds`: an engine that can answers then with what it has.
 
     `columns`: those of a record that are wanted; None is all of them. `max_bytes`: the page ends with the hit by which
-    it has so many, `limit` or not.
+    it has so many, `limit` or not. `whole`: what would take more than the index may spend is refused with BadRequest,
+    rather than given in part.
 
     `by_position`: not by time, but the lines of the source of `after`, a Place with an id that chunk.ends_of_source
     knows: those behind it in the file, the nearest first, or with `newest_first` those before it. They aren't
@@ -79,6 +80,7 @@ class Search(msgspec.Struct, frozen=True, kw_only=True):
     by_position: bool = False
     columns: tuple[str, ...] | None = None
     max_bytes: int = PAGE_BYTES
+    whole: bool = False
 
 
 class Found(msgspec.Struct, frozen=True):

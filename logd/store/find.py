@@ -129,6 +129,8 @@ def _first(reader: _Reader, times: Times, need: int) -> tuple[pa.Table, bool, st
         try:
             rows = _first_of(reader, part, most)
         except OverBudget as error:
+            if search.whole:
+                raise
             return pa.concat_tables(tables), True, _unread(error, part.times, search.newest_first)
         tables.append(rows)
         have += len(rows)

@@ -53,6 +53,14 @@ async def test_a_search_gives_what_it_found_and_says_what_it_left(
     assert edge in why
 
 
+@pytest.mark.parametrize("offset", [0, ROWS + 1])
+async def test_what_has_to_be_whole_is_refused(index: SegmentsIndex, offset: int) -> None:
+    search = Search(query=parse("part9 OR part1"), limit=2 * ROWS, offset=offset, count_limit=0, whole=True)
+    with pytest.raises(BadRequest, match="over 500 lines") as error:
+        await index.search(search)
+    assert error.value.code == "too_many_lines"
+
+
 async def test_the_rest_is_found_by_less_time(index: SegmentsIndex) -> None:
     found = await index.search(Search(query=parse("part9 OR part1"), to_us=DAY + 3 * ROWS, limit=2 * ROWS))
     assert (len(found.table), found.total, found.missing) == (ROWS, ROWS, [])
