@@ -29,7 +29,7 @@ _CONNECT_SECONDS = 5.0
 _MIGRATION_SECONDS = 600.0
 #: A server closes what is idle for wait_timeout, which is 8 hours unless somebody set less.
 _RECYCLE_SECONDS = 1_800
-#: Tokens are looked up one at a time, and created by hand.
+#: Tokens are looked up one at a time, saved searches by a key, and both are made by hand.
 _CONNECTIONS = 4
 #: The second is of a user for whom a password is no way in; the driver has no name for it.
 _DENIED = (ER.ACCESS_DENIED_ERROR, 1698)
