@@ -19,7 +19,7 @@ SAVED = Parameter(
 
 
 @contextlib.contextmanager
-def asking() -> Iterator[None]:
+def catalog_call() -> Iterator[None]:
     """Around a call of the catalog, without which the request can't be answered. Raises Unavailable (503)."""
     try:
         yield
@@ -32,7 +32,7 @@ def asking() -> Iterator[None]:
 
 async def find(kept: SavedSearches, key: str) -> SavedSearch:
     """By its name or id. Raises NotFound and Unavailable."""
-    with asking():
+    with catalog_call():
         found = await kept.find(key.strip())
     if found is None:
         raise NotFound(f"there is no saved search {shortened(key)}")

@@ -7,6 +7,7 @@ it, or by one that has the scope admin besides.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Any, TypeVar
 
 import msgspec
@@ -20,7 +21,7 @@ from logd.http.answers import json_answer
 from logd.http.openapi import Answer, Content, Operation
 from logd.http.parameters import Parameter, of_object, shortened, whole_body, whole_number
 from logd.http.records import start_texts
-from logd.http.saved import asking, find
+from logd.http.saved import catalog_call, find
 from logd.http.search import read_search
 from logd.query.parse import Operator
 from logd.seams import MAX_PARAMETERS_BYTES, SavedSearch, SavedSearches
@@ -81,13 +82,13 @@ class Saved:
 
     async def list(self, request: web.Request) -> web.Response:
         """200 with schemas.SavedSearchList."""
-        with asking():
+        with catalog_call():
             found = await self._kept.all()
-        return json_answer({"searches": [_shown(search) for search in found]})
+        return json_answer({"searches": _shown(found)})
 
     async def show(self, request: web.Request) -> web.Response:
         """200 with schemas.SavedSearch, or 404."""
-        return json_answer(_shown(await find(self._kept, request.match_info["id"])))
+        return _answer(await find(self._kept, request.match_info["id"]))
 
     async def create(self, request: web.Request) -> web.Response:
         """201 with schemas.SavedSearch. 400 says what a search would say of the parameters."""
@@ -104,9 +105,9 @@ class Saved:
             created_us=now,
             updated_us=now,
         )
-        with asking():
+        with catalog_call():
             await self._kept.create(search)
-        return json_answer(_shown(search), 201, {"Location": f"{PATH}/{search.id}"})
+        return _answer(search, 201, {"Location": f"{PATH}/{search.id}"})
 
     async def change(self, request: web.Request) -> web.Response:
         """200 with schemas.SavedSearch."""
@@ -121,16 +122,16 @@ class Saved:
             updated_us=now_us(),
             version=wanted.version,
         )
-        with asking():
-            return json_answer(_shown(await self._kept.update(search)))
+        with catalog_call():
+            return _answer(await self._kept.update(search))
 
     async def remove(self, request: web.Request) -> web.Response:
         """200 with schemas.SavedSearch."""
         version = whole_number(request.query, "version", 0, 1, _MOST_VERSION)
         found = await self._own(request)
-        with asking():
+        with catalog_call():
             await self._kept.delete(found.id, version or found.version)
-        return json_answer(_shown(found))
+        return _answer(found)
 
     async def _body(self, request: web.Request, kind: type[Body]) -> Body:
         """Raises BadRequest."""
@@ -164,17 +165,25 @@ def _name(text: str) -> str:
     return name
 
 
-def _shown(search: SavedSearch) -> dict[str, Any]:
+def _answer(search: SavedSearch, status: int = 200, headers: dict[str, str] | None = None) -> web.Response:
+    return json_answer(_shown([search])[0], status, headers)
+
+
+def _shown(searches: Sequence[SavedSearch]) -> list[dict[str, Any]]:
     """As of schemas.SavedSearch."""
-    created, updated = start_texts([search.created_us, search.updated_us])
-    return {
-        "id": search.id,
-        "name": search.name,
-        "description": search.description,
-        "search": search.parameters,
-        "created": created,
-        "created_by": search.created_by or None,
-        "updated": updated,
-        "updated_by": search.updated_by or None,
-        "version": search.version,
-    }
+    created = start_texts([search.created_us for search in searches])
+    updated = start_texts([search.updated_us for search in searches])
+    return [
+        {
+            "id": search.id,
+            "name": search.name,
+            "description": search.description,
+            "search": search.parameters,
+            "created": created_text,
+            "created_by": search.created_by or None,
+            "updated": updated_text,
+            "updated_by": search.updated_by or None,
+            "version": search.version,
+        }
+        for search, created_text, updated_text in zip(searches, created, updated, strict=True)
+    ]

@@ -9,6 +9,7 @@ import msgspec
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
+from sqlalchemy import select
 
 from logd.backends.catalog import mysql_server, schema
 from logd.backends.catalog.mysql_server import MysqlServer as Connected
@@ -218,6 +219,27 @@ async def test_a_server_that_comes_back(tmp_path: Path) -> None:
         async with asyncio.timeout(PATIENCE_SECONDS):
             assert await tokens.find(_TOKEN.id) == _TOKEN
         await tokens.close()
+
+
+@pytest.mark.servers("mysql")
+async def test_a_server_that_falls_silent(tmp_path: Path) -> None:
+    """A call that is cut off ends, though the server doesn't answer what ends it."""
+    with running("mysql", tmp_path) as mysql:
+        connected = await Connected.open(await migrated(mysql), mysql.password)
+
+        async def told() -> None:
+            async with connected.reading() as connection:
+                await connection.execute(select(1))
+                mysql.pause()
+                await asyncio.Event().wait()
+
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            with pytest.raises(Unavailable, match="no answer within 10 s"):
+                await told()
+        mysql.resume()
+        async with asyncio.timeout(PATIENCE_SECONDS), connected.reading() as connection:
+            assert await connection.scalar(select(1)) == 1
+        await connected.close()
 
 
 @pytest.mark.servers("mysql")

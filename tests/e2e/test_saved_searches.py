@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from tests.services import running
 from tests.support.access import Made, token
 from tests.support.catalogs import migrated
 from tests.support.commands import logd
-from tests.support.process import JSON, SEARCH, Server, until
+from tests.support.process import JSON, SEARCH, Answer, Server, until
 from tests.support.saved import ask, keep
 
 _QUICK = {"parse.join_seconds": 0.02}
@@ -248,34 +248,41 @@ def test_a_damaged_catalog(tmp_path: Path) -> None:
 def test_a_database_that_is_away(tmp_path: Path) -> None:
     with running("mysql", tmp_path / "mysql") as mysql:
         catalog = asyncio.run(migrated(mysql))
-        settings = {
-            "catalog.type": "mysql",
-            "catalog.address": catalog.address,
-            "catalog.database": catalog.database,
-            "api.anonymous": "true",
-        }
+        settings = {"catalog.type": "mysql", "catalog.address": catalog.address, "catalog.database": catalog.database}
         environment = {"LOGD_CATALOG_PASSWORD": mysql.password}
+        options = [part for key, value in settings.items() for part in ("--set", f"{key}={value}")]
         with Server(tmp_path / "logd", settings=settings, roles="processor,api", environment=environment) as server:
             server.ingest("a", [{"message": "line"}])
             server.settle()
-            made = keep(server, "lines", q="line", from_="-1h")
-            assert len(server.search(saved="lines")["logs"]) == 1
+            made = token(server.data_dir, "search", *options, environment=environment)
+            until(lambda: server.get(SEARCH).status == 401, "the server has noticed")
+            kept = keep(server, "lines", made, q="line", from_="-1h")
+
+            def search(query: str) -> Answer:
+                return server.request("GET", f"{SEARCH}?{query}", None, made.header)
+
+            assert len(search("saved=lines").json()["logs"]) == 1
             mysql.kill()
             body = {"name": "more", "search": {}}
-            for answer in (
-                ask(server, "GET"),
-                ask(server, "GET", "lines"),
-                ask(server, "POST", body=body),
-                ask(server, "PUT", "lines", {**body, "version": 1}),
-                ask(server, "DELETE", "lines"),
-                server.get(SEARCH, saved="lines"),
-                server.get("/api/v1/logs/explain", saved="lines"),
-            ):
-                assert _code(answer) == (503, "unavailable", "")
-                assert "the catalog" in answer.json()["error"]["message"]
-                assert int(answer.headers["retry-after"]) >= 1
-            assert len(server.search(q="line")["logs"]) == 1
+            asks: list[Callable[[], Answer]] = [
+                lambda: ask(server, "GET", "", None, made),
+                lambda: ask(server, "GET", "lines", None, made),
+                lambda: ask(server, "POST", "", body, made),
+                lambda: ask(server, "PUT", "lines", {**body, "version": 1}, made),
+                lambda: ask(server, "DELETE", "lines", None, made),
+                lambda: search("saved=lines"),
+                lambda: server.request("GET", "/api/v1/logs/explain?saved=lines", None, made.header),
+            ]
+            with ThreadPoolExecutor(len(asks)) as pool:
+                asked = [pool.submit(one) for one in asks]
+                for _ in range(20):
+                    answer = search("q=line")
+                    assert (answer.status, len(answer.json()["logs"])) == (200, 1)
+                for answer in [one.result() for one in asked]:
+                    assert _code(answer) == (503, "unavailable", "")
+                    assert "the catalog" in answer.json()["error"]["message"]
+                    assert int(answer.headers["retry-after"]) >= 1
             mysql.start()
-            until(lambda: ask(server, "GET", made["id"]).status == 200, "it is back")
-            assert ask(server, "GET", "lines").json() == made
-            assert len(server.search(saved="lines")["logs"]) == 1
+            until(lambda: ask(server, "GET", kept["id"], None, made).status == 200, "it is back")
+            until(lambda: len(search("saved=lines").json().get("logs", [])) == 1, "it is run again")
+            assert ask(server, "GET", "", None, made).json()["searches"] == [kept]
