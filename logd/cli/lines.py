@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from logd.cli.columns import Columns
 
 _FILTERS = (("service", "S"), ("level", "L"), ("host", "H"))
+#: Those whose values are alternatives.
+REPEATED = tuple(name for name, _ in _FILTERS)
 
 
 def add_filters_to(parser: argparse.ArgumentParser, query: str = "query") -> None:

@@ -164,20 +164,14 @@ def duration_us(text: str, where: str) -> int:
 
 async def in_body(request: web.Request) -> MultiDict[str]:
     """The parameters in the URL and in the body, a JSON object or a form. Raises BadRequest."""
-    if request.headers.get("Content-Encoding", "identity") != "identity":
-        raise BadRequest("bad_encoding", "the body is compressed", "content-encoding", 415)
-    try:
-        async with asyncio.timeout(_BODY_SECONDS):
-            body = await request.read()  # within aiohttp's limit of 1 MiB
-    except TimeoutError as error:
-        raise BadRequest("body_stalled", f"the body didn't come within {_BODY_SECONDS:g} s", "body", 408) from error
+    body = await whole_body(request)
     found = MultiDict(request.query)
     if not body:
         return found
     try:
         match request.content_type:
             case "application/json":
-                found.extend(_of_object(msgspec.json.decode(body)))
+                found.extend(of_object(msgspec.json.decode(body)))
             case "application/x-www-form-urlencoded":
                 found.extend(parse_qsl(body.decode("ascii"), keep_blank_values=True, errors="strict"))
             case other:
@@ -188,7 +182,18 @@ async def in_body(request: web.Request) -> MultiDict[str]:
     return found
 
 
-def _of_object(values: object) -> MultiDict[str]:
+async def whole_body(request: web.Request) -> bytes:
+    """Of up to 1 MiB, which is aiohttp's limit. Raises BadRequest."""
+    if request.headers.get("Content-Encoding", "identity") != "identity":
+        raise BadRequest("bad_encoding", "the body is compressed", "content-encoding", 415)
+    try:
+        async with asyncio.timeout(_BODY_SECONDS):
+            return await request.read()
+    except TimeoutError as error:
+        raise BadRequest("body_stalled", f"the body didn't come within {_BODY_SECONDS:g} s", "body", 408) from error
+
+
+def of_object(values: object) -> MultiDict[str]:
     """The members: strings, numbers, booleans, and lists of those. A null is absent. Raises BadRequest."""
     if not isinstance(values, dict):
         raise BadRequest("bad_body", "the body is no JSON object of parameters", "body")

@@ -42,6 +42,14 @@ from logd.seams.index import (
     Written,
 )
 from logd.seams.patterns import Mined, Pattern, Patterns
+from logd.seams.saved import (
+    MAX_DESCRIPTION_CHARACTERS,
+    MAX_NAME_CHARACTERS,
+    MAX_PARAMETERS_BYTES,
+    MAX_SAVED,
+    SavedSearch,
+    SavedSearches,
+)
 from logd.seams.stream import (
     DEAD_LETTERS,
     NOTHING,
@@ -63,7 +71,11 @@ __all__ = [
     "MAX_BUCKETS",
     "MAX_BY",
     "MAX_CELLS",
+    "MAX_DESCRIPTION_CHARACTERS",
     "MAX_GROUPS",
+    "MAX_NAME_CHARACTERS",
+    "MAX_PARAMETERS_BYTES",
+    "MAX_SAVED",
     "NOTHING",
     "PAGE_BYTES",
     "RAW_LOGS",
@@ -93,6 +105,8 @@ __all__ = [
     "Pattern",
     "Patterns",
     "Place",
+    "SavedSearch",
+    "SavedSearches",
     "Search",
     "Searches",
     "Stats",
