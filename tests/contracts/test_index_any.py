@@ -172,7 +172,7 @@ def remote(elasticsearch: Running, monkeypatch: pytest.MonkeyPatch) -> Running:
 
 
 @settings(
-    max_examples=EXAMPLES // 6,
+    max_examples=EXAMPLES // 12,  # each asks some hundred times
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )
