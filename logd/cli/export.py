@@ -16,12 +16,14 @@ _EXAMPLES = """examples:
 
 FILE appears when it is whole; until then it is FILE.part. A name that ends in .gz or .zst is compressed.
 What becomes searchable while it runs, behind where it is, isn't in it.
+A spreadsheet takes cells that begin with = + - or @ for formulas, and anybody may write such a log line: csv-safe has
+an apostrophe before these, csv has them as they are.
 
 """
 _STDOUT = "-"
 #: Lines are written whole, whatever was saved.
 _WHOLE = (("fields", ""), ("highlight", ""))
-_FORMATS = ("ndjson", "csv", "parquet")
+_FORMATS = ("ndjson", "csv", "csv-safe", "parquet")
 
 
 def add_to(commands: Any) -> None:

@@ -35,7 +35,12 @@ from logd.seams import Found, Place, Search, Searches
 from logd.tokens import Scope
 
 log = logging.getLogger("logd.api")
-_TYPES = {"ndjson": "application/x-ndjson", "csv": "text/csv", "parquet": "application/vnd.apache.parquet"}
+_TYPES = {
+    "ndjson": "application/x-ndjson",
+    "csv": "text/csv",
+    "csv-safe": "text/csv",
+    "parquet": "application/vnd.apache.parquet",
+}
 #: Each page has the whole deadline of a search.
 _NO_PARAMETERS: MultiMapping[str] = MultiDict()
 #: The first comes soon, also where hits are rare.
@@ -46,7 +51,11 @@ _DELAYS_SECONDS = (0.5, 1.0, 2.0, 4.0, 8.0)
 PARAMETERS = (
     *FILTERS,
     SORT,
-    Parameter("format", "What is written; ndjson unless told.", Literal["ndjson", "csv", "parquet"]),
+    Parameter(
+        "format",
+        "What is written; ndjson unless told. In csv-safe, what a spreadsheet would take for formulas begins with `'`.",
+        Literal["ndjson", "csv", "csv-safe", "parquet"],
+    ),
     Parameter("limit", "At most so many records; all unless told.", Annotated[int, Meta(ge=1)]),
     Parameter(
         "after",
@@ -60,7 +69,9 @@ OPERATION = Operation(
     PARAMETERS,
     {
         200: Answer(
-            "A record a line, or as the format has it. Cut off where it can't go on.", str, ",".join(_TYPES.values())
+            "A record a line, or as the format has it. Cut off where it can't go on.",
+            str,
+            ",".join(dict.fromkeys(_TYPES.values())),
         )
     },
     needs=(Scope.SEARCH,),
@@ -83,7 +94,8 @@ class Exports:
         pages = self._pages(identity.limited(request, search), limit)
         async with contextlib.aclosing(pages):
             first = await anext(pages)
-            headers = {"Content-Disposition": f'attachment; filename="logs.{chosen}"'}
+            ending = chosen.removesuffix("-safe")
+            headers = {"Content-Disposition": f'attachment; filename="logs.{ending}"'}
             response = web.StreamResponse(headers=headers)
             response.content_type = _TYPES[chosen]
             if request.method == "HEAD":

@@ -146,10 +146,12 @@ def test_an_export_goes_on(name: str, tmp_path: Path, capfd: pytest.CaptureFixtu
     assert len({query["from"][0] for query in Pager.asked}) == 1
 
 
-def test_a_csv_file_has_one_head(tmp_path: Path) -> None:
+@pytest.mark.parametrize("chosen", [[], ["--format", "csv-safe"]])
+def test_a_csv_file_has_one_head(tmp_path: Path, chosen: list[str]) -> None:
     Pager.failures[7_000] = [429, 503, 503]
-    assert main(["export", "-o", "a.csv"]) == 1
-    assert main(["export", "-o", "a.csv", "--resume"]) == 0
+    assert main(["export", "-o", "a.csv", *chosen]) == 1
+    assert main(["export", "-o", "a.csv", "--resume", "--format", "ndjson"]) == 2
+    assert main(["export", "-o", "a.csv", "--resume", *chosen]) == 0
     lines = (tmp_path / "a.csv").read_text().splitlines()
     assert len(lines) == 25_001
     assert lines[0].startswith("log_id,timestamp,")
