@@ -33,12 +33,10 @@ def run(
     query: str,
     condition: Condition,
 ) -> pa.Table:
-    """Runs a query over `rows`: the rows of `times` that are in the stretches. It may begin with further CTEs. Of
-    segments only the columns are read that it names. Raises duckdb.Error, and as Connection.spend."""
-    whole: list[str] = []
-    parts: list[str] = []
-    groups: dict[int, list[int]] = {}
+    """Runs a query over `rows`: the rows of `times` that are in the stretches, with the stretch's `part`. It may begin
+    with further CTEs. Of segments only the columns are read that it names. Raises duckdb.Error, and as Connection.spend."""
     segments: dict[int, Segment] = {}
+    groups: dict[tuple[int, int], list[Stretch]] = {}
     recent: list[pa.Table] = []
     lines = 0
     for stretch in stretches:
@@ -49,27 +47,32 @@ def run(
             recent.append(stretch.recent.table)
         elif stretch.segment is not None:
             segments[stretch.segment.id] = stretch.segment
-            groups.setdefault(stretch.segment.id, []).append(stretch.group)
+            groups.setdefault((stretch.part, stretch.segment.id), []).append(stretch)
     connection.spend(lines)
+    selects: list[str] = []
+    whole: dict[tuple[int, str], list[str]] = {}
     inside = within(times)
-    for number, segment in segments.items():
+    for (part, number), having in groups.items():
+        segment = segments[number]
         file = _quoted(str(snapshot.root / segment.file))
         overlapping = (segment.pieces[:, 1] >= times.from_us) & (segment.pieces[:, 0] < times.to_us)
-        if len(groups[number]) == overlapping.sum():
-            whole.append(file)
+        if len(having) == overlapping.sum():
+            # Times that needn't be looked at aren't read.
+            where = "true" if times.holds(segment.min_us, segment.max_us) else inside
+            whole.setdefault((part, where), []).append(file)
         else:
-            parts.append(
-                f"SELECT {COLUMNS} FROM read_parquet({file}, hive_partitioning = false, file_row_number = true)"
-                f" WHERE ({segment.row_numbers(groups[number])}) AND {inside}"
-            )
-    if whole:
-        files = ", ".join(whole)
-        parts.append(f"SELECT {COLUMNS} FROM read_parquet([{files}], hive_partitioning = false) WHERE {inside}")
+            where = "true" if all(times.holds(one.min_us, one.max_us) for one in having) else inside
+            numbers = segment.row_numbers([one.group for one in having])
+            source = f"read_parquet({file}, hive_partitioning = false, file_row_number = true)"
+            selects.append(f"SELECT {part} AS part, {COLUMNS} FROM {source} WHERE ({numbers}) AND {where}")
+    for (part, where), files in whole.items():
+        source = f"read_parquet([{', '.join(files)}], hive_partitioning = false)"
+        selects.append(f"SELECT {part} AS part, {COLUMNS} FROM {source} WHERE {where}")
     tables = {}
-    if recent or not parts:
+    if recent or not selects:
         tables["recent"] = pa.concat_tables(recent) if recent else SCHEMA.empty_table()
-        parts.append(f"SELECT {COLUMNS} FROM recent WHERE {inside}")
-    rows = " UNION ALL ".join(f"({part})" for part in parts)
+        selects.append(f"SELECT 0 AS part, {COLUMNS} FROM recent WHERE {inside}")
+    rows = " UNION ALL ".join(f"({select})" for select in selects)
     further = f", {query.removeprefix('WITH ')}" if query.startswith("WITH ") else f" {query}"
     query = f"WITH rows AS ({rows}){further}"
     return connection.ask(query, condition.parameters, tables)
