@@ -22,7 +22,7 @@ from logd.store.count import count
 from logd.store.group_values import Values, part_names, values
 from logd.store.histogram import Axis, check_countable, interval_of
 from logd.store.partials import Known, Partials, Question
-from logd.store.ranked import Figure, How, Ranked, added, ranked
+from logd.store.ranked import Figure, How, Ranked, added, places, ranked
 from logd.store.read import run, stretches
 from logd.store.walk import Snapshot, Times, times_of
 
@@ -66,7 +66,7 @@ def _question(asked: Stats, axis: Axis | None, listed: bool = False) -> Question
     grouped = values(asked, compile_sql(asked.query), kept, listed)
     keys = ["part", *(f"g{place}" for place in range(len(asked.by))), *(["bucket"] if axis else [])]
     figures = [f"{part} AS {name}" for name, part in grouped.parts.items()]
-    selected = ", ".join([*keys, "count(*) AS n", "bool_or(odd) AS odd", *figures])
+    selected = ", ".join([*keys, "count(*) AS n", f"{grouped.odd} AS odd", *figures])
     sql = f"SELECT {selected} FROM {grouped.sql} GROUP BY {', '.join(keys)}"
     plain = len(keys) == 2 and asked.by and asked.by[0] != "tags" and not asked.by[0].startswith(METADATA)
     counts = asked.by[0] if plain and isinstance(asked.query, Everything) and not asked.aggregates else None
@@ -103,7 +103,8 @@ def _sum_where(groups: pa.Table, mask: pa.ChunkedArray) -> int:
 def _shown(asked: Stats, found: Ranked, figures: list[Figure], interval_us: int) -> list[Group]:
     cells: list[list[Cell]] = [[] for _ in range(len(found.top))]
     if asked.by_time:
-        of_top = found.rows.append_column("place", pa.array(found.places)).filter(pa.array(found.places >= 0))
+        at = places(found, max(1, len(asked.by)))
+        of_top = found.rows.append_column("place", pa.array(at)).filter(pa.array(at >= 0))
         by_time = added(of_top, ["place", "bucket"], figures).sort_by("bucket")
         if len(by_time) > MAX_CELLS:
             raise too_many_cells(interval_us)
@@ -173,7 +174,7 @@ def _query(asked: Stats, grouped: Values) -> str:
     elif keys:
         sets = f" GROUP BY {', '.join(keys)}"
     bucket = "bucket" if asked.by_time else "NULL AS bucket"
-    counted = ", ".join([bucket, *keys, "count(*) AS n", "count_if(odd) AS odd_n", *figures])
+    counted = ", ".join([bucket, *keys, "count(*) AS n", f"({grouped.odd})::INT AS odd_n", *figures])
     matching = "true" if asked.prefix is None else "coalesce(starts_with(g0, ?), false)"
     missing = "g0 IS NULL" if keys else "false"
     most = "n" if asked.order is None else f"a{asked.order}"

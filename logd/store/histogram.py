@@ -21,7 +21,7 @@ from logd.query.tree import Everything
 from logd.seams import MAX_BUCKETS, Buckets, Histogram
 from logd.store.connection import Connection
 from logd.store.partials import Partials, Question
-from logd.store.ranked import added, ranked
+from logd.store.ranked import added, places, ranked
 from logd.store.read import run, stretches
 from logd.store.walk import Snapshot, Stretch, Times, times_of
 
@@ -98,8 +98,8 @@ def _known(
     if known is None:
         return None
     found = ranked(known.tables, 1, (), None, asked.top, None)
-    places = np.where(found.places < 0, asked.top, found.places)
-    cells = found.rows.append_column("rank", pa.array(places))
+    at = places(found, 1)
+    cells = found.rows.append_column("rank", pa.array(np.where(at < 0, asked.top, at)))
     counts = None
     if asked.by == "tags":  # which a record has several of
         all_of = partials.of(connection, snapshot, axis.times, once)
@@ -184,10 +184,10 @@ def _buckets(
 ) -> Buckets:
     """Of cells by `bucket`, and by the `rank` of values if there are any: `top` is that of all others. `counts` are
     those of records, if they have several values."""
-    starts, places = np.unique(found["bucket"].to_numpy(), return_inverse=True)
+    starts, numbers = np.unique(found["bucket"].to_numpy(), return_inverse=True)
     cells = np.zeros((top + 1, len(starts)), np.int64)
     ranks = np.zeros(len(found), np.int64) if values is None else found["rank"].to_numpy()
-    np.add.at(cells, (ranks, places), found["n"].to_numpy())
+    np.add.at(cells, (ranks, numbers), found["n"].to_numpy())
     if counts is None:
         counts = cells.sum(axis=0)
     if values is None:

@@ -26,11 +26,10 @@ class Figure(NamedTuple):
 
 
 class Ranked(NamedTuple):
-    """`rows` are those of all tables, and for each `places` has the place of its group among the top ones, -1 if it is
-    none. `groups` are all, in no order, and `top` those asked for, in theirs, with figures as `added` has it."""
+    """`rows` are those of all tables; `groups` are all, in no order, and `top` those asked for, in theirs, with figures
+    as `added` has it."""
 
     rows: pa.Table
-    places: Places
     groups: pa.Table
     top: pa.Table
 
@@ -40,13 +39,28 @@ def ranked(
 ) -> Ranked:
     """The groups of so many fields, of which there is one at least, as seams.Stats has it."""
     rows = pa.concat_tables(tables)
-    keys = [f"g{place}" for place in range(fields)]
+    keys = _keys(fields)
     groups = added(rows, keys, figures)
     matching = groups if prefix is None else groups.filter(pc.starts_with(groups["g0"], prefix))
     most = "n" if order is None else f"figure_{order}"
     by = [(most, "descending"), *((key, "ascending") for key in keys)]
-    first = matching.take(pc.select_k_unstable(matching, min(top, len(matching)), by))
-    return Ranked(rows, _places(rows, first, keys), groups, first)
+    return Ranked(rows, groups, matching.take(pc.select_k_unstable(matching, min(top, len(matching)), by)))
+
+
+def places(found: Ranked, fields: int) -> Places:
+    """For each row the place of its group in the top ones, -1 for none."""
+    rows, known = np.zeros(len(found.rows), np.int64), np.zeros(len(found.top), np.int64)
+    for key in _keys(fields):
+        values = found.top[key].unique()
+        for numbers, column in ((rows, found.rows[key]), (known, found.top[key])):
+            codes = pc.index_in(column, value_set=values).fill_null(-1).to_numpy()
+            # Of so few groups no product of three numbers of values is too large.
+            numbers[:] = np.where((numbers < 0) | (codes < 0), -1, numbers * len(values) + codes)
+    if not len(known):
+        return rows - 1
+    order = np.argsort(known)
+    at = order[np.minimum(np.searchsorted(known, rows, sorter=order), len(known) - 1)]
+    return np.where(known[at] == rows, at, -1)
 
 
 def added(table: pa.Table, keys: Sequence[str], figures: Sequence[Figure] = ()) -> pa.Table:
@@ -60,18 +74,5 @@ def added(table: pa.Table, keys: Sequence[str], figures: Sequence[Figure] = ()) 
     return pa.table(columns)
 
 
-def _places(table: pa.Table, top: pa.Table, keys: Sequence[str]) -> Places:
-    """For each row the place of its group in `top`, -1 for none."""
-    rows, known = np.zeros(len(table), np.int64), np.zeros(len(top), np.int64)
-    for key in keys:
-        values = top[key].unique()
-        for found, column in ((rows, table[key]), (known, top[key])):
-            codes = pc.index_in(column, value_set=values).fill_null(-1).to_numpy()
-            # Of so few groups no product of three numbers of values is too large.
-            found[:] = np.where((found < 0) | (codes < 0), -1, found * len(values) + codes)
-    if not len(known):
-        return rows - 1
-    order = np.argsort(known)
-    places = np.minimum(np.searchsorted(known, rows, sorter=order), len(known) - 1)
-    found = order[places]
-    return np.where(known[found] == rows, found, -1)
+def _keys(fields: int) -> list[str]:
+    return [f"g{place}" for place in range(fields)]
