@@ -160,7 +160,10 @@ async def test_every_range(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
             await index.write(batch(some, number + 1))
             naive.write(some)
         for settle in (index.flush, store.upkeep):
-            for from_us, to_us in [(None, None), *((DAY + n * SECOND, DAY + (n + 9) * SECOND) for n in range(-4, 14, 3))]:
+            for from_us, to_us in [
+                (None, None),
+                *((DAY + n * SECOND, DAY + (n + 9) * SECOND) for n in range(-4, 14, 3)),
+            ]:
                 for one in _QUESTIONS:
                     await _check(index, naive, msgspec.structs.replace(one, from_us=from_us, to_us=to_us))
             await settle()
