@@ -13,17 +13,17 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
+import duckdb
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from logd.query.sql import Condition
 from logd.query.tree import Node
 from logd.store.connection import Connection
-from logd.store.read import in_memory, of_segment, run
+from logd.store.read import in_memory, of_segment, run_up_to
 from logd.store.segments import Segment
 from logd.store.walk import Snapshot, Stretch, Times, groups_to_read
 from logd.telemetry import metrics
@@ -32,16 +32,16 @@ from logd.telemetry import metrics
 MOST_BYTES = 64 * 1024 * 1024
 #: Of one table; what has more groups is left to the engine, which needn't hand them over.
 _PART_BYTES = MOST_BYTES // 8
-#: Of those of one question: others would be gone, and the first of its own before it has the last.
+#: Of those of one question, or others would be gone, and the first of its own before it has the last. So much may be
+#: in memory beside them for a moment.
 _QUESTION_BYTES = MOST_BYTES // 2
-#: A row has a count and mostly a text. So many may be in memory for a moment.
-_PART_ROWS = _PART_BYTES // 16
 #: What an entry takes beside its values: the key, Arrow's objects for a table of few columns (4 kB, measured).
 _ENTRY_BYTES = 4_096
 #: A million rows, which take 50 to 150 ms to read where a range cuts them, and whose groups are a table each.
 PART_ROW_GROUPS = 128
-#: So many row groups, and parts, are read at once: enough for all threads, and few enough for the planner.
-_READ_ROW_GROUPS, _READ_PARTS = 128, 64
+#: So many row groups, and parts, are read at once: each time DuckDB looks at all row groups of a file (30 µs each), but
+#: there are the groups of all parts in memory.
+_READ_ROW_GROUPS, _READ_PARTS = 512, 64
 _Key = tuple[int, int, int, bytes]
 
 
@@ -83,7 +83,7 @@ class Partials:
         self._bytes = 0
 
     def of(self, connection: Connection, snapshot: Snapshot, times: Times, question: Question) -> Known | None:
-        """The answer for the rows of `times`; None when it has too many groups. Raises as `run`."""
+        """The answer for the rows of `times`; None when it has too many groups. Raises as `run_up_to`."""
         parts, rest = _parted(snapshot, question.query, times)
         tables = self._of_parts(connection, snapshot, parts, question)
         if tables is None:
@@ -104,10 +104,10 @@ class Partials:
         instead = bool(odd)
         if unread or not tables:
             read = _read(connection, snapshot, times, unread, question)
-            if question.instead is not None and _is_odd(read):
+            if question.instead is not None and read is not None and _is_odd(read):
                 instead = True
                 read = _read(connection, snapshot, times, unread, question.instead)
-            if len(read) > _PART_ROWS:
+            if read is None:
                 return None
             tables.append(read.drop_columns("part"))
         return Known(tables, instead)
@@ -199,20 +199,21 @@ def _made(
         groups, _ = groups_to_read(snapshot.root, part.segment, question.query, times)
         groups = groups[(groups >= part.first) & (groups < part.end)]
         among += [one._replace(part=number) for one in of_segment(part.segment, groups.tolist())]
-    read = _read(connection, snapshot, times, among, question)
-    if len(read) > len(parts) * _PART_ROWS:
+    try:
+        read = _read(connection, snapshot, times, among, question)
+    except duckdb.OutOfMemoryException:  # it may do for the groups of all parts together
+        read = None
+    if read is None:
         return [None] * len(parts)
-    numbers = read["part"]
-    tables = [read.filter(pc.equal(numbers, number)).drop_columns("part") for number in range(len(parts))]
+    tables = [read.filter(pc.equal(read["part"], number)).drop_columns("part") for number in range(len(parts))]
     return [None if table.nbytes > _PART_BYTES else table.combine_chunks() for table in tables]
 
 
 def _read(
-    connection: Connection, snapshot: Snapshot, times: Times, among: Sequence[Stretch], question: Question
-) -> pa.Table:
-    condition = Condition("", list(question.parameters), frozenset())
-    parts = len({one.part for one in among} | {0})
-    return run(connection, snapshot, times, among, f"{question.sql} LIMIT {parts * _PART_ROWS + 1}", condition)
+    connection: Connection, snapshot: Snapshot, times: Times, among: Iterable[Stretch], question: Question
+) -> pa.Table | None:
+    """None when it is too large."""
+    return run_up_to(_QUESTION_BYTES, connection, snapshot, times, among, question.sql, question.parameters)
 
 
 def _counted(table: pa.Table, column: str) -> pa.Table:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 
+import numpy as np
 import pyarrow as pa
 
 from logd.query.sql import Condition
@@ -35,8 +36,30 @@ def run(
 ) -> pa.Table:
     """Runs a query over `rows`: the rows of `times` that are in the stretches, with the stretch's `part`. It may begin
     with further CTEs. Of segments only the columns are read that it names. Raises duckdb.Error, and as Connection.spend."""
+    query, tables = _over(connection, snapshot, times, stretches, query)
+    return connection.ask(query, condition.parameters, tables)
+
+
+def run_up_to(
+    most_bytes: int,
+    connection: Connection,
+    snapshot: Snapshot,
+    times: Times,
+    stretches: Iterable[Stretch],
+    query: str,
+    parameters: Sequence[str | float],
+) -> pa.Table | None:
+    """The same; None when the answer takes more than so many bytes."""
+    query, tables = _over(connection, snapshot, times, stretches, query)
+    return connection.ask_up_to(most_bytes, query, parameters, tables)
+
+
+def _over(
+    connection: Connection, snapshot: Snapshot, times: Times, stretches: Iterable[Stretch], query: str
+) -> tuple[str, dict[str, pa.Table]]:
+    """The query with its `rows`, and the tables that it names."""
     segments: dict[int, Segment] = {}
-    groups: dict[tuple[int, int], list[Stretch]] = {}
+    wanted: dict[int, list[Stretch]] = {}
     recent: list[pa.Table] = []
     lines = 0
     for stretch in stretches:
@@ -47,24 +70,24 @@ def run(
             recent.append(stretch.recent.table)
         elif stretch.segment is not None:
             segments[stretch.segment.id] = stretch.segment
-            groups.setdefault((stretch.part, stretch.segment.id), []).append(stretch)
+            wanted.setdefault(stretch.segment.id, []).append(stretch)
     connection.spend(lines)
     selects: list[str] = []
-    whole: dict[tuple[int, str], list[str]] = {}
+    whole: dict[tuple[str, str], list[str]] = {}
     inside = within(times)
-    for (part, number), having in groups.items():
-        segment = segments[number]
+    for number, having in wanted.items():
+        segment, part = segments[number], _part(segments[number], having)
         file = _quoted(str(snapshot.root / segment.file))
         overlapping = (segment.pieces[:, 1] >= times.from_us) & (segment.pieces[:, 0] < times.to_us)
-        if len(having) == overlapping.sum():
-            # Times that needn't be looked at aren't read.
-            where = "true" if times.holds(segment.min_us, segment.max_us) else inside
+        complete = len(having) == overlapping.sum()
+        held = times.holds(segment.min_us, segment.max_us) if complete else all(times.holds(*one[:2]) for one in having)
+        where = "true" if held else inside  # times that needn't be looked at aren't read
+        if complete and part.isdecimal():
             whole.setdefault((part, where), []).append(file)
         else:
-            where = "true" if all(times.holds(one.min_us, one.max_us) for one in having) else inside
-            numbers = segment.row_numbers([one.group for one in having])
+            rows = "true" if complete else segment.row_numbers([one.group for one in having])
             source = f"read_parquet({file}, hive_partitioning = false, file_row_number = true)"
-            selects.append(f"SELECT {part} AS part, {COLUMNS} FROM {source} WHERE ({numbers}) AND {where}")
+            selects.append(f"SELECT {part} AS part, {COLUMNS} FROM {source} WHERE ({rows}) AND {where}")
     for (part, where), files in whole.items():
         source = f"read_parquet([{', '.join(files)}], hive_partitioning = false)"
         selects.append(f"SELECT {part} AS part, {COLUMNS} FROM {source} WHERE {where}")
@@ -74,8 +97,7 @@ def run(
         selects.append(f"SELECT 0 AS part, {COLUMNS} FROM recent WHERE {inside}")
     rows = " UNION ALL ".join(f"({select})" for select in selects)
     further = f", {query.removeprefix('WITH ')}" if query.startswith("WITH ") else f" {query}"
-    query = f"WITH rows AS ({rows}){further}"
-    return connection.ask(query, condition.parameters, tables)
+    return f"WITH rows AS ({rows}){further}", tables
 
 
 def read(connection: Connection, snapshot: Snapshot, stretch: Stretch, columns: Sequence[str]) -> pa.Table:
@@ -117,6 +139,15 @@ def within(times: Times) -> str:
 def literal(micros: int) -> str:
     """A moment in SQL."""
     return f"TIMESTAMPTZ '{(EPOCH + timedelta(microseconds=micros)).strftime('%Y-%m-%d %H:%M:%S.%f')}+00'"
+
+
+def _part(segment: Segment, stretches: Sequence[Stretch]) -> str:
+    """The part that a row of these is of, by its number in the file."""
+    last = {stretch.part: stretch.group for stretch in stretches}  # they are in order
+    ends = np.cumsum(segment.pieces[:, 2])
+    *before, rest = last
+    cases = " ".join(f"WHEN file_row_number < {ends[last[part]]} THEN {part}" for part in before)
+    return f"CASE {cases} ELSE {rest} END" if before else str(rest)
 
 
 def _quoted(text: str) -> str:

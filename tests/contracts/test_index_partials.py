@@ -59,15 +59,15 @@ def _limited(asked: Any, service: str | None) -> Any:
     st.lists(CHANGES, min_size=1, max_size=6),
     st.lists(ASKED, min_size=2, max_size=5),
     st.sampled_from([partials.MOST_BYTES, 5 * 4_096]),
-    st.sampled_from([1_000, 2]),
+    st.sampled_from([1_000_000, 60]),
 )
 def test_as_a_naive_list_would(
-    first: list[Any], changes: list[Any], asked: list[Any], most_bytes: int, most_groups: int
+    first: list[Any], changes: list[Any], asked: list[Any], most_bytes: int, part_bytes: int
 ) -> None:
     """The same questions, twice after each change: of the rows, of their segments, or of the range."""
     with pytest.MonkeyPatch.context() as patch, tempfile.TemporaryDirectory() as folder:
         _small(patch)
-        patch.setattr(partials, "_PART_ROWS", most_groups)
+        patch.setattr(partials, "_PART_BYTES", part_bytes)
         patch.setattr(partials, "MOST_BYTES", most_bytes)
         asyncio.run(_same_as_naive(SegmentsStore(Path(folder)), [first, "flush", *changes], asked))
 
