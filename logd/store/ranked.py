@@ -14,6 +14,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+#: They take less than waking a thread, which on a busy machine may take milliseconds.
+_FEW_ROWS = 10_000
 How = Literal["sum", "min", "max"]
 Places = npt.NDArray[np.int64]
 
@@ -66,7 +68,7 @@ def places(found: Ranked, fields: int) -> Places:
 def added(table: pa.Table, keys: Sequence[str], figures: Sequence[Figure] = ()) -> pa.Table:
     """A row for each value of the keys, with `n`, and the figures as `figure_0` and so on."""
     combined = [("n", "sum"), *((column, figure.how) for figure in figures for column in figure.columns)]
-    found = table.group_by(list(keys)).aggregate(combined)
+    found = table.group_by(list(keys), use_threads=len(table) > _FEW_ROWS).aggregate(combined)
     columns = {key: found[key] for key in keys} | {"n": found["n_sum"]}
     for place, (names, how) in enumerate(figures):
         values = [found[f"{name}_{how}"] for name in names]
