@@ -35,7 +35,8 @@ def run(
     condition: Condition,
 ) -> pa.Table:
     """Runs a query over `rows`: the rows of `times` that are in the stretches, with the stretch's `part`. It may begin
-    with further CTEs. Of segments only the columns are read that it names. Raises duckdb.Error, and as Connection.spend."""
+    with further CTEs. Of segments only the columns are read that it names. Raises duckdb.Error, and as
+    Connection.spend."""
     query, tables = _over(connection, snapshot, times, stretches, query)
     return connection.ask(query, condition.parameters, tables)
 
