@@ -77,7 +77,7 @@ def _question(asked: Stats, axis: Axis | None, listed: bool = False) -> Question
 
 
 def _added(asked: Stats, known: Known, total: int | None, interval_us: int) -> Groups:
-    """The answer by what is known of parts; `total` is known unless hits are there more than once."""
+    """The answer by what is known of parts; `total` is None where each hit is there once."""
     names = [part_names(place, one.function) for place, one in enumerate(asked.aggregates)]
     figures = [Figure(some, _ADDED[one.function]) for some, one in zip(names, asked.aggregates, strict=True)]
     if not asked.by:  # which all have in common

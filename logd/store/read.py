@@ -74,24 +74,22 @@ def _over(
             wanted.setdefault(stretch.segment.id, []).append(stretch)
     connection.spend(lines)
     selects: list[str] = []
-    whole: dict[tuple[str, str], list[str]] = {}
+    whole: dict[str, list[str]] = {}
     inside = within(times)
     for number, having in wanted.items():
         segment, part = segments[number], _part(segments[number], having)
         file = _quoted(str(snapshot.root / segment.file))
         overlapping = (segment.pieces[:, 1] >= times.from_us) & (segment.pieces[:, 0] < times.to_us)
         complete = len(having) == overlapping.sum()
-        held = times.holds(segment.min_us, segment.max_us) if complete else all(times.holds(*one[:2]) for one in having)
-        where = "true" if held else inside  # times that needn't be looked at aren't read
         if complete and part.isdecimal():
-            whole.setdefault((part, where), []).append(file)
+            whole.setdefault(part, []).append(file)
         else:
             rows = "true" if complete else segment.row_numbers([one.group for one in having])
             source = f"read_parquet({file}, hive_partitioning = false, file_row_number = true)"
-            selects.append(f"SELECT {part} AS part, {COLUMNS} FROM {source} WHERE ({rows}) AND {where}")
-    for (part, where), files in whole.items():
+            selects.append(f"SELECT {part} AS part, {COLUMNS} FROM {source} WHERE ({rows}) AND {inside}")
+    for part, files in whole.items():
         source = f"read_parquet([{', '.join(files)}], hive_partitioning = false)"
-        selects.append(f"SELECT {part} AS part, {COLUMNS} FROM {source} WHERE {where}")
+        selects.append(f"SELECT {part} AS part, {COLUMNS} FROM {source} WHERE {inside}")
     tables = {}
     if recent or not selects:
         tables["recent"] = pa.concat_tables(recent) if recent else SCHEMA.empty_table()
