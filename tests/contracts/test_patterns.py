@@ -246,6 +246,24 @@ class TestWhatIsNotLookedAt:
         assert (found.total, found.not_looked_at, found.other, len(found.patterns)) == (100, 40, 60, 0)
 
 
+async def test_again_after_every_change(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of parts of segments that are known from before, new ones, and those that a range cuts."""
+    monkeypatch.setattr(segments, "ROW_GROUP_ROWS", 2)
+    monkeypatch.setattr(partials, "PART_ROW_GROUPS", 2)
+    store, naive = SegmentsStore(tmp_path), NaiveIndex()
+    index = await store.open()
+    for number in range(4):
+        rows = [row(DAY + n, f"{number}{n}", f"{'abc'[n % 3 - number]} {n}", service="st"[n % 2]) for n in range(10)]
+        naive.write(rows)
+        await index.write(batch(rows, number + 1))
+        for settle in (index.flush, store.upkeep if number == 2 else index.flush):
+            for query in (Everything(), parse("b"), parse("service:s AND NOT a"), parse("service:t AND NOT a")):
+                for from_us in (None, DAY + 1, DAY + 4):
+                    await _asked(index, naive, Patterns(query=query, from_us=from_us, limit=2))
+            await settle()
+    await index.close()
+
+
 _MESSAGES = st.sampled_from(
     ["a 1", "a 2", "b c d", "b c e 7", "b c f 7", "", "b  c d", "x\ny 2", "Jun 17 07:07:00 up", "z " * 600]
 )
