@@ -78,6 +78,8 @@ class Stretch(NamedTuple):
     sparse: bool = False
     #: What of the query can have hits in it; None if that is all.
     query: Node | None = None
+    #: Of what it is a part, where several are read at once.
+    part: int = 0
 
 
 class Slice(NamedTuple):

@@ -1,4 +1,5 @@
-"""How long it takes to find the templates of all messages with their counts: ms, median of 5 warm, on one connection.
+"""How long it takes to find the templates of all messages with their counts: ms, median of 5 warm, on one connection,
+and how long the first answer took.
 
 VictoriaLogs counts messages with their numbers masked, which it calls collapse_nums; it merges nothing. The systems
 take turns. A wrong count fails the case.
@@ -28,13 +29,17 @@ def patterns(bench: Bench) -> Line:
     """Of all lines."""
     servers = [server for server in (bench.logd(), bench.peer()) if server is not None]
     took: dict[str, list[float]] = {server.system.name: [] for server in servers}
+    firsts: dict[str, float] = {}
     with ExitStack() as stack:
         asked = []
         for server in servers:
             server.wait_until_quiet()
             client = stack.enter_context(Client(server.system.port))
             target = _LOGD if server.system.name == "logd" else _PEER
-            _check(server, bench.corpus, target, client.get(target))
+            begin = time.perf_counter()
+            body = client.get(target)
+            firsts[server.system.name] = (time.perf_counter() - begin) * 1_000
+            _check(server, bench.corpus, target, body)
             asked.append((client, target, took[server.system.name]))
         for _ in range(_WARM_UP + _REPEATS):
             for client, target, times in asked:
@@ -44,7 +49,10 @@ def patterns(bench: Bench) -> Line:
     medians = {name: statistics.median(times[_WARM_UP:]) for name, times in took.items()}
     value = medians.pop("logd")
     peer = next(iter(medians.items()), None)
-    return compared("patterns", value, "ms", bench.corpus.lines, peer=peer, reference=None, goal_ratio=1.0)
+    more = {"first_ms": firsts["logd"]}
+    if peer is not None:
+        more["peer_first_ms"] = firsts[peer[0]]
+    return compared("patterns", value, "ms", bench.corpus.lines, peer=peer, reference=None, goal_ratio=1.0, more=more)
 
 
 def _check(server: Loaded, corpus: Corpus, target: str, body: bytes) -> None:

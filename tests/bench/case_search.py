@@ -1,6 +1,7 @@
 """How long 100 records, or counts, take: ms from the request to the last byte of the answer, median of 5 warm, on one
 connection. The systems take turns, so that a noisy minute hits both; the peer counts with the faster of its forms.
-A wrong answer fails the case."""
+Beside counts and figures, of which a system may know something from before, stands how long the first answer took. A
+wrong answer fails the case."""
 
 import statistics
 import time
@@ -184,9 +185,14 @@ def _searched(
 ) -> Line:
     question = ask(bench.corpus)
     logd, peer = bench.logd(), bench.peer()
-    medians = _medians_ms([logd] if peer is None else [logd, peer], question, bench.corpus)
+    medians, firsts = _took_ms([logd] if peer is None else [logd, peer], question, bench.corpus)
     peer_ms = {} if peer is None else medians[peer.system.name]
     best = min(peer_ms, key=lambda name: peer_ms[name], default=None)
+    more = {f"peer_{name}_ms": value for name, value in peer_ms.items()}
+    if not isinstance(question, Query):
+        more["first_ms"] = firsts[logd.system.name][form]
+        if peer is not None and best is not None:
+            more["peer_first_ms"] = firsts[peer.system.name][best]
     return compared(
         case,
         medians[logd.system.name][form],
@@ -196,21 +202,27 @@ def _searched(
         reference=REFERENCE_MS.get(case) if bench.corpus.lines == GOAL_LINES else None,
         goal_ratio=goal_ratio,
         goal=goal,
-        more={f"peer_{name}_ms": value for name, value in peer_ms.items()},
+        more=more,
     )
 
 
-def _medians_ms(servers: list[Loaded], question: Question, corpus: Corpus) -> dict[str, dict[str, float]]:
-    """By system and form."""
+ByForm = dict[str, dict[str, float]]
+
+
+def _took_ms(servers: list[Loaded], question: Question, corpus: Corpus) -> tuple[ByForm, ByForm]:
+    """The medians, and the first of all, by system and form."""
     truth = question.truth(corpus)
     took: dict[tuple[str, str], list[float]] = {}
+    firsts: ByForm = {}
     with ExitStack() as stack:
         asked = []
         for server in servers:
             server.wait_until_quiet()
             client = stack.enter_context(Client(server.system.port))
             for form, target in server.system.forms(question).items():
+                begin = time.perf_counter()
                 body = client.get(target)
+                firsts.setdefault(server.system.name, {})[form] = (time.perf_counter() - begin) * 1_000
                 if not _is_right(server, question, body, truth):
                     raise server.system.process.failure(f"wrong answer to {target}: {body[:500]!r}")
                 took[server.system.name, form] = []
@@ -220,10 +232,10 @@ def _medians_ms(servers: list[Loaded], question: Question, corpus: Corpus) -> di
                 begin = time.perf_counter()
                 client.get(target)
                 times.append((time.perf_counter() - begin) * 1_000)
-    medians: dict[str, dict[str, float]] = {}
+    medians: ByForm = {}
     for (name, form), times in took.items():
         medians.setdefault(name, {})[form] = statistics.median(times[_WARM_UP:])
-    return medians
+    return medians, firsts
 
 
 def _is_right(server: Loaded, question: Question, body: bytes, truth: Any) -> bool:

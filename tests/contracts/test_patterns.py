@@ -26,6 +26,7 @@ from logd.query.parse import parse
 from logd.query.tree import Everything, Not, Words
 from logd.record import SCHEMA
 from logd.seams import Batch, Mined, Patterns
+from logd.store import partials, segments
 from tests.services import Running
 from tests.support import loghub, naive_patterns, strategies
 from tests.support.indexes import (
@@ -255,6 +256,24 @@ class TestWhatIsNotLookedAt:
         assert (found.total, found.not_looked_at, found.other, len(found.patterns)) == (100, 40, 60, 0)
 
 
+async def test_again_after_every_change(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of parts of segments that are known from before, new ones, and those that a range cuts."""
+    monkeypatch.setattr(segments, "ROW_GROUP_ROWS", 2)
+    monkeypatch.setattr(partials, "PART_ROW_GROUPS", 2)
+    store, naive = SegmentsStore(tmp_path), NaiveIndex()
+    index = await store.open()
+    for number in range(4):
+        rows = [row(DAY + n, f"{number}{n}", f"{'abc'[n % 3 - number]} {n}", service="st"[n % 2]) for n in range(10)]
+        naive.write(rows)
+        await index.write(batch(rows, number + 1))
+        for settle in (index.flush, store.upkeep if number == 2 else index.flush):
+            for query in (Everything(), parse("b"), parse("service:s AND NOT a"), parse("service:t AND NOT a")):
+                for from_us in (None, DAY + 1, DAY + 4):
+                    await _asked(index, naive, Patterns(query=query, from_us=from_us, limit=2))
+            await settle()
+    await index.close()
+
+
 _MESSAGES = st.sampled_from(
     ["a 1", "a 2", "b c d", "b c e 7", "b c f 7", "", "b  c d", "x\ny 2", "Jun 17 07:07:00 up", "z " * 600]
 )
@@ -274,14 +293,17 @@ _ASKED = st.builds(
 )
 
 
-_STEPS = st.lists(_ROWS | st.sampled_from(["flush", "upkeep"]) | _ASKED, max_size=8)
+_STEPS = st.lists(_ROWS | st.sampled_from(["flush", "upkeep"]) | _ASKED, min_size=1, max_size=8)
 
 
 @settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(_STEPS, _ASKED)
 def test_as_a_naive_list_would(steps: list[Any], last: Patterns) -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        asyncio.run(_same_as_naive(SegmentsStore(Path(folder)), [*steps, last]))
+    """What is asked after each step may be known from before, of parts of segments that are small."""
+    with pytest.MonkeyPatch.context() as patch, tempfile.TemporaryDirectory() as folder:
+        patch.setattr(segments, "ROW_GROUP_ROWS", 2)
+        patch.setattr(partials, "PART_ROW_GROUPS", 2)
+        asyncio.run(_same_as_naive(SegmentsStore(Path(folder)), [one for step in steps for one in (step, last)]))
 
 
 @pytest.fixture
