@@ -79,10 +79,10 @@ def summary(answer: Mapping[str, Any], shown: int, offset: int) -> str:
 
 
 def warn(answer: Mapping[str, Any]) -> None:
-    """Says on standard error why hits may be missing from the answer, if they may."""
-    if answer.get("partial"):
-        for reason in answer.get("warnings") or ("the server doesn't say why",):
-            print(f"logd: hits may be missing: {printable(str(reason))}", file=sys.stderr)
+    """Says on standard error why hits may be missing from the answer, if they may, or why it ended early."""
+    missing = "hits may be missing: " if answer.get("partial") else ""
+    for reason in answer.get("warnings") or (("the server doesn't say why",) if missing else ()):
+        print(f"logd: {missing}{printable(str(reason))}", file=sys.stderr)
 
 
 def printable(text: str) -> str:

@@ -132,6 +132,8 @@ class Contexts:
             if len(found.table):
                 return found.table
         found = await self._searches.search(asked)
+        if found.stopped is not None and not len(found.table):
+            raise BadRequest("too_many_lines", found.stopped.why)
         if found.missing and not len(found.table):
             raise Unavailable(f"whether a record has the log_id {shortened(log_id)} can't be told: {found.missing[0]}")
         if not len(found.table):
@@ -161,7 +163,7 @@ class Contexts:
 
 
 def _of_id(asked: Search, log_id: str) -> Search:
-    return msgspec.structs.replace(asked, query=Equals("log_id", log_id), limit=1, whole=True)
+    return msgspec.structs.replace(asked, query=Equals("log_id", log_id), limit=1)
 
 
 def _place(line: pa.Table) -> Place:

@@ -129,9 +129,10 @@ class Exports:
             yield found.table
             count = len(found.table)
             left = None if left is None else left - count
-            if not found.more or count == 0 or left == 0:
+            stopped = found.stopped
+            if not found.more or left == 0 or (count == 0 and stopped is None):
                 return
-            search = msgspec.structs.replace(search, after=_last(found.table))
+            search = msgspec.structs.replace(search, after=stopped.place if stopped else _last(found.table))
             rows = min(MAX_WINDOW, 4 * rows)
 
     async def _page(self, search: Search) -> Found:
@@ -173,7 +174,6 @@ def read_export(query: MultiMapping[str], now: int, default_operator: Operator) 
         after=_place(query["after"], now) if query.get("after") else None,
         count_limit=0,
         max_bytes=_PAGE_BYTES,
-        whole=True,
     )
     return search, limit or None
 

@@ -71,7 +71,8 @@ class Hit(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class SearchAnswer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A page. Nobody counted when `total_hits` is absent; it is a lower bound when `total_relation` is gte.
     `next_cursor` is null when this is the last page. `took_ms` is of the search, also of an answer from the cache.
-    When `partial` is true, records that match may be missing, and `warnings` say why; a whole answer has neither."""
+    When `partial` is true, records that match may be missing, and `warnings` say why. Without it, `warnings` tell why
+    the page ended early, where `next_cursor` goes on."""
 
     logs: list[Hit]
     next_cursor: str | None

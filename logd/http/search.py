@@ -166,11 +166,15 @@ def answer(asked: Asked, found: Found, took_ms: int) -> dict[str, Any]:
     if asked.terms is not None:
         highlight(body["logs"], asked.terms)
     body["next_cursor"] = None
-    if found.more and len(found.table):
+    place = None if found.stopped is None else found.stopped.place
+    if place is None and found.more and len(found.table):
         last = found.table.slice(len(found.table) - 1)
         place = Place(last["timestamp"].cast(pa.int64())[0].as_py(), last["log_id"][0].as_py())
+    if place is not None:
         body["next_cursor"] = cursor.write(
             place, asked.search.from_us, asked.search.to_us, asked.now_us, asked.belongs_to
         )
     body["took_ms"] = took_ms
+    if found.stopped is not None:
+        body["warnings"] = [found.stopped.why]
     return {**body, **partial(found.missing)}

@@ -38,6 +38,7 @@ from logd.seams.index import (
     Place,
     Search,
     Searches,
+    Stopped,
     Upkeep,
     Written,
 )
@@ -110,6 +111,7 @@ __all__ = [
     "Search",
     "Searches",
     "Stats",
+    "Stopped",
     "StoredObject",
     "StreamPositions",
     "Tally",

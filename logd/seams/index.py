@@ -60,8 +60,7 @@ class Search(msgspec.Struct, frozen=True, kw_only=True):
     `after` is; None counts all, 0 doesn't count. `within_seconds`: an engine that can answers then with what it has.
 
     `columns`: those of a record that are wanted; None is all of them. `max_bytes`: the page ends with the hit by which
-    it has so many, `limit` or not. `whole`: what would take more than the index may spend is refused with BadRequest,
-    rather than given in part.
+    it has so many, `limit` or not.
 
     `by_position`: not by time, but the lines of the source of `after`, a Place with an id that chunk.ends_of_source
     knows: those behind it in the file, the nearest first, or with `newest_first` those before it. They aren't
@@ -80,19 +79,27 @@ class Search(msgspec.Struct, frozen=True, kw_only=True):
     by_position: bool = False
     columns: tuple[str, ...] | None = None
     max_bytes: int = PAGE_BYTES
-    whole: bool = False
+
+
+class Stopped(msgspec.Struct, frozen=True):
+    """Where a page ended early, since one request may not read more: the next one begins behind `place`."""
+
+    place: Place
+    why: str
 
 
 class Found(msgspec.Struct, frozen=True):
     """Hits in the order asked for, and by log_id within a microsecond, with the columns of record.part_of_schema.
     `total` is None when nobody asked, and a lower bound when `exact` is false. `more`: there may be hits after these.
-    `missing`: why rows may be missing from it that are stored; empty when it is whole."""
+    `missing`: why rows may be missing from it that are stored; empty when it is whole. None is missing before where it
+    `stopped`, if it did."""
 
     table: pa.Table
     total: int | None
     exact: bool
     more: bool
     missing: Sequence[str] = ()
+    stopped: Stopped | None = None
 
 
 class Histogram(msgspec.Struct, frozen=True, kw_only=True):

@@ -5,6 +5,7 @@ budget of lines that may be read.
 from __future__ import annotations
 
 import contextlib
+import sys
 import threading
 from collections.abc import Mapping, Sequence
 
@@ -75,6 +76,11 @@ class Connection:
             if self._lines and self._read + lines > self._lines:
                 raise OverBudget(self._lines)
             self._read += lines
+
+    @property
+    def may_read(self) -> int:
+        """How many lines of the budget are left."""
+        return self._lines - self._read if self._lines else sys.maxsize
 
     def stop(self) -> None:
         """Ends the query that is under way, and any later one before it begins. A query that begins at this moment may
