@@ -1,5 +1,6 @@
 """How long an answer takes: ms from the request to the last byte, warm, on one connection. The systems take turns, so
-that a noisy minute hits both; the peer counts with the faster of its forms. A wrong answer fails the case."""
+that a noisy minute hits both; the peer counts with the faster of its forms. Beside it stands how long the first answer
+took, as a system may know something from then on. A wrong answer fails the case."""
 
 import time
 from contextlib import ExitStack
@@ -22,6 +23,7 @@ class Took(NamedTuple):
 
     p50: float
     p95: float
+    first: float
 
 
 def timed(
@@ -37,9 +39,10 @@ def timed(
     logd, peers, repeats = _took(bench, question)
     best = min(peers, key=lambda name: peers[name].p50, default=None)
     peer = bench.peer()
-    more: dict[str, float] = {"p95": logd.p95, "repeats": repeats}
+    more: dict[str, float] = {"p95": logd.p95, "repeats": repeats, "first_ms": logd.first}
     if best is not None:
         more |= {"peer_p95": peers[best].p95, "p95_ratio": logd.p95 / peers[best].p95}
+        more |= {"peer_first_ms": peers[best].first}
         more |= {f"peer_{name}_ms": took.p50 for name, took in peers.items()}
     return compared(
         case,
@@ -66,8 +69,11 @@ def _took(bench: Bench, question: Question) -> tuple[Took, dict[str, Took], int]
         for server in {server.system.name: server for server, _, _ in asked}.values():
             server.wait_until_quiet()
         clients = [stack.enter_context(Client(server.system.port)) for server, _, _ in asked]
-        for client, (server, _, target) in zip(clients, asked, strict=True):
+        firsts: dict[str, float] = {}
+        for client, (server, form, target) in zip(clients, asked, strict=True):
+            started = time.perf_counter()
             body = client.get(target)
+            firsts[form] = (time.perf_counter() - started) * 1_000
             if not question.is_right(server.system.name, body, truth):
                 raise server.system.process.failure(f"wrong answer to {target}: {body[:500]!r}")
         begin = time.perf_counter()
@@ -81,5 +87,7 @@ def _took(bench: Bench, question: Question) -> tuple[Took, dict[str, Took], int]
                 client.get(target)
                 took[form].append((time.perf_counter() - started) * 1_000)
     ordered = {form: sorted(times[_WARM_UP:]) for form, times in took.items()}
-    found = {form: Took(percentile(times, 0.5), percentile(times, 0.95)) for form, times in ordered.items()}
+    found = {
+        form: Took(percentile(times, 0.5), percentile(times, 0.95), firsts[form]) for form, times in ordered.items()
+    }
     return found.pop(""), found, len(ordered[""])

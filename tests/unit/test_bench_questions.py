@@ -9,6 +9,7 @@ from typing import Any
 import orjson
 import pytest
 
+from logd.patterns.templates import templates
 from tests.bench.ask_counts import Counts
 from tests.bench.ask_export import Export
 from tests.bench.ask_figures import Figures
@@ -16,6 +17,7 @@ from tests.bench.ask_patterns import Patterns
 from tests.bench.corpus import Corpus, generate
 from tests.bench.elastic_timer import union_seconds
 from tests.bench.question import last
+from tests.support.naive_patterns import mask
 
 _LINES = 2_000
 
@@ -58,9 +60,14 @@ def test_figures(corpus: Corpus, records: list[dict[str, Any]]) -> None:
 
 
 def test_patterns_of_errors(corpus: Corpus, records: list[dict[str, Any]]) -> None:
+    masks = Counter(mask(one["message"]) for one in records if one["level"] == "ERROR")
+    of_mask = templates(masks, lambda: None)
     truth = Patterns(level="ERROR", top=10).truth(corpus)
-    assert truth.whole
-    assert truth.lines == sum(truth.counts.values()) == sum(one["level"] == "ERROR" for one in records)
+    assert truth == Counter(of_mask[one] for one in masks.elements())
+    assert len(truth) > 1
+    body = orjson.dumps({"patterns": [{"template": one, "count": count} for one, count in truth.items()]})
+    assert Patterns().is_right("logd", body, truth)
+    assert not Patterns().is_right("logd", body, Counter(truth) + Counter(["another"]))
 
 
 def test_an_export_has_the_newest_lines(corpus: Corpus, records: list[dict[str, Any]]) -> None:
