@@ -17,7 +17,7 @@ _READ_BYTES = 1 << 18
 _WAIT_SECONDS = 0.05
 #: For what is still asked at the end.
 _DRAIN_SECONDS = 120.0
-_CONTINUES = (b"HTTP/1.1 200", b"HTTP/1.0 200")
+_OK = (b"HTTP/1.1 200", b"HTTP/1.0 200")
 
 
 @dataclass
@@ -75,7 +75,7 @@ class _Client:
     @property
     def succeeded(self) -> bool:
         """The status of a whole answer."""
-        return self._parts.startswith(_CONTINUES)
+        return self._parts.startswith(_OK)
 
 
 def closed(port: int, clients: int, seconds: float, targets: Iterator[str], pause_seconds: float = 0.0) -> Searched:
