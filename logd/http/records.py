@@ -52,9 +52,10 @@ def _values(column: pa.ChunkedArray) -> list[Any]:
 
 
 def time_texts(column: pa.Array | pa.ChunkedArray) -> list[str]:
-    """Times in microseconds as RFC 3339 in UTC: with milliseconds, or microseconds where there are any."""
-    texts = pc.strftime(column, format="%Y-%m-%dT%H:%M:%SZ", locale="C")  # with six digits of the second
-    found: list[str] = pc.replace_substring_regex(texts, pattern="000Z$", replacement="Z").to_pylist()
+    """Times in microseconds as RFC 3339 in UTC: with milliseconds, or microseconds where there are any; None stays."""
+    # By a cast, with six digits of the second: strftime takes six times as long (⏱).
+    texts = pc.replace_substring(column.cast(pa.timestamp("us")).cast(pa.string()), " ", "T").to_pylist()
+    found: list[Any] = [text and f"{text[:-3] if text.endswith('000') else text}Z" for text in texts]
     return found
 
 
