@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.support.commands import logd
-from tests.support.process import Server
+from tests.support.commands import begun
+from tests.support.process import PATIENCE_SECONDS, Server
 
 #: Over the row groups that are looked at first, so that a page may read some of the file.
 _LINES, _MOST = 60_000, 40_000
@@ -34,8 +34,10 @@ def test_hits_come_page_by_page(tmp_path: Path) -> None:
         assert found == 5
         exported = server.get("/api/v1/logs/export", q="NOT hay", to="2024-01-01").body.splitlines()
         assert len(exported) == 5
-        out = logd("export", "NOT hay", "--to", "2024-01-01", data_dir=tmp_path / "server" / "data")
-        assert (out.code, len(out.out.splitlines())) == (0, 5)
+        url = f"http://127.0.0.1:{server.port}"
+        with begun("export", "NOT hay", "--to", "2024-01-01", "-o", "-", "--url", url) as export:
+            out, error = export.communicate(timeout=PATIENCE_SECONDS)
+        assert (export.returncode, len(out.splitlines())) == (0, 5), error
         for path in ("patterns", "fields"):
             answer = server.get(f"/api/v1/logs/{path}", q="NOT hay")
             assert (answer.status, answer.json()["error"]["code"]) == (400, "too_many_lines"), path
