@@ -66,6 +66,7 @@ def add_filters_to(parser: argparse.ArgumentParser, query: str = "query") -> Non
     lines.add_filters_to(parser, query)
     parser.add_argument("--from", metavar="TIME", help="the earliest time, included: -15m, 2026-01-31T12:00:00Z")
     parser.add_argument("--to", metavar="TIME", help="the latest time, excluded: now")
+    parser.add_argument("--timeout", metavar="TIME", help="answer within it, or fail: 5s")
 
 
 def filters(args: argparse.Namespace, *, paged: bool) -> list[tuple[str, str]]:
@@ -75,7 +76,7 @@ def filters(args: argparse.Namespace, *, paged: bool) -> list[tuple[str, str]]:
     for name in ("from", "to"):
         if (value := getattr(args, name)) is not None:
             parameters.append((name, _absolute(value, name) if paged else value))
-    return parameters
+    return parameters + ([("timeout", args.timeout)] if args.timeout else [])
 
 
 def with_times_attached(argv: Sequence[str]) -> list[str]:

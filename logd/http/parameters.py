@@ -19,6 +19,7 @@ from multidict import MultiDict, MultiMapping
 
 from logd.errors import BadRequest
 from logd.http.schemas import DURATION
+from logd.query.fields import KEYWORDS, MAX_PATH_PARTS, METADATA, column_of, path_of
 from logd.query.parse import Operator, parse
 from logd.query.time import parse_time
 from logd.query.tree import And, Equals, Everything, Node, Or
@@ -34,6 +35,8 @@ _UNITS_US = {
 }
 #: The years that a time can have: a longer duration means nothing.
 _MOST_US = 10_000 * 366 * _UNITS_US["d"]
+#: Of a field's name in characters: an answer has it again.
+_LONGEST_FIELD = 1_024
 #: In which a body of parameters has to come.
 _BODY_SECONDS = 30.0
 #: Of a filter: DuckDB plans each of them.
@@ -160,6 +163,18 @@ def duration_us(text: str, where: str) -> int:
         expected = "expected a positive number with ms, s, m, h, d or w, such as 10s"
         raise BadRequest("bad_duration", f"{where} is {shortened(text)}, {expected}", where)
     return micros
+
+
+def field_of(name: str, where: str) -> str:
+    """The column or path in metadata that a name means, as in a query. Raises BadRequest."""
+    column = column_of(name)
+    if column in KEYWORDS[1:]:
+        return column
+    path = path_of(name)
+    if column is not None or "" in path or len(path) > MAX_PATH_PARTS or len(name) > _LONGEST_FIELD:
+        expected = f"expected {', '.join(KEYWORDS[1:])}, or up to {MAX_PATH_PARTS} names into metadata"
+        raise BadRequest("bad_field", f"{where} is {shortened(name)}, {expected}", where)
+    return METADATA + ".".join(path)
 
 
 async def in_body(request: web.Request) -> MultiDict[str]:
