@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable
 from typing import Annotated, Literal
 
 import msgspec
@@ -24,6 +24,7 @@ from logd.flow.clock import now_us
 from logd.http import identity
 from logd.http.formats import Encoder, Parquet, encoder
 from logd.http.intake import STEP_BYTES
+from logd.http.ndjson import ndjson
 from logd.http.openapi import Answer, Operation
 from logd.http.parameters import FILTERS, Parameter, check, choice, read_filters, shortened, whole_number
 from logd.http.records import records
@@ -101,7 +102,7 @@ class Exports:
             if request.method == "HEAD":
                 return response
             parquet = Parquet() if chosen == "parquet" else None
-            encode = parquet or encoder(chosen, "")
+            encode = ndjson if chosen == "ndjson" else _of_records(parquet or encoder(chosen, ""))
             await response.prepare(request)
             try:
                 await self._send(response, encode, first)
@@ -150,9 +151,9 @@ class Exports:
                 await asyncio.sleep(delay)
         raise AssertionError
 
-    async def _send(self, response: web.StreamResponse, encode: Encoder, page: pa.Table) -> None:
+    async def _send(self, response: web.StreamResponse, encode: Callable[[pa.Table], bytes], page: pa.Table) -> None:
         """Raises TimeoutError."""
-        await self._write(response, await asyncio.to_thread(_encoded, encode, page))
+        await self._write(response, await asyncio.to_thread(encode, page))
 
     async def _write(self, response: web.StreamResponse, body: bytes) -> None:
         """In pieces, each of which the client has to take in time. Raises TimeoutError."""
@@ -192,6 +193,5 @@ def _last(table: pa.Table) -> Place:
     return Place(last["timestamp"].cast(pa.int64())[0].as_py(), last["log_id"][0].as_py())
 
 
-def _encoded(encode: Encoder, table: pa.Table) -> bytes:
-    lines: Sequence[msgspec.Raw] = [msgspec.Raw(orjson.dumps(record)) for record in records(table)]
-    return encode(lines)
+def _of_records(encode: Encoder) -> Callable[[pa.Table], bytes]:
+    return lambda table: encode([msgspec.Raw(orjson.dumps(record)) for record in records(table)])
