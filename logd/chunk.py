@@ -57,7 +57,9 @@ SYSLOG = "application/x-syslog"
 #: The tag of a line that was over `ingest.max_line_bytes`, or too large for a chunk, and lost its end.
 CUT_TAG = "cut"
 MAX_POSITION = 16**POSITION_DIGITS - 1
-_LOG_ID = re.compile(f"[0-9a-f]{{16}}-[0-9a-f]{{{POSITION_DIGITS}}}")
+#: What an id of a line of ours looks like.
+LOG_ID = f"[0-9a-f]{{16}}-[0-9a-f]{{{POSITION_DIGITS}}}"
+_LOG_ID = re.compile(LOG_ID)
 #: How the ids of other producers' records begin: a partition's number is 32 bits. Of a source of ours one in four
 #: billion does, whose lines are taken for theirs.
 _PARTITION = "0" * 8
@@ -217,7 +219,8 @@ def log_id(source_id: str, position: int) -> str:
 
 
 def ends_of_source(log_id: str) -> tuple[str, str] | None:
-    """Between which log_ids, both included, all lines of its source have theirs. None where positions say nothing: of
+    """Between which log_ids, both included, all lines of its source have theirs: those of the form LOG_ID, as a client
+    may have chosen others that sort there. None where positions say nothing: of
     an id that a client chose, and of records of other producers, which have their partition's."""
     if not _LOG_ID.fullmatch(log_id) or log_id.startswith(_PARTITION):
         return None

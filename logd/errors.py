@@ -10,11 +10,13 @@ class ConfigError(LogdError):
 
 
 class Unavailable(LogdError):
-    """A dependency can't take the call now; the same call may succeed later. `retry_after_seconds` is a hint."""
+    """A dependency can't take the call now; the same call may succeed later. `retry_after_seconds` is a hint, `status`
+    what HTTP says."""
 
-    def __init__(self, message: str, retry_after_seconds: float = 1.0) -> None:
+    def __init__(self, message: str, retry_after_seconds: float = 1.0, status: int = 429) -> None:
         super().__init__(message)
         self.retry_after_seconds = retry_after_seconds
+        self.status = status
 
 
 class BadRequest(LogdError):
@@ -45,7 +47,12 @@ class NotFound(LogdError):
 
 
 class Conflict(LogdError):
-    """What is there already contradicts what was sent; sending it again won't help."""
+    """What is there already contradicts what was sent; sending it again won't help. `where` names the place, if that is
+    known."""
+
+    def __init__(self, message: str, where: str = "") -> None:
+        super().__init__(message)
+        self.where = where
 
 
 class Corrupt(LogdError):

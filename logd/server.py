@@ -28,13 +28,13 @@ from logd.flow.stage import Stage, held
 from logd.roles import control, wiring
 from logd.roles.readiness import Readiness
 from logd.roles.reload import on_request
-from logd.roles.wiring import OpenIndex, OpenTransport
-from logd.seams import Cache, Index, Tokens, Transport, Upkeep
+from logd.roles.wiring import OpenCatalog, OpenIndex, OpenTransport
+from logd.seams import Cache, Index, Transport, Upkeep
 from logd.telemetry import systemd
 from logd.telemetry.logging import set_up_logging
 
 log = logging.getLogger("logd.server")
-T = TypeVar("T", Transport, Index, Upkeep, Tokens, Cache)
+T = TypeVar("T", Transport, Index, Upkeep, OpenCatalog, Cache)
 #: Nobody waits for a search yet.
 _CACHE_SECONDS = 2.0
 EXIT_OK, EXIT_FAILED, EXIT_ABORTED = 0, 1, 3
@@ -55,9 +55,9 @@ async def _serve(config: Config, load: Callable[[], Config]) -> int:
         stack.enter_context(signals.caught())
         data_dir = Path(config.data_dir)
         stack.enter_context(locked(data_dir))
-        queue, transport, index, tokens, cache = None, None, None, None, None
+        queue, transport, index, catalog, cache = None, None, None, None, None
         if "api" in config.server.roles:
-            tokens = await stack.enter_async_context(_closing(await wiring.open_tokens(config)))
+            catalog = await stack.enter_async_context(_closing(await wiring.open_catalog(config)))
             cache = wiring.open_cache(config)
             if cache is not None:
                 await stack.enter_async_context(_closing(cache))
@@ -78,7 +78,7 @@ async def _serve(config: Config, load: Callable[[], Config]) -> int:
             backup = partial(wiring.backup, data_dir, queue=queue, index=index)
             await stack.enter_async_context(control.serving(data_dir / control.SOCKET, backup))
         try:
-            await _run_roles(config, queue, index, tokens, cache, signals, load)
+            await _run_roles(config, queue, index, catalog, cache, signals, load)
         except ExceptionGroup as failures:
             return _exit_code(failures)
     return EXIT_OK
@@ -100,7 +100,7 @@ async def _run_roles(
     config: Config,
     queue: OpenTransport | None,
     index: OpenIndex | None,
-    tokens: Tokens | None,
+    catalog: OpenCatalog | None,
     cache: Cache | None,
     signals: _Signals,
     load: Callable[[], Config],
@@ -112,7 +112,7 @@ async def _run_roles(
     stages = [stage for part in (transport, stored) if part is not None for stage in part.stages]
     parts: dict[str, Callable[[], dict[str, object]]] = {}
     troubles: list[Callable[[], str]] = []
-    ready = Readiness(stop, transport, stored, tokens, troubles)
+    ready = Readiness(stop, transport, stored, None if catalog is None else catalog.tokens, troubles)
     reload: Callable[[Config], Awaitable[None]] | None = None
     async with asyncio.TaskGroup() as tasks, contextlib.AsyncExitStack() as sockets, _told():
         roles: list[asyncio.Task[None]] = []
@@ -146,12 +146,12 @@ async def _run_roles(
             archiver = Archiver(config, index.upkeep)
             parts["archiver"] = archiver.status
             start("archiver", archiver.run)
-        if queue and index and tokens:
+        if queue and index and catalog:
             from logd.http.app import Behind
             from logd.roles.api import Api
 
             behind = Behind(
-                queue.transport, queue.dead_letters, index.stored, index.searches, index.late_writes, tokens, cache
+                queue.transport, queue.dead_letters, index.stored, index.searches, index.late_writes, *catalog, cache
             )
             api = Api(config, behind, parts, tuple(stages), ready)
             stages += api.stages

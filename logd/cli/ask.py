@@ -129,20 +129,19 @@ class Server(NamedTuple):
             raise Failed(f"{self.base} answered, but is no logd: {_shortened(body)}", REFUSED)
         return answer
 
-    def pages(self, parameters: Parameters, limit: int | None) -> Iterator[dict[str, Any]]:
+    def pages(self, parameters: Parameters, limit: int | None, offset: int | None = None) -> Iterator[dict[str, Any]]:
         """A search's answers, one after the other, until `limit` rows have come, all if it is None. Raises Failed."""
         left = limit
-        cursor: list[tuple[str, str]] = []
+        place = [] if offset is None else [("offset", str(offset))]
         while left is None or left > 0:
             rows = PAGE_ROWS if left is None else min(left, PAGE_ROWS)
-            counting = [("track_total_hits", "false")] if cursor else []
-            answer = self.search([*parameters, ("limit", str(rows)), *counting, *cursor])
+            answer = self.search([*parameters, ("limit", str(rows)), *place])
             yield answer
             if "next_cursor" not in answer and len(answer["logs"]) >= rows and left != rows:
                 raise Failed(f"{self.base} gives no more than {rows} rows: it needs a newer logd", REFUSED)
             if not answer.get("next_cursor"):
                 return
-            cursor = [("cursor", str(answer["next_cursor"]))]
+            place = [("track_total_hits", "false"), ("cursor", str(answer["next_cursor"]))]
             left = None if left is None else left - len(answer["logs"])
 
     def tail(self, parameters: Parameters, last_id: str) -> Iterator[events.Event]:

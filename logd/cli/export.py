@@ -12,13 +12,18 @@ _EXAMPLES = """examples:
   logd export --from 2026-01-01 --to 2026-02-01 -o january.ndjson.zst
   logd export 'level:ERROR' --service checkout --from -7d --format parquet -o errors.parquet
   logd export --sort oldest -o all.ndjson.gz --resume
+  logd export --saved timeouts --from -1d -o timeouts.csv
 
 FILE appears when it is whole; until then it is FILE.part. A name that ends in .gz or .zst is compressed.
 What becomes searchable while it runs, behind where it is, isn't in it.
+A spreadsheet takes cells that begin with = + - or @ for formulas, and anybody may write such a log line: csv-safe has
+an apostrophe before these, csv has them as they are.
 
 """
 _STDOUT = "-"
-_FORMATS = ("ndjson", "csv", "parquet")
+#: Lines are written whole, whatever was saved.
+_WHOLE = (("fields", ""), ("highlight", ""))
+_FORMATS = ("ndjson", "csv", "csv-safe", "parquet")
 
 
 def add_to(commands: Any) -> None:
@@ -32,7 +37,8 @@ def add_to(commands: Any) -> None:
         allow_abbrev=False,
     )
     search.add_filters_to(parser)
-    parser.add_argument("--sort", choices=("newest", "oldest"), default="newest", help="which come first (newest)")
+    search.add_saved_to(parser)
+    parser.add_argument("--sort", choices=("newest", "oldest"), help="which come first (newest)")
     parser.add_argument("--format", choices=_FORMATS, help="(as FILE's name says, else ndjson)")
     parser.add_argument("-o", "--output", metavar="FILE", default=_STDOUT, help="(standard output)")
     parser.add_argument("--resume", action="store_true", help="go on with FILE.part where an earlier run ended")
@@ -51,9 +57,11 @@ def run(args: argparse.Namespace) -> int:
     if args.resume and (chosen == "parquet" or name == _STDOUT):
         what = "a Parquet file" if chosen == "parquet" else "standard output"
         raise ConfigError(f"--resume can't go on with {what}: only NDJSON and CSV files are written page by page")
-    sort = [("sort", args.sort)] if args.sort != "newest" else []
-    said = [*search.filters(args, paged=False), *sort]
-    asked = Asked(said=said, parameters=[*search.filters(args, paged=True), *sort], format=chosen)
+    others = [("sort", args.sort)] if args.sort else []
+    if args.saved:
+        others += [("saved", args.saved), *_WHOLE]
+    said = [*search.filters(args, paged=False), *others]
+    asked = Asked(said=said, parameters=[*search.filters(args, paged=True), *others], format=chosen)
     server = connect.server(args)
     with Bar() as bar:
         if name == _STDOUT:

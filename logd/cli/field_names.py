@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from logd.cli import connect, lines, search, stats
+from logd.errors import ConfigError
 
 _EXAMPLES = """examples:
   logd fields --service checkout --from -1h
@@ -42,6 +43,8 @@ def run(args: argparse.Namespace) -> int:
 
     from logd.cli import ask, hits
 
+    if args.prefix is not None and not args.name:
+        raise ConfigError("--prefix goes with the NAME of a field, whose values it chooses")
     parameters = search.filters(args, paged=False)
     parameters += [(name, str(value)) for name in ("prefix", "top") if (value := getattr(args, name)) is not None]
     path = "/api/v1/logs/fields" + (f"/{quote(args.name, safe='')}/values" if args.name else "")

@@ -28,8 +28,8 @@ def as_line(record: Mapping[str, Any], colour: bool) -> str:
     head = (
         painted(_text(record, "timestamp"), _DIM),
         painted(level.ljust(_LEVEL_WIDTH), _COLOURS.get(level)),
-        _text(record, "service") or "-",
-        painted(_text(record, "host") or "-", _DIM),
+        _flat(_text(record, "service")) or "-",
+        painted(_flat(_text(record, "host")) or "-", _DIM),
     )
     message = highlighted(record, "message") if colour else _text(record, "message")
     return " ".join((*head, message.replace("\n", "\n    ")))
@@ -64,14 +64,14 @@ def as_fields(record: Mapping[str, Any]) -> str:
     inner = metadata if isinstance(metadata, dict) else {}
     outer = {name: value for name, value in record.items() if value not in (None, "", [], {}) and value is not inner}
     fields = {**outer, **{f"metadata.{name}": value for name, value in inner.items()}}
-    shown = [(printable(name), _text(fields, name).replace("\n", "\n    ")) for name in fields]
-    width = max((len(name) for name, _ in shown), default=0)
-    return "\n".join(f"{name.ljust(width)}  {text}" for name, text in shown)
+    shown = [(_flat(printable(name)), _text(fields, name).replace("\n", "\n    ")) for name in fields]
+    widest = max((width(name) for name, _ in shown), default=0)
+    return "\n".join(f"{name}{' ' * (widest - width(name))}  {text}" for name, text in shown)
 
 
-def summary(answer: Mapping[str, Any], offset: int) -> str:
-    """`50 of at least 10000 hits in 12 ms, more with --offset 50`."""
-    shown, total = len(answer["logs"]), answer.get("total_hits")
+def summary(answer: Mapping[str, Any], shown: int, offset: int) -> str:
+    """`50 of at least 10000 hits in 12 ms, more with --offset 50`: how many are shown, of how many it says."""
+    total = answer.get("total_hits")
     least = "at least " if answer.get("total_relation") == "gte" else ""
     counted = f"{shown} of {least}{total}" if isinstance(total, int) else f"{shown}"
     more = f", more with --offset {offset + shown}" if isinstance(total, int) and total > offset + shown else ""
@@ -79,10 +79,10 @@ def summary(answer: Mapping[str, Any], offset: int) -> str:
 
 
 def warn(answer: Mapping[str, Any]) -> None:
-    """Says on standard error why hits may be missing from the answer, if they may."""
-    if answer.get("partial"):
-        for reason in answer.get("warnings") or ("the server doesn't say why",):
-            print(f"logd: hits may be missing: {printable(str(reason))}", file=sys.stderr)
+    """Says on standard error why hits may be missing from the answer, if they may, or why it ended early."""
+    missing = "hits may be missing: " if answer.get("partial") else ""
+    for reason in answer.get("warnings") or (("the server doesn't say why",) if missing else ()):
+        print(f"logd: {missing}{printable(str(reason))}", file=sys.stderr)
 
 
 def printable(text: str) -> str:
@@ -122,6 +122,11 @@ def _width(character: str) -> int:
     if unicodedata.category(character) in _NO_WIDTH:
         return 0
     return 2 if unicodedata.east_asian_width(character) in "WF" else 1
+
+
+def _flat(text: str) -> str:
+    """In one line, so that none can pretend to be another record."""
+    return text.replace("\n", "\\n").replace("\t", "\\t")
 
 
 def _text(record: Mapping[str, Any], name: str) -> str:

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from logd.cli.columns import Columns
 
 _FILTERS = (("service", "S"), ("level", "L"), ("host", "H"))
+#: Those whose values are alternatives.
+REPEATED = tuple(name for name, _ in _FILTERS)
 
 
 def add_filters_to(parser: argparse.ArgumentParser, query: str = "query") -> None:
@@ -22,6 +24,7 @@ def add_filters_to(parser: argparse.ArgumentParser, query: str = "query") -> Non
     parser.add_argument(query, metavar="QUERY", default="", help=help_, **several)
     for name, what in _FILTERS:
         parser.add_argument(f"--{name}", metavar=what, action="append", default=[], help="may repeat, or take commas")
+    parser.add_argument("--default-operator", choices=("and", "or"), help="what terms side by side mean (or)")
 
 
 def add_json_to(parser: argparse.ArgumentParser) -> None:
@@ -32,6 +35,8 @@ def add_json_to(parser: argparse.ArgumentParser) -> None:
 def filters(args: argparse.Namespace) -> list[tuple[str, str]]:
     """The query and the filters, as the API takes them."""
     asked = [("q", args.query)] if args.query else []
+    if args.default_operator:
+        asked.append(("default_operator", args.default_operator))
     return asked + [(name, value) for name, _ in _FILTERS for value in getattr(args, name)]
 
 

@@ -25,6 +25,7 @@ from logd.cli import (
     patterns,
     query,
     resend,
+    saved,
     search,
     server,
     stats,
@@ -44,6 +45,7 @@ _COMMANDS = (
     server,
     agent,
     search,
+    saved,
     patterns,
     tail,
     stats,
@@ -77,7 +79,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     what Failed says. Errors are one line on standard error."""
     parser = make_parser()
     try:
-        args = parser.parse_args(search.with_times_attached(sys.argv[1:] if argv is None else argv))
+        args, more = parser.parse_known_args(search.with_times_attached(sys.argv[1:] if argv is None else argv))
+        if more:
+            several = hasattr(args, "query") and not more[0].startswith("-")
+            hint = f"; several words are one query in quotes: '{args.query} {more[0]} …'" if several else ""
+            parser.error(f"unrecognized arguments: {' '.join(more)}{hint}")
         run: Callable[[argparse.Namespace], int] | None = getattr(args, "run", None)
         if run is None:
             parser.print_help(sys.stderr)

@@ -14,8 +14,8 @@ def add_to(commands: Any) -> None:
         commands,
         "migrate",
         "bring the catalog to this version's schema",
-        "Applies the migrations that the catalog (tokens) doesn't have yet, and says which. On MariaDB and\n"
-        "MySQL a server asks for it; in SQLite it does it itself. Stop older servers first.",
+        "Applies the migrations that the catalog (tokens, saved searches) doesn't have yet, and says which. On\n"
+        "MariaDB and MySQL a server asks for it; in SQLite it does it itself. Stop older servers first.",
         run,
         "migrate --config logd.toml",
     )

@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from logd.cli import connect, lines
 from logd.errors import ConfigError
 
 if TYPE_CHECKING:
-    from logd.cli.ask import Server
     from logd.cli.columns import Columns
 
 #: Options whose value may begin with a minus.
@@ -23,6 +22,7 @@ _EXAMPLES = """examples:
   logd search 'timeout AND NOT retry' --service checkout --level ERROR --from -1h
   logd search 'level:ERROR' --fields timestamp,service,metadata.user_id,message
   logd search 'status:>=500' --from 2026-01-31 --to 2026-02-01 --sort oldest --all >errors.ndjson
+  logd search --saved timeouts --service cart
 
 """
 
@@ -38,16 +38,27 @@ def add_to(commands: Any) -> None:
         allow_abbrev=False,
     )
     add_filters_to(parser)
-    parser.add_argument("--sort", choices=("newest", "oldest"), help="which come first (newest)")
-    parser.add_argument("--limit", metavar="N", type=int, help="how many to print (the server's default: 50)")
+    add_choices_to(parser)
+    add_saved_to(parser)
     parser.add_argument("--all", action="store_true", help="print all of them, page by page")
-    parser.add_argument(
-        "--fields", metavar="A,B,…", help="only these, such as timestamp,level,metadata.user_id; columns on a terminal"
-    )
     parser.add_argument("--offset", metavar="N", type=int, help="how many of the first to skip")
     lines.add_json_to(parser)
     connect.add_to(parser)
     parser.set_defaults(run=run)
+
+
+def add_saved_to(parser: argparse.ArgumentParser) -> None:
+    """Adds --saved."""
+    parser.add_argument("--saved", metavar="NAME", help="as a saved search asks; other options win over its own")
+
+
+def add_choices_to(parser: argparse.ArgumentParser) -> None:
+    """Adds what of them is shown, and how."""
+    parser.add_argument("--sort", choices=("newest", "oldest"), help="which come first (newest)")
+    parser.add_argument("--limit", metavar="N", type=int, help="how many to print (the server's default: 50)")
+    parser.add_argument(
+        "--fields", metavar="A,B,…", help="only these, such as timestamp,level,metadata.user_id; columns on a terminal"
+    )
 
 
 def add_filters_to(parser: argparse.ArgumentParser, query: str = "query") -> None:
@@ -55,6 +66,7 @@ def add_filters_to(parser: argparse.ArgumentParser, query: str = "query") -> Non
     lines.add_filters_to(parser, query)
     parser.add_argument("--from", metavar="TIME", help="the earliest time, included: -15m, 2026-01-31T12:00:00Z")
     parser.add_argument("--to", metavar="TIME", help="the latest time, excluded: now")
+    parser.add_argument("--timeout", metavar="TIME", help="answer within it, or fail: 5s")
 
 
 def filters(args: argparse.Namespace, *, paged: bool) -> list[tuple[str, str]]:
@@ -64,7 +76,7 @@ def filters(args: argparse.Namespace, *, paged: bool) -> list[tuple[str, str]]:
     for name in ("from", "to"):
         if (value := getattr(args, name)) is not None:
             parameters.append((name, _absolute(value, name) if paged else value))
-    return parameters
+    return parameters + ([("timeout", args.timeout)] if args.timeout else [])
 
 
 def with_times_attached(argv: Sequence[str]) -> list[str]:
@@ -80,7 +92,7 @@ def with_times_attached(argv: Sequence[str]) -> list[str]:
 
 def run(args: argparse.Namespace) -> int:
     """Asks and prints; the exit code."""
-    from logd.cli import ask, hits
+    from logd.cli import ask, saved
 
     paged = args.all or (args.limit or 0) > ask.PAGE_ROWS
     if paged and args.offset:
@@ -88,41 +100,52 @@ def run(args: argparse.Namespace) -> int:
     if args.all and args.limit is not None:
         raise ConfigError("--all and --limit contradict each other")
     parameters = filters(args, paged=paged)
-    names = ("sort", "fields") if paged else ("limit", "offset", "sort", "fields")
-    parameters += [(name, str(value)) for name in names if (value := getattr(args, name)) is not None]
-    if args.query and lines.in_colour(args.json):
-        parameters.append(("highlight", "true"))
+    parameters += [(name, value) for name in ("sort", "fields") if (value := getattr(args, name)) is not None]
     server = connect.server(args)
+    query, fields = args.query, args.fields
     try:
-        if paged:
-            _print_pages(server, parameters, args)
+        if args.saved:
+            parameters.append(("saved", args.saved))
+            kept = saved.kept(server, args.saved)["search"]
+            query, fields = query or kept.get("q", ""), fields or _joined(kept.get("fields", ""))
+        if query and lines.in_colour(args.json):
+            parameters.append(("highlight", "true"))
+        columns = _columns(fields)
+        if args.all or (args.limit or 0) > 0:
+            # Also where one page would do: it ends early where records are long.
+            _print(server.pages(parameters, args.limit, args.offset), args, paged, columns)
         else:
-            answer = server.search(parameters)
-            hits.warn(answer)
-            if lines.show(answer["logs"], args.json, columns=_columns(args)):
-                print(hits.summary(answer, args.offset or 0), file=sys.stderr)
+            names = ("limit", "offset")
+            parameters += [(name, str(value)) for name in names if (value := getattr(args, name)) is not None]
+            _print([server.search(parameters)], args, paged, columns)
     except ask.Failed as failure:
-        return lines.failed(failure, args.query)
+        return lines.failed(failure, query)
     return 0
 
 
-def _print_pages(server: Server, parameters: Sequence[tuple[str, str]], args: argparse.Namespace) -> None:
+def _print(answers: Iterable[dict[str, Any]], args: argparse.Namespace, paged: bool, columns: Columns | None) -> None:
     from logd.cli import hits
 
-    count, terminal, columns = 0, False, _columns(args)
-    for answer in server.pages(parameters, None if args.all else args.limit):
+    first: dict[str, Any] = {}
+    shown, terminal = 0, False
+    for answer in answers:
         hits.warn(answer)
         terminal = lines.show(answer["logs"], args.json, columns=columns)
         sys.stdout.flush()
-        count += len(answer["logs"])
+        first = first or answer
+        shown += len(answer["logs"])
     if terminal:
-        print(f"{count} hits", file=sys.stderr)
+        print(f"{shown} hits" if paged else hits.summary(first, shown, args.offset or 0), file=sys.stderr)
 
 
-def _columns(args: argparse.Namespace) -> Columns | None:
+def _columns(fields: str) -> Columns | None:
     from logd.cli.columns import Columns
 
-    return Columns(args.fields) if args.fields else None
+    return Columns(fields) if fields else None
+
+
+def _joined(names: str | Sequence[str]) -> str:
+    return names if isinstance(names, str) else ",".join(names)
 
 
 def _absolute(text: str, name: str) -> str:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from logd.cli.hits import width
+
 _UNITS = ("B", "kB", "MB", "GB", "TB", "PB")
 
 
@@ -11,13 +13,16 @@ def table(rows: Sequence[Sequence[object]], right: str = "") -> str:
     """The rows below one another, the first of them being the head. Columns whose head is among the words of `right`
     are numbers."""
     texts = [[str(cell) for cell in row] for row in rows]
-    widths = [max(map(len, column)) for column in zip(*texts, strict=True)]
+    widths = [max(map(width, column)) for column in zip(*texts, strict=True)]
     numbers = set(right.split(","))
     to_the_right = [head in numbers for head in texts[0]]
     lines = []
     for row in texts:
-        cells = zip(row, widths, to_the_right, strict=True)
-        lines.append("  ".join(cell.rjust(width) if right else cell.ljust(width) for cell, width, right in cells))
+        padded = [
+            " " * (most - width(cell)) + cell if to_right else cell + " " * (most - width(cell))
+            for cell, most, to_right in zip(row, widths, to_the_right, strict=True)
+        ]
+        lines.append("  ".join(padded))
     return "\n".join(line.rstrip() for line in lines)
 
 

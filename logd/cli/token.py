@@ -136,14 +136,14 @@ def run_revoke(args: argparse.Namespace) -> int:
 def _with_tokens(config: Config, call: Callable[[Tokens], Awaitable[T]]) -> T:
     import asyncio
 
-    from logd.roles.wiring import catalog_tokens
+    from logd.roles import wiring
 
     async def called() -> T:
-        tokens = await catalog_tokens(config)
+        catalog = await wiring.catalog(config)
         try:
-            return await call(tokens)
+            return await call(catalog.tokens)
         finally:
-            await tokens.close()
+            await catalog.close()
 
     return asyncio.run(called())
 

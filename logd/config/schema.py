@@ -179,8 +179,8 @@ class Transport(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
 
 
 class Catalog(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """`[catalog]`: where tokens are kept. All but `type` is for "mysql". An empty `password_file` takes the password in
-    $LOGD_CATALOG_PASSWORD, if there is one; an empty `tls_ca` connects without TLS."""
+    """`[catalog]`: where tokens and saved searches are kept. All but `type` is for "mysql". An empty `password_file`
+    takes the password in $LOGD_CATALOG_PASSWORD, if there is one; an empty `tls_ca` connects without TLS."""
 
     type: Literal["sqlite", "mysql"] = "sqlite"
     address: str = "127.0.0.1:3306"

@@ -106,8 +106,7 @@ class Access:
         given = request.headers.getall("Authorization", [])
         if given:
             token = await self._token(given)
-            sender = Identity(who=f"token {token.id}", scopes=token.scopes, services=token.services, hosts=token.hosts)
-            return sender, _rate(token, self._default)
+            return _identity(token), _rate(token, self._default)
         if not self._anonymous and not (self._on_loopback and not await self._known.ever()):
             raise _Refused("a token is needed: Authorization: Bearer logd_…")
         self._refuse_other_sites(request)
@@ -166,6 +165,17 @@ def _is_address(name: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def _identity(token: Token) -> Identity:
+    return Identity(
+        who=f"token {token.id}",
+        scopes=token.scopes,
+        services=token.services,
+        hosts=token.hosts,
+        token_id=token.id,
+        name=token.name,
+    )
 
 
 def _rate(token: Token, default: Rate) -> Rate:

@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 from aiohttp import web
 
-from logd.errors import BadRequest, NotFound, Unavailable
+from logd.errors import BadRequest, Conflict, NotFound, Unavailable
 
 log = logging.getLogger("logd.api")
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -55,8 +55,10 @@ async def errors_as_json(request: web.Request, handler: Handler) -> web.StreamRe
         return error_answer(error.status, error.code, str(error), error.where)
     except NotFound as error:
         return error_answer(404, "not_found", str(error))
+    except Conflict as error:
+        return error_answer(409, "conflict", str(error), error.where)
     except Unavailable as error:
-        return error_answer(429, "unavailable", str(error), "", error.retry_after_seconds)
+        return error_answer(error.status, "unavailable", str(error), "", error.retry_after_seconds)
     except TimeoutError:
         return error_answer(504, "deadline", "the answer was not ready within its deadline")
     except web.HTTPException as error:

@@ -22,6 +22,7 @@ from logd.http import (
     ingest,
     patterns,
     record,
+    saved_searches,
     schemas,
     search,
     shipments,
@@ -36,7 +37,7 @@ from logd.http.intake import Intake
 from logd.http.openapi import Answer, Operation, Route, add_routes
 from logd.http.stages import Stages
 from logd.http.turns import Turns
-from logd.seams import Cache, DeadLetters, Index, Searches, Tokens, Transport
+from logd.seams import Cache, DeadLetters, Index, SavedSearches, Searches, Tokens, Transport
 from logd.tail.tailing import Tailing
 from logd.tokens import Scope
 
@@ -73,6 +74,7 @@ class Behind(msgspec.Struct, frozen=True):
     searches: Searches
     late_writes: Callable[[], int]
     tokens: Tokens
+    saved: SavedSearches
     cache: Cache | None = None
 
 
@@ -92,15 +94,16 @@ def make_app(
     asks = asking.Asking(turns, cached, searches, config.search.default_operator)
     ingestion = ingest.Ingestion(config.ingest, transport, intake)
     shipped = shipments.Shipments(transport, intake)
-    searching = search.Searching(asks)
+    searching = search.Searching(asks, behind.saved)
     histograms = histogram.Histograms(asks)
     exports = export.Exports(turns, searches, config.search.default_operator, config.api.stall_seconds)
     grouped = stats.Figures(asks)
     named = fields.FieldNames(asks)
     mined = patterns.Mining(asks)
     one_record = record.OneRecord(turns, searches)
-    explaining = explain.Explaining(turns, searches, config.search.default_operator)
+    explaining = explain.Explaining(turns, searches, behind.saved, config.search.default_operator)
     contexts = context.Contexts(turns, searches, config.search.default_operator)
+    saved = saved_searches.Saved(behind.saved, config.search.default_operator)
     letters = deadletters.Letters(behind.dead_letters)
     tails = tail.Tails(tailing, config.search.default_operator, config.search.tail_rate)
 
@@ -151,6 +154,11 @@ def make_app(
         (patterns.OPERATION, mined.get),
         (record.OPERATION, one_record.get),
         (context.OPERATION, contexts.get),
+        (saved_searches.LIST, saved.list),
+        (saved_searches.SHOW, saved.show),
+        (saved_searches.CREATE, saved.create),
+        (saved_searches.CHANGE, saved.change),
+        (saved_searches.REMOVE, saved.remove),
         (deadletters.LIST, letters.list),
         (deadletters.SHOW, letters.show),
         (deadletters.REPLAY, letters.replay),

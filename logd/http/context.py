@@ -132,6 +132,8 @@ class Contexts:
             if len(found.table):
                 return found.table
         found = await self._searches.search(asked)
+        if found.stopped is not None and not len(found.table):
+            raise BadRequest("too_many_lines", found.stopped.why)
         if found.missing and not len(found.table):
             raise Unavailable(f"whether a record has the log_id {shortened(log_id)} can't be told: {found.missing[0]}")
         if not len(found.table):

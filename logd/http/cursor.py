@@ -73,5 +73,5 @@ def read(text: str) -> Cursor:
     except (binascii.Error, ValueError, msgspec.MsgspecError):
         cursor = None
     if cursor is None or cursor.version != _VERSION:
-        raise BadRequest("bad_cursor", "the cursor is none, expected next_cursor of an earlier answer", "cursor")
+        raise BadRequest("bad_cursor", "the text is no cursor, expected next_cursor of an earlier answer", "cursor")
     return cursor

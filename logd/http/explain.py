@@ -9,11 +9,12 @@ from logd.flow.clock import now_us
 from logd.http import identity, schemas
 from logd.http.answers import json_bytes
 from logd.http.openapi import Answer, Operation
+from logd.http.saved import applied
 from logd.http.search import PARAMETERS, read_search
 from logd.http.turns import Turns
 from logd.query.describe import describe
 from logd.query.parse import Operator
-from logd.seams import Searches
+from logd.seams import SavedSearches, Searches
 from logd.tokens import Scope
 
 OPERATION = Operation(
@@ -29,14 +30,15 @@ OPERATION = Operation(
 class Explaining:
     """The handler."""
 
-    def __init__(self, turns: Turns, searches: Searches, default_operator: Operator) -> None:
+    def __init__(self, turns: Turns, searches: Searches, saved: SavedSearches, default_operator: Operator) -> None:
         self._default_operator = default_operator
+        self._saved = saved
         self._searches = searches
         self._turns = turns
 
     async def get(self, request: web.Request) -> web.Response:
         """200 with schemas.ExplainAnswer."""
-        query = request.query
+        query = await applied(self._saved, request.query)
         with self._turns.counted() as took_ms:
             asked = identity.limited(request, read_search(query, now_us(), self._default_operator).search)
             async with self._turns.turn(query) as seconds:

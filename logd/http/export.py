@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable
 from typing import Annotated, Literal
 
 import msgspec
@@ -24,6 +24,7 @@ from logd.flow.clock import now_us
 from logd.http import identity
 from logd.http.formats import Encoder, Parquet, encoder
 from logd.http.intake import STEP_BYTES
+from logd.http.ndjson import ndjson
 from logd.http.openapi import Answer, Operation
 from logd.http.parameters import FILTERS, Parameter, check, choice, read_filters, shortened, whole_number
 from logd.http.records import records
@@ -35,7 +36,12 @@ from logd.seams import Found, Place, Search, Searches
 from logd.tokens import Scope
 
 log = logging.getLogger("logd.api")
-_TYPES = {"ndjson": "application/x-ndjson", "csv": "text/csv", "parquet": "application/vnd.apache.parquet"}
+_TYPES = {
+    "ndjson": "application/x-ndjson",
+    "csv": "text/csv",
+    "csv-safe": "text/csv",
+    "parquet": "application/vnd.apache.parquet",
+}
 #: Each page has the whole deadline of a search.
 _NO_PARAMETERS: MultiMapping[str] = MultiDict()
 #: The first comes soon, also where hits are rare.
@@ -46,7 +52,11 @@ _DELAYS_SECONDS = (0.5, 1.0, 2.0, 4.0, 8.0)
 PARAMETERS = (
     *FILTERS,
     SORT,
-    Parameter("format", "What is written; ndjson unless told.", Literal["ndjson", "csv", "parquet"]),
+    Parameter(
+        "format",
+        "What is written; ndjson unless told. In csv-safe, what a spreadsheet would take for formulas begins with `'`.",
+        Literal["ndjson", "csv", "csv-safe", "parquet"],
+    ),
     Parameter("limit", "At most so many records; all unless told.", Annotated[int, Meta(ge=1)]),
     Parameter(
         "after",
@@ -60,7 +70,9 @@ OPERATION = Operation(
     PARAMETERS,
     {
         200: Answer(
-            "A record a line, or as the format has it. Cut off where it can't go on.", str, ",".join(_TYPES.values())
+            "A record a line, or as the format has it. Cut off where it can't go on.",
+            str,
+            ",".join(dict.fromkeys(_TYPES.values())),
         )
     },
     needs=(Scope.SEARCH,),
@@ -83,13 +95,14 @@ class Exports:
         pages = self._pages(identity.limited(request, search), limit)
         async with contextlib.aclosing(pages):
             first = await anext(pages)
-            headers = {"Content-Disposition": f'attachment; filename="logs.{chosen}"'}
+            ending = chosen.removesuffix("-safe")
+            headers = {"Content-Disposition": f'attachment; filename="logs.{ending}"'}
             response = web.StreamResponse(headers=headers)
             response.content_type = _TYPES[chosen]
             if request.method == "HEAD":
                 return response
             parquet = Parquet() if chosen == "parquet" else None
-            encode = parquet or encoder(chosen, "")
+            encode = ndjson if chosen == "ndjson" else _of_records(parquet or encoder(chosen, ""))
             await response.prepare(request)
             try:
                 await self._send(response, encode, first)
@@ -117,9 +130,10 @@ class Exports:
             yield found.table
             count = len(found.table)
             left = None if left is None else left - count
-            if not found.more or count == 0 or left == 0:
+            stopped = found.stopped
+            if not found.more or left == 0 or (count == 0 and stopped is None):
                 return
-            search = msgspec.structs.replace(search, after=_last(found.table))
+            search = msgspec.structs.replace(search, after=stopped.place if stopped else _last(found.table))
             rows = min(MAX_WINDOW, 4 * rows)
 
     async def _page(self, search: Search) -> Found:
@@ -137,9 +151,9 @@ class Exports:
                 await asyncio.sleep(delay)
         raise AssertionError
 
-    async def _send(self, response: web.StreamResponse, encode: Encoder, page: pa.Table) -> None:
+    async def _send(self, response: web.StreamResponse, encode: Callable[[pa.Table], bytes], page: pa.Table) -> None:
         """Raises TimeoutError."""
-        await self._write(response, await asyncio.to_thread(_encoded, encode, page))
+        await self._write(response, await asyncio.to_thread(encode, page))
 
     async def _write(self, response: web.StreamResponse, body: bytes) -> None:
         """In pieces, each of which the client has to take in time. Raises TimeoutError."""
@@ -179,6 +193,5 @@ def _last(table: pa.Table) -> Place:
     return Place(last["timestamp"].cast(pa.int64())[0].as_py(), last["log_id"][0].as_py())
 
 
-def _encoded(encode: Encoder, table: pa.Table) -> bytes:
-    lines: Sequence[msgspec.Raw] = [msgspec.Raw(orjson.dumps(record)) for record in records(table)]
-    return encode(lines)
+def _of_records(encode: Encoder) -> Callable[[pa.Table], bytes]:
+    return lambda table: encode([msgspec.Raw(orjson.dumps(record)) for record in records(table)])

@@ -14,8 +14,8 @@ from logd.http.answers import partial
 from logd.http.asking import Asking, Question
 from logd.http.cached import MAX_AGE
 from logd.http.openapi import Answer, Operation
-from logd.http.parameters import FILTERS, TIMEOUT, Parameter, read_filters, whole_number
-from logd.http.stats import estimated, field_of
+from logd.http.parameters import FILTERS, TIMEOUT, Parameter, field_of, read_filters, whole_number
+from logd.http.stats import estimated
 from logd.query.parse import Operator
 from logd.seams import MAX_GROUPS, SAMPLE_ROWS, Fields, FoundFields, Groups, Stats
 from logd.tokens import Scope

@@ -15,6 +15,8 @@ import zstandard
 
 Encoder = Callable[[Sequence[msgspec.Raw]], bytes]
 _GZIP_LEVEL, _ZSTD_LEVEL = 6, 3
+#: Of a cell: a spreadsheet takes it for a formula, which may run what a log line says.
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 class Record(msgspec.Struct, frozen=True):
@@ -38,8 +40,8 @@ _decode = msgspec.json.Decoder(Record).decode
 
 
 def encoder(chosen: str, name: str, begun: bool = False) -> Encoder:
-    """For "ndjson" and "csv", compressed as the file's name says. `begun`: a CSV file has its head already."""
-    encode = _Csv(begun) if chosen == "csv" else _ndjson
+    """For "ndjson", "csv" and "csv-safe", compressed as the file's name says. `begun`: a CSV file has its head."""
+    encode = _ndjson if chosen == "ndjson" else _Csv(begun, safe=chosen == "csv-safe")
     if name.endswith(".gz"):
         return lambda logs: gzip.compress(encode(logs), _GZIP_LEVEL)
     if name.endswith(".zst"):
@@ -115,10 +117,12 @@ def _ndjson(logs: Sequence[msgspec.Raw]) -> bytes:
 
 
 class _Csv:
-    """RFC 4180; `metadata` is JSON, `tags` are joined by commas, what is missing is empty."""
+    """RFC 4180; `metadata` is JSON, `tags` are joined by commas, what is missing is empty. Where it is to be `safe`,
+    what a spreadsheet would take for a formula has an apostrophe before it; else values are what they are."""
 
-    def __init__(self, begun: bool) -> None:
+    def __init__(self, begun: bool, safe: bool) -> None:
         self._begun = begun
+        self._safe = safe
 
     def __call__(self, logs: Sequence[msgspec.Raw]) -> bytes:
         text = io.StringIO(newline="")
@@ -131,5 +135,9 @@ class _Csv:
             row = [getattr(record, name) for name in _COLUMNS]
             row[_COLUMNS.index("metadata")] = bytes(record.metadata).decode()
             row[_COLUMNS.index("tags")] = ",".join(record.tags)
-            writer.writerow(row)
+            writer.writerow(map(_no_formula, row) if self._safe else row)
         return text.getvalue().encode("utf-8", "surrogatepass")
+
+
+def _no_formula(cell: str | None) -> str | None:
+    return f"'{cell}" if cell is not None and cell.startswith(_FORMULA) else cell

@@ -9,7 +9,6 @@ from aiohttp import web
 from msgspec import Meta
 from multidict import MultiMapping
 
-from logd.errors import BadRequest
 from logd.http import schemas
 from logd.http.answers import partial
 from logd.http.asking import Asking, Question
@@ -21,17 +20,16 @@ from logd.http.parameters import (
     Parameter,
     boolean,
     duration_us,
+    field_of,
     read_filters,
-    shortened,
     whole_number,
 )
 from logd.http.records import start_texts
-from logd.query.fields import MAX_PATH_PARTS, METADATA, column_of, path_of
+from logd.query.fields import KEYWORDS
 from logd.query.parse import Operator
 from logd.seams import MAX_BUCKETS, Buckets, Histogram
 from logd.tokens import Scope
 
-_FIELDS = ("level", "service", "host", "source", "tags")
 _MOST_VALUES = 100
 PARAMETERS = (
     *FILTERS,
@@ -43,7 +41,7 @@ PARAMETERS = (
     ),
     Parameter(
         "by",
-        f"Count the most frequent values of a field apart: {', '.join(_FIELDS)}, or metadata. and a path.",
+        f"Count the most frequent values of a field apart: {', '.join(KEYWORDS[1:])}, or a path into metadata.",
     ),
     Parameter("top", "How many values; 10 unless told.", Annotated[int, Meta(ge=1, le=_MOST_VALUES)]),
     Parameter("fill", "Also intervals without hits: between `from` and `to`, or the first hit and the last.", bool),
@@ -88,21 +86,10 @@ def read_histogram(query: MultiMapping[str], now: int, default_operator: Operato
         from_us=wanted.from_us,
         to_us=wanted.to_us,
         interval_us=None if interval in ("", "auto") else duration_us(interval, "interval"),
-        by=_field(query["by"]) if query.get("by") else None,
+        by=field_of(query["by"], "by") if query.get("by") else None,
         top=whole_number(query, "top", 10, 1, _MOST_VALUES),
         fill=boolean(query, "fill", False),
     )
-
-
-def _field(name: str) -> str:
-    column = column_of(name)
-    if column in _FIELDS:
-        return column
-    path = path_of(name)
-    if column is None and name.startswith(METADATA) and "" not in path and len(path) <= MAX_PATH_PARTS:
-        return name
-    expected = f"expected {', '.join(_FIELDS)}, or metadata. and up to {MAX_PATH_PARTS} names"
-    raise BadRequest("bad_field", f"by is {shortened(name)}, {expected}", "by")
 
 
 def answer(asked: Histogram, found: Buckets, took_ms: int) -> dict[str, Any]:

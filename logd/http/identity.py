@@ -20,12 +20,15 @@ _LOCKS = ("service-locked", "host-locked")
 
 
 class Identity(msgspec.Struct, frozen=True, kw_only=True):
-    """`who` names a token or an address, for rate limits and logs. Empty `services` or `hosts` are all of them."""
+    """`who` names a token or an address, for rate limits and logs; `token_id` and `name` are the token's, empty without
+    one. Empty `services` or `hosts` are all of them."""
 
     who: str
     scopes: frozenset[Scope]
     services: tuple[str, ...] = ()
     hosts: tuple[str, ...] = ()
+    token_id: str = ""
+    name: str = ""
 
 
 #: Why somebody who was let in no longer would be; empty as long as they would.

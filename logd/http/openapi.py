@@ -48,7 +48,7 @@ class Content(NamedTuple):
 class Operation(msgspec.Struct, frozen=True):
     """A method of a path, which may have aiohttp's patterns: `{name:…}`. Errors are described for all together."""
 
-    method: Literal["GET", "POST", "DELETE"]
+    method: Literal["GET", "POST", "PUT", "DELETE"]
     path: str
     summary: str
     parameters: Sequence[Parameter] = ()

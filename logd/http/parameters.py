@@ -19,6 +19,7 @@ from multidict import MultiDict, MultiMapping
 
 from logd.errors import BadRequest
 from logd.http.schemas import DURATION
+from logd.query.fields import KEYWORDS, MAX_PATH_PARTS, METADATA, column_of, path_of
 from logd.query.parse import Operator, parse
 from logd.query.time import parse_time
 from logd.query.tree import And, Equals, Everything, Node, Or
@@ -34,6 +35,8 @@ _UNITS_US = {
 }
 #: The years that a time can have: a longer duration means nothing.
 _MOST_US = 10_000 * 366 * _UNITS_US["d"]
+#: Of a field's name in characters: an answer has it again.
+_LONGEST_FIELD = 1_024
 #: In which a body of parameters has to come.
 _BODY_SECONDS = 30.0
 #: Of a filter: DuckDB plans each of them.
@@ -162,22 +165,28 @@ def duration_us(text: str, where: str) -> int:
     return micros
 
 
+def field_of(name: str, where: str) -> str:
+    """The column or path in metadata that a name means, as in a query. Raises BadRequest."""
+    column = column_of(name)
+    if column in KEYWORDS[1:]:
+        return column
+    path = path_of(name)
+    if column is not None or "" in path or len(path) > MAX_PATH_PARTS or len(name) > _LONGEST_FIELD:
+        expected = f"expected {', '.join(KEYWORDS[1:])}, or up to {MAX_PATH_PARTS} names into metadata"
+        raise BadRequest("bad_field", f"{where} is {shortened(name)}, {expected}", where)
+    return METADATA + ".".join(path)
+
+
 async def in_body(request: web.Request) -> MultiDict[str]:
     """The parameters in the URL and in the body, a JSON object or a form. Raises BadRequest."""
-    if request.headers.get("Content-Encoding", "identity") != "identity":
-        raise BadRequest("bad_encoding", "the body is compressed", "content-encoding", 415)
-    try:
-        async with asyncio.timeout(_BODY_SECONDS):
-            body = await request.read()  # within aiohttp's limit of 1 MiB
-    except TimeoutError as error:
-        raise BadRequest("body_stalled", f"the body didn't come within {_BODY_SECONDS:g} s", "body", 408) from error
+    body = await whole_body(request)
     found = MultiDict(request.query)
     if not body:
         return found
     try:
         match request.content_type:
             case "application/json":
-                found.extend(_of_object(msgspec.json.decode(body)))
+                found.extend(of_object(msgspec.json.decode(body)))
             case "application/x-www-form-urlencoded":
                 found.extend(parse_qsl(body.decode("ascii"), keep_blank_values=True, errors="strict"))
             case other:
@@ -188,7 +197,18 @@ async def in_body(request: web.Request) -> MultiDict[str]:
     return found
 
 
-def _of_object(values: object) -> MultiDict[str]:
+async def whole_body(request: web.Request) -> bytes:
+    """Of up to 1 MiB, which is aiohttp's limit. Raises BadRequest."""
+    if request.headers.get("Content-Encoding", "identity") != "identity":
+        raise BadRequest("bad_encoding", "the body is compressed", "content-encoding", 415)
+    try:
+        async with asyncio.timeout(_BODY_SECONDS):
+            return await request.read()
+    except TimeoutError as error:
+        raise BadRequest("body_stalled", f"the body didn't come within {_BODY_SECONDS:g} s", "body", 408) from error
+
+
+def of_object(values: object) -> MultiDict[str]:
     """The members: strings, numbers, booleans, and lists of those. A null is absent. Raises BadRequest."""
     if not isinstance(values, dict):
         raise BadRequest("bad_body", "the body is no JSON object of parameters", "body")

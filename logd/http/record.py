@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from logd.errors import NotFound, Unavailable
+from logd.errors import BadRequest, NotFound, Unavailable
 from logd.flow.clock import now_us
 from logd.http import identity, schemas
 from logd.http.answers import json_answer
@@ -42,6 +42,8 @@ class OneRecord:
             search = Search(query=query, from_us=times.from_us, to_us=times.to_us, limit=1, count_limit=0)
             async with self._turns.turn(request.query):
                 found = await self._searches.search(search)
+        if found.stopped is not None and not len(found.table):
+            raise BadRequest("too_many_lines", found.stopped.why)
         if found.missing and not len(found.table):
             raise Unavailable(f"whether a record has the log_id {shortened(log_id)} can't be told: {found.missing[0]}")
         if not len(found.table):

@@ -52,10 +52,16 @@ def _values(column: pa.ChunkedArray) -> list[Any]:
 
 
 def time_texts(column: pa.Array | pa.ChunkedArray) -> list[str]:
-    """Times in microseconds as RFC 3339 in UTC: with milliseconds, or microseconds where there are any."""
-    texts = pc.strftime(column, format="%Y-%m-%dT%H:%M:%SZ", locale="C")  # with six digits of the second
-    found: list[str] = pc.replace_substring_regex(texts, pattern="000Z$", replacement="Z").to_pylist()
+    """Times in microseconds as RFC 3339 in UTC: with milliseconds, or microseconds where there are any; None stays."""
+    found: list[str] = time_column(column).to_pylist()
     return found
+
+
+def time_column(column: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:
+    """The same as a column."""
+    # By a cast, with six digits of the second: strftime takes six times as long (⏱).
+    texts = pc.replace_substring(column.cast(pa.timestamp("us")).cast(pa.string()), " ", "T")
+    return pc.binary_join_element_wise(pc.replace_substring_regex(texts, r"(\.\d{3})000$", r"\1"), "Z", "")
 
 
 def start_texts(starts: Sequence[int]) -> list[str]:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal
 
 import msgspec
-from msgspec import UNSET, Meta, UnsetType
+from msgspec import UNSET, Meta, UnsetType, field
+
+from logd.seams import MAX_DESCRIPTION_CHARACTERS, MAX_NAME_CHARACTERS
 
 #: See parameters.duration_us.
 DURATION = "^([0-9]{1,15})(ms|s|m|h|d|w)$"
@@ -69,7 +71,8 @@ class Hit(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class SearchAnswer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A page. Nobody counted when `total_hits` is absent; it is a lower bound when `total_relation` is gte.
     `next_cursor` is null when this is the last page. `took_ms` is of the search, also of an answer from the cache.
-    When `partial` is true, records that match may be missing, and `warnings` say why; a whole answer has neither."""
+    When `partial` is true, records that match may be missing, and `warnings` say why. Without it, `warnings` tell why
+    the page ended early, where `next_cursor` goes on."""
 
     logs: list[Hit]
     next_cursor: str | None
@@ -253,6 +256,63 @@ class PatternsAnswer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     took_ms: int
     partial: Literal[True] | UnsetType = UNSET
     warnings: list[str] | UnsetType = UNSET
+
+
+class SearchParameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a search is asked for by parameters of these names."""
+
+    q: str | UnsetType = UNSET
+    service: str | list[str] | UnsetType = UNSET
+    level: str | list[str] | UnsetType = UNSET
+    host: str | list[str] | UnsetType = UNSET
+    from_: str | int | UnsetType = field(name="from", default=UNSET)
+    to: str | int | UnsetType = UNSET
+    default_operator: Literal["or", "and"] | UnsetType = UNSET
+    sort: Literal["newest", "oldest", "desc", "asc"] | UnsetType = UNSET
+    limit: int | UnsetType = UNSET
+    track_total_hits: bool | int | UnsetType = UNSET
+    fields: str | list[str] | UnsetType = UNSET
+    highlight: bool | UnsetType = UNSET
+
+
+_Name = Annotated[str, Meta(min_length=1, max_length=MAX_NAME_CHARACTERS)]
+_Description = Annotated[str, Meta(max_length=MAX_DESCRIPTION_CHARACTERS)]
+
+
+class SearchToSave(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`search` has the parameters, times as they are written: a relative one is so whenever the search is run. Names
+    are of printable characters, and none looks like an id."""
+
+    name: _Name
+    description: _Description = ""
+    search: SearchParameters
+
+
+class ChangedSearch(SearchToSave, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`version` is that of the search as it was before."""
+
+    version: Annotated[int, Meta(ge=1, le=2**63 - 2)]
+
+
+class SavedSearch(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`created_by` and `updated_by` are the names of tokens, null where none was needed. Each change makes `version`
+    one more."""
+
+    id: str
+    name: str
+    description: str
+    search: SearchParameters
+    created: str
+    created_by: str | None
+    updated: str
+    updated_by: str | None
+    version: int
+
+
+class SavedSearchList(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """By their names."""
+
+    searches: list[SavedSearch]
 
 
 class Health(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

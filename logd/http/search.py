@@ -28,10 +28,11 @@ from logd.http.parameters import (
     whole_number,
 )
 from logd.http.records import records
+from logd.http.saved import SAVED, applied
 from logd.http.selection import FIELDS, Selection, read_selection
 from logd.query.parse import Operator
 from logd.query.tree import Node
-from logd.seams import Found, Place, Search
+from logd.seams import Found, Place, SavedSearches, Search
 from logd.tokens import Scope
 
 #: Deep pages belong to a cursor: every engine pays for each row before the page.
@@ -41,6 +42,7 @@ SORT = Parameter("sort", "Which come first; newest unless told.", Literal["newes
 SORTS = {"newest": "newest", "oldest": "oldest", "desc": "newest", "asc": "oldest"}
 _Number = Annotated[int, Meta(ge=0, le=MAX_WINDOW)]
 PARAMETERS = (
+    SAVED,
     *FILTERS,
     SORT,
     Parameter("limit", "Hits on a page; 50 unless told.", _Number),
@@ -77,16 +79,17 @@ class Asked(NamedTuple):
 class Searching:
     """The handlers."""
 
-    def __init__(self, asking: Asking) -> None:
+    def __init__(self, asking: Asking, saved: SavedSearches) -> None:
         self._asking = asking
+        self._saved = saved
 
     async def get(self, request: web.Request) -> web.Response:
         """200 with schemas.SearchAnswer."""
-        return await self._asking.answer(request, request.query, self._read)
+        return await self._asking.answer(request, await applied(self._saved, request.query), self._read)
 
     async def post(self, request: web.Request) -> web.Response:
         """The same."""
-        return await self._asking.answer(request, await in_body(request), self._read)
+        return await self._asking.answer(request, await applied(self._saved, await in_body(request)), self._read)
 
     def _read(self, query: MultiMapping[str], now: int, default_operator: Operator) -> Question[Search, Found]:
         asked = read_search(query, now, default_operator)
@@ -163,11 +166,15 @@ def answer(asked: Asked, found: Found, took_ms: int) -> dict[str, Any]:
     if asked.terms is not None:
         highlight(body["logs"], asked.terms)
     body["next_cursor"] = None
-    if found.more and len(found.table):
+    place = None if found.stopped is None else found.stopped.place
+    if place is None and found.more and len(found.table):
         last = found.table.slice(len(found.table) - 1)
         place = Place(last["timestamp"].cast(pa.int64())[0].as_py(), last["log_id"][0].as_py())
+    if place is not None:
         body["next_cursor"] = cursor.write(
             place, asked.search.from_us, asked.search.to_us, asked.now_us, asked.belongs_to
         )
     body["took_ms"] = took_ms
+    if found.stopped is not None:
+        body["warnings"] = [found.stopped.why]
     return {**body, **partial(found.missing)}

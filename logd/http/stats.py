@@ -22,13 +22,14 @@ from logd.http.parameters import (
     Parameter,
     check,
     duration_us,
+    field_of,
     in_body,
     read_filters,
     shortened,
     whole_number,
 )
 from logd.http.records import start_texts
-from logd.query.fields import KEYWORDS, MAX_PATH_PARTS, METADATA, column_of, path_of
+from logd.query.fields import KEYWORDS, METADATA
 from logd.query.parse import Operator
 from logd.seams import MAX_BY, MAX_CELLS, MAX_GROUPS, Aggregate, Cell, Function, Groups, Stats
 from logd.tokens import Scope
@@ -116,8 +117,8 @@ def read_stats(query: MultiMapping[str], now: int, default_operator: Operator) -
         raise BadRequest("too_many_aggregates", message, "aggregate")
     order = query.get("order", "").strip()
     if order not in ("", _COUNT, *aggregates):
-        expected = ", ".join([_COUNT, *aggregates])
-        raise BadRequest("bad_choice", f"order is {shortened(order)}, expected one of {expected}", "order")
+        expected = f"expected one of {', '.join([_COUNT, *aggregates])}, which are the aggregates that are asked for"
+        raise BadRequest("bad_choice", f"order is {shortened(order)}, {expected}", "order")
     interval = query.get("interval", "").lower()
     stats = Stats(
         query=wanted.query,
@@ -131,18 +132,6 @@ def read_stats(query: MultiMapping[str], now: int, default_operator: Operator) -
         top=whole_number(query, "top", 10, 1, MAX_GROUPS),
     )
     return Asked(stats, tuple(by), tuple(aggregates))
-
-
-def field_of(name: str, where: str) -> str:
-    """The column or path in metadata that a name means, as in a query. Raises BadRequest."""
-    column = column_of(name)
-    if column in KEYWORDS[1:]:
-        return column
-    path = path_of(name)
-    if column is not None or "" in path or len(path) > MAX_PATH_PARTS:
-        expected = f"expected {', '.join(KEYWORDS[1:])}, or up to {MAX_PATH_PARTS} names into metadata"
-        raise BadRequest("bad_field", f"{where} is {shortened(name)}, {expected}", where)
-    return METADATA + ".".join(path)
 
 
 def _aggregates(texts: Sequence[str]) -> list[tuple[str, Aggregate]]:

@@ -34,20 +34,32 @@ _COARSE = f"regexp_replace({{mask}}, '^(\\S+ \\S+) .*$', '\\1 {MASK}')"
 def cells(condition: str, most: int, coarse: bool) -> str:
     """A query over `rows`, of those that meet the condition: `mask`, `service`, `level`, `n` of them, `first` and
     `last` in Unix µs. After the `most` frequent masks (then by text) all others are one, NULL. `coarse`: of a mask only
-    the first two words count, so that there are fewer.
+    the first two words count, so that there are fewer."""
+    return f"WITH parts AS ({_parts(condition, coarse, '')}), {added(most).removeprefix('WITH ')}"
 
-    Runs of blanks are looked for once the masks are few: it takes as long as masking."""
-    masked = _whole(coarse=True) if coarse else _MASKED
-    return f"""WITH raw AS (
-        SELECT {masked} AS mask, service, level, count(*) AS n, min(timestamp) AS first, max(timestamp) AS last
-        FROM ({_lines("rows", condition)}) GROUP BY ALL),
-      cells AS MATERIALIZED (
-        SELECT {_TIDIED.format(mask="mask")} AS mask, service, level,
-            sum(n) AS n, min(first) AS first, max(last) AS last FROM raw GROUP BY ALL),
+
+def parts(condition: str, coarse: bool) -> str:
+    """A query over `rows` that have a `part`: of each, the same for all masks."""
+    return _parts(condition, coarse, "part, ")
+
+
+def added(most: int) -> str:
+    """A query over what `parts` gives, as a table of that name: the same as of `cells`."""
+    return f"""WITH cells AS MATERIALIZED (
+        SELECT mask, service, level, sum(n) AS n, min(first) AS first, max(last) AS last FROM parts GROUP BY ALL),
       known AS (SELECT mask FROM cells GROUP BY mask ORDER BY sum(n) DESC, mask LIMIT {most})
-      SELECT known.mask AS mask, service, level,
-        sum(n)::BIGINT AS n, epoch_us(min(first)) AS first, epoch_us(max(last)) AS last
+      SELECT known.mask AS mask, service, level, sum(n)::BIGINT AS n, min(first) AS first, max(last) AS last
       FROM cells LEFT JOIN known ON cells.mask = known.mask GROUP BY ALL"""
+
+
+def _parts(condition: str, coarse: bool, part: str) -> str:
+    """Runs of blanks are looked for once the masks are few: it takes as long as masking."""
+    masked = _whole(coarse=True) if coarse else _MASKED
+    return f"""SELECT {part}{_TIDIED.format(mask="mask")} AS mask, service, level, sum(n)::BIGINT AS n,
+          epoch_us(min(first)) AS first, epoch_us(max(last)) AS last
+        FROM (SELECT {part}{masked} AS mask, service, level, count(*) AS n,
+            min(timestamp) AS first, max(timestamp) AS last
+          FROM ({_lines("rows", condition)}) GROUP BY ALL) GROUP BY ALL"""
 
 
 def samples(condition: str, moments: Iterable[int], masks: int, coarse: bool) -> str:

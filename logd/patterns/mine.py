@@ -29,10 +29,12 @@ Counts = Counter[str | None]
 
 
 class Rows(NamedTuple):
-    """What is asked: `ask` answers a query over `rows`, with its parameters; rows of other moments (Unix µs) than those
-    given, if there are some, may be left out. `go_on` raises once nobody waits any more."""
+    """What is asked: `cells` gives those of masks.cells for the condition, `coarse` or not. `ask` answers a query over
+    `rows`, with its parameters; rows of other moments (Unix µs) than those given may be left out. `go_on` raises once
+    nobody waits any more."""
 
-    ask: Callable[[str, Condition, Collection[int] | None], pa.Table]
+    cells: Callable[[bool], pa.Table]
+    ask: Callable[[str, Condition, Collection[int]], pa.Table]
     go_on: Callable[[], None]
 
 
@@ -49,7 +51,7 @@ class _Cell(NamedTuple):
 
 def mine(asked: Patterns, condition: Condition, rows: Rows, coarse: bool = False) -> Mined:
     """The patterns of all rows that meet the condition. Raises what `rows` raise."""
-    found = rows.ask(masks.cells(condition.sql, MOST_MASKS, coarse), condition, None)
+    found = rows.cells(coarse)
     all_cells = list(map(_Cell._make, zip(*(found[name].to_pylist() for name in found.column_names), strict=True)))
     cells = [cell for cell in all_cells if cell.mask is not None]
     of_mask = templates({cell.mask for cell in cells}, rows.go_on)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import msgspec
 
-from logd.query.tree import And, Node, Not, Or, Range
+from logd.query.tree import And, Everything, Node, Not, Or, Range
 
 Bounds = tuple[int | None, int | None]
+Ranged = tuple[Node, int | None, int | None]
 
 
 def narrowed(query: Node, from_us: int | None, to_us: int | None) -> Bounds:
@@ -23,6 +24,22 @@ def narrowed(query: Node, from_us: int | None, to_us: int | None) -> Bounds:
                 high += high_included
                 to_us = high if to_us is None else min(to_us, high)
     return from_us, to_us
+
+
+def ranged(query: Node, from_us: int | None, to_us: int | None) -> Ranged:
+    """The query without the ranges that every hit has to lie in, and the bounds that they leave: the hits of the one
+    within the other are those of the query."""
+    return _unbounded(query), *narrowed(query, from_us, to_us)
+
+
+def _unbounded(query: Node) -> Node:
+    match query:
+        case And(children):
+            kept = tuple(one for child in children if not isinstance(one := _unbounded(child), Everything))
+            return kept[0] if len(kept) == 1 else And(kept) if kept else Everything()
+        case Range("timestamp", low, high) if not isinstance(low, str) and not isinstance(high, str):
+            return Everything()
+    return query
 
 
 def timeless(query: Node) -> Node:

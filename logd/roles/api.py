@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
 import logging
 from collections.abc import Mapping, Sequence
@@ -13,6 +14,7 @@ from logd.config.address import parse_address
 from logd.config.schema import Config
 from logd.errors import ConfigError
 from logd.flow.stage import Stage
+from logd.http.answering import Answering
 from logd.http.answers import Handler
 from logd.http.app import Behind, Ready, StatusOf, make_app
 from logd.http.connections import bounded, make_room
@@ -37,6 +39,10 @@ _LINGERING_SECONDS = 5.0
 _HANDSHAKE_SECONDS = 10.0
 #: What connections have to end in when they are cut off.
 _ABORT_SECONDS = 0.1
+#: Between two looks at the answers that a stop waits for.
+_LOOK_SECONDS = 0.5
+#: Of `server.drain_seconds`: what else there is to do in it comes after the last answer.
+_ANSWER_SHARE = 0.5
 
 
 class Api:
@@ -57,27 +63,27 @@ class Api:
         self.stages = (intake.stage,)
         self._config = config
         self._stopping = False
-        self._under_way = 0
         self._certificate = Certificate(config.api) if config.api.tls_certificate else None
         self._listener: asyncio.Server | None = None
         self._answered = asyncio.Event()
+        self._answering = Answering()
         self._tailing = tailing_of(config, behind.transport)
         app = make_app(config, behind, self._tailing, parts, Stages([*self.stages, *stages]), intake, ready)
 
         @web.middleware
         async def counted(request: web.Request, handler: Handler) -> web.StreamResponse:
-            self._under_way += 1
             try:
-                response = await handler(request)
-                if self._stopping:
-                    response.force_close()
-                await send(request, response, config.api.stall_seconds)
-                return response
+                with self._answering.under_way(request):
+                    response = await handler(request)
+                    if self._stopping:
+                        response.force_close()
+                    await send(request, response, config.api.stall_seconds)
+                    return response
             finally:
-                self._under_way -= 1
                 self._answered.set()
 
         app.middlewares.insert(0, counted)
+        app.on_response_prepare.append(self._answering.begin)
         # Bodies are decompressed by ingest, within its bounds; the deadline of a stop is the server's, not aiohttp's.
         self._runner = web.AppRunner(
             app,
@@ -140,9 +146,14 @@ class Api:
         """aiohttp's own shutdown drops what still arrives of a body, so it has to wait for this."""
         self._close_listener()
         self._stopping = True
-        while self._under_way:
+        now = asyncio.get_running_loop().time
+        late = now() + _ANSWER_SHARE * self._config.server.drain_seconds
+        while self._answering:
             self._answered.clear()
-            await self._answered.wait()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_LOOK_SECONDS):
+                    await self._answered.wait()
+            self._answering.cut_off(late=now() > late)
 
     def _close_listener(self) -> None:
         if self._listener is not None:

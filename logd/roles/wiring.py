@@ -22,6 +22,7 @@ from logd.seams import (
     Disks,
     Index,
     Objects,
+    SavedSearches,
     Searches,
     Tokens,
     Transport,
@@ -194,33 +195,47 @@ async def open_index(config: Config, transport: Transport) -> OpenIndex:
             assert_never(unknown)
 
 
-async def open_tokens(config: Config) -> Tokens:
-    """The tokens of the catalog. Raises ConfigError when it is there and can't be used, and when the api would be open
-    to everybody though nobody said so."""
+class OpenCatalog(NamedTuple):
+    """What is in the catalog, over the same connections: to close one of them closes all."""
+
+    tokens: Tokens
+    saved: SavedSearches
+
+    async def close(self) -> None:
+        """Releases everything."""
+        await self.tokens.close()
+
+
+async def open_catalog(config: Config) -> OpenCatalog:
+    """The configured catalog. Raises ConfigError when it is there and can't be used, and when the api would be open to
+    everybody though nobody said so."""
     from logd.http.access import refuse_if_open
 
-    tokens = await catalog_tokens(config)
+    found = await catalog(config)
     try:
-        await refuse_if_open(config.api, tokens)
+        await refuse_if_open(config.api, found.tokens)
     except BaseException:
-        await tokens.close()
+        await found.close()
         raise
-    return tokens
+    return found
 
 
-async def catalog_tokens(config: Config) -> Tokens:
+async def catalog(config: Config) -> OpenCatalog:
     """The same for a command, whether a server runs or not."""
     match config.catalog.type:
         case "sqlite":
-            from logd.backends.catalog.appearing import AppearingTokens
+            from logd.backends.catalog.appearing import AppearingFile, AppearingSaved, AppearingTokens
 
-            tokens = AppearingTokens(catalog_file(config))
-            await tokens.open_if_there()
-            return tokens
+            file = AppearingFile(catalog_file(config))
+            await file.open_if_there()
+            return OpenCatalog(AppearingTokens(file), AppearingSaved(file))
         case "mysql":
-            from logd.backends.catalog.tokens import open_mysql
+            from logd.backends.catalog.mysql_server import MysqlServer
+            from logd.backends.catalog.saved import CatalogSaved
+            from logd.backends.catalog.tokens import CatalogTokens
 
-            return await open_mysql(config.catalog, _catalog_password(config))
+            server = await MysqlServer.open(config.catalog, _catalog_password(config))
+            return OpenCatalog(CatalogTokens(server), CatalogSaved(server))
         case unknown:
             assert_never(unknown)
 

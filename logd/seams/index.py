@@ -81,16 +81,25 @@ class Search(msgspec.Struct, frozen=True, kw_only=True):
     max_bytes: int = PAGE_BYTES
 
 
+class Stopped(msgspec.Struct, frozen=True):
+    """Where a page ended early, since one request may not read more: the next one begins behind `place`."""
+
+    place: Place
+    why: str
+
+
 class Found(msgspec.Struct, frozen=True):
     """Hits in the order asked for, and by log_id within a microsecond, with the columns of record.part_of_schema.
     `total` is None when nobody asked, and a lower bound when `exact` is false. `more`: there may be hits after these.
-    `missing`: why rows may be missing from it that are stored; empty when it is whole."""
+    `missing`: why rows may be missing from it that are stored; empty when it is whole. None is missing before where it
+    `stopped`, if it did."""
 
     table: pa.Table
     total: int | None
     exact: bool
     more: bool
     missing: Sequence[str] = ()
+    stopped: Stopped | None = None
 
 
 class Histogram(msgspec.Struct, frozen=True, kw_only=True):

@@ -5,6 +5,7 @@ budget of lines that may be read.
 from __future__ import annotations
 
 import contextlib
+import sys
 import threading
 from collections.abc import Mapping, Sequence
 
@@ -12,6 +13,9 @@ import duckdb
 import pyarrow as pa
 
 from logd.errors import BadRequest
+
+#: Of texts of a kilobyte each, 16 MB.
+_BATCH_ROWS = 16_384
 
 
 class OverBudget(BadRequest):
@@ -37,10 +41,28 @@ class Connection:
         self, query: str, parameters: Sequence[object] = (), tables: Mapping[str, pa.Table] | None = None
     ) -> pa.Table:
         """The rows of a query, which may name the tables. Raises duckdb.Error, and as `go_on`."""
-        for name, table in (tables or {}).items():
+        return self._asked(query, parameters, tables or {}).to_arrow_table()
+
+    def ask_up_to(
+        self, most_bytes: int, query: str, parameters: Sequence[object], tables: Mapping[str, pa.Table]
+    ) -> pa.Table | None:
+        """The same; None when the rows take more than so many bytes, of which there is no more than a batch at once."""
+        reader = self._asked(query, parameters, tables).to_arrow_reader(_BATCH_ROWS)
+        batches: list[pa.RecordBatch] = []
+        for batch in reader:
+            batches.append(batch)
+            most_bytes -= batch.nbytes
+            if most_bytes < 0:
+                return None
+        return pa.Table.from_batches(batches, reader.schema)
+
+    def _asked(
+        self, query: str, parameters: Sequence[object], tables: Mapping[str, pa.Table]
+    ) -> duckdb.DuckDBPyRelation:
+        for name, table in tables.items():
             self.sql.register(name, table)
         self.go_on()
-        return self.sql.sql(query, params=list(parameters)).to_arrow_table()
+        return self.sql.sql(query, params=list(parameters))
 
     def go_on(self) -> None:
         """Raises duckdb.InterruptException once this is stopped: to be called between steps that aren't DuckDB's."""
@@ -54,6 +76,11 @@ class Connection:
             if self._lines and self._read + lines > self._lines:
                 raise OverBudget(self._lines)
             self._read += lines
+
+    @property
+    def may_read(self) -> int:
+        """How many lines of the budget are left."""
+        return self._lines - self._read if self._lines else sys.maxsize
 
     def stop(self) -> None:
         """Ends the query that is under way, and any later one before it begins. A query that begins at this moment may

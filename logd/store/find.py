@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from functools import partial
 
+import duckdb
 import msgspec
 import numpy as np
 import pyarrow as pa
@@ -23,11 +24,11 @@ from logd.query.sql import Condition, compile_sql
 from logd.query.times import narrowed
 from logd.query.tree import And, Everything, Node
 from logd.record import SCHEMA, part_of_schema
-from logd.seams import Found, Place, Search
+from logd.seams import Found, Place, Search, Stopped
 from logd.store.connection import Connection, OverBudget
 from logd.store.count import count
 from logd.store.neighbours import beside
-from logd.store.pages import bytes_of, page_of, rows_in
+from logd.store.pages import bytes_in_sql, bytes_of, page_of, rows_in, rows_upto
 from logd.store.read import EPOCH, columns_of, literal, read, run
 from logd.store.segments import micros_of
 from logd.store.sieve import Places, Sieve, sieve
@@ -67,10 +68,12 @@ def find(connection: Connection, snapshot: Snapshot, search: Search) -> Found:
     reader = _Reader(connection, snapshot, search, compile_sql(search.query), part_of_schema(search.columns))
     times = times_of(snapshot, *narrowed(search.query, search.from_us, search.to_us))
     ahead = None if times is None else _ahead(times, search.after, search.newest_first)
-    hits, more, missing = reader.schema.empty_table(), search.limit == 0, ""
+    hits, more, stopped = reader.schema.empty_table(), search.limit == 0, None
     if ahead is not None and search.limit:
-        hits, more, missing = _first(reader, ahead, search.offset + search.limit)
-        if more and not missing and 0 < search.offset >= len(hits):
+        hits, more, stopped = _first(reader, ahead, search.offset + search.limit)
+        if more and 0 < search.offset >= len(hits):
+            if stopped is not None:
+                raise BadRequest("too_many_lines", stopped.why)
             return find(connection, snapshot, _behind_offset(reader, ahead))
     total, exact = None, True
     if search.count_limit != 0:
@@ -85,7 +88,9 @@ def find(connection: Connection, snapshot: Snapshot, search: Search) -> Found:
     answer.validate(full=True)  # a flipped bit may leave what isn't UTF-8, and Arrow reads it all the same
     if exact and total is not None and search.after is None:
         more = search.offset + len(answer) < total
-    return Found(answer, total, exact, more, [missing] if missing else [])
+    if search.offset + len(answer) < len(hits):
+        stopped = None  # it ends before that
+    return Found(answer, total, exact, more, stopped=stopped)
 
 
 def _ahead(times: Times, after: Place | None, newest_first: bool) -> Times | None:
@@ -102,16 +107,16 @@ def _behind_offset(reader: _Reader, times: Times) -> Search:
     """The same search, from the last hit before the page: those before it are too long to be read in full."""
     of_all = msgspec.structs.replace(reader.search, max_bytes=sys.maxsize)
     keys = msgspec.structs.replace(reader, search=of_all, schema=part_of_schema(()))
-    before, _, missing = _first(keys, times, reader.search.offset)
-    if missing:
-        raise BadRequest("too_many_lines", missing)
+    before, _, stopped = _first(keys, times, reader.search.offset)
+    if stopped is not None:
+        raise BadRequest("too_many_lines", stopped.why)
     place = Place(int(micros_of(before)[-1]), before["log_id"][-1].as_py())
     return msgspec.structs.replace(reader.search, after=place, offset=0)
 
 
-def _first(reader: _Reader, times: Times, need: int) -> tuple[pa.Table, bool, str]:
-    """The first `need` hits, or fewer that have the bytes of a page, whether there may be more, and why some may be
-    missing."""
+def _first(reader: _Reader, times: Times, need: int) -> tuple[pa.Table, bool, Stopped | None]:
+    """The first `need` hits, or fewer that have the bytes of a page, whether there may be more, and where it had to
+    stop. Raises OverBudget when it can't even begin."""
     search = reader.search
     # Every row is a hit when nothing is asked, so the first rows are in the first stretches; what has to meet several
     # conditions is rarer, and one slice costs less than two.
@@ -121,27 +126,31 @@ def _first(reader: _Reader, times: Times, need: int) -> tuple[pa.Table, bool, st
     walk = Slices(stretches, times, search.newest_first)
     tables = [reader.schema.empty_table()]
     have, left = 0, search.max_bytes
-    while have < need and (part := walk.for_hits(first_rows, have, need)):
+    while have < need and (part := walk.for_hits(first_rows, have, need, reader.connection.may_read)):
         most = need - have
         if _is_large(part):  # DuckDB doesn't measure rows, and has a limit of memory
             most = min(most, rows_in(reader.snapshot, part, reader.schema, left))
         try:
             rows = _first_of(reader, part, most)
         except OverBudget as error:
-            return pa.concat_tables(tables), True, _unread(error, part.times, search.newest_first)
+            if len(tables) == 1:
+                raise
+            return pa.concat_tables(tables), True, _stopped(error, part.times, search.newest_first)
         tables.append(rows)
         have += len(rows)
         left -= bytes_of(rows)
         if left <= 0 or len(rows) == most:
-            return pa.concat_tables(tables), True, ""
-    return pa.concat_tables(tables), False, ""
+            return pa.concat_tables(tables), True, None
+    return pa.concat_tables(tables), False, None
 
 
-def _unread(error: OverBudget, times: Times, newest_first: bool) -> str:
-    """What of the range wasn't looked at, from these times on."""
+def _stopped(error: OverBudget, times: Times, newest_first: bool) -> Stopped:
+    """Before the rows of these times."""
     edge_us, side = (times.to_us, "before") if newest_first else (times.from_us, "from")
     edge = (EPOCH + timedelta(microseconds=edge_us)).isoformat(timespec="microseconds")
-    return f"nothing {side} {edge} was looked at: {error}"
+    # No row has such an id.
+    place = Place(edge_us, "") if newest_first else Place(edge_us - 1, "\U0010ffff")
+    return Stopped(place, f"nothing {side} {edge} was looked at yet: {error}")
 
 
 def _after(condition: Condition, times: Times, search: Search) -> Condition:
@@ -174,11 +183,21 @@ def _first_of(reader: _Reader, part: Slice, limit: int) -> pa.Table:
     exactly = ""
     if len(found) <= MAX_TIMES:
         exactly = f" AND timestamp IN ({', '.join(literal(time) for time in set(found))})"
-    query = (
-        f"SELECT {columns_of(reader.schema)} FROM rows WHERE {condition.sql}{exactly}"
-        f" ORDER BY timestamp {order}, log_id {order} LIMIT {limit}"
-    )
-    return run(reader.connection, reader.snapshot, times, part.stretches, query, condition).cast(reader.schema)
+    among = f"FROM rows WHERE {condition.sql}{exactly} ORDER BY timestamp {order}, log_id {order} LIMIT"
+
+    def first(what: str, most: int) -> pa.Table:
+        query = f"SELECT {what} {among} {most}"
+        return run(reader.connection, reader.snapshot, times, part.stretches, query, condition)
+
+    columns = columns_of(reader.schema)
+    try:
+        return first(columns, limit).cast(reader.schema)
+    except duckdb.OutOfMemoryException:  # the hits may be far longer than the slice's other rows
+        sizes = first(f"{bytes_in_sql(reader.schema)} AS size", limit)["size"].to_numpy()
+        fitting = rows_upto(sizes, reader.search.max_bytes)
+        if fitting >= len(sizes):
+            raise
+        return first(columns, fitting).cast(reader.schema)
 
 
 def _first_of_few(reader: _Reader, part: Slice, limit: int) -> pa.Table:

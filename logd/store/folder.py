@@ -22,7 +22,6 @@ from typing import NamedTuple
 
 from logd.errors import ConfigError
 from logd.store.manifest import NO_CRC, Change, Manifest, Quarantined, damaged, quarantined_now
-from logd.store.merge import SPILL
 from logd.store.segments import About, Segment, about, checksum, pieces_of, sync
 
 log = logging.getLogger("logd.store")
@@ -131,8 +130,6 @@ def _bring_together(root: Path, manifest: Manifest, stream: Stream) -> None:
     for suffix in (".tmp", ".skip.tmp"):
         for file in files_of(root, suffix):
             (root / file).unlink(missing_ok=True)
-    for path in (root / SPILL).glob("*"):
-        path.unlink(missing_ok=True)
     segments = {segment.id: segment for segment in manifest.segments()}
     retired = manifest.retired()
     # Names in that table have no checksum.

@@ -8,7 +8,7 @@ several times as long.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import chain
 
 import msgspec
@@ -16,9 +16,16 @@ import msgspec
 from logd.query.fields import METADATA, path_of
 from logd.query.metadata import number_of, pointers
 from logd.query.sql import Condition
-from logd.seams import Aggregate, Function, Stats
+from logd.seams import Function, Stats
 
 _TAGS = "tags"
+#: DuckDB's aggregates that a figure of numbers is made of.
+_PARTS = {
+    Function.MIN: ["min"],
+    Function.MAX: ["max"],
+    Function.SUM: ["fsum"],
+    Function.AVG: ["fsum", "count"],
+}
 #: DuckDB's functions for what is at a path.
 _AS_TEXT, _AS_JSON = "json_extract_string", "json_extract"
 #: Elements of arrays are values, but neither objects nor arrays in them; a null is none.
@@ -31,23 +38,26 @@ _TEXTS = "list_transform({}, lambda z: json_extract_string(z, '$'))"
 
 class Values(msgspec.Struct, frozen=True):
     """`sql` is a relation of the hits with `parameters` in it: the values of `by` are its columns `g0` and so on, and a
-    hit with several values is there several times. `odd` is true where a hit has more in a field than the relation.
-    `figures` are aggregates over it. `several`: hits may be there more than once."""
+    hit with several values is there several times. `figures` are aggregates over it, and `parts`, by their names, those
+    of which figures that can be added up are made. So is `odd`: hits have more in a field than the relation. `several`:
+    hits may be there more than once."""
 
     sql: str
     parameters: list[str | float]
     figures: Sequence[str]
+    parts: Mapping[str, str]
+    odd: str
     several: bool
 
 
-def values(asked: Stats, condition: Condition, bucket: str, listed: bool) -> Values:
-    """`bucket` is a column more, as an expression over the rows. `listed`: read metadata as lists."""
+def values(asked: Stats, condition: Condition, kept: Sequence[str], listed: bool) -> Values:
+    """`kept` are columns more, as expressions over the rows. `listed`: read metadata as lists."""
     fields = list(dict.fromkeys([*asked.by, *(aggregate.field for aggregate in asked.aggregates)]))
     in_metadata = [field for field in fields if field.startswith(METADATA)]
     lists = {field for field in fields if field == _TAGS or (listed and field in in_metadata)}
     texts = {*asked.by, *(one.field for one in asked.aggregates if one.function is Function.DISTINCT)}
     numbers = [f"f{number}" for number, field in enumerate(fields) if field in {*in_metadata} - texts - lists]
-    columns, odd = [f"{bucket} AS bucket"], ["false"]
+    columns, odd = [*kept], ["false"]
     places: dict[str, list[str]] = {_AS_TEXT: [], _AS_JSON: []}
     for number, field in enumerate(fields):
         name = f"f{number}"
@@ -62,7 +72,7 @@ def values(asked: Stats, condition: Condition, bucket: str, listed: bool) -> Val
         columns.append(f"{one_of} AS {name}")
         if not listed:
             odd += [f"({' + '.join(f'({one} IS NOT NULL)::INT' for one in at)}) > 1"] if len(at) > 1 else []
-            odd += [_is_odd(one) for one in at if name not in numbers]
+            odd += [_is_odd(one) for one in at if name not in numbers and field not in asked.by]
     extracted = [
         f", try({how}(metadata, [{', '.join('?' * len(found))}])) AS from_{how}"
         for how, found in places.items()
@@ -77,15 +87,31 @@ def values(asked: Stats, condition: Condition, bucket: str, listed: bool) -> Val
         if field in lists:
             name = f"unnest(CASE WHEN len({name}) > 0 THEN list_distinct({name}) ELSE [NULL] END)"
         sql = f"(SELECT *, {name} AS g{place} FROM {sql})"
-    figures = []
-    for one in asked.aggregates:
+    figures: list[str] = []
+    parts: dict[str, str] = {}
+    for place, one in enumerate(asked.aggregates):
         name = f"f{fields.index(one.field)}"
         if one.field in lists:
-            figures.append(_figure_of_lists(one, name))
+            made = _of_lists(one.function, name)
         else:
-            figures.append(_figure(one, name, f"number_{name}" if name in numbers else number_of(name)))
-    several = any(field in lists for field in asked.by)
-    return Values(sql, [*chain(*places.values()), *condition.parameters], figures, several)
+            made = _of_texts(one.function, name, f"number_{name}" if name in numbers else number_of(name))
+        figures.append(" / ".join(made))
+        parts |= dict(zip(part_names(place, one.function), made, strict=True))
+    # Of values that make a group it is looked at once: at each hit it would take a quarter of the whole (⏱).
+    odd = [_is_odd(f"g{n}") for n, field in enumerate(asked.by) if field in in_metadata and not listed]
+    return Values(
+        sql,
+        [*chain(*places.values()), *condition.parameters],
+        figures,
+        parts,
+        f"coalesce({' OR '.join(['bool_or(odd)', *odd])}, false)",
+        several=any(field in lists for field in asked.by),
+    )
+
+
+def part_names(place: int, function: Function) -> Sequence[str]:
+    """The columns with the parts of the figure at this place: it is the one, or the first by the second."""
+    return (f"a{place}", f"count_a{place}") if function is Function.AVG else (f"a{place}",)
 
 
 def _is_odd(text: str) -> str:
@@ -113,32 +139,21 @@ def _listed(at: Sequence[str]) -> str:
     return _TEXTS.format(_SCALARS.format(_ELEMENTS.format(found)))
 
 
-def _figure(aggregate: Aggregate, field: str, number: str) -> str:
-    """The aggregate over a column of texts, or over the number in it."""
-    share = aggregate.function.share
-    match aggregate.function:
-        case Function.DISTINCT:
-            return f"count(DISTINCT {field})"
-        case Function.SUM:
-            return f"fsum({number})"
-        case Function.AVG:
-            return f"fsum({number}) / count({number})"
-        case _:
-            return f"quantile_cont({number}, {share})" if share else f"{aggregate.function.value}({number})"
+def _of_texts(function: Function, field: str, number: str) -> Sequence[str]:
+    """The parts of a figure over a column of texts, or over the number in it."""
+    if function is Function.DISTINCT:
+        return [f"count(DISTINCT {field})"]
+    if function.share:
+        return [f"quantile_cont({number}, {function.share})"]
+    return [f"{part}({number})" for part in _PARTS[function]]
 
 
-def _figure_of_lists(aggregate: Aggregate, field: str) -> str:
+def _of_lists(function: Function, field: str) -> Sequence[str]:
     """… over a column of lists of texts."""
-    share = aggregate.function.share
     each = f"list_transform({field}, lambda t: {number_of('t')})"
     whole = f"list_filter(flatten(list({each})), lambda n: n IS NOT NULL)"
-    match aggregate.function:
-        case Function.DISTINCT:
-            return f"coalesce(len(list_distinct(flatten(list({field})))), 0)"
-        case Function.SUM:
-            return f"list_aggregate({whole}, 'fsum')"
-        case Function.AVG:
-            return f"list_aggregate({whole}, 'fsum') / nullif(len({whole}), 0)"
-        case _:
-            name, argument = ("quantile_cont", f", {share}") if share else (aggregate.function.value, "")
-            return f"list_aggregate({whole}, '{name}'{argument})"
+    if function is Function.DISTINCT:
+        return [f"coalesce(len(list_distinct(flatten(list({field})))), 0)"]
+    if function.share:
+        return [f"list_aggregate({whole}, 'quantile_cont', {function.share})"]
+    return [f"list_aggregate({whole}, '{part}')" for part in _PARTS[function]]

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import msgspec
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 
 from logd.errors import BadRequest
 from logd.query.fields import METADATA, path_of
@@ -19,6 +20,8 @@ from logd.query.sql import Condition, compile_sql
 from logd.query.tree import Everything
 from logd.seams import MAX_BUCKETS, Buckets, Histogram
 from logd.store.connection import Connection
+from logd.store.partials import Partials, Question
+from logd.store.ranked import added, places, ranked
 from logd.store.read import run, stretches
 from logd.store.walk import Snapshot, Stretch, Times, times_of
 
@@ -36,30 +39,30 @@ _ROUND_US: tuple[int, ...] = (
     *(hours * 3_600 * _SECOND_US for hours in (1, 2, 3, 6, 12)),
     *(days * 10**power * _DAY_US for power in range(6) for days in (1, 2, 5)),
 )
+#: Added to any time it is a positive one.
+_BEFORE_ALL_US = 2**62
 Numbers = npt.NDArray[np.int64]
 
 
 class Axis(msgspec.Struct, frozen=True):
-    """Intervals by number, from that of the first moment that is looked at."""
+    """Intervals, aligned to the epoch."""
 
     times: Times
     interval_us: int
 
-    @property
-    def origin_us(self) -> int:
-        return self.times.from_us - self.times.from_us % self.interval_us
-
     def number(self, time_us: int) -> int:
         """Of the interval that has this moment."""
-        return (time_us - self.origin_us) // self.interval_us
+        return time_us // self.interval_us
 
     @property
     def sql(self) -> str:
-        """No time is before the origin, so that the division rounds down."""
-        return f"(epoch_us(timestamp) - {self.origin_us}) // {self.interval_us}"
+        """The first moment of a row's interval, in Unix µs."""
+        # DuckDB rounds towards 0; no time is before this.
+        origin_us = _BEFORE_ALL_US // self.interval_us * self.interval_us
+        return f"(epoch_us(timestamp) + {origin_us}) // {self.interval_us} * {self.interval_us} - {origin_us}"
 
 
-def count_by_time(connection: Connection, snapshot: Snapshot, asked: Histogram) -> Buckets:
+def count_by_time(connection: Connection, snapshot: Snapshot, asked: Histogram, partials: Partials) -> Buckets:
     """Answers it over the snapshot. Raises BadRequest when there are too many intervals, duckdb.Error when a segment
     can't be read, and duckdb.InterruptException when the connection is stopped."""
     times = times_of(snapshot, asked.from_us, asked.to_us)
@@ -69,16 +72,51 @@ def count_by_time(connection: Connection, snapshot: Snapshot, asked: Histogram) 
     if times is None:
         return _filled(Buckets(interval_us, (), ()), asked)
     axis = Axis(times, interval_us)
-    among = [one for one in stretches(snapshot, asked.query, times) if times.overlaps(one.min_us, one.max_us)]
-    check_countable(axis, among)
-    condition = compile_sql(asked.query)
-    if asked.by is None:
-        found = _counts(connection, snapshot, axis, among, asked, condition)
-    else:
-        found = _counts_by_value(connection, snapshot, axis, among, asked.by, asked.top, condition)
+    found = _known(connection, snapshot, axis, asked, partials)
+    if found is None:
+        found = _counted(connection, snapshot, axis, asked)
     if len(found.starts) > MAX_BUCKETS:
         raise _too_many("more", interval_us)
     return _filled(found, asked)
+
+
+def _known(
+    connection: Connection, snapshot: Snapshot, axis: Axis, asked: Histogram, partials: Partials
+) -> Buckets | None:
+    """By what is known of parts; None when it is too much, or there is no need."""
+    condition = compile_sql(asked.query)
+    sql = f"SELECT part, {axis.sql} AS bucket, count(*) AS n FROM rows WHERE {condition.sql} GROUP BY ALL"
+    once = Question(asked.query, sql, condition.parameters)
+    if asked.by is None:
+        if isinstance(asked.query, Everything):
+            return None
+        known = partials.of(connection, snapshot, axis.times, once)
+        return None if known is None else _buckets(axis, added(pa.concat_tables(known.tables), ["bucket"]))
+    source, value, parameters = _value(asked.by, condition)
+    sql = f"SELECT part, {axis.sql} AS bucket, {value} AS g0, count(*) AS n FROM {source} GROUP BY ALL"
+    known = partials.of(connection, snapshot, axis.times, Question(asked.query, sql, parameters))
+    if known is None:
+        return None
+    found = ranked(known.tables, 1, (), None, asked.top, None)
+    at = places(found, 1)
+    cells = found.rows.append_column("rank", pa.array(np.where(at < 0, asked.top, at)))
+    counts = None
+    if asked.by == "tags":  # which a record has several of
+        all_of = partials.of(connection, snapshot, axis.times, once)
+        if all_of is None:
+            return None
+        counts = added(pa.concat_tables(all_of.tables), ["bucket"]).sort_by("bucket")["n"].to_numpy()
+    return _buckets(axis, cells, dict(enumerate(found.top["g0"].to_pylist())), asked.top, counts)
+
+
+def _counted(connection: Connection, snapshot: Snapshot, axis: Axis, asked: Histogram) -> Buckets:
+    """By all rows. Raises BadRequest when they are too many."""
+    among = [one for one in stretches(snapshot, asked.query, axis.times) if axis.times.overlaps(one.min_us, one.max_us)]
+    check_countable(axis, among)
+    condition = compile_sql(asked.query)
+    if asked.by is None:
+        return _counts(connection, snapshot, axis, among, asked, condition)
+    return _counts_by_value(connection, snapshot, axis, among, asked.by, asked.top, condition)
 
 
 def _counts(
@@ -95,7 +133,7 @@ def _counts(
         number = axis.number(stretch.min_us)
         inside = axis.times.holds(stretch.min_us, stretch.max_us) and axis.number(stretch.max_us) == number
         if inside and isinstance(asked.query, Everything):
-            counts[number] += stretch.rows
+            counts[number * axis.interval_us] += stretch.rows
         else:
             unknown.append(stretch)
     if unknown:
@@ -103,9 +141,8 @@ def _counts(
         query = f"{counted} GROUP BY bucket LIMIT {_ENOUGH}"
         read = run(connection, snapshot, axis.times, unknown, query, condition)
         counts.update(dict(zip(read["bucket"].to_pylist(), read["n"].to_pylist(), strict=True)))
-    numbers = sorted(counts)
-    starts = [axis.origin_us + number * axis.interval_us for number in numbers]
-    return Buckets(axis.interval_us, starts, [counts[number] for number in numbers])
+    starts = sorted(counts)
+    return Buckets(axis.interval_us, starts, [counts[start] for start in starts])
 
 
 def _counts_by_value(
@@ -124,47 +161,42 @@ def _counts_by_value(
       ranked AS (
         SELECT value, row_number() OVER (ORDER BY n DESC, value NULLS LAST) - 1 AS rank
         FROM (SELECT value, sum(n) AS n FROM cells GROUP BY value) QUALIFY rank < {top})
-      SELECT bucket, rank, any_value(ranked.value) AS value, sum(n)::BIGINT AS n
+      SELECT bucket, coalesce(rank, {top}) AS rank, any_value(ranked.value) AS value, sum(n)::BIGINT AS n
       FROM cells LEFT JOIN ranked ON cells.value IS NOT DISTINCT FROM ranked.value
       GROUP BY bucket, rank LIMIT {_ENOUGH * (top + 1)}"""
-    asked = Condition(condition.sql, parameters, condition.columns)
-    found = run(connection, snapshot, axis.times, among, query, asked)
-    buckets = found["bucket"].to_numpy()
-    ranks = found["rank"].fill_null(top).to_numpy()
-    n = found["n"].to_numpy()
-    values: dict[int, str | None] = dict(zip(ranks.tolist(), found["value"].to_pylist(), strict=True))
-    numbers, places = np.unique(buckets, return_inverse=True)
-    cells = np.zeros((top + 1, len(numbers)), np.int64)
-    cells[ranks, places] = n
-    counts = cells.sum(axis=0)
-    if by == "tags" and len(numbers) < _ENOUGH:  # which a record has several of
-        counts = _once(connection, snapshot, axis, among, condition, numbers)
-    known = sorted(rank for rank in values if rank < top)
-    return Buckets(
-        axis.interval_us,
-        (numbers * axis.interval_us + axis.origin_us).tolist(),
-        counts.tolist(),
-        [values[rank] for rank in known],
-        cells[known].tolist(),
-        cells[top].tolist(),
-    )
+    filled = Condition(condition.sql, parameters, condition.columns)
+    found = run(connection, snapshot, axis.times, among, query, filled)
+    values: dict[int, str | None] = dict(zip(found["rank"].to_pylist(), found["value"].to_pylist(), strict=True))
+    counts = None
+    if by == "tags" and len(found["bucket"].unique()) < _ENOUGH:  # which a record has several of
+        query = f"SELECT {axis.sql} AS bucket, count(*) AS n FROM rows WHERE {condition.sql}"
+        query = f"{query} GROUP BY bucket ORDER BY bucket"
+        counts = run(connection, snapshot, axis.times, among, query, condition)["n"].to_numpy()
+    return _buckets(axis, found, values, top, counts)
 
 
-def _once(
-    connection: Connection,
-    snapshot: Snapshot,
+def _buckets(
     axis: Axis,
-    among: Sequence[Stretch],
-    condition: Condition,
-    numbers: Numbers,
-) -> Numbers:
-    query = (
-        f"SELECT {axis.sql} AS bucket, count(*) AS n FROM rows WHERE {condition.sql} GROUP BY bucket ORDER BY bucket"
+    found: pa.Table,
+    values: Mapping[int, str | None] | None = None,
+    top: int = 0,
+    counts: Numbers | None = None,
+) -> Buckets:
+    """Of cells by `bucket`, and by the `rank` of values if there are any: `top` is that of all others. `counts` are
+    those of records, if they have several values."""
+    starts, numbers = np.unique(found["bucket"].to_numpy(), return_inverse=True)
+    cells = np.zeros((top + 1, len(starts)), np.int64)
+    ranks = np.zeros(len(found), np.int64) if values is None else found["rank"].to_numpy()
+    np.add.at(cells, (ranks, numbers), found["n"].to_numpy())
+    if counts is None:
+        counts = cells.sum(axis=0)
+    if values is None:
+        return Buckets(axis.interval_us, starts.tolist(), counts.tolist())
+    known = sorted(rank for rank in values if rank < top)
+    by_value, other = cells[known].tolist(), cells[top].tolist()
+    return Buckets(
+        axis.interval_us, starts.tolist(), counts.tolist(), [values[rank] for rank in known], by_value, other
     )
-    found = run(connection, snapshot, axis.times, among, query, condition)
-    assert found["bucket"].to_pylist() == numbers.tolist()
-    counts: Numbers = found["n"].to_numpy()
-    return counts
 
 
 def _value(by: str, condition: Condition) -> tuple[str, str, list[str | float]]:
@@ -172,7 +204,7 @@ def _value(by: str, condition: Condition) -> tuple[str, str, list[str | float]]:
     where = f"rows WHERE {condition.sql}"
     if by == "tags":
         tags = "CASE WHEN len(tags) > 0 THEN list_distinct(tags) ELSE [NULL] END"
-        return f"(SELECT timestamp, unnest({tags}) AS tag FROM {where})", "tag", condition.parameters
+        return f"(SELECT part, timestamp, unnest({tags}) AS tag FROM {where})", "tag", condition.parameters
     if not by.startswith(METADATA):
         return where, by, condition.parameters
     pointers = list(_pointers(path_of(by)))

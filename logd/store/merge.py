@@ -1,18 +1,17 @@
 """Merging: which segments become one, and how, so that a day ends as few large, sorted files.
 
 A merge reads a row group at a time, in the order of their first times. Rows older than the first time of the next row
-group can be written: mostly that is all of them, since segments follow one another. Where too many overlap, DuckDB
-sorts, within a limit and on disk.
+group can be written: mostly that is all of them, since segments follow one another. Where too many overlap, the time
+is cut into slices of some 32 MB, for each of which all row groups that reach into it are read, one after another.
 """
 
 from __future__ import annotations
 
 import contextlib
 import itertools
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-import duckdb
 import msgspec
 import numpy as np
 import pyarrow as pa
@@ -21,6 +20,7 @@ import pyarrow.parquet as pq
 from logd.flow import crash
 from logd.record import SCHEMA
 from logd.store import marks, skip_index
+from logd.store.pages import LONG, bytes_of_each
 from logd.store.segments import ROW_GROUP_ROWS, About, Segment, Writer, about, in_order, micros_of, unified
 
 #: So many of a size become one of the next size, so a line is written again once for each such factor between its
@@ -36,9 +36,13 @@ _HELD_ROWS = 131_072
 _ROW_BYTES = 300
 #: A row group ends here, however few rows it has: lines may have a megabyte each.
 _GROUP_BYTES = 16 * 1024 * 1024
-_SORT_MEMORY = "128MB"
-#: Below the index folder: what DuckDB puts on disk while it sorts.
-SPILL = "spill"
+#: Of a slice of time. Larger ones mean fewer looks at each row group, and take more memory.
+_SLICE_BYTES = 32 * 1024 * 1024
+#: In so many steps of time bytes are counted, to see where slices end; a step that has too many is cut again.
+_STEPS = 4_096
+
+
+_Piece = tuple[int, int, int, Segment, int]
 
 
 class Day(msgspec.Struct, frozen=True):
@@ -76,7 +80,7 @@ def _fitting(segments: list[Segment]) -> list[Segment]:
 
 def merge(root: Path, segments: Sequence[Segment], segment_id: int, check: Callable[[], None]) -> Segment:
     """The segments as one, with its skip index, durable. The caller commits it to the manifest in their place. Calls
-    `check` all the time, which may raise. Raises OSError, ArrowException or duckdb.Error; leaves nothing behind."""
+    `check` all the time, which may raise. Raises OSError or ArrowException; leaves nothing behind."""
     first = segments[0]
     told = About(
         id=segment_id,
@@ -92,7 +96,7 @@ def merge(root: Path, segments: Sequence[Segment], segment_id: int, check: Calla
         skips = skip_index.Writer(rows.path.with_suffix(".skip"))
         undo.callback(skips.abort)
         crash.point("merge.begun")
-        tables = _sorted_by_duckdb(root, segments) if _overlap_too_much(root, segments) else _swept(root, segments)
+        tables = _sliced(root, segments) if _overlap_too_much(root, segments) else _swept(root, segments)
         for group in _row_groups(stack.enter_context(contextlib.closing(tables))):
             check()
             skips.add(marks.of_rows(group))
@@ -147,7 +151,7 @@ def _row_groups(tables: Iterator[pa.Table]) -> Iterator[pa.Table]:
         yield unified(waiting)
 
 
-def _pieces(segments: Sequence[Segment]) -> list[tuple[int, int, int, Segment, int]]:
+def _pieces(segments: Sequence[Segment]) -> list[_Piece]:
     """First time, last time, rows, segment and row group, by first time."""
     found = [
         (first, last, rows, segment, group)
@@ -194,17 +198,44 @@ def _row_group(file: pq.ParquetFile, number: int) -> pa.Table:
     return file.read_row_group(number, use_threads=False).cast(SCHEMA)
 
 
-def _sorted_by_duckdb(root: Path, segments: Sequence[Segment]) -> Generator[pa.Table]:
-    limits: dict[str, str | bool | int | float | list[str]] = {
-        "threads": 1,
-        "memory_limit": _SORT_MEMORY,
-        "temp_directory": str(root / SPILL),
-    }
-    with duckdb.connect(config=limits) as sql:
-        sql.execute("SET GLOBAL TimeZone = 'UTC'")
-        rows = sql.sql(
-            "SELECT * FROM read_parquet(?, hive_partitioning = false) ORDER BY timestamp, log_id",
-            params=[[str(root / segment.file) for segment in segments]],
-        ).to_arrow_reader(ROW_GROUP_ROWS)
-        for batch in rows:
-            yield pa.Table.from_batches([batch]).select(SCHEMA.names).cast(SCHEMA)
+def _sliced(root: Path, segments: Sequence[Segment]) -> Generator[pa.Table]:
+    with contextlib.ExitStack() as stack:
+        files = {segment.id: stack.enter_context(pq.ParquetFile(root / segment.file)) for segment in segments}
+        pieces = _pieces(segments)
+        start, end = pieces[0][0], max(last for _, last, *_ in pieces) + 1
+        for low, high in _slices(files, pieces, start, end):
+            parts = [SCHEMA.empty_table()]
+            for first, last, _, segment, group in pieces:
+                if first < high and last >= low:
+                    table = _row_group(files[segment.id], group)
+                    micros = micros_of(table)
+                    # Their own bytes, or the whole row group would stay.
+                    inside = pa.array(np.flatnonzero((micros >= low) & (micros < high)))
+                    parts.append(table.take(inside) if len(inside) < len(table) else table)
+            yield in_order(unified(parts))
+
+
+def _slices(
+    files: Mapping[int, pq.ParquetFile], pieces: Sequence[_Piece], start: int, end: int
+) -> Iterator[tuple[int, int]]:
+    """Slices of the time from `start` to `end`, that have some _SLICE_BYTES of rows each; one moment alone may have
+    more."""
+    step = -(-(end - start) // _STEPS)
+    sizes = np.zeros(-(-(end - start) // step))
+    for first, last, _, segment, group in pieces:
+        if first < end and last >= start:
+            table = files[segment.id].read_row_group(group, ["timestamp", *LONG], use_threads=False)
+            micros = micros_of(table)
+            inside = (micros >= start) & (micros < end)
+            sizes += np.bincount((micros[inside] - start) // step, bytes_of_each(table)[inside], len(sizes))
+    begin, size = 0, 0.0
+    for number, more in enumerate(sizes.tolist()):
+        if begin < number and size + more > _SLICE_BYTES:
+            yield start + begin * step, start + number * step
+            begin, size = number, 0.0
+        size += more
+        if more > _SLICE_BYTES and step > 1:
+            yield from _slices(files, pieces, start + number * step, min(end, start + (number + 1) * step))
+            begin, size = number + 1, 0.0
+    if begin < len(sizes):
+        yield start + begin * step, end

@@ -20,7 +20,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from logd.chunk import ends_of_source
+from logd.chunk import LOG_ID, ends_of_source
 from logd.query.sql import Condition, compile_sql
 from logd.query.times import narrowed
 from logd.query.tree import And, Equals, Everything
@@ -157,6 +157,7 @@ def _between(asked: _Asked, number: int, table: pa.Table, limits: Bounds) -> pa.
     """Of a stretch the lines between the ids of the limits, as _LINE."""
     ids = table["log_id"]
     rows = np.flatnonzero(pc.and_(pc.greater(ids, limits.first_id), pc.less(ids, limits.last_id)).to_numpy())
+    rows = rows[pc.match_substring_regex(ids.take(pa.array(rows)), f"^{LOG_ID}$").to_numpy()]
     micros = micros_of(table)[rows]
     places = pa.array(rows[(micros >= asked.times.from_us) & (micros < asked.times.to_us)])
     taken = table["ingested_at"].cast(pa.int64()).take(places)

@@ -1,4 +1,4 @@
-"""How much a page takes: what of its rows may be long is measured."""
+"""How much rows take: what of them may be long is measured."""
 
 from __future__ import annotations
 
@@ -10,32 +10,43 @@ import pyarrow.compute as pc
 from logd.store.walk import Slice, Snapshot
 
 #: The columns whose values may be long, and about what all others take.
-_LONG = ("message", "metadata")
+LONG = ("message", "metadata")
 _SHORT_BYTES = 200
 
 
 def page_of(hits: pa.Table, max_bytes: int) -> pa.Table:
     """The first of them, with that by which they have so many bytes."""
-    return hits.slice(0, int(np.searchsorted(_bytes_upto(hits), max_bytes)) + 1)
+    return hits.slice(0, rows_upto(bytes_of_each(hits), max_bytes))
+
+
+def rows_upto(sizes: npt.NDArray[np.int64], max_bytes: int) -> int:
+    """How many rows of these sizes a page of so many bytes has; one more than there are when it has room left."""
+    return int(np.searchsorted(np.cumsum(sizes), max_bytes)) + 1
 
 
 def bytes_of(hits: pa.Table) -> int:
     """What they take, as `page_of` counts."""
-    return int(_bytes_upto(hits)[-1]) if len(hits) else 0
+    return int(bytes_of_each(hits).sum())
 
 
-def _bytes_upto(hits: pa.Table) -> npt.NDArray[np.int64]:
-    """Of each row what it takes together with those before it."""
+def bytes_in_sql(schema: pa.Schema) -> str:
+    """The same of one row."""
+    lengths = [f"coalesce(strlen({name}), 0)" for name in LONG if name in schema.names]
+    return " + ".join([str(_SHORT_BYTES), *lengths])
+
+
+def bytes_of_each(hits: pa.Table) -> npt.NDArray[np.int64]:
+    """Of each row."""
     sizes = np.full(len(hits), _SHORT_BYTES, np.int64)
-    for name in _LONG:
+    for name in LONG:
         if name in hits.schema.names:
             sizes += pc.fill_null(pc.binary_length(hits[name]), 0).to_numpy()
-    return np.cumsum(sizes)
+    return sizes
 
 
 def rows_in(snapshot: Snapshot, part: Slice, schema: pa.Schema, max_bytes: int) -> int:
     """How many rows of a slice take so many bytes, at least one, if they are as long as its others."""
-    if not set(_LONG) & set(schema.names):
+    if not set(LONG) & set(schema.names):
         return max(1, max_bytes // _SHORT_BYTES)
     size = sum(
         snapshot.footers.bytes_of(snapshot.root / stretch.segment.file, stretch.group)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 
+import numpy as np
 import pyarrow as pa
 
 from logd.query.sql import Condition
@@ -33,12 +34,33 @@ def run(
     query: str,
     condition: Condition,
 ) -> pa.Table:
-    """Runs a query over `rows`: the rows of `times` that are in the stretches. It may begin with further CTEs. Of
-    segments only the columns are read that it names. Raises duckdb.Error, and as Connection.spend."""
-    whole: list[str] = []
-    parts: list[str] = []
-    groups: dict[int, list[int]] = {}
+    """Runs a query over `rows`: the rows of `times` that are in the stretches, with the stretch's `part`. It may begin
+    with further CTEs. Of segments only the columns are read that it names. Raises duckdb.Error, and as
+    Connection.spend."""
+    query, tables = _over(connection, snapshot, times, stretches, query)
+    return connection.ask(query, condition.parameters, tables)
+
+
+def run_up_to(
+    most_bytes: int,
+    connection: Connection,
+    snapshot: Snapshot,
+    times: Times,
+    stretches: Iterable[Stretch],
+    query: str,
+    parameters: Sequence[str | float],
+) -> pa.Table | None:
+    """The same; None when the answer takes more than so many bytes."""
+    query, tables = _over(connection, snapshot, times, stretches, query)
+    return connection.ask_up_to(most_bytes, query, parameters, tables)
+
+
+def _over(
+    connection: Connection, snapshot: Snapshot, times: Times, stretches: Iterable[Stretch], query: str
+) -> tuple[str, dict[str, pa.Table]]:
+    """The query with its `rows`, and the tables that it names."""
     segments: dict[int, Segment] = {}
+    wanted: dict[int, list[Stretch]] = {}
     recent: list[pa.Table] = []
     lines = 0
     for stretch in stretches:
@@ -49,30 +71,32 @@ def run(
             recent.append(stretch.recent.table)
         elif stretch.segment is not None:
             segments[stretch.segment.id] = stretch.segment
-            groups.setdefault(stretch.segment.id, []).append(stretch.group)
+            wanted.setdefault(stretch.segment.id, []).append(stretch)
     connection.spend(lines)
+    selects: list[str] = []
+    whole: dict[str, list[str]] = {}
     inside = within(times)
-    for number, segment in segments.items():
+    for number, having in wanted.items():
+        segment, part = segments[number], _part(segments[number], having)
         file = _quoted(str(snapshot.root / segment.file))
         overlapping = (segment.pieces[:, 1] >= times.from_us) & (segment.pieces[:, 0] < times.to_us)
-        if len(groups[number]) == overlapping.sum():
-            whole.append(file)
+        complete = len(having) == overlapping.sum()
+        if complete and part.isdecimal():
+            whole.setdefault(part, []).append(file)
         else:
-            parts.append(
-                f"SELECT {COLUMNS} FROM read_parquet({file}, hive_partitioning = false, file_row_number = true)"
-                f" WHERE ({segment.row_numbers(groups[number])}) AND {inside}"
-            )
-    if whole:
-        files = ", ".join(whole)
-        parts.append(f"SELECT {COLUMNS} FROM read_parquet([{files}], hive_partitioning = false) WHERE {inside}")
+            rows = "true" if complete else segment.row_numbers([one.group for one in having])
+            source = f"read_parquet({file}, hive_partitioning = false, file_row_number = true)"
+            selects.append(f"SELECT {part} AS part, {COLUMNS} FROM {source} WHERE ({rows}) AND {inside}")
+    for part, files in whole.items():
+        source = f"read_parquet([{', '.join(files)}], hive_partitioning = false)"
+        selects.append(f"SELECT {part} AS part, {COLUMNS} FROM {source} WHERE {inside}")
     tables = {}
-    if recent or not parts:
+    if recent or not selects:
         tables["recent"] = pa.concat_tables(recent) if recent else SCHEMA.empty_table()
-        parts.append(f"SELECT {COLUMNS} FROM recent WHERE {inside}")
-    rows = " UNION ALL ".join(f"({part})" for part in parts)
+        selects.append(f"SELECT 0 AS part, {COLUMNS} FROM recent WHERE {inside}")
+    rows = " UNION ALL ".join(f"({select})" for select in selects)
     further = f", {query.removeprefix('WITH ')}" if query.startswith("WITH ") else f" {query}"
-    query = f"WITH rows AS ({rows}){further}"
-    return connection.ask(query, condition.parameters, tables)
+    return f"WITH rows AS ({rows}){further}", tables
 
 
 def read(connection: Connection, snapshot: Snapshot, stretch: Stretch, columns: Sequence[str]) -> pa.Table:
@@ -114,6 +138,15 @@ def within(times: Times) -> str:
 def literal(micros: int) -> str:
     """A moment in SQL."""
     return f"TIMESTAMPTZ '{(EPOCH + timedelta(microseconds=micros)).strftime('%Y-%m-%d %H:%M:%S.%f')}+00'"
+
+
+def _part(segment: Segment, stretches: Sequence[Stretch]) -> str:
+    """The part that a row of these is of, by its number in the file."""
+    last = {stretch.part: stretch.group for stretch in stretches}  # they are in order
+    ends = np.cumsum(segment.pieces[:, 2])
+    *before, rest = last
+    cases = " ".join(f"WHEN file_row_number < {ends[last[part]]} THEN {part}" for part in before)
+    return f"CASE {cases} ELSE {rest} END" if before else str(rest)
 
 
 def _quoted(text: str) -> str:

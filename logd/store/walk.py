@@ -7,6 +7,7 @@ reaches are looked at: a search that finds its hits in the last minute doesn't a
 from __future__ import annotations
 
 import heapq
+import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -78,6 +79,8 @@ class Stretch(NamedTuple):
     sparse: bool = False
     #: What of the query can have hits in it; None if that is all.
     query: Node | None = None
+    #: Of what it is a part, where several are read at once.
+    part: int = 0
 
 
 class Slice(NamedTuple):
@@ -186,10 +189,10 @@ class Slices:
         cut = end if self._following is None else max(start, min(end, self._following.min_us))
         return Times(start, cut), Times(cut, end)
 
-    def for_hits(self, first_rows: int, hits: int, wanted: int) -> Slice | None:
+    def for_hits(self, first_rows: int, hits: int, wanted: int, may_read: int = sys.maxsize) -> Slice | None:
         """The next slice for someone who has found `hits` in those before and wants `wanted`: as large as it will
-        probably take; but for want of hits, GROWTH times what was read."""
+        probably take; but for want of hits, GROWTH times what was read. Not much more than they `may_read`."""
         rows = GROWTH * self._rows or first_rows
         if hits:
             rows = min(rows, int(_MARGIN * self._rows * (wanted - hits) / hits))
-        return self.next(max(rows, first_rows))
+        return self.next(max(min(rows, may_read), first_rows))

@@ -66,6 +66,11 @@ INDEX_RECENT_ROWS = Gauge("logd_index_recent_rows", "Rows in memory, not yet in 
 INDEX_FLUSH_SECONDS = Histogram(
     "logd_index_flush_seconds", "Time to write and commit segments.", buckets=(0.03, 0.1, 0.3, 1, 3, 10, 30)
 )
+INDEX_PARTIALS = Counter(
+    "logd_index_partials", "Parts of segments whose figures were asked for: hit, kept from before, or miss.", ["how"]
+)
+INDEX_PARTIALS_KEPT = Gauge("logd_index_partials_kept", "Figures of parts of segments in memory.")
+INDEX_PARTIALS_BYTES = Gauge("logd_index_partials_kept_bytes", "What these take.", unit="bytes")
 INDEX_BULK_SECONDS = Histogram(
     "logd_index_bulk_seconds", "Time of a bulk request to Elasticsearch.", buckets=(0.03, 0.1, 0.3, 1, 3, 10, 30)
 )

@@ -1,4 +1,4 @@
-"""`python -m tests.bench [--quick] [--lines N] [CASE…]`: one JSON line a case on standard output.
+"""`python -m tests.bench [--quick] [--lines N] [--days D] [CASE…]`: one JSON line a case on standard output.
 
 Ends with 0 also when a goal is missed (the line says so), with 1 when a case couldn't be run. The servers' data lies
 in the folder for temporary files ($TMPDIR): on a real disk, for fsync to cost what it costs.
@@ -43,7 +43,7 @@ def main(arguments: Sequence[str]) -> int:
     probes = _QUICK_PROBES if asked.quick else _PROBES
     with (
         tempfile.TemporaryDirectory(prefix="logd-bench-") as folder,
-        bench(corpus(lines), Path(folder), peers, probes) as run,
+        bench(corpus(lines, asked.days), Path(folder), peers, probes) as run,
     ):
         ran = [_run(run, name) for name in CASES if name in (asked.cases or DEFAULT)]
         return 0 if all(ran) else 1
@@ -64,6 +64,7 @@ def _parsed(arguments: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="scripts/bench", description="logd's figures, beside others'.")
     parser.add_argument("--quick", action="store_true", help=f"{QUICK_LINES:,} lines; all default cases within 60 s")
     parser.add_argument("--lines", type=int, metavar="N", help=f"size of the corpus (default {GOAL_LINES:,})")
+    parser.add_argument("--days", type=int, metavar="D", help="spread it over so many days (default: 200 s a million)")
     parser.add_argument(
         "cases",
         nargs="*",
@@ -77,6 +78,8 @@ def _parsed(arguments: Sequence[str]) -> argparse.Namespace:
             parser.error(f"no case {name!r}; there are {', '.join(CASES)}")
     if asked.lines is not None and asked.lines < 1:
         parser.error(f"--lines must be positive, not {asked.lines}")
+    if asked.days is not None and asked.days < 1:
+        parser.error(f"--days must be positive, not {asked.days}")
     return asked
 
 

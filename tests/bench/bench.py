@@ -20,7 +20,8 @@ _QUIET_WINDOW_SECONDS = 1.0
 _QUIET_WINDOWS = 2
 #: 5 % of a core, above the timers of an idle server.
 _QUIET_CPU_SECONDS = 0.05
-_QUIET_DEADLINE_SECONDS = 300.0
+#: Tens of millions of lines are merged for minutes.
+_QUIET_DEADLINE_SECONDS = 900.0
 
 
 @dataclass(frozen=True)

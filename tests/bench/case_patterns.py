@@ -1,61 +1,26 @@
-"""How long it takes to find the templates of all messages with their counts: ms, median of 5 warm, on one connection.
+"""The templates of messages, see `timing`."""
 
-VictoriaLogs counts messages with their numbers masked, which it calls collapse_nums; it merges nothing. The systems
-take turns. A wrong count fails the case.
-"""
+from datetime import timedelta
 
-import statistics
-import time
-from collections import Counter
-from contextlib import ExitStack
-from urllib.parse import urlencode
+from tests.bench.ask_patterns import Patterns
+from tests.bench.bench import Bench
+from tests.bench.question import last
+from tests.bench.report import Line
+from tests.bench.timing import timed
 
-import orjson
-
-from logd.patterns.templates import templates
-from tests.bench.bench import Bench, Loaded
-from tests.bench.corpus import Corpus
-from tests.bench.http_client import Client
-from tests.bench.report import Line, compared
-from tests.support.naive_patterns import mask
-
-_WARM_UP, _REPEATS = 2, 5
-_LOGD = "/api/v1/logs/patterns?limit=500"
-_PEER = f"/select/logsql/query?{urlencode({'query': '* | collapse_nums | stats by (_msg) count() n'})}"
+_TOP = 10
 
 
 def patterns(bench: Bench) -> Line:
     """Of all lines."""
-    servers = [server for server in (bench.logd(), bench.peer()) if server is not None]
-    took: dict[str, list[float]] = {server.system.name: [] for server in servers}
-    with ExitStack() as stack:
-        asked = []
-        for server in servers:
-            server.wait_until_quiet()
-            client = stack.enter_context(Client(server.system.port))
-            target = _LOGD if server.system.name == "logd" else _PEER
-            _check(server, bench.corpus, target, client.get(target))
-            asked.append((client, target, took[server.system.name]))
-        for _ in range(_WARM_UP + _REPEATS):
-            for client, target, times in asked:
-                begin = time.perf_counter()
-                client.get(target)
-                times.append((time.perf_counter() - begin) * 1_000)
-    medians = {name: statistics.median(times[_WARM_UP:]) for name, times in took.items()}
-    value = medians.pop("logd")
-    peer = next(iter(medians.items()), None)
-    return compared("patterns", value, "ms", bench.corpus.lines, peer=peer, reference=None, goal_ratio=1.0)
+    return timed(bench, "patterns", Patterns())
 
 
-def _check(server: Loaded, corpus: Corpus, target: str, body: bytes) -> None:
-    if target == _PEER:
-        right = sum(int(orjson.loads(line)["n"]) for line in body.splitlines()) == corpus.lines
-    else:
-        masks = Counter(mask(orjson.loads(line)["message"]) for line in corpus.lines_oldest_first())
-        of_mask = templates(masks, lambda: None)
-        truth: Counter[str] = Counter()
-        for one, count in masks.items():
-            truth[of_mask[one]] += count
-        right = {one["template"]: one["count"] for one in orjson.loads(body)["patterns"]} == truth
-    if not right:
-        raise server.system.process.failure(f"wrong answer to {target}: {body[:500]!r}")
+def patterns_hour(bench: Bench) -> Line:
+    """Of the last hour."""
+    return timed(bench, "patterns_hour", Patterns(last(bench.corpus, timedelta(hours=1))))
+
+
+def top_errors(bench: Bench) -> Line:
+    """The most frequent error messages, numbers apart: of 3 % of the lines."""
+    return timed(bench, "top_errors", Patterns(level="ERROR", top=_TOP))

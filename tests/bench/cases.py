@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 
+from tests.bench import case_counts, case_newest, case_stats
 from tests.bench.bench import Bench
 from tests.bench.case_agent import agent_backlog, agent_catch_up, agent_quiet, agent_steady
 from tests.bench.case_chunks import small_chunks
@@ -9,6 +10,8 @@ from tests.bench.case_cluster import cluster_four, cluster_rss, cluster_sink, cl
 from tests.bench.case_cluster_agent import cluster_agent
 from tests.bench.case_cluster_elasticsearch import cluster_elasticsearch
 from tests.bench.case_cluster_latency import cluster_latency
+from tests.bench.case_cluster_search import cluster_search
+from tests.bench.case_dashboards import cached, dashboards
 from tests.bench.case_ingest import bytes_a_line, cpu_until_quiet, ingest, ingest_rss
 from tests.bench.case_latency import latency
 from tests.bench.case_parse import (
@@ -20,35 +23,10 @@ from tests.bench.case_parse import (
     parse_logfmt,
     parse_syslog,
 )
-from tests.bench.case_patterns import patterns
-from tests.bench.case_search import (
-    counts_1s_level,
-    counts_10s_level,
-    newest100_absent,
-    newest100_all,
-    newest100_inner_wildcard,
-    newest100_level,
-    newest100_level_service,
-    newest100_not,
-    newest100_numeric_range,
-    newest100_phrase,
-    newest100_prefix,
-    newest100_raw_regex,
-    newest100_word,
-    newest100_word_service,
-    newest100_word_total,
-    oldest100_all,
-    oldest100_word,
-    page_5000,
-    stats_avg_service,
-    stats_hosts_word,
-    stats_levels_hour,
-    stats_p99_service,
-    stats_services,
-    stats_users,
-    trace_id,
-)
+from tests.bench.case_patterns import patterns, patterns_hour, top_errors
+from tests.bench.case_reading import context, export
 from tests.bench.case_shape import shape_calm, shape_drop, shape_fields, shape_redact, shape_sample, shape_spike
+from tests.bench.case_storm import storm
 from tests.bench.case_tail import tail
 from tests.bench.report import Line
 
@@ -59,32 +37,17 @@ CASES: Mapping[str, Case] = {
     "ingest_rss": ingest_rss,
     "cpu_until_quiet": cpu_until_quiet,
     "bytes_a_line": bytes_a_line,
-    "newest100_word": newest100_word,
-    "newest100_word_total": newest100_word_total,
-    "newest100_word_service": newest100_word_service,
-    "newest100_phrase": newest100_phrase,
-    "newest100_level": newest100_level,
-    "newest100_level_service": newest100_level_service,
-    "newest100_not": newest100_not,
-    "newest100_prefix": newest100_prefix,
-    "newest100_inner_wildcard": newest100_inner_wildcard,
-    "newest100_raw_regex": newest100_raw_regex,
-    "newest100_numeric_range": newest100_numeric_range,
-    "newest100_absent": newest100_absent,
-    "newest100_all": newest100_all,
-    "page_5000": page_5000,
-    "oldest100_all": oldest100_all,
-    "oldest100_word": oldest100_word,
-    "count_10s_level": counts_10s_level,
-    "histogram_level": counts_1s_level,
-    "one_trace_id": trace_id,
-    "stats_services": stats_services,
-    "stats_hosts_word": stats_hosts_word,
-    "stats_levels_hour": stats_levels_hour,
-    "stats_p99_service": stats_p99_service,
-    "stats_avg_service": stats_avg_service,
-    "stats_users": stats_users,
+    **case_newest.CASES,
+    **case_counts.CASES,
+    **case_stats.CASES,
     "patterns": patterns,
+    "patterns_hour": patterns_hour,
+    "top_errors": top_errors,
+    "context": context,
+    "export_100k": export,
+    "cached": cached,
+    "dashboards": dashboards,
+    "storm": storm,
     "latency": latency,
     "tail": tail,
     "small_chunks": small_chunks,
@@ -112,15 +75,19 @@ CASES: Mapping[str, Case] = {
     "cluster_agent": cluster_agent,
     "cluster_elasticsearch": cluster_elasticsearch,
     "cluster_latency": cluster_latency,
+    "cluster_search": cluster_search,
 }
 
 #: Names for several cases.
 GROUPS: Mapping[str, Sequence[str]] = {
     "search": [
-        *(name for name in CASES if name.startswith(("newest100_", "oldest100_", "stats_"))),
-        *("page_5000", "count_10s_level", "histogram_level", "one_trace_id", "patterns"),
+        *case_newest.CASES,
+        *case_counts.CASES,
+        *case_stats.CASES,
+        *("patterns", "patterns_hour", "top_errors", "context", "export_100k", "cached"),
+        *("dashboards", "storm"),
     ],
-    "stats": [name for name in CASES if name.startswith("stats_")],
+    "stats": list(case_stats.CASES),
     "parse": [name for name in CASES if name.startswith(("parse_", "shape_"))],
     "agent": [name for name in CASES if name.startswith("agent_")],
     "cluster": [name for name in CASES if name.startswith("cluster_")],

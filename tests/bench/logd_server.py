@@ -2,18 +2,17 @@
 
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
-from urllib.parse import urlencode, urlsplit
+from types import MappingProxyType
+from urllib.parse import urlsplit
 
 import orjson
 
 from tests.bench.http_client import Client, Insert
 from tests.bench.process import ServerProcess
-from tests.bench.queries import LIMIT, Counts, Figures, Question
 
 _CHECKOUT = Path(__file__).parents[2]
 _SEARCH = "/api/v1/logs/search"
@@ -39,51 +38,16 @@ class LogdServer:
         answer = orjson.loads(client.get(f"{_SEARCH}?limit=0&track_total_hits=true"))
         return int(answer["total_hits"])
 
-    def forms(self, question: Question) -> dict[str, str]:
-        """Without and with the default total (exact to 10,000)."""
-        if isinstance(question, Counts):
-            asked = {"interval": f"{question.seconds}s", "by": "level"}
-            return {"no_total": f"/api/v1/logs/histogram?{urlencode(asked)}"}
-        if isinstance(question, Figures):
-            return {"no_total": f"/api/v1/logs/stats?{urlencode(question.logd)}"}
-        asked = {**question.logd, "limit": str(LIMIT)}
-        return {
-            "no_total": f"{_SEARCH}?{urlencode({**asked, 'track_total_hits': 'false'})}",
-            "default_total": f"{_SEARCH}?{urlencode(asked)}",
-        }
-
-    def times(self, body: bytes) -> list[datetime]:
-        """Of `logs`."""
-        return [datetime.fromisoformat(record["timestamp"]) for record in orjson.loads(body)["logs"]]
-
-    def figures(self, question: Figures, body: bytes) -> dict[tuple[str, ...], float]:
-        """Of `groups`."""
-        found: dict[tuple[str, ...], float] = {}
-        for group in orjson.loads(body)["groups"]:
-            for part in group.get("buckets", [group]):
-                hour = (part["start"][:13],) if question.hours else ()
-                figure = part["count"] if question.number is None else next(iter(part["stats"].values()))
-                found[(*hour, *group["values"].values())] = figure
-        return found
-
-    def counts(self, body: bytes) -> dict[tuple[int, str], int]:
-        """Of `buckets`."""
-        answer = orjson.loads(body)
-        levels = [one["value"] for one in answer["values"]]
-        cells = {
-            (int(datetime.fromisoformat(bucket["start"]).timestamp()), level): count
-            for bucket in answer["buckets"]
-            for level, count in zip(levels, bucket["counts"], strict=True)
-        }
-        return {cell: count for cell, count in cells.items() if count}
-
 
 @contextmanager
-def logd_server(folder: Path, follow: Sequence[Path] = ()) -> Iterator[LogdServer]:
-    """Start logd with an empty data folder below `folder`, following the files given; stopped at the end."""
+def logd_server(
+    folder: Path, follow: Sequence[Path] = (), settings: Mapping[str, object] = MappingProxyType({})
+) -> Iterator[LogdServer]:
+    """Start logd with an empty data folder below `folder`, following the files given; stopped at the end. `settings`
+    are those that aren't the defaults."""
     data_dir = folder / "logd-data"
     data_dir.mkdir(parents=True)
-    process = ServerProcess("logd", _command(data_dir, follow), data_dir=data_dir, environment=_environment())
+    process = ServerProcess("logd", _command(data_dir, follow, settings), data_dir=data_dir, environment=_environment())
     try:
         address = process.wait_for_line("logd listens on ", _START_SECONDS)
         port = urlsplit(address.split()[0]).port
@@ -96,9 +60,9 @@ def logd_server(folder: Path, follow: Sequence[Path] = ()) -> Iterator[LogdServe
         process.stop()
 
 
-def _command(data_dir: Path, follow: Sequence[Path]) -> list[str]:
+def _command(data_dir: Path, follow: Sequence[Path], others: Mapping[str, object]) -> list[str]:
     command = [sys.executable, "-m", "logd", "server", "--roles", "agent,processor,api,archiver"]
-    settings = {"api.listen": "127.0.0.1:0", "data_dir": data_dir, "ingest.max_ahead_seconds": AHEAD_SECONDS}
+    settings = {"api.listen": "127.0.0.1:0", "data_dir": data_dir, "ingest.max_ahead_seconds": AHEAD_SECONDS, **others}
     for key, value in settings.items():
         command += ["--set", f"{key}={value}"]
     return [*command, "--", *map(str, follow)]

@@ -1,11 +1,9 @@
 """What a system under test looks like to the cases."""
 
-from datetime import datetime
 from typing import Protocol
 
 from tests.bench.http_client import Client, Insert
 from tests.bench.process import ServerProcess
-from tests.bench.queries import Figures, Question
 
 
 class System(Protocol):
@@ -33,15 +31,3 @@ class System(Protocol):
 
     def count(self, client: Client) -> int:
         """How many lines a search sees now."""
-
-    def forms(self, question: Question) -> dict[str, str]:
-        """Request targets that each give the answer, by the name of the form."""
-
-    def times(self, body: bytes) -> list[datetime]:
-        """The records' times in the body of an answer to a Query, in its order."""
-
-    def figures(self, question: Figures, body: bytes) -> dict[tuple[str, ...], float]:
-        """What the body of an answer to Figures holds, as Figures.truth has it."""
-
-    def counts(self, body: bytes) -> dict[tuple[int, str], int]:
-        """What the body of an answer to Counts holds, as Counts.truth has it."""

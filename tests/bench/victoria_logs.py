@@ -9,7 +9,6 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from urllib.parse import urlencode
 
@@ -17,11 +16,10 @@ import orjson
 
 from tests.bench.http_client import Client, Insert
 from tests.bench.process import ServerProcess
-from tests.bench.queries import LIMIT, Counts, Figures, Question
+from tests.bench.question import logsql
 from tests.support.process import free_port
 
 BINARY_VARIABLE = "VICTORIA_LOGS"
-_QUERY = "/select/logsql/query"
 _START_SECONDS = 30.0
 _FIELDS = {"_stream_fields": "service,host", "_msg_field": "message", "_time_field": "timestamp"}
 _INSERT = Insert(f"/insert/jsonline?{urlencode(_FIELDS)}", "application/stream+json")
@@ -40,40 +38,8 @@ class VictoriaLogs:
 
     def count(self, client: Client) -> int:
         """Answered from block headers: cheap."""
-        answer = client.get(f"{_QUERY}?{urlencode({'query': '* | stats count() n'})}")
+        answer = client.get(logsql("* | stats count() n"))
         return int(orjson.loads(answer)["n"]) if answer else 0
-
-    def forms(self, question: Question) -> dict[str, str]:
-        """Its two ways to the newest records, of which the filter decides which is faster; else its only one."""
-        if isinstance(question, Counts):
-            stats = f"* | stats by (_time:{question.seconds}s, level) count() n"
-            return {"stats_pipe": f"{_QUERY}?{urlencode({'query': stats})}"}
-        if isinstance(question, Figures):
-            return {"stats_pipe": f"{_QUERY}?{urlencode({'query': question.logsql})}"}
-        order = "" if question.oldest else " desc"
-        offset = f" offset {question.offset}" if question.offset else ""
-        sort = f"{question.logsql} | sort by (_time){order}{offset} limit {LIMIT}"
-        forms = {"sort_pipe": f"{_QUERY}?{urlencode({'query': sort})}"}
-        if not question.oldest and not question.offset:
-            forms["limit_argument"] = f"{_QUERY}?{urlencode({'query': question.logsql, 'limit': LIMIT})}"
-        return forms
-
-    def times(self, body: bytes) -> list[datetime]:
-        """Of the JSON lines."""
-        return [datetime.fromisoformat(orjson.loads(line)["_time"]) for line in body.splitlines()]
-
-    def figures(self, question: Figures, body: bytes) -> dict[tuple[str, ...], float]:
-        """Of the JSON lines."""
-        found: dict[tuple[str, ...], float] = {}
-        for row in map(orjson.loads, body.splitlines()):
-            hour = (row["_time"][:13],) if question.hours else ()
-            found[(*hour, *(row.get(name) or row[f"metadata.{name}"] for name in question.by))] = float(row["n"])
-        return found
-
-    def counts(self, body: bytes) -> dict[tuple[int, str], int]:
-        """Of the JSON lines."""
-        cells = map(orjson.loads, body.splitlines())
-        return {(int(datetime.fromisoformat(c["_time"]).timestamp()), c["level"]): int(c["n"]) for c in cells}
 
 
 @contextmanager

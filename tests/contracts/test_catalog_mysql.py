@@ -9,18 +9,18 @@ import msgspec
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
+from sqlalchemy import select
 
-from logd.backends.catalog import mysql_server
+from logd.backends.catalog import mysql_server, schema
 from logd.backends.catalog.mysql_server import MysqlServer as Connected
 from logd.backends.catalog.tables import METADATA
-from logd.backends.catalog.tokens import open_mysql
 from logd.config.schema import Catalog
 from logd.errors import ConfigError, Corrupt, Unavailable
 from logd.tokens import Scope, Token
 from tests.services import Running, running
 from tests.services.mysql import ask
 from tests.support.access import Certificates
-from tests.support.catalogs import migrated, new_catalog
+from tests.support.catalogs import migrated, mysql_tokens, new_catalog
 from tests.support.commands import logd
 from tests.support.process import PATIENCE_SECONDS, free_port
 from tests.support.servers import mysql_with_tls
@@ -43,7 +43,7 @@ async def test_the_migrations_make_what_the_tables_say(mysql: Running) -> None:
         mysql.port,
         mysql.password,
         "SELECT DISTINCT collation_name FROM information_schema.columns WHERE collation_name IS NOT NULL "
-        f"AND table_name = 'tokens' AND table_schema = '{catalog.database}'",
+        f"AND table_name IN ('tokens', 'saved_searches') AND table_schema = '{catalog.database}'",
     )
     assert collations.split() == ["utf8mb4_bin"]
 
@@ -51,28 +51,46 @@ async def test_the_migrations_make_what_the_tables_say(mysql: Running) -> None:
 async def test_migrating_says_what_it_did(mysql: Running) -> None:
     catalog = new_catalog(mysql)
     name, applied = await mysql_server.migrate(catalog, mysql.password)
-    assert (name, list(applied)) == (f"the catalog {catalog.database!r} at {catalog.address}", ["0001 tokens"])
+    assert (name, list(applied)) == (
+        f"the catalog {catalog.database!r} at {catalog.address}",
+        ["0001 tokens", "0002 saved searches"],
+    )
     assert list((await mysql_server.migrate(catalog, mysql.password))[1]) == []
 
 
 async def test_many_migrate_at_once(mysql: Running) -> None:
     catalog = new_catalog(mysql)
     done = await asyncio.gather(*(mysql_server.migrate(catalog, mysql.password) for _ in range(3)))
-    assert sorted(len(applied) for _, applied in done) == [0, 0, 1]
+    assert sorted(len(applied) for _, applied in done) == [0, 0, 2]
 
 
 async def test_a_migration_that_was_interrupted_goes_on(mysql: Running) -> None:
     catalog = await migrated(mysql)
-    tokens = await open_mysql(catalog, mysql.password)
+    tokens = await mysql_tokens(catalog, mysql.password)
     await tokens.create(_TOKEN)
     await tokens.close()
     ask(
         mysql.port, mysql.password, f"DELETE FROM {catalog.database}.alembic_version"
     )  # MariaDB commits a table at once, the version later
     with pytest.raises(ConfigError, match="has no tables yet"):
-        await open_mysql(catalog, mysql.password)
-    assert list((await mysql_server.migrate(catalog, mysql.password))[1]) == ["0001 tokens"]
-    tokens = await open_mysql(catalog, mysql.password)
+        await mysql_tokens(catalog, mysql.password)
+    assert list((await mysql_server.migrate(catalog, mysql.password))[1]) == ["0001 tokens", "0002 saved searches"]
+    tokens = await mysql_tokens(catalog, mysql.password)
+    assert await tokens.find(_TOKEN.id) == _TOKEN
+    await tokens.close()
+
+
+async def test_an_older_one_keeps_its_tokens(mysql: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as older:
+        older.setattr(schema, "VERSION", "0001")
+        catalog = await migrated(mysql)
+        tokens = await mysql_tokens(catalog, mysql.password)
+        await tokens.create(_TOKEN)
+        await tokens.close()
+    with pytest.raises(ConfigError, match="has schema 0001, this logd needs 0002: run `logd migrate`"):
+        await mysql_tokens(catalog, mysql.password)
+    assert list((await mysql_server.migrate(catalog, mysql.password))[1]) == ["0002 saved searches"]
+    tokens = await mysql_tokens(catalog, mysql.password)
     assert await tokens.find(_TOKEN.id) == _TOKEN
     await tokens.close()
 
@@ -80,9 +98,9 @@ async def test_a_migration_that_was_interrupted_goes_on(mysql: Running) -> None:
 @pytest.mark.parametrize(
     ("version", "sentence", "migrating"),
     [
-        (None, "has no tables yet, this logd needs 0001: run `logd migrate`", None),
-        ("0000", "has schema 0000, this logd needs 0001: run `logd migrate`", None),
-        ("0999", "has schema 0999, this logd knows up to 0001: use a newer", "use a newer logd"),
+        (None, "has no tables yet, this logd needs 0002: run `logd migrate`", None),
+        ("0000", "has schema 0000, this logd needs 0002: run `logd migrate`", None),
+        ("0999", "has schema 0999, this logd knows up to 0002: use a newer", "use a newer logd"),
         ("ab12", "has schema 'ab12', which no logd has written", "which no logd has written"),
     ],
 )
@@ -93,7 +111,7 @@ async def test_a_schema_that_is_not_todays(
     if version is not None:
         ask(mysql.port, mysql.password, f"UPDATE {catalog.database}.alembic_version SET version_num = '{version}'")
     with pytest.raises(ConfigError, match=sentence) as refused:
-        await open_mysql(catalog, mysql.password)
+        await mysql_tokens(catalog, mysql.password)
     assert catalog.address in str(refused.value)
     if migrating is not None:
         with pytest.raises(ConfigError, match=migrating):
@@ -102,7 +120,7 @@ async def test_a_schema_that_is_not_todays(
 
 async def _refused(catalog: Catalog, password: str) -> str:
     with pytest.raises(ConfigError) as refused:
-        await open_mysql(catalog, password)
+        await mysql_tokens(catalog, password)
     said = str(refused.value)
     assert "\n" not in said
     assert not password or password not in said
@@ -159,7 +177,7 @@ async def test_tls(tmp_path: Path) -> None:
     others = Certificates(tmp_path / "others")
     with mysql_with_tls(tmp_path / "mysql", certificates) as mysql:
         catalog = msgspec.structs.replace(await migrated(mysql), tls_ca=str(certificates.authority_file))
-        tokens = await open_mysql(catalog, mysql.password)
+        tokens = await mysql_tokens(catalog, mysql.password)
         assert not await tokens.ever()
         await tokens.close()
         distrusted = msgspec.structs.replace(catalog, tls_ca=str(others.authority_file))
@@ -168,7 +186,7 @@ async def test_tls(tmp_path: Path) -> None:
 
 
 async def test_ids_are_compared_exactly(mysql: Running) -> None:
-    tokens = await open_mysql(await migrated(mysql), mysql.password)
+    tokens = await mysql_tokens(await migrated(mysql), mysql.password)
     await tokens.create(_TOKEN)
     shouted = msgspec.structs.replace(_TOKEN, id=_TOKEN.id.upper())
     assert await tokens.find(shouted.id) is None
@@ -179,7 +197,7 @@ async def test_ids_are_compared_exactly(mysql: Running) -> None:
 
 async def test_a_row_that_was_changed_is_no_token(mysql: Running, caplog: pytest.LogCaptureFixture) -> None:
     catalog = await migrated(mysql)
-    tokens = await open_mysql(catalog, mysql.password)
+    tokens = await mysql_tokens(catalog, mysql.password)
     await tokens.create(_TOKEN)
     ask(mysql.port, mysql.password, f"UPDATE {catalog.database}.tokens SET services = '[]'")
     with pytest.raises(Corrupt, match=f"{_TOKEN.id}.*checksum"):
@@ -192,7 +210,7 @@ async def test_a_row_that_was_changed_is_no_token(mysql: Running, caplog: pytest
 @pytest.mark.servers("mysql")
 async def test_a_server_that_comes_back(tmp_path: Path) -> None:
     with running("mysql", tmp_path) as mysql:
-        tokens = await open_mysql(await migrated(mysql), mysql.password)
+        tokens = await mysql_tokens(await migrated(mysql), mysql.password)
         await tokens.create(_TOKEN)
         mysql.kill()
         with pytest.raises(Unavailable, match=r"can't read the catalog 'logd_.*connection refused"):
@@ -204,12 +222,33 @@ async def test_a_server_that_comes_back(tmp_path: Path) -> None:
 
 
 @pytest.mark.servers("mysql")
+async def test_a_server_that_falls_silent(tmp_path: Path) -> None:
+    """A call that is cut off ends, though the server doesn't answer what ends it."""
+    with running("mysql", tmp_path) as mysql:
+        connected = await Connected.open(await migrated(mysql), mysql.password)
+
+        async def told() -> None:
+            async with connected.reading() as connection:
+                await connection.execute(select(1))
+                mysql.pause()
+                await asyncio.Event().wait()
+
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            with pytest.raises(Unavailable, match="no answer within 10 s"):
+                await told()
+        mysql.resume()
+        async with asyncio.timeout(PATIENCE_SECONDS), connected.reading() as connection:
+            assert await connection.scalar(select(1)) == 1
+        await connected.close()
+
+
+@pytest.mark.servers("mysql")
 async def test_a_password_with_all_kinds_of_characters(mysql: Running) -> None:
     catalog, password = await migrated(mysql), "s3cret 'of' \"logd\" % @/: ü"
     quoted = password.replace("'", "''")
     ask(mysql.port, mysql.password, f"SET NAMES utf8mb4; SET PASSWORD = PASSWORD('{quoted}')")
     try:
-        tokens = await open_mysql(catalog, password)
+        tokens = await mysql_tokens(catalog, password)
         await tokens.close()
     finally:
         ask(mysql.port, password, f"SET PASSWORD = PASSWORD('{mysql.password}')")
@@ -227,7 +266,7 @@ def test_commands_use_it(mysql: Running, tmp_path: Path) -> None:
     assert (asked.code, "run `logd migrate`" in asked.error) == (2, True)
     asked = logd("server", *options, "--set", "api.listen=127.0.0.1:0", data_dir=tmp_path)
     assert (asked.code, "run `logd migrate`" in asked.error) == (2, True)
-    assert logd("migrate", *options, data_dir=tmp_path).out.endswith(": applied 0001 tokens\n")
+    assert logd("migrate", *options, data_dir=tmp_path).out.endswith(": applied 0002 saved searches\n")
     assert logd("migrate", *options, data_dir=tmp_path).out.endswith(": nothing to do\n")
     made = logd("token", "create", "--name", "n", "--scope", "search", *options, data_dir=tmp_path)
     assert made.code == 0

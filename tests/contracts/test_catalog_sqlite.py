@@ -16,16 +16,20 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 
 from logd.backends.catalog import schema
-from logd.backends.catalog.appearing import AppearingTokens
+from logd.backends.catalog.appearing import AppearingFile, AppearingSaved, AppearingTokens
+from logd.backends.catalog.saved import CatalogSaved
 from logd.backends.catalog.sqlite_file import SqliteFile
 from logd.backends.catalog.tables import METADATA
-from logd.backends.catalog.tokens import open_sqlite
+from logd.backends.catalog.tokens import CatalogTokens
 from logd.errors import ConfigError, Corrupt
+from logd.seams import SavedSearch
 from logd.tokens import Scope, Token
+from tests.support.catalogs import sqlite_tokens
 
 _TOKEN = Token(
     id="0123456789ab", name="n", digest="0" * 64, scopes=frozenset({Scope.INGEST}), services=("a",), created_us=1
 )
+_SAVED = SavedSearch(id="ba9876543210", name="a", parameters={"q": "b"}, created_us=1, updated_us=1)
 
 
 @pytest.fixture
@@ -34,7 +38,7 @@ def path(tmp_path: Path) -> Path:
 
 
 async def _made(path: Path) -> None:
-    tokens = await open_sqlite(path)
+    tokens = await sqlite_tokens(path)
     await tokens.create(_TOKEN)
     await tokens.close()
 
@@ -68,7 +72,7 @@ def test_only_its_owner_reads_it(path: Path) -> None:
 
 
 async def test_many_make_it_at_once(path: Path) -> None:
-    opened = await asyncio.gather(*(open_sqlite(path) for _ in range(4)))
+    opened = await asyncio.gather(*(sqlite_tokens(path) for _ in range(4)))
     await opened[0].create(_TOKEN)
     assert [await tokens.find(_TOKEN.id) for tokens in opened] == [_TOKEN] * 4
     for tokens in opened:
@@ -78,7 +82,7 @@ async def test_many_make_it_at_once(path: Path) -> None:
 @pytest.mark.parametrize(
     ("sql", "sentence"),
     [
-        ("UPDATE alembic_version SET version_num = '0999'", "has schema 0999, this logd knows up to 0001: use a newer"),
+        ("UPDATE alembic_version SET version_num = '0999'", "has schema 0999, this logd knows up to 0002: use a newer"),
         ("UPDATE alembic_version SET version_num = 'ab12'", "has schema 'ab12', which no logd has written"),
     ],
 )
@@ -87,7 +91,7 @@ def test_a_schema_that_is_not_ours(path: Path, sql: str, sentence: str) -> None:
     _change(path, sql)
     before = path.read_bytes()
     with pytest.raises(ConfigError, match=sentence) as refused:
-        asyncio.run(open_sqlite(path))
+        asyncio.run(sqlite_tokens(path))
     assert str(path) in str(refused.value)
     assert "\n" not in str(refused.value)
     assert path.read_bytes() == before
@@ -103,22 +107,22 @@ def test_a_damaged_file(path: Path, content: bytes | None, sentence: str) -> Non
     whole = path.read_bytes()
     path.write_bytes(content or whole[:4096] + os.urandom(len(whole) - 4096))
     with pytest.raises(ConfigError, match=sentence) as refused:
-        asyncio.run(open_sqlite(path))
+        asyncio.run(sqlite_tokens(path))
     assert "\n" not in str(refused.value)
     with pytest.raises(Corrupt, match=sentence):  # a server to which it has just come
-        asyncio.run(AppearingTokens(path).ever())
+        asyncio.run(AppearingTokens(AppearingFile(path)).ever())
 
 
 def test_a_folder_in_its_place(path: Path) -> None:
     path.mkdir()
     with pytest.raises(ConfigError, match="is a folder"):
-        asyncio.run(open_sqlite(path))
+        asyncio.run(sqlite_tokens(path))
 
 
 async def test_a_row_that_was_changed_is_no_token(path: Path, caplog: pytest.LogCaptureFixture) -> None:
     await _made(path)
     _change(path, "UPDATE tokens SET services = '[]'")
-    tokens = await open_sqlite(path)
+    tokens = await sqlite_tokens(path)
     with pytest.raises(Corrupt, match=f"{_TOKEN.id}.*checksum"):
         await tokens.find(_TOKEN.id)
     assert list(await tokens.all()) == []
@@ -132,21 +136,51 @@ async def test_a_row_that_was_changed_is_no_token(path: Path, caplog: pytest.Log
 
 
 async def test_it_appears(path: Path) -> None:
-    tokens = AppearingTokens(path)
-    await tokens.open_if_there()
+    file = AppearingFile(path)
+    await file.open_if_there()
+    tokens, saved = AppearingTokens(file), AppearingSaved(file)
     assert not await tokens.ever()
+    assert list(await saved.all()) == []
     assert not os.listdir(path.parent)
     await _made(path)
     assert await tokens.ever()
     assert await tokens.find(_TOKEN.id) == _TOKEN
-    await tokens.close()
+    await saved.create(_SAVED)
+    assert await saved.find("a") == _SAVED
+    for opened in (tokens, saved):
+        await opened.close()
+
+
+async def test_an_older_one_keeps_its_tokens(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as older:
+        older.setattr(schema, "VERSION", "0001")
+        await _made(path)
+    file = await SqliteFile.open(path)
+    assert file.migrated == ["0002 saved searches"]
+    assert await CatalogTokens(file).find(_TOKEN.id) == _TOKEN
+    await CatalogSaved(file).create(_SAVED)
+    await file.close()
+
+
+async def test_a_saved_search_that_was_changed_into_nonsense(path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    file = await SqliteFile.open(path)
+    saved = CatalogSaved(file)
+    await saved.create(_SAVED)
+    for nonsense in ("{", "[1]", '{"q": {}}'):
+        _change(path, f"UPDATE saved_searches SET parameters = '{nonsense}'")
+        with pytest.raises(Corrupt, match="the saved search 'a' is damaged"):
+            await saved.find("a")
+        assert list(await saved.all()) == []
+    assert caplog.text.count("the saved search 'a' is damaged") == 3
+    await saved.delete(_SAVED.id, 1)
+    await file.close()
 
 
 def test_who_has_no_token_pays_nothing(tmp_path: Path) -> None:
     code = (
         "import asyncio, sys; from pathlib import Path; from logd.config.schema import Config;"
         "import logd.server; from logd.roles import api, wiring;"
-        f"asyncio.run(wiring.open_tokens(Config(data_dir={str(tmp_path)!r}))); print(*sys.modules)"
+        f"asyncio.run(wiring.open_catalog(Config(data_dir={str(tmp_path)!r}))); print(*sys.modules)"
     )
     loaded = subprocess.check_output([sys.executable, "-c", code], text=True).split()
     assert {"sqlalchemy", "alembic", "aiosqlite", "cryptography"} & set(loaded) == set()
@@ -155,8 +189,10 @@ def test_who_has_no_token_pays_nothing(tmp_path: Path) -> None:
 def test_alembic_is_loaded_only_for_a_migration(path: Path) -> None:
     asyncio.run(_made(path))
     code = (
-        "import asyncio, sys; from pathlib import Path; from logd.backends.catalog.tokens import open_sqlite\n"
-        f"async def main():\n await (await open_sqlite(Path({str(path)!r}))).close()\n"
+        "import asyncio, sys; from pathlib import Path\n"
+        "from logd.backends.catalog.saved import CatalogSaved; from logd.backends.catalog.tokens import CatalogTokens\n"
+        "from logd.backends.catalog.sqlite_file import SqliteFile\n"
+        f"async def main():\n await (await SqliteFile.open(Path({str(path)!r}))).close()\n"
         "asyncio.run(main()); print(*sys.modules)"
     )
     loaded = subprocess.check_output([sys.executable, "-c", code], text=True).split()

@@ -100,6 +100,22 @@ async def test_by_position_whatever_the_times_are(index: SearchedIndex, store: S
                 assert await _beside(index, line, limit, after=after, **parameters) == expected, (line, parameters)
 
 
+@pytest.mark.parametrize("flushed", [False, True])
+async def test_ids_that_only_sort_among_those_of_the_source(index: SearchedIndex, flushed: bool) -> None:
+    """A client may choose any; these are no lines of the file."""
+    lines = [_line(number, DAY + number) for number in range(6)]
+    odd = [f"{line['log_id']}{end}" for line in lines for end in ("x", "0", "\n", *(f"-{n}" for n in range(20)))]
+    odd += [f"{SOURCES[0]}-{end}" for end in ("0000000000ZZ", "0000000000C8", "000", "00000000000é", "")]
+    await index.write(batch(lines, 1))
+    await index.write(batch([row(DAY + 2, log_id, "odd") for log_id in odd], 2, own=range(len(odd))))
+    if flushed:
+        await index.flush()
+    assert await _beside(index, lines[1], 3, after=True) == ["line2", "line3", "line4"]
+    assert await _beside(index, lines[1], 99, after=True) == ["line2", "line3", "line4", "line5"]
+    assert await _beside(index, lines[4], 3, after=False) == ["line3", "line2", "line1"]
+    assert await _beside(index, lines[4], 99, after=False) == ["line3", "line2", "line1", "line0"]
+
+
 async def test_only_some_columns(index: SearchedIndex) -> None:
     await index.write(batch([_line(number, DAY + number) for number in range(4)], 1))
     await index.flush()

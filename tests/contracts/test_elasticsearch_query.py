@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import random
-import re
 from collections.abc import Iterator
 from itertools import count
 from typing import Any
@@ -17,27 +16,23 @@ from hypothesis import strategies as st
 
 from logd.errors import BadRequest
 from logd.query.elasticsearch import compile_query
-from logd.query.metadata import is_number
 from logd.query.parse import parse
-from logd.query.tree import And, Equals, Node, Not, Or, Range, Wildcard, Words
+from logd.query.tree import And, Node, Wildcard
 from logd.record import SCHEMA
 from tests.support.elastic import Elastic, Server
 from tests.support.naive_query import matches
-from tests.support.strategies import RECORDS, TEXTS, TREES, leaves, of_text, of_value
+from tests.support.strategies import (
+    ELASTIC_METADATA,
+    RECORDS,
+    TREES,
+    leaves,
+    of_text,
+    of_value,
+    same_on_elasticsearch,
+)
 
 EXAMPLES = 200 if os.environ.get("LOGD_TEST_LONG") else 25
 _NUMBERS = count()
-#: Metadata without what query/elasticsearch.py says that it takes for something else: dots in names, nulls in objects,
-#: objects in arrays, strings that are numbers.
-_KEYS = st.sampled_from(["a", "b", 'q"', "é", "x y", "/~"])
-_STRINGS = TEXTS.filter(lambda text: not re.search("[0-9]", text)) | st.sampled_from(["true", "null", ""])
-_SCALARS = st.booleans() | st.integers(-3, 3) | st.integers(-(2**63), 2**63) | st.sampled_from([2.5, -0.0]) | _STRINGS
-_VALUES = st.recursive(
-    _SCALARS | st.lists(_SCALARS | st.none(), max_size=3),
-    lambda inner: st.dictionaries(_KEYS, inner, min_size=1, max_size=3),
-    max_leaves=6,
-)
-_METADATA = st.none() | st.dictionaries(_KEYS, _VALUES, max_size=3)
 
 
 @pytest.fixture(scope="module")
@@ -52,26 +47,10 @@ def _json(metadata: Any) -> str | None:
     return None if metadata is None else json.dumps(metadata, indent=1)
 
 
-def _comparable(node: Node) -> bool:
-    """It asks for nothing that Elasticsearch takes for something else."""
-    match node:
-        case And(children) | Or(children):
-            return all(map(_comparable, children))
-        case Not(child):
-            return _comparable(child)
-        case Range(field, low, high) if field.startswith("metadata."):
-            return all(is_number(str(bound)) for bound in (low, high) if bound is not None)
-        case Words() | Equals(field="level"):
-            return True
-        case _:
-            path = getattr(node, "field", "").split(".")
-            return not any(part.isdecimal() for part in path)
-
-
 @settings(max_examples=EXAMPLES, suppress_health_check=[HealthCheck.too_slow])
 @given(
-    st.lists(st.tuples(RECORDS, _METADATA), min_size=1, max_size=12),
-    st.lists(TREES.filter(_comparable), max_size=25),
+    st.lists(st.tuples(RECORDS, ELASTIC_METADATA), min_size=1, max_size=12),
+    st.lists(TREES.filter(same_on_elasticsearch), max_size=25),
     st.randoms(use_true_random=False),
 )
 def test_it_finds_what_the_naive_evaluator_finds(
@@ -86,7 +65,7 @@ def test_it_finds_what_the_naive_evaluator_finds(
     for record in records:
         queries += of_text(chance, record["message"] or "")
         for path, value in [*leaves(record["metadata"])][:4] if record["metadata"] else ():
-            queries += filter(_comparable, of_value(chance, path, value))
+            queries += filter(same_on_elasticsearch, of_value(chance, path, value))
     rows = [{**record, "metadata": _json(record["metadata"])} for record in records]
     generated.write(pa.Table.from_pylist(rows, SCHEMA))
     answers = generated.hits([And((query, Wildcard("log_id", f"{mine}*"))) for query in queries])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import random
 import tempfile
 from collections import Counter
@@ -25,11 +26,21 @@ from logd.query.parse import parse
 from logd.query.tree import Everything, Not, Words
 from logd.record import SCHEMA
 from logd.seams import Batch, Mined, Patterns
-from tests.support import loghub, naive_patterns
-from tests.support.indexes import SearchedIndex, SegmentsStore, Store, many
+from logd.store import partials, segments
+from tests.services import Running
+from tests.support import loghub, naive_patterns, strategies
+from tests.support.indexes import (
+    ELASTICSEARCH_VARIABLE,
+    ElasticsearchStore,
+    SearchedIndex,
+    SegmentsStore,
+    Store,
+    many,
+)
 from tests.support.naive_time import EPOCH
 from tests.support.rows import DAY, NaiveIndex, Row, batch, everything, row
 
+EXAMPLES = 600 if os.environ.get("LOGD_TEST_LONG") else 60
 SECOND = 1_000_000
 _ALL = Patterns(limit=500)
 
@@ -245,14 +256,36 @@ class TestWhatIsNotLookedAt:
         assert (found.total, found.not_looked_at, found.other, len(found.patterns)) == (100, 40, 60, 0)
 
 
+async def test_again_after_every_change(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of parts of segments that are known from before, new ones, and those that a range cuts."""
+    monkeypatch.setattr(segments, "ROW_GROUP_ROWS", 2)
+    monkeypatch.setattr(partials, "PART_ROW_GROUPS", 2)
+    store, naive = SegmentsStore(tmp_path), NaiveIndex()
+    index = await store.open()
+    for number in range(4):
+        rows = [row(DAY + n, f"{number}{n}", f"{'abc'[n % 3 - number]} {n}", service="st"[n % 2]) for n in range(10)]
+        naive.write(rows)
+        await index.write(batch(rows, number + 1))
+        for settle in (index.flush, store.upkeep if number == 2 else index.flush):
+            for query in (Everything(), parse("b"), parse("service:s AND NOT a"), parse("service:t AND NOT a")):
+                for from_us in (None, DAY + 1, DAY + 4):
+                    await _asked(index, naive, Patterns(query=query, from_us=from_us, limit=2))
+            await settle()
+    await index.close()
+
+
 _MESSAGES = st.sampled_from(
     ["a 1", "a 2", "b c d", "b c e 7", "b c f 7", "", "b  c d", "x\ny 2", "Jun 17 07:07:00 up", "z " * 600]
 )
-_ROWS = st.lists(st.tuples(st.integers(0, 9), _MESSAGES, st.sampled_from("st"), st.sampled_from(["INFO", None])))
+_ROWS = st.lists(
+    st.tuples(st.integers(0, 9), _MESSAGES | strategies.TEXTS, st.sampled_from("st"), st.sampled_from(["INFO", None]))
+)
 _TIMES = st.none() | st.integers(-1, 10).map(lambda time: DAY + time)
 _ASKED = st.builds(
     Patterns,
-    query=st.sampled_from([Everything(), parse("b"), parse("service:s AND NOT a")]),
+    query=st.sampled_from(
+        [Everything(), Everything(), parse("b"), parse("service:s AND NOT a"), parse("/[ab]/ OR _*")]
+    ),
     from_us=_TIMES,
     to_us=_TIMES,
     new_since_us=_TIMES,
@@ -260,11 +293,37 @@ _ASKED = st.builds(
 )
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(st.lists(_ROWS | st.sampled_from(["flush", "upkeep"]) | _ASKED, max_size=8), _ASKED)
+_STEPS = st.lists(_ROWS | st.sampled_from(["flush", "upkeep"]) | _ASKED, min_size=1, max_size=8)
+
+
+@settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(_STEPS, _ASKED)
 def test_as_a_naive_list_would(steps: list[Any], last: Patterns) -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        asyncio.run(_same_as_naive(SegmentsStore(Path(folder)), [*steps, last]))
+    """What is asked after each step may be known from before, of parts of segments that are small."""
+    with pytest.MonkeyPatch.context() as patch, tempfile.TemporaryDirectory() as folder:
+        patch.setattr(segments, "ROW_GROUP_ROWS", 2)
+        patch.setattr(partials, "PART_ROW_GROUPS", 2)
+        asyncio.run(_same_as_naive(SegmentsStore(Path(folder)), [one for step in steps for one in (step, last)]))
+
+
+@pytest.fixture
+def remote(elasticsearch: Running, monkeypatch: pytest.MonkeyPatch) -> Running:
+    monkeypatch.setenv(ELASTICSEARCH_VARIABLE, elasticsearch.url)
+    monkeypatch.setattr(elasticsearch_patterns, "PAGE_ROWS", 3)
+    return elasticsearch
+
+
+@settings(
+    max_examples=EXAMPLES // 6,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+)
+@given(_STEPS, _ASKED)
+def test_an_elasticsearch_as_a_naive_list_would(remote: Running, steps: list[Any], last: Patterns) -> None:
+    """The templates and counts of the embedded index, over many pages."""
+    store = ElasticsearchStore(Path())
+    asyncio.run(_same_as_naive(store, [*steps, last]))
+    store.clear()
 
 
 async def _same_as_naive(store: Store, steps: Sequence[Any]) -> None:

@@ -4,7 +4,7 @@ difference is written down."""
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pyarrow as pa
@@ -14,8 +14,9 @@ from logd.backends.index.segments import SegmentsIndex
 from logd.errors import BadRequest
 from logd.query.elasticsearch import compile_query
 from logd.query.parse import parse
+from logd.query.tree import And, Equals, Everything, Exists, Fuzzy, Node, Not, Or, Range, Regex, Wildcard, Words
 from logd.record import SCHEMA
-from tests.contracts.scenarios import of_fields, of_text
+from tests.contracts.scenarios import of_fields, of_forms, of_text
 from tests.contracts.scenarios.corpus import CORPUS
 from tests.contracts.scenarios.differences import ON_ELASTICSEARCH, ON_FLATTENED, REFUSED_ON_FLATTENED
 from tests.support.elastic import Elastic, Server
@@ -23,7 +24,7 @@ from tests.support.indexes import SegmentsStore, ids
 from tests.support.naive_query import matches
 from tests.support.rows import batch
 
-SCENARIOS = (*of_text.SCENARIOS, *of_fields.SCENARIOS)
+SCENARIOS = (*of_text.SCENARIOS, *of_fields.SCENARIOS, *of_forms.SCENARIOS)
 #: Sets with names are nothing to Python's expressions.
 _NOT_NAIVE = ("[[:upper:]]",)
 
@@ -45,6 +46,41 @@ def test_there_are_enough_and_none_twice() -> None:
     assert len(queries) == len(set(queries)) > 120
     assert {*ON_ELASTICSEARCH, *ON_FLATTENED} <= set(queries)
     assert all(found != dict(SCENARIOS)[query] for query, (found, _) in ON_ELASTICSEARCH.items())
+
+
+def test_every_form_is_asked_of_every_kind_of_field() -> None:
+    """What a kind of field can be asked for, by the nodes of the tree that mean it."""
+    keywords = ("level", "service", "host", "source", "tags", "log_id", "trace_id", "metadata")
+    expected = {
+        **{name: {Equals, Wildcard, Regex, Fuzzy, Range, Exists} for name in keywords},
+        **{name: {Range, Exists} for name in ("timestamp", "ingested_at")},
+        "message": {Words, Wildcard, Regex, Fuzzy, Exists},
+        "message.raw": {Regex},
+        "": {Everything, And, Or, Not},
+    }
+    found: dict[str, set[type]] = {}
+    between: dict[str, set[str]] = {}
+    for query, _ in SCENARIOS:
+        for node in _nodes(parse(query)):
+            field = getattr(node, "field", "")
+            kind = "metadata" if field.startswith("metadata.") else field
+            found.setdefault(kind, set()).add(type(node))
+            if isinstance(node, Range) and node.low is not None and node.high is not None:
+                signs = f"{'[' if node.low_included else '{'}{']' if node.high_included else '}'}"
+                between.setdefault(kind, set()).add(signs)
+    assert found == expected
+    for kind in ("level", "metadata"):
+        assert between[kind] == {"[]", "[}", "{]", "{}"}
+
+
+def _nodes(node: Node) -> Iterator[Node]:
+    yield node
+    match node:
+        case And(children) | Or(children):
+            for child in children:
+                yield from _nodes(child)
+        case Not(child):
+            yield from _nodes(child)
 
 
 def test_on_the_naive_evaluator() -> None:

@@ -9,23 +9,22 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from logd.backends.catalog.appearing import AppearingTokens
-from logd.backends.catalog.tokens import open_mysql, open_sqlite
+from logd.backends.catalog.appearing import AppearingFile, AppearingTokens
 from logd.errors import Conflict, NotFound
 from logd.seams import Tokens
 from logd.tokens import Scope, Token, digest_of, new_id, new_secret
-from tests.support.catalogs import migrated
+from tests.support.catalogs import migrated, mysql_tokens, sqlite_tokens
 
 Open = Callable[[], Awaitable[Tokens]]
 
 
 async def _appearing(path: Path) -> Tokens:
-    tokens = AppearingTokens(path)
-    await tokens.open_if_there()
-    return tokens
+    file = AppearingFile(path)
+    await file.open_if_there()
+    return AppearingTokens(file)
 
 
-_FILES: dict[str, Callable[[Path], Awaitable[Tokens]]] = {"sqlite": open_sqlite, "sqlite, lazily": _appearing}
+_FILES: dict[str, Callable[[Path], Awaitable[Tokens]]] = {"sqlite": sqlite_tokens, "sqlite, lazily": _appearing}
 
 
 @pytest.fixture(params=[*sorted(_FILES), pytest.param("mysql", marks=pytest.mark.servers("mysql"))])
@@ -34,7 +33,7 @@ async def open_tokens(request: pytest.FixtureRequest, tmp_path: Path) -> Open:
     if request.param == "mysql":
         mysql = request.getfixturevalue("mysql")
         catalog = await migrated(mysql)
-        return lambda: open_mysql(catalog, mysql.password)
+        return lambda: mysql_tokens(catalog, mysql.password)
     keeper = _FILES[request.param]
     return lambda: keeper(tmp_path / "catalog.db")
 

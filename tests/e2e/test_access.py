@@ -12,7 +12,7 @@ import pytest
 
 from logd import shipment
 from logd.chunk import Chunk, compress
-from logd.http import deadletters, openapi
+from logd.http import deadletters, openapi, saved_searches
 from tests.support.access import Made, token
 from tests.support.commands import logd
 from tests.support.openapi import document
@@ -39,6 +39,11 @@ _ROUTES: list[tuple[str, str, set[str]]] = [
     ("GET", "/api/v1/logs/explain", {"search"}),
     ("GET", "/api/v1/logs/{log_id}/context", {"search"}),
     ("GET", "/api/v1/logs/tail", {"search"}),
+    ("GET", saved_searches.PATH, {"search"}),
+    ("POST", saved_searches.PATH, {"search"}),
+    ("GET", f"{saved_searches.PATH}/{{id}}", {"search"}),
+    ("PUT", f"{saved_searches.PATH}/{{id}}", {"search"}),
+    ("DELETE", f"{saved_searches.PATH}/{{id}}", {"search"}),
     ("GET", deadletters.PATH, {"admin"}),
     ("DELETE", deadletters.PATH, {"admin"}),
     ("GET", f"{deadletters.PATH}/{{position}}", {"admin"}),

@@ -20,6 +20,9 @@ from tests.support.terminal import environment, on_a_terminal, run
 _SETTINGS = {"index.flush_rows": 500, "index.flush_seconds": 0.2, "parse.join_seconds": 0.01}
 _ASKING = (
     ["search"],
+    ["search", "--saved", "x"],
+    ["saved", "list"],
+    ["saved", "save", "--name", "x"],
     ["stats"],
     ["fields"],
     ["patterns"],

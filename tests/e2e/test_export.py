@@ -68,13 +68,30 @@ def test_the_formats_say_the_same(server: Server) -> None:
     assert answer.headers["content-disposition"] == 'attachment; filename="logs.csv"'
 
 
-@pytest.mark.parametrize("chosen", ["ndjson", "csv", "parquet"])
+def test_no_cell_is_a_formula_where_that_is_asked_for(server: Server) -> None:
+    """Else they are what they are."""
+    messages = ['=HYPERLINK("http://x","y")', "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", " =1", "a=1", "1-1", "'=1", ""]
+    server.ingest("formulas", [{"message": text, "tags": ["=2", "-"]} for text in messages])
+    server.settle()
+    for chosen in ("csv", "csv-safe"):
+        answer = server.get(EXPORT, service="formulas", format=chosen)
+        assert answer.headers["content-type"] == "text/csv"
+        assert answer.headers["content-disposition"] == 'attachment; filename="logs.csv"'
+        rows = list(csv.DictReader(io.StringIO(answer.body.decode(), newline="")))
+        mark = "'" if chosen == "csv-safe" else ""
+        expected = [f"{mark}{text}" if text[:1] in [*"=+-@\t\r"] else text for text in messages]
+        assert sorted(row["message"] for row in rows) == sorted(expected)
+        assert {row["tags"] for row in rows} == {f"{mark}=2,-"}
+        assert all(row["metadata"].startswith("{") for row in rows)
+
+
+@pytest.mark.parametrize("chosen", ["ndjson", "csv", "csv-safe", "parquet"])
 def test_nothing_found_is_an_empty_file(server: Server, chosen: str) -> None:
     body = server.get(EXPORT, q="absent", format=chosen).body
     if chosen == "parquet":
         assert len(pq.read_table(io.BytesIO(body))) == 0
     else:
-        assert len(body.splitlines()) == (1 if chosen == "csv" else 0)
+        assert len(body.splitlines()) == (1 if chosen.startswith("csv") else 0)
 
 
 def test_of_huge_records_few_are_made_at_a_time(server: Server) -> None:

@@ -12,6 +12,7 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 from tests.support.letters import make_dead_letter
 from tests.support.openapi import document, routes
 from tests.support.process import Server
+from tests.support.saved import keep
 
 _ALL = [
     (method.upper(), path, described)
@@ -36,6 +37,8 @@ _TEXTS = {
     "name": "service",
     "last_event_id": "0:1.0",
     "new_since": "-10m",
+    "saved": "greetings",
+    "id": "greetings",
 }
 
 
@@ -44,6 +47,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     with Server(tmp_path_factory.mktemp("openapi"), roles="processor,api") as running:
         running.ingest("a", [{"message": "hello", "log_id": "x"}])
         make_dead_letter(running)
+        keep(running, "greetings", q="hello")
         running.settle()
         yield running
 
@@ -93,3 +97,10 @@ def test_the_same_parameters_in_a_body() -> None:
     search = document()["paths"]["/api/v1/logs/search"]
     posted = search["post"]["requestBody"]["content"]["application/json"]["schema"]["properties"]
     assert list(posted) == [one["name"] for one in search["get"]["parameters"]]
+
+
+def test_what_is_saved_are_a_searchs_parameters() -> None:
+    named = {one["name"] for one in document()["paths"]["/api/v1/logs/search"]["get"]["parameters"]}
+    kept = document()["components"]["schemas"]["SearchParameters"]["properties"]
+    assert named - {*kept} == {"saved", "offset", "cursor", "timeout", "max_age"}
+    assert {*kept} <= named

@@ -8,13 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from logd.backends.catalog.tokens import open_mysql
 from logd.errors import Unavailable
 from logd.http.known_tokens import OUTAGE_SECONDS, STALE_SECONDS, KnownTokens
 from logd.tokens import Scope, Token, digest_of, new_id
 from tests.services import running
 from tests.support.access import token
-from tests.support.catalogs import migrated
+from tests.support.catalogs import migrated, mysql_tokens
 from tests.support.process import PATIENCE_SECONDS, SEARCH, Server, until
 
 pytestmark = pytest.mark.servers("mysql")
@@ -35,7 +34,7 @@ async def test_known_tokens_outlast_it(tmp_path: Path, fault: str, caplog: pytes
     caplog.set_level(logging.INFO, "logd.api")
     with running("mysql", tmp_path) as mysql:
         clock = _Clock()
-        tokens = await open_mysql(await migrated(mysql), mysql.password)
+        tokens = await mysql_tokens(await migrated(mysql), mysql.password)
         known = KnownTokens(tokens, clock)
         made = Token(id=new_id(), name="n", digest=digest_of("s"), scopes=frozenset(Scope), created_us=1)
         await tokens.create(made)

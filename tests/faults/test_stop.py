@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.process import INGEST, NDJSON, Server, until
+from tests.support.unread import asked
 
 _ABORTED = 3
 
@@ -210,3 +211,18 @@ def test_a_signal_while_it_starts(tmp_path: Path) -> None:
             assert "Traceback" not in server.log()
         server.start()
         assert len(server.records("accepted")) == 1_000
+
+
+@pytest.mark.parametrize("path", ["export", "search"], ids=["a stream", "an answer"])
+def test_who_reads_nothing_holds_no_stop_up(tmp_path: Path, path: str) -> None:
+    """More than the system buffers is on its way, and its client has stopped reading."""
+    with Server(tmp_path, settings={"api.stall_seconds": 3_600, "server.drain_seconds": 3_600}) as server:
+        server.ingest("large", [{"message": "x" * 20_000, "n": n} for n in range(2_000)])
+        server.settle()
+        with asked(server, f"/api/v1/logs/{path}", 4_096, service="large", limit=10_000) as client:
+            assert client.recv(100).startswith(b"HTTP/1.1 200 ")
+            server.signal(signal.SIGTERM)
+            assert server.wait() == 0
+        log = server.log()
+        assert "Traceback" not in log
+        assert f"GET /api/v1/logs/{path} of 127.0.0.1 is cut off" in log

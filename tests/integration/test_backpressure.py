@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from logd import chunk
-from logd.backends.catalog.appearing import AppearingTokens
+from logd.backends.catalog.appearing import AppearingFile, AppearingSaved, AppearingTokens
 from logd.backends.index.segments import SegmentsIndex
 from logd.backends.transport.sqlite import SqliteTransport
 from logd.chunk import Chunk, Envelope, Message, Positions
@@ -312,7 +312,8 @@ async def _serving(
 
     config = Config(api=ApiSettings(listen="127.0.0.1:0"), ingest=Ingest(**ingest))
     sink = _Sink()
-    behind = Behind(transport, dead_letters, sink, sink, lambda: 0, AppearingTokens(folder / "catalog.db"))
+    catalog = AppearingFile(folder / "catalog.db")
+    behind = Behind(transport, dead_letters, sink, sink, lambda: 0, AppearingTokens(catalog), AppearingSaved(catalog))
     api = Api(config, behind, {}, (), ready)
     address = await api.start()
     stop = asyncio.Event()

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import uuid
+from pathlib import Path
 
 from logd.backends.catalog import mysql_server
+from logd.backends.catalog.mysql_server import MysqlServer
+from logd.backends.catalog.sqlite_file import SqliteFile
+from logd.backends.catalog.tokens import CatalogTokens
 from logd.config.schema import Catalog
 from tests.services import Running
 from tests.services.mysql import ask
@@ -23,3 +27,13 @@ async def migrated(mysql: Running) -> Catalog:
     catalog = new_catalog(mysql)
     await mysql_server.migrate(catalog, mysql.password)
     return catalog
+
+
+async def sqlite_tokens(path: Path) -> CatalogTokens:
+    """Those in a file."""
+    return CatalogTokens(await SqliteFile.open(path))
+
+
+async def mysql_tokens(catalog: Catalog, password: str) -> CatalogTokens:
+    """Those in a database."""
+    return CatalogTokens(await MysqlServer.open(catalog, password))

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import random
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from hypothesis import strategies as st
 
+from logd.query.metadata import is_number
 from logd.query.tokens import tokens
 from logd.query.tree import And, Equals, Everything, Exists, Fuzzy, Node, Not, Or, Range, Regex, Wildcard, Words
 
@@ -207,3 +208,44 @@ def of_value(chance: random.Random, field: str, value: str) -> Iterator[Node]:
     if field != "level":
         yield Range(field, low, high, chance.random() < 0.5, chance.random() < 0.5)
     yield Exists(field)
+
+
+def of_any(chance: random.Random, records: Sequence[dict[str, Any]]) -> Iterator[Node]:
+    """Queries of every kind for what some of the records have, or nearly have."""
+    for record in chance.sample([*records], min(3, len(records))):
+        yield from of_text(chance, record["message"] or "")
+        found = [*leaves(record["metadata"])] if record["metadata"] else []
+        for path, value in chance.sample(found, min(2, len(found))):
+            yield Equals(path, value)
+            yield from of_value(chance, path, value)
+
+
+#: Metadata without what query/elasticsearch.py says that it takes for something else: dots in names, nulls in objects,
+#: objects in arrays, strings that are numbers.
+_ELASTIC_KEYS = st.sampled_from(["a", "b", 'q"', "é", "x y", "/~"])
+_NO_NUMBERS = TEXTS.filter(lambda text: not re.search("[0-9]", text)) | st.sampled_from(["true", "null", ""])
+_ELASTIC_SCALARS = (
+    st.booleans() | st.integers(-3, 3) | st.integers(-(2**63), 2**63) | st.sampled_from([2.5, -0.0]) | _NO_NUMBERS
+)
+_ELASTIC_VALUES = st.recursive(
+    _ELASTIC_SCALARS | st.lists(_ELASTIC_SCALARS | st.none(), max_size=3),
+    lambda inner: st.dictionaries(_ELASTIC_KEYS, inner, min_size=1, max_size=3),
+    max_leaves=6,
+)
+ELASTIC_METADATA = st.none() | st.dictionaries(_ELASTIC_KEYS, _ELASTIC_VALUES, max_size=3)
+
+
+def same_on_elasticsearch(node: Node) -> bool:
+    """It asks for nothing that Elasticsearch takes for something else."""
+    match node:
+        case And(children) | Or(children):
+            return all(map(same_on_elasticsearch, children))
+        case Not(child):
+            return same_on_elasticsearch(child)
+        case Range(field, low, high) if field.startswith("metadata."):
+            return all(is_number(str(bound)) for bound in (low, high) if bound is not None)
+        case Words() | Equals(field="level"):
+            return True
+        case _:
+            path = getattr(node, "field", "").split(".")
+            return not any(part.isdecimal() for part in path)

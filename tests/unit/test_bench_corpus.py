@@ -4,8 +4,11 @@ import hashlib
 import os
 import subprocess
 import sys
+from datetime import datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 
+import orjson
 import pytest
 
 from tests.bench import corpus
@@ -66,6 +69,27 @@ def test_reads_backwards_and_by_number(tmp_path: Path) -> None:
     path.write_bytes(b"\n".join(lines) + b"\n")
     small = corpus.Corpus(path, len(lines))
     assert list(small.lines_newest_first()) == lines[::-1]
+    assert list(small.lines_newest_first(b"timeout")) == [line for line in lines[::-1] if b"timeout" in line]
+    assert list(small.lines_newest_first(lines[4_321][-60:])) == [lines[4_321]]
+    assert small.middle() in lines[4_400:4_600]
     assert small.line(4_321) == lines[4_321]
     with pytest.raises(IndexError, match="no line 9000"):
         small.line(9_000)
+
+
+def test_over_days_only_the_times_differ() -> None:
+    lines = list(map(orjson.loads, corpus.generate(LINES, days=7)))
+    usual = list(map(orjson.loads, corpus.generate(LINES)))
+    times = [datetime.fromisoformat(line.pop("timestamp")) for line in lines]
+    for line in usual:
+        del line["timestamp"]
+    assert lines == usual
+    assert times[0] == corpus.START - timedelta(days=7)
+    step = timedelta(days=7) / LINES
+    assert {later - earlier for earlier, later in pairwise([*times, corpus.START])} == {step}
+
+
+def test_days_have_a_file_of_their_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    assert corpus.corpus(5).path.read_bytes() == b"".join(corpus.generate(5))
+    assert corpus.corpus(5, days=7).path.read_bytes() == b"".join(corpus.generate(5, days=7))

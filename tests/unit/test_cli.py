@@ -90,6 +90,7 @@ def test_search_prints_json_lines_in_a_pipe(url: str, capfdbinary: pytest.Captur
         (["--service", "a", "--service", "b,c"], [("service", "a"), ("service", "b,c")]),
         (["--level", "WARN", "--host", "h"], [("level", "WARN"), ("host", "h")]),
         (["--limit", "5", "--offset", "0", "--json"], [("limit", "5"), ("offset", "0")]),
+        (["--timeout", "5s", "--default-operator", "and"], [("default_operator", "and"), ("timeout", "5s")]),
         (["--", "-x"], [("q", "-x")]),
     ],
 )
@@ -213,7 +214,7 @@ def test_carets(query: str, column: int, expected: str) -> None:
     ],
 )
 def test_summaries(answer: dict[str, Any], expected: str) -> None:
-    assert summary(answer, 2).startswith(expected)
+    assert summary(answer, len(answer["logs"]), 2).startswith(expected)
 
 
 def test_times_that_begin_with_a_dash() -> None:
@@ -313,3 +314,21 @@ def exit_code(arguments: list[str]) -> object:
         return main(arguments)
     except SystemExit as exit:  # how argparse ends
         return exit.code
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["search", "two", "words"], "arguments: words; several words are one query in quotes: 'two words …'\n"),
+        (["search", "two", "--lots"], "arguments: --lots\n"),
+        (["status", "more"], "arguments: more\n"),
+    ],
+)
+def test_too_many_arguments(arguments: list[str], said: str, capfd: pytest.CaptureFixture[str]) -> None:
+    assert exit_code(arguments) == 2
+    assert capfd.readouterr().err.endswith(said)
+
+
+def test_a_prefix_is_one_of_values(capfd: pytest.CaptureFixture[str]) -> None:
+    assert main(["fields", "--prefix", "req_"]) == 2
+    assert capfd.readouterr().err == "logd: --prefix goes with the NAME of a field, whose values it chooses\n"

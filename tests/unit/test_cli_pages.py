@@ -23,11 +23,12 @@ _NOT_WHOLE = {"partial": True, "warnings": ["1 of 5 shards\n didn't answer"]}
 
 
 class Pager(BaseHTTPRequestHandler):
-    """A logd with `rows` rows, whose cursor is the number of the next one. `failures` are answered first, by the number
-    of the row that they come before."""
+    """A logd with `rows` rows, whose cursor is the number of the next one, and whose pages have `most` at most.
+    `failures` are answered first, by the number of the row that they come before."""
 
     rows: ClassVar[int] = 0
     width: ClassVar[int] = 0
+    most: ClassVar[int] = 10_000
     pages: ClassVar[bool] = True
     failures: ClassVar[dict[int, list[int]]] = {}
     asked: ClassVar[list[dict[str, list[str]]]] = []
@@ -37,12 +38,12 @@ class Pager(BaseHTTPRequestHandler):
         query = parse_qs(urlsplit(self.path).query)
         self.asked.append(query)
         self.tokens.append(self.headers.get("Authorization"))
-        start = int(query.get("cursor", ["0"])[0])
+        start = int(query.get("cursor", query.get("offset", ["0"]))[0])
         if statuses := self.failures.get(start):
             if (status := statuses.pop(0)) == PARTIAL:
                 return self.answer(200, {"logs": [], "took_ms": 1, "next_cursor": None, **_NOT_WHOLE})
             return self.answer(status, {"error": {"code": "x", "message": "not now", "where": ""}})
-        end = min(self.rows, start + int(query.get("limit", ["50"])[0]))
+        end = min(self.rows, start + min(self.most, int(query.get("limit", ["50"])[0])))
         logs = [record(number, self.width) for number in range(start, end)]
         cursor = {"next_cursor": str(end) if end < self.rows else None} if self.pages else {}
         return self.answer(200, {"logs": logs, "took_ms": 1, **cursor})
@@ -71,6 +72,7 @@ def _server(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
     for name, value in (
         ("rows", 25_000),
         ("width", 0),
+        ("most", 10_000),
         ("pages", True),
         ("failures", {}),
         ("asked", []),
@@ -101,6 +103,14 @@ def test_search_follows_the_cursor(options: list[str], count: int, capfd: pytest
     assert all(query == asked[0] for query in asked)
     assert asked[0]["from"][0].endswith("Z")
     assert [query.get("cursor") for query in Pager.asked] == [None, ["10000"], ["20000"]]
+
+
+def test_a_page_that_ends_before_its_limit(capfd: pytest.CaptureFixture[str]) -> None:
+    Pager.most = 68
+    assert main(["search", "x", "--limit", "200", "--offset", "7", "--from", "-1h"]) == 0
+    assert ids(capfd.readouterr().out) == list(range(7, 207))
+    asked = [(query.get("offset"), query.get("cursor"), query["limit"]) for query in Pager.asked]
+    assert asked == [(["7"], None, ["200"]), (None, ["75"], ["132"]), (None, ["143"], ["64"])]
 
 
 def test_search_without_cursors(capfd: pytest.CaptureFixture[str]) -> None:
@@ -136,10 +146,12 @@ def test_an_export_goes_on(name: str, tmp_path: Path, capfd: pytest.CaptureFixtu
     assert len({query["from"][0] for query in Pager.asked}) == 1
 
 
-def test_a_csv_file_has_one_head(tmp_path: Path) -> None:
+@pytest.mark.parametrize("chosen", [[], ["--format", "csv-safe"]])
+def test_a_csv_file_has_one_head(tmp_path: Path, chosen: list[str]) -> None:
     Pager.failures[7_000] = [429, 503, 503]
-    assert main(["export", "-o", "a.csv"]) == 1
-    assert main(["export", "-o", "a.csv", "--resume"]) == 0
+    assert main(["export", "-o", "a.csv", *chosen]) == 1
+    assert main(["export", "-o", "a.csv", "--resume", "--format", "ndjson"]) == 2
+    assert main(["export", "-o", "a.csv", "--resume", *chosen]) == 0
     lines = (tmp_path / "a.csv").read_text().splitlines()
     assert len(lines) == 25_001
     assert lines[0].startswith("log_id,timestamp,")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from logd.backends.catalog.appearing import AppearingTokens
+from logd.backends.catalog.appearing import AppearingFile, AppearingTokens
 from logd.errors import Unavailable
 from logd.http.known_tokens import OUTAGE_SECONDS, STALE_SECONDS, KnownTokens
 from logd.tokens import Scope, Token, digest_of, new_id
@@ -27,7 +27,7 @@ class _Clock:
 
 @pytest.fixture
 async def tokens(tmp_path: Path) -> AsyncIterator[AppearingTokens]:
-    opened = AppearingTokens(tmp_path / "catalog.db")
+    opened = AppearingTokens(AppearingFile(tmp_path / "catalog.db"))
     yield opened
     await opened.close()
 

@@ -28,6 +28,7 @@ def test_times(micros: list[int]) -> None:
         precision = "microseconds" if at % 1_000 else "milliseconds"
         time = _EPOCH + timedelta(microseconds=at)
         assert text == time.replace(tzinfo=None).isoformat(timespec=precision) + "Z"
+    assert time_texts(pa.chunked_array([pa.array([None], pa.timestamp("us", "UTC"))])) == [None]
 
 
 @pytest.mark.parametrize(

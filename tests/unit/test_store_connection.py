@@ -15,6 +15,7 @@ from logd.store.connection import Connection
 from logd.store.find import find
 from logd.store.footers import Footers
 from logd.store.histogram import count_by_time
+from logd.store.partials import Partials
 from logd.store.walk import Recent, Snapshot
 from tests.support.indexes import many
 from tests.support.rows import DAY
@@ -79,7 +80,7 @@ def test_stopped_between_any_two_steps(database: duckdb.DuckDBPyConnection) -> N
     search = Search(query=parse("NOT absent"), limit=10, count_limit=None)
     for ask in (
         lambda connection: find(connection, snapshot, search),
-        lambda connection: count_by_time(connection, snapshot, Histogram(by="tags")),
+        lambda connection: count_by_time(connection, snapshot, Histogram(by="tags"), Partials()),
     ):
         steps = 0
         while True:

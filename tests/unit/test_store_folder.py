@@ -62,12 +62,9 @@ def test_what_was_not_finished_goes(root: Path) -> None:
     day = next(root.glob("policy=*/date=*"))
     for name in ("000000000003.tmp", "000000000003.skip.tmp", "000000000007.skip"):
         (day / name).write_bytes(b"half")
-    (root / "spill").mkdir()
-    (root / "spill" / "sorting").write_bytes(b"rows")
     with _opened(root) as manifest:
         assert (_ids(manifest), manifest.quarantined()) == ([1, 2], [])
     assert sorted(path.name for path in day.iterdir()) == ["000000000001.parquet", "000000000002.parquet"]
-    assert not list((root / "spill").iterdir())
 
 
 @pytest.mark.parametrize("gone", [False, True])

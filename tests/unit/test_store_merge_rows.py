@@ -56,10 +56,15 @@ _CASES = {
 }
 
 
-@pytest.mark.parametrize("held_rows", [merge._HELD_ROWS, 0], ids=["swept", "sorted by DuckDB"])
+@pytest.mark.parametrize("held_rows", [merge._HELD_ROWS, 0], ids=["swept", "sliced"])
+@pytest.mark.parametrize("slice_bytes", [merge._SLICE_BYTES, 100_000])
 @pytest.mark.parametrize("case", _CASES)
-def test_the_same_rows_in_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, case: str, held_rows: int) -> None:
+def test_the_same_rows_in_order(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, case: str, slice_bytes: int, held_rows: int
+) -> None:
     monkeypatch.setattr(merge, "_HELD_ROWS", held_rows)
+    monkeypatch.setattr(merge, "_SLICE_BYTES", slice_bytes)
+    monkeypatch.setattr(merge, "_STEPS", 50)
     parts = _CASES[case]
     segments = _segments(tmp_path, parts)
     merged = merge.merge(tmp_path, segments, 99, lambda: None)

@@ -14,6 +14,7 @@ from logd.seams import Mined, Patterns
 from logd.store.connection import Connection
 from logd.store.footers import Footers
 from logd.store.mined import mine_patterns
+from logd.store.partials import Partials
 from logd.store.walk import Recent, Snapshot
 from tests.support.rows import DAY, row
 
@@ -68,17 +69,17 @@ def _templates(found: Mined) -> list[tuple[str, int]]:
 
 
 def test_too_little_memory_makes_it_coarse(database: duckdb.DuckDBPyConnection, snapshot: Snapshot) -> None:
-    fine = mine_patterns(_Forgetful(database.cursor(), 0), snapshot, Patterns())
+    fine = mine_patterns(_Forgetful(database.cursor(), 0), snapshot, Patterns(), Partials())
     assert (fine.coarse, fine.total, _templates(fine)) == (False, 9, [("a b <*> <*>", 9)])
-    coarse = mine_patterns(_Forgetful(database.cursor(), 1), snapshot, Patterns())
+    coarse = mine_patterns(_Forgetful(database.cursor(), 1), snapshot, Patterns(), Partials())
     assert (coarse.coarse, coarse.total, _templates(coarse)) == (True, 9, [("a b <*>", 9)])
     assert (coarse.patterns[0].log_id, coarse.patterns[0].message) == ("8", "a b z 8")
     with pytest.raises(duckdb.OutOfMemoryException):
-        mine_patterns(_Forgetful(database.cursor(), 2), snapshot, Patterns())
+        mine_patterns(_Forgetful(database.cursor(), 2), snapshot, Patterns(), Partials())
 
 
 def test_stopped_between_any_two_steps(database: duckdb.DuckDBPyConnection, snapshot: Snapshot) -> None:
-    for steps in range(3):  # two queries, and the templates between them
+    for steps in range(6):  # three queries, before which lines are counted of two, and the templates between them
         with pytest.raises(duckdb.InterruptException):
-            mine_patterns(_StoppedAfter(database.cursor(), steps), snapshot, Patterns())
-    assert mine_patterns(_StoppedAfter(database.cursor(), 3), snapshot, Patterns()).total == 9
+            mine_patterns(_StoppedAfter(database.cursor(), steps), snapshot, Patterns(), Partials())
+    assert mine_patterns(_StoppedAfter(database.cursor(), 6), snapshot, Patterns(), Partials()).total == 9

@@ -1,4 +1,5 @@
-"""A catalog that isn't there until somebody creates a token: so nobody pays for SQLAlchemy who has none.
+"""A catalog that isn't there until somebody creates a token or saves a search: so nobody pays for SQLAlchemy who has
+neither.
 
 SQLAlchemy takes 20 MB and a quarter of a second; it is loaded, in a thread, when there is a file.
 """
@@ -8,77 +9,147 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from logd.errors import ConfigError, Corrupt, NotFound
+from logd.seams import SavedSearch
 from logd.tokens import Token
 
 if TYPE_CHECKING:
+    from logd.backends.catalog.saved import CatalogSaved
     from logd.backends.catalog.tokens import CatalogTokens
 
 
-class AppearingTokens:
-    """The tokens in the SQLite catalog at `path`; see Tokens."""
+class _Opened(NamedTuple):
+    """What is in the file, over one connection, which either of them closes."""
+
+    tokens: CatalogTokens
+    saved: CatalogSaved
+
+
+class AppearingFile:
+    """The SQLite catalog at `path`."""
 
     def __init__(self, path: Path) -> None:
-        self._path = path
-        self._found: CatalogTokens | None = None
+        self.path = path
+        self._found: _Opened | None = None
         self._opening = asyncio.Lock()
 
     async def open_if_there(self) -> None:
         """What a start does. Raises ConfigError when the file is there and can't be used."""
-        if self._path.exists():
-            await self._open()
+        if self.path.exists():
+            await self.open()
 
-    async def create(self, token: Token) -> None:
-        """See Tokens; makes the file. Raises ConfigError when it can't be used."""
-        await (await self._open()).create(token)
+    async def open(self) -> _Opened:
+        """Makes it if need be. Raises ConfigError when it can't be used."""
+        async with self._opening:
+            if self._found is None:
+                self._found = await (await asyncio.to_thread(_load))(self.path)
+            return self._found
 
-    async def all(self) -> Sequence[Token]:
-        """See Tokens."""
-        found = await self._if_there()
-        return [] if found is None else await found.all()
-
-    async def find(self, token_id: str) -> Token | None:
-        """See Tokens."""
-        found = await self._if_there()
-        return None if found is None else await found.find(token_id)
-
-    async def revoke(self, token_id: str, at_us: int) -> Token:
-        """See Tokens."""
-        found = await self._if_there()
-        if found is None:
-            raise NotFound(f"there is no token {token_id!r}: {self._path} does not exist")
-        return await found.revoke(token_id, at_us)
-
-    async def ever(self) -> bool:
-        """See Tokens."""
-        found = await self._if_there()
-        return found is not None and await found.ever()
-
-    async def close(self) -> None:
-        """See Tokens."""
-        if self._found is not None:
-            await self._found.close()
-
-    async def _if_there(self) -> CatalogTokens | None:
+    async def if_there(self) -> _Opened | None:
         """Raises Corrupt when a file that came after the start can't be used."""
-        if self._found is None and not self._path.exists():
+        if self._found is None and not self.path.exists():
             return None
         try:
-            return await self._open()
+            return await self.open()
         except ConfigError as error:
             raise Corrupt(str(error)) from error
 
-    async def _open(self) -> CatalogTokens:
-        async with self._opening:
-            if self._found is None:
-                self._found = await (await asyncio.to_thread(_load))(self._path)
-            return self._found
+    async def close(self) -> None:
+        """Closes the connection; more than once does no harm."""
+        if self._found is not None:
+            await self._found.tokens.close()
 
 
-def _load() -> Callable[[Path], Awaitable[CatalogTokens]]:
+class AppearingTokens:
+    """The tokens in it; see Tokens."""
+
+    def __init__(self, file: AppearingFile) -> None:
+        self._file = file
+
+    async def create(self, token: Token) -> None:
+        """See Tokens; makes the file. Raises ConfigError when it can't be used."""
+        await (await self._file.open()).tokens.create(token)
+
+    async def all(self) -> Sequence[Token]:
+        """See Tokens."""
+        found = await self._file.if_there()
+        return [] if found is None else await found.tokens.all()
+
+    async def find(self, token_id: str) -> Token | None:
+        """See Tokens."""
+        found = await self._file.if_there()
+        return None if found is None else await found.tokens.find(token_id)
+
+    async def revoke(self, token_id: str, at_us: int) -> Token:
+        """See Tokens."""
+        found = await self._file.if_there()
+        if found is None:
+            raise NotFound(f"there is no token {token_id!r}: {self._file.path} does not exist")
+        return await found.tokens.revoke(token_id, at_us)
+
+    async def ever(self) -> bool:
+        """See Tokens."""
+        found = await self._file.if_there()
+        return found is not None and await found.tokens.ever()
+
+    async def close(self) -> None:
+        """See Tokens."""
+        await self._file.close()
+
+
+class AppearingSaved:
+    """The saved searches in it; see SavedSearches."""
+
+    def __init__(self, file: AppearingFile) -> None:
+        self._file = file
+
+    async def create(self, search: SavedSearch) -> None:
+        """See SavedSearches; makes the file."""
+        try:
+            found = await self._file.open()
+        except ConfigError as error:
+            raise Corrupt(str(error)) from error
+        await found.saved.create(search)
+
+    async def all(self) -> Sequence[SavedSearch]:
+        """See SavedSearches."""
+        found = await self._file.if_there()
+        return [] if found is None else await found.saved.all()
+
+    async def find(self, key: str) -> SavedSearch | None:
+        """See SavedSearches."""
+        found = await self._file.if_there()
+        return None if found is None else await found.saved.find(key)
+
+    async def update(self, search: SavedSearch) -> SavedSearch:
+        """See SavedSearches."""
+        return await (await self._there(search.id)).update(search)
+
+    async def delete(self, search_id: str, version: int) -> None:
+        """See SavedSearches."""
+        await (await self._there(search_id)).delete(search_id, version)
+
+    async def close(self) -> None:
+        """See SavedSearches."""
+        await self._file.close()
+
+    async def _there(self, search_id: str) -> CatalogSaved:
+        found = await self._file.if_there()
+        if found is None:
+            raise NotFound(f"there is no saved search {search_id!r}")
+        return found.saved
+
+
+def _load() -> Callable[[Path], Awaitable[_Opened]]:
     """Imported in a thread: a quarter of a second, in which others are answered."""
-    from logd.backends.catalog.tokens import open_sqlite
+    from logd.backends.catalog.saved import CatalogSaved
+    from logd.backends.catalog.sqlite_file import SqliteFile
+    from logd.backends.catalog.tokens import CatalogTokens
 
-    return open_sqlite
+    async def opened(path: Path) -> _Opened:
+        file = await SqliteFile.open(path)
+        return _Opened(CatalogTokens(file), CatalogSaved(file))
+
+    return opened

@@ -15,7 +15,7 @@ import aiomysql
 import sqlalchemy as sa
 from pymysql.constants import CLIENT, ER
 from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from logd.backends.catalog import schema
 from logd.config.address import parse_address
@@ -29,7 +29,7 @@ _CONNECT_SECONDS = 5.0
 _MIGRATION_SECONDS = 600.0
 #: A server closes what is idle for wait_timeout, which is 8 hours unless somebody set less.
 _RECYCLE_SECONDS = 1_800
-#: Tokens are looked up one at a time, and created by hand.
+#: Tokens are looked up one at a time, saved searches by a key, and both are made by hand.
 _CONNECTIONS = 4
 #: The second is of a user for whom a password is no way in; the driver has no name for it.
 _DENIED = (ER.ACCESS_DENIED_ERROR, 1698)
@@ -58,13 +58,13 @@ class MysqlServer:
     @contextlib.asynccontextmanager
     async def reading(self) -> AsyncIterator[Any]:
         """See Database."""
-        async with _said(self._name, "read"), self._engine.connect() as connection:
+        async with _said(self._name, "read"), self._engine.connect() as connection, _cut_off(connection):
             yield connection
 
     @contextlib.asynccontextmanager
     async def writing(self) -> AsyncIterator[Any]:
         """See Database."""
-        async with _said(self._name, "write"), self._engine.begin() as connection:
+        async with _said(self._name, "write"), self._engine.begin() as connection, _cut_off(connection):
             yield connection
 
     async def close(self) -> None:
@@ -167,6 +167,16 @@ def _of_tls(error: BaseException | None) -> str | None:
             return str(getattr(error, "verify_message", "") or error.reason or error)
         error = error.__cause__ or error.__context__
     return None
+
+
+@contextlib.asynccontextmanager
+async def _cut_off(connection: AsyncConnection) -> AsyncIterator[None]:
+    """Around a call that may be cancelled: ending its transaction would wait for the server, however long."""
+    try:
+        yield
+    except asyncio.CancelledError:
+        await connection.invalidate()
+        raise
 
 
 @contextlib.asynccontextmanager

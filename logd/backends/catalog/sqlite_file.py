@@ -21,7 +21,7 @@ from logd.errors import ConfigError, Corrupt, Unavailable
 #: How long another process's write is waited for; each takes milliseconds.
 _BUSY_SECONDS = 5.0
 _DAMAGE_CODES = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
-_HOLDS = "it holds the tokens"
+_HOLDS = "it holds the tokens and the saved searches"
 
 
 class SqliteFile:

@@ -2,13 +2,15 @@
 
 tokens   id → name, SHA-256 of the secret, scopes (`ingest,search`), services and hosts (JSON lists), times in µs,
          rates, checksum of all the others. Rows are never deleted: once there was a token, one is needed
+saved_searches   id → name, which no other one has, parameters (a JSON object), the token that made it (its id, and its
+         name) and the name of the one that changed it last, times in µs, version, one more at each change
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import BigInteger, Column, Double, MetaData, String, Table, Text
+from sqlalchemy import BigInteger, Column, Double, MetaData, String, Table, Text, UniqueConstraint
 from sqlalchemy.dialects.mysql import MEDIUMTEXT
 
 #: Names of keys and indexes are part of the schema: migrations drop them by name.
@@ -40,5 +42,22 @@ TOKENS = Table(
     Column("requests_per_second", Double),
     Column("bytes_per_second", Double),
     Column("checksum", BigInteger, nullable=False),
+    **MYSQL,
+)
+
+SAVED_SEARCHES = Table(
+    "saved_searches",
+    METADATA,
+    Column("id", String(12), primary_key=True),
+    Column("name", String(200), nullable=False),
+    Column("description", Text, nullable=False),
+    Column("parameters", Text, nullable=False),
+    Column("owner", String(12), nullable=False),
+    Column("created_by", String(200), nullable=False),
+    Column("updated_by", String(200), nullable=False),
+    Column("created_us", BigInteger, nullable=False),
+    Column("updated_us", BigInteger, nullable=False),
+    Column("version", BigInteger, nullable=False),
+    UniqueConstraint("name"),
     **MYSQL,
 )

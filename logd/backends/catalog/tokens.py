@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 from zlib import crc32
 
@@ -14,7 +13,6 @@ from sqlalchemy.exc import IntegrityError
 
 from logd.backends.catalog.database import Database
 from logd.backends.catalog.tables import TOKENS
-from logd.config.schema import Catalog
 from logd.errors import Conflict, Corrupt, NotFound
 from logd.tokens import Scope, Token
 
@@ -74,20 +72,6 @@ class CatalogTokens:
     async def close(self) -> None:
         """See Tokens."""
         await self._database.close()
-
-
-async def open_sqlite(path: Path) -> CatalogTokens:
-    """See SqliteFile.open."""
-    from logd.backends.catalog.sqlite_file import SqliteFile
-
-    return CatalogTokens(await SqliteFile.open(path))
-
-
-async def open_mysql(config: Catalog, password: str) -> CatalogTokens:
-    """See MysqlServer.open."""
-    from logd.backends.catalog.mysql_server import MysqlServer
-
-    return CatalogTokens(await MysqlServer.open(config, password))
 
 
 def _row(token: Token) -> dict[str, Any]:

@@ -81,12 +81,15 @@ async def _page(asking: Asking, asked: Search, body: dict[str, Any]) -> Found:
     while more and len(page) < limit:
         size = min(size, limit - len(page), _MOST_HITS)
         hits = (await go_on(size, columns)).hits.hits
-        page = pa.concat_tables([page, table(hits, schema)])
+        # Among the ids of a source's lines some may sort that a client chose.
+        lines = [hit for hit in hits if not asked.by_position or ends_of_source(hit.source.log_id)]
+        page = pa.concat_tables([page, table(lines, schema)])
         more = len(hits) == size
         taken = bytes_of(page)
         if taken >= asked.max_bytes:
             break
-        size = max(1, min(_GROWTH * size, (asked.max_bytes - taken) * len(page) // max(1, taken)))
+        if len(page):
+            size = max(1, min(_GROWTH * size, (asked.max_bytes - taken) * len(page) // max(1, taken)))
     shown = page_of(page.slice(0, asked.limit), asked.max_bytes)
     missing = list(dict.fromkeys(why for one in answers for why in one.missing))
     total = answers[0].hits.total if asked.count_limit != 0 else None

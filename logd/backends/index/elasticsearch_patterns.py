@@ -18,8 +18,9 @@ import pyarrow as pa
 
 from logd.backends.index.elasticsearch_pages import after
 from logd.backends.index.elasticsearch_search import Asking, Hit, ask
+from logd.patterns import masks
 from logd.patterns.masks import LINE_CHARACTERS
-from logd.patterns.mine import Rows, mine
+from logd.patterns.mine import MOST_MASKS, Rows, mine
 from logd.query.sql import Condition, compile_sql
 from logd.query.tree import Everything
 from logd.record import SCHEMA
@@ -111,10 +112,13 @@ async def _mined(asked: Patterns, rows: pa.Table) -> Mined:
         with contextlib.closing(connection):
             connection.sql.execute("SET temp_directory = ''")
 
-            def answer(query: str, condition: Condition, moments: Collection[int] | None) -> pa.Table:
+            def cells(coarse: bool) -> pa.Table:
+                return connection.ask(masks.cells("true", MOST_MASKS, coarse), (), {"rows": rows})
+
+            def answer(query: str, condition: Condition, moments: Collection[int]) -> pa.Table:
                 return connection.ask(query, condition.parameters, {"rows": rows})
 
-            return mine(asked, compile_sql(Everything()), Rows(answer, connection.go_on))
+            return mine(asked, compile_sql(Everything()), Rows(cells, answer, connection.go_on))
 
     try:
         return await asyncio.to_thread(run)

@@ -59,7 +59,7 @@ from logd.store.groups import group
 from logd.store.histogram import count_by_time
 from logd.store.inventory import Inventory
 from logd.store.mined import mine_patterns
-from logd.store.tallies import Tallies
+from logd.store.partials import Partials
 from logd.store.walk import Recent, Snapshot
 from logd.telemetry import metrics
 
@@ -89,7 +89,7 @@ class SegmentsIndex:
         self._failed = ""
         self._writing = asyncio.Lock()
         self._reader = Reader(inventory, search)
-        self._tallies = Tallies()
+        self._partials = Partials()
         self._flusher = ThreadPoolExecutor(1, "index.flush")
 
     @classmethod
@@ -175,14 +175,14 @@ class SegmentsIndex:
     async def histogram(self, histogram: Histogram) -> Buckets:
         def read(connection: Connection, now: Snapshot) -> Buckets:
             with patterns.blamed(connection, histogram.query):
-                return count_by_time(connection, now, histogram)
+                return count_by_time(connection, now, histogram, self._partials)
 
         return await self._reader.search(self._snapshot, read)
 
     async def stats(self, stats: Stats) -> Groups:
         def read(connection: Connection, now: Snapshot) -> Groups:
             with patterns.blamed(connection, stats.query):
-                return group(connection, now, stats, self._tallies)
+                return group(connection, now, stats, self._partials)
 
         return await self._reader.search(self._snapshot, read)
 
@@ -196,7 +196,7 @@ class SegmentsIndex:
     async def patterns(self, asked: Patterns) -> Mined:
         def read(connection: Connection, now: Snapshot) -> Mined:
             with patterns.blamed(connection, asked.query):
-                return mine_patterns(connection, now, asked)
+                return mine_patterns(connection, now, asked, self._partials)
 
         return await self._reader.search(self._snapshot, read)
 
@@ -222,6 +222,7 @@ class SegmentsIndex:
             "segments": len(found),
             "segment_bytes": sum(segment.size_bytes for segment in found),
             "skip_index_bytes": sum(segment.skip_bytes for segment in found),
+            "partials": self._partials.status(),
             "quarantined": [msgspec.structs.asdict(one) for one in self.inventory.quarantined],
             "flush_error": self._failed or None,
         }
