@@ -138,7 +138,7 @@ class _Batch:
         return Counts(groups if dictionaries else [()] * len(starts), firsts[0], firsts[1], rows[order], cell)
 
     def _texts(self, name: str) -> tuple[Ints, Sequence[str | None]]:
-        """Of a field in all rows, as indices into its different texts; the last is None, which rows without one have."""
+        """Of a field in all rows, as indices into its different texts; the last is None, that of rows without."""
         found = self._fields.get(name)
         if found is None:
             encoded = Field(name).text(self._work, self._all).dictionary_encode()
