@@ -82,7 +82,7 @@ class Windows:
         """Cells as they are in these versions: each counts once, whatever was known of it before."""
         if not len(rows):
             return Put(_EMPTY, 0, 0)
-        self._move_on(int(buckets.max()))
+        self.move_on(int(buckets.max()))
         assert self.newest is not None
         places = np.array([self._place(row) for row in rows])
         late = buckets <= self.newest - self._span.kept
@@ -110,8 +110,8 @@ class Windows:
             self._versions = np.concatenate([self._versions, np.full_like(self._versions, _NOTHING)])
         return place
 
-    def _move_on(self, bucket: int) -> None:
-        """Up to this bucket, which may be an old one."""
+    def move_on(self, bucket: int) -> None:
+        """Up to this bucket, also when nothing comes any more; it may be an old one."""
         if self.newest is None:
             self.newest = bucket
             return
