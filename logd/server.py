@@ -2,7 +2,8 @@
 
 SIGTERM or SIGINT   sets `stop`, which only the head of each pipeline looks at; the rest ends because its input did
 a second one, or `server.drain_seconds` later: the tasks are cancelled; what is not stored is in the transport
-SIGHUP              the agent goes on with the configuration as it is then (roles/reload.py)
+SIGHUP              the agent goes on with the configuration as it is then (roles/reload.py); files of alert rules are
+                    looked at
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ from logd.telemetry import systemd
 from logd.telemetry.logging import set_up_logging
 
 log = logging.getLogger("logd.server")
+Reload = Callable[[Config], Awaitable[None]]
 T = TypeVar("T", Transport, Index, Upkeep, OpenCatalog, Cache)
 #: Nobody waits for a search yet.
 _CACHE_SECONDS = 2.0
@@ -113,7 +115,7 @@ async def _run_roles(
     parts: dict[str, Callable[[], dict[str, object]]] = {}
     troubles: list[Callable[[], str]] = []
     ready = Readiness(stop, transport, stored, None if catalog is None else catalog.tokens, troubles)
-    reload: Callable[[Config], Awaitable[None]] | None = None
+    reload: Reload | None = None
     async with asyncio.TaskGroup() as tasks, contextlib.AsyncExitStack() as sockets, _told():
         roles: list[asyncio.Task[None]] = []
 
@@ -150,8 +152,21 @@ async def _run_roles(
             from logd.http.app import Behind
             from logd.roles.api import Api
 
+            rules = wiring.rule_folder(config)
+            if config.alerts.rules:
+                await asyncio.to_thread(rules.look)
+                start("rules", rules.run)
+                reload = _with_rules(reload, rules.ask)
+
             behind = Behind(
-                queue.transport, queue.dead_letters, index.stored, index.searches, index.late_writes, *catalog, cache
+                queue.transport,
+                queue.dead_letters,
+                index.stored,
+                index.searches,
+                index.late_writes,
+                *catalog,
+                cache,
+                rules,
             )
             api = Api(config, behind, parts, tuple(stages), ready)
             stages += api.stages
@@ -174,6 +189,15 @@ async def _run_roles(
         watch.cancel()
         reloading.cancel()
     log.info("stopped after %.1f s; still held: %s", time.monotonic() - started, held(stages))
+
+
+def _with_rules(agents: Reload | None, look: Callable[[], None]) -> Reload:
+    async def reload(config: Config) -> None:
+        look()
+        if agents is not None:
+            await agents(config)
+
+    return reload
 
 
 @contextlib.asynccontextmanager

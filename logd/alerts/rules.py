@@ -33,30 +33,36 @@ Aggregation = Literal[
 ]
 Compared = Literal[">", ">=", "<", "<="]
 Severity = Literal["critical", "error", "warning", "info"]
-#: With what each aggregation can't do without, and what else only it takes.
+#: What each aggregation can't do without, and what else only it and some others take.
 NEEDS: Mapping[str, Sequence[str]] = {
-    **dict.fromkeys(("count", "rate"), ("threshold",)),
-    "ratio": ("threshold",),
+    **dict.fromkeys(("count", "rate", "ratio", "spike"), ("threshold",)),
     **dict.fromkeys(("distinct", "avg", "min", "max", "sum", "p50", "p90", "p95", "p99"), ("threshold", "field")),
-    "spike": ("threshold",),
     "absence": (),
     "new_value": ("field",),
     "new_pattern": (),
     "composite": ("conditions",),
 }
-TAKES: Mapping[str, Sequence[str]] = {"ratio": ("of",), "spike": ("against", "at_least"), "composite": ("match",)}
+TAKES: Mapping[str, Sequence[str]] = {
+    **{name: ("compare",) for name, needs in NEEDS.items() if "threshold" in needs},
+    "ratio": ("compare", "of"),
+    "spike": ("compare", "against", "at_least"),
+    "composite": ("match",),
+}
+#: What all of them take.
+OF_ALL = ("aggregation", "query", "service", "level", "host", "window_seconds")
 
 
 class Condition(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """When a rule is true of a group: the aggregation of the records of the last `window_seconds` that match `query`,
     `service`, `level` and `host` (commas part several), compared with the threshold.
 
-    "count" is how many there are, "rate" how many a second, "ratio" how many of those that match `of` (all, unless
-    told) also match the query, from 0 to 1, "distinct" how many different values `field` has; "avg" and the others are
-    of the numbers in `field`. "spike" is how many times as many there are as in the window `against`, where these were
-    `at_least` so many. "absence": a group that had records has none any more. "new_value" and "new_pattern": `field`
-    has a value, or the message a template, that it had not before. "composite": `all` or `any` of the `conditions` are
-    true, for the same group, in the same window."""
+    "count" is how many there are, "rate" how many a second, "ratio" how many of those of the services and hosts that
+    match `of` (all, unless told) also match the query and the levels, from 0 to 1, "distinct" how many different values
+    `field` has; "avg" and the others are of the numbers in `field`. "spike" is how many times as many there are as in
+    the window `against` (the previous one, unless told), where these were `at_least` so many. "absence": a group that
+    had records has none any more. "new_value" and "new_pattern": `field` has a value, or the message a template, that
+    it had not before. "composite": `all` (unless told) or `any` of the `conditions` are true, for the same group, in
+    the composite's window; which records it says holds for each of them."""
 
     aggregation: Aggregation = "count"
     query: Annotated[str, Meta(max_length=10_000)] = ""
@@ -74,11 +80,29 @@ class Condition(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
     conditions: Annotated[list[Condition], Meta(max_length=10)] = []
 
 
-class Action(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Who is told. `url`, and what else is secret, may be `env:NAME` or `file:PATH`. `body` is a template of a
-    webhook's body, `secret` the key of its signature; PagerDuty has a `routing_key`, e-mail addresses `to`."""
+ActionType = Literal["webhook", "slack", "pagerduty", "alertmanager", "email"]
+ACTION_NEEDS: Mapping[ActionType, Sequence[str]] = {
+    "webhook": ("url",),
+    "slack": ("url",),
+    "pagerduty": ("routing_key",),
+    "alertmanager": ("url",),
+    "email": ("to",),
+}
+ACTION_TAKES: Mapping[ActionType, Sequence[str]] = {
+    "webhook": ("body", "headers", "secret"),
+    "slack": (),
+    "pagerduty": ("url",),
+    "alertmanager": ("headers",),
+    "email": (),
+}
 
-    type: Literal["webhook", "slack", "pagerduty", "alertmanager", "email"]
+
+class Action(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Who is told. `url`, `secret`, `routing_key` and values of headers may be `env:NAME` or `file:PATH`. `body` is a
+    template of a webhook's body, `secret` the key of its signature; PagerDuty has a `routing_key`, and a `url` where it
+    isn't the usual one; e-mail has addresses `to`."""
+
+    type: ActionType
     url: Annotated[str, Meta(max_length=2_000)] = ""
     body: Annotated[str, Meta(max_length=50_000)] = ""
     headers: Annotated[dict[str, str], Meta(max_length=50)] = {}
@@ -89,7 +113,7 @@ class Action(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
 
 class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """A rule. Its groups are the values of the fields `group_by`. It fires once its condition has been true `for` so
-    long, and is told again after `cooldown_seconds` at the earliest."""
+    many seconds, and is told again after `cooldown_seconds` at the earliest. `action` is one, `actions` are several."""
 
     name: Name
     condition: Condition
@@ -100,7 +124,12 @@ class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     cooldown_seconds: Annotated[int, Meta(ge=0, le=7 * 86_400)] = 600
     severity: Severity = "error"
     labels: Annotated[dict[Name, Text], Meta(max_length=50)] = {}
-    runbook: str = ""
+    runbook: Annotated[str, Meta(max_length=2_000)] = ""
     description: Annotated[str, Meta(max_length=10_000)] = ""
     enabled: bool = True
     max_groups: Annotated[int, Meta(ge=1, le=100_000)] = 10_000
+
+    @property
+    def targets(self) -> Sequence[Action]:
+        """Who is told, all of them."""
+        return self.actions if self.action is None else [self.action]

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from logd import __version__
 from logd.cli import (
     agent,
+    alerts,
     audit,
     completion,
     config,
@@ -46,6 +47,7 @@ _COMMANDS = (
     agent,
     search,
     saved,
+    alerts,
     patterns,
     tail,
     stats,

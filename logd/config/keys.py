@@ -35,13 +35,13 @@ def dotted(path: KeyPath) -> str:
     return text
 
 
-def type_at(path: KeyPath) -> inspect.Type | None:
-    """The type of the value at `path`; None when the schema has no such key."""
-    kind: inspect.Type = _ROOT
+def type_at(path: KeyPath, root: inspect.Type = _ROOT) -> inspect.Type | None:
+    """The type of the value at `path`; None when the schema, whose whole is `root`, has no such key."""
+    kind = root
     for part in path:
         match kind:
             case inspect.StructType(fields=fields) if isinstance(part, str):
-                found = next((field.type for field in fields if field.name == part), None)
+                found = next((field.type for field in fields if field.encode_name == part), None)
             case inspect.ListType(item_type=item) if isinstance(part, int):
                 found = item
             case inspect.DictType(value_type=value) if isinstance(part, str):

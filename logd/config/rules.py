@@ -10,6 +10,7 @@ from collections.abc import Iterator
 import msgspec
 
 from logd.config.address import is_loopback, is_origin, parse_address, parse_listen, parse_url
+from logd.config.globs import wrong as wrong_glob
 from logd.config.keys import KeyPath
 from logd.config.patterns import compile_pattern
 from logd.config.schema import PLANNED_ROLES, ROLES, Agent, Config, Files, Kubernetes, Transport
@@ -129,8 +130,12 @@ def _kubernetes(settings: Kubernetes) -> Iterator[Problem]:
 
 
 def _paths(config: Config) -> Iterator[Problem]:
-    if "\0" in config.data_dir:
-        yield Problem(("data_dir",), "the path of a folder")
+    for path, folder in ((("data_dir",), config.data_dir), (("alerts", "rules"), config.alerts.rules)):
+        if "\0" in folder:
+            yield Problem(path, "the path of a folder")
+    for place, glob in enumerate(config.alerts.secret_files):
+        if expected := wrong_glob(glob):
+            yield Problem(("alerts", "secret_files", place), expected)
     for group, files in enumerate(config.agent.files):
         for name, patterns in (("paths", files.paths), ("exclude", files.exclude)):
             for place, pattern in enumerate(patterns):

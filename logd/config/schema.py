@@ -289,6 +289,14 @@ class Archiver(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     disk_warning_percent: Annotated[int, Meta(ge=1, le=100)] = 85
 
 
+class Alerts(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """`[alerts]`: a folder with files of rules, empty for none; and the files, by globs, that rules which come by the
+    API may name as `file:PATH`."""
+
+    rules: str = ""
+    secret_files: list[Text] = []
+
+
 class RateLimit(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """`[api.rate_limit]`: of each token, and of each address without one; 0 is no limit. What wasn't used of the last
     `burst_seconds` may be used at once."""
@@ -357,5 +365,6 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     policies: dict[str, Policy] = {}
     search: SearchLimits = SearchLimits()
     archiver: Archiver = Archiver()
+    alerts: Alerts = Alerts()
     telemetry: Telemetry = Telemetry()
     log: Log = Log()

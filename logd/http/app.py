@@ -10,8 +10,10 @@ from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from logd import __version__
+from logd.alerts.folder import RuleFolder
 from logd.config.schema import Config
 from logd.http import (
+    alert_rules,
     asking,
     context,
     deadletters,
@@ -26,6 +28,7 @@ from logd.http import (
     schemas,
     search,
     shipments,
+    silences,
     stats,
     tail,
 )
@@ -37,7 +40,18 @@ from logd.http.intake import Intake
 from logd.http.openapi import Answer, Operation, Route, add_routes
 from logd.http.stages import Stages
 from logd.http.turns import Turns
-from logd.seams import Cache, DeadLetters, Index, SavedSearches, Searches, Tokens, Transport
+from logd.seams import (
+    Acknowledgements,
+    AlertRules,
+    Cache,
+    DeadLetters,
+    Index,
+    SavedSearches,
+    Searches,
+    Silences,
+    Tokens,
+    Transport,
+)
 from logd.tail.tailing import Tailing
 from logd.tokens import Scope
 
@@ -75,7 +89,11 @@ class Behind(msgspec.Struct, frozen=True):
     late_writes: Callable[[], int]
     tokens: Tokens
     saved: SavedSearches
+    alert_rules: AlertRules
+    silences: Silences
+    acknowledgements: Acknowledgements
     cache: Cache | None = None
+    rule_folder: RuleFolder = RuleFolder(None)
 
 
 def make_app(
@@ -104,6 +122,8 @@ def make_app(
     explaining = explain.Explaining(turns, searches, behind.saved, config.search.default_operator)
     contexts = context.Contexts(turns, searches, config.search.default_operator)
     saved = saved_searches.Saved(behind.saved, config.search.default_operator)
+    rules = alert_rules.Rules(config, behind.alert_rules, behind.rule_folder)
+    quiet = silences.Quiet(behind.silences)
     letters = deadletters.Letters(behind.dead_letters)
     tails = tail.Tails(tailing, config.search.default_operator, config.search.tail_rate)
 
@@ -159,6 +179,16 @@ def make_app(
         (saved_searches.CREATE, saved.create),
         (saved_searches.CHANGE, saved.change),
         (saved_searches.REMOVE, saved.remove),
+        (alert_rules.LIST, rules.list),
+        (alert_rules.SHOW, rules.show),
+        (alert_rules.CREATE, rules.create),
+        (alert_rules.CHANGE, rules.change),
+        (alert_rules.REMOVE, rules.remove),
+        (alert_rules.ENABLE, rules.enable),
+        (alert_rules.DISABLE, rules.disable),
+        (silences.LIST, quiet.list),
+        (silences.CREATE, quiet.create),
+        (silences.REMOVE, quiet.remove),
         (deadletters.LIST, letters.list),
         (deadletters.SHOW, letters.show),
         (deadletters.REPLAY, letters.replay),

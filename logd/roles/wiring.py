@@ -17,6 +17,8 @@ from logd.errors import ConfigError
 from logd.seams import (
     DEAD_LETTERS,
     RAW_LOGS,
+    Acknowledgements,
+    AlertRules,
     Cache,
     DeadLetters,
     Disks,
@@ -24,6 +26,7 @@ from logd.seams import (
     Objects,
     SavedSearches,
     Searches,
+    Silences,
     Tokens,
     Transport,
     Upkeep,
@@ -32,6 +35,7 @@ from logd.seams import (
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from logd.alerts.folder import RuleFolder
     from logd.backup.about import Backup
     from logd.store.folder import Stream
 
@@ -200,6 +204,9 @@ class OpenCatalog(NamedTuple):
 
     tokens: Tokens
     saved: SavedSearches
+    alert_rules: AlertRules
+    silences: Silences
+    acknowledgements: Acknowledgements
 
     async def close(self) -> None:
         """Releases everything."""
@@ -225,17 +232,36 @@ async def catalog(config: Config) -> OpenCatalog:
     match config.catalog.type:
         case "sqlite":
             from logd.backends.catalog.appearing import AppearingFile, AppearingSaved, AppearingTokens
+            from logd.backends.catalog.appearing_alerts import (
+                AppearingAcknowledgements,
+                AppearingAlertRules,
+                AppearingSilences,
+            )
 
             file = AppearingFile(catalog_file(config))
             await file.open_if_there()
-            return OpenCatalog(AppearingTokens(file), AppearingSaved(file))
+            return OpenCatalog(
+                AppearingTokens(file),
+                AppearingSaved(file),
+                AppearingAlertRules(file),
+                AppearingSilences(file),
+                AppearingAcknowledgements(file),
+            )
         case "mysql":
+            from logd.backends.catalog.alert_rules import CatalogAlertRules
             from logd.backends.catalog.mysql_server import MysqlServer
             from logd.backends.catalog.saved import CatalogSaved
+            from logd.backends.catalog.silences import CatalogAcknowledgements, CatalogSilences
             from logd.backends.catalog.tokens import CatalogTokens
 
             server = await MysqlServer.open(config.catalog, _catalog_password(config))
-            return OpenCatalog(CatalogTokens(server), CatalogSaved(server))
+            return OpenCatalog(
+                CatalogTokens(server),
+                CatalogSaved(server),
+                CatalogAlertRules(server),
+                CatalogSilences(server),
+                CatalogAcknowledgements(server),
+            )
         case unknown:
             assert_never(unknown)
 
@@ -259,6 +285,14 @@ async def migrate(config: Config) -> tuple[str, Sequence[str]]:
 
 def _catalog_password(config: Config) -> str:
     return read_password("catalog", config.catalog.password_file, os.environ)
+
+
+def rule_folder(config: Config) -> RuleFolder:
+    """The folder of alert rules, which nobody has looked at yet."""
+    from logd.alerts.folder import RuleFolder
+
+    folder = config.alerts.rules
+    return RuleFolder(Path(folder) if folder else None, config.search.default_operator)
 
 
 def open_cache(config: Config) -> Cache | None:

@@ -15,6 +15,7 @@ import pytest
 
 from logd import chunk
 from logd.backends.catalog.appearing import AppearingFile, AppearingSaved, AppearingTokens
+from logd.backends.catalog.appearing_alerts import AppearingAcknowledgements, AppearingAlertRules, AppearingSilences
 from logd.backends.index.segments import SegmentsIndex
 from logd.backends.transport.sqlite import SqliteTransport
 from logd.chunk import Chunk, Envelope, Message, Positions
@@ -313,7 +314,18 @@ async def _serving(
     config = Config(api=ApiSettings(listen="127.0.0.1:0"), ingest=Ingest(**ingest))
     sink = _Sink()
     catalog = AppearingFile(folder / "catalog.db")
-    behind = Behind(transport, dead_letters, sink, sink, lambda: 0, AppearingTokens(catalog), AppearingSaved(catalog))
+    behind = Behind(
+        transport,
+        dead_letters,
+        sink,
+        sink,
+        lambda: 0,
+        AppearingTokens(catalog),
+        AppearingSaved(catalog),
+        AppearingAlertRules(catalog),
+        AppearingSilences(catalog),
+        AppearingAcknowledgements(catalog),
+    )
     api = Api(config, behind, {}, (), ready)
     address = await api.start()
     stop = asyncio.Event()

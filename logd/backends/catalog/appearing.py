@@ -1,5 +1,5 @@
-"""A catalog that isn't there until somebody creates a token or saves a search: so nobody pays for SQLAlchemy who has
-neither.
+"""A catalog that isn't there until somebody creates a token, saves a search or makes a rule: so nobody pays for
+SQLAlchemy who has none of them.
 
 SQLAlchemy takes 20 MB and a quarter of a second; it is loaded, in a thread, when there is a file.
 """
@@ -16,15 +16,20 @@ from logd.seams import SavedSearch
 from logd.tokens import Token
 
 if TYPE_CHECKING:
+    from logd.backends.catalog.alert_rules import CatalogAlertRules
     from logd.backends.catalog.saved import CatalogSaved
+    from logd.backends.catalog.silences import CatalogAcknowledgements, CatalogSilences
     from logd.backends.catalog.tokens import CatalogTokens
 
 
-class _Opened(NamedTuple):
-    """What is in the file, over one connection, which either of them closes."""
+class Opened(NamedTuple):
+    """What is in the file, over one connection, which any of them closes."""
 
     tokens: CatalogTokens
     saved: CatalogSaved
+    alert_rules: CatalogAlertRules
+    silences: CatalogSilences
+    acknowledgements: CatalogAcknowledgements
 
 
 class AppearingFile:
@@ -32,7 +37,7 @@ class AppearingFile:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._found: _Opened | None = None
+        self._found: Opened | None = None
         self._opening = asyncio.Lock()
 
     async def open_if_there(self) -> None:
@@ -40,14 +45,14 @@ class AppearingFile:
         if self.path.exists():
             await self.open()
 
-    async def open(self) -> _Opened:
+    async def open(self) -> Opened:
         """Makes it if need be. Raises ConfigError when it can't be used."""
         async with self._opening:
             if self._found is None:
                 self._found = await (await asyncio.to_thread(_load))(self.path)
             return self._found
 
-    async def if_there(self) -> _Opened | None:
+    async def if_there(self) -> Opened | None:
         """Raises Corrupt when a file that came after the start can't be used."""
         if self._found is None and not self.path.exists():
             return None
@@ -142,14 +147,22 @@ class AppearingSaved:
         return found.saved
 
 
-def _load() -> Callable[[Path], Awaitable[_Opened]]:
+def _load() -> Callable[[Path], Awaitable[Opened]]:
     """Imported in a thread: a quarter of a second, in which others are answered."""
+    from logd.backends.catalog.alert_rules import CatalogAlertRules
     from logd.backends.catalog.saved import CatalogSaved
+    from logd.backends.catalog.silences import CatalogAcknowledgements, CatalogSilences
     from logd.backends.catalog.sqlite_file import SqliteFile
     from logd.backends.catalog.tokens import CatalogTokens
 
-    async def opened(path: Path) -> _Opened:
+    async def opened(path: Path) -> Opened:
         file = await SqliteFile.open(path)
-        return _Opened(CatalogTokens(file), CatalogSaved(file))
+        return Opened(
+            CatalogTokens(file),
+            CatalogSaved(file),
+            CatalogAlertRules(file),
+            CatalogSilences(file),
+            CatalogAcknowledgements(file),
+        )
 
     return opened

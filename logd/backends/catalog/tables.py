@@ -4,6 +4,10 @@ tokens   id → name, SHA-256 of the secret, scopes (`ingest,search`), services 
          rates, checksum of all the others. Rows are never deleted: once there was a token, one is needed
 saved_searches   id → name, which no other one has, parameters (a JSON object), the token that made it (its id, and its
          name) and the name of the one that changed it last, times in µs, version, one more at each change
+alert_rules   id → name, which no other one has, rule (a JSON object), services and hosts that it may see (JSON lists),
+         and the rest as of a saved search
+silences   id → a rule's id or a glob of names, labels and group (JSON objects of globs), times in µs, why, who
+acknowledgements   SHA-256 of rule and group → rule, group (a JSON list), since when it fires, who, why, when
 """
 
 from __future__ import annotations
@@ -24,8 +28,8 @@ METADATA = MetaData(
 
 #: What one table is on MariaDB: case counts, as it does in SQLite.
 MYSQL: dict[str, Any] = {"mysql_engine": "InnoDB", "mysql_charset": "utf8mb4", "mysql_collate": "utf8mb4_bin"}
-#: MariaDB's TEXT ends at 64 kB, which a few thousand names take.
-_LIST = Text().with_variant(MEDIUMTEXT(), "mysql")
+#: MariaDB's TEXT ends at 64 kB, which a few thousand names take, or a rule of ten conditions.
+LARGE = Text().with_variant(MEDIUMTEXT(), "mysql")
 
 TOKENS = Table(
     "tokens",
@@ -34,8 +38,8 @@ TOKENS = Table(
     Column("name", String(200), nullable=False),
     Column("digest", String(64), nullable=False),
     Column("scopes", String(100), nullable=False),
-    Column("services", _LIST, nullable=False),
-    Column("hosts", _LIST, nullable=False),
+    Column("services", LARGE, nullable=False),
+    Column("hosts", LARGE, nullable=False),
     Column("created_us", BigInteger, nullable=False),
     Column("expires_us", BigInteger),
     Column("revoked_us", BigInteger),
@@ -59,5 +63,52 @@ SAVED_SEARCHES = Table(
     Column("updated_us", BigInteger, nullable=False),
     Column("version", BigInteger, nullable=False),
     UniqueConstraint("name"),
+    **MYSQL,
+)
+
+ALERT_RULES = Table(
+    "alert_rules",
+    METADATA,
+    Column("id", String(12), primary_key=True),
+    Column("name", String(200), nullable=False),
+    Column("rule", LARGE, nullable=False),
+    Column("services", LARGE, nullable=False),
+    Column("hosts", LARGE, nullable=False),
+    Column("owner", String(12), nullable=False),
+    Column("created_by", String(200), nullable=False),
+    Column("updated_by", String(200), nullable=False),
+    Column("created_us", BigInteger, nullable=False),
+    Column("updated_us", BigInteger, nullable=False),
+    Column("version", BigInteger, nullable=False),
+    UniqueConstraint("name"),
+    **MYSQL,
+)
+
+SILENCES = Table(
+    "silences",
+    METADATA,
+    Column("id", String(12), primary_key=True),
+    Column("rule", String(200), nullable=False),
+    Column("labels", LARGE, nullable=False),
+    Column("group", LARGE, nullable=False),
+    Column("from_us", BigInteger, nullable=False),
+    Column("to_us", BigInteger, nullable=False),
+    Column("why", Text, nullable=False),
+    Column("owner", String(12), nullable=False),
+    Column("created_by", String(200), nullable=False),
+    Column("created_us", BigInteger, nullable=False),
+    **MYSQL,
+)
+
+ACKNOWLEDGEMENTS = Table(
+    "acknowledgements",
+    METADATA,
+    Column("id", String(64), primary_key=True),
+    Column("rule_id", String(20), nullable=False, index=True),
+    Column("group", LARGE, nullable=False),
+    Column("fired_us", BigInteger, nullable=False),
+    Column("by", String(200), nullable=False),
+    Column("why", Text, nullable=False),
+    Column("at_us", BigInteger, nullable=False),
     **MYSQL,
 )
