@@ -63,10 +63,15 @@ def read_rule(written: object, operator: Operator = "or") -> Rule:
 
 
 def checked(rule: Rule, operator: Operator) -> Rule:
-    """The rule, if all of it will do. Raises WrongRule."""
+    """The rule, if all of it will do: its name stripped, and a composite's window in each of its conditions. Raises
+    WrongRule."""
     if problems := list(problems_of(rule, operator)):
         raise WrongRule(problems)
-    return msgspec.structs.replace(rule, name=rule.name.strip())
+    condition = rule.condition
+    window = {"window_seconds": condition.window_seconds}
+    inner = [msgspec.structs.replace(one, **window) for one in condition.conditions]
+    condition = msgspec.structs.replace(condition, conditions=inner)
+    return msgspec.structs.replace(rule, name=rule.name.strip(), condition=condition)
 
 
 def typed(written: object) -> Rule:

@@ -109,11 +109,10 @@ def _silence(to_us: int, **given: object) -> Silence:
 
 
 async def test_nothing_at_first(kept: Kept) -> None:
-    assert (
-        list(await kept.rules.all()) == list(await kept.silences.all()) == list(await kept.acknowledgements.all()) == []
-    )
+    assert [*await kept.rules.all(), *await kept.silences.all(), *await kept.acknowledgements.all()] == []
     nobody = "0" * 12
-    assert await kept.rules.find(nobody) is await kept.rules.find("a name") is await kept.silences.find(nobody) is None
+    for found in (await kept.rules.find(nobody), await kept.rules.find("a name"), await kept.silences.find(nobody)):
+        assert found is None
     assert await kept.acknowledgements.remove(nobody) == 0
     for call in (
         kept.rules.delete(nobody, 1),
