@@ -134,18 +134,20 @@ def read_rule_file(path: Path, name: str, operator: Operator) -> RuleFile:
         if key not in _KEYS:
             found.wrong((key,), f"{key} is unknown, expected {' or '.join(_KEYS)}")
     rules: list[FileRule] = []
+    broken: list[object] = []
     for place, table in enumerate(found.tables(tree, "rule")):
         try:
             rule = read_rule(table, operator)
         except WrongRule as error:
             found.add(("rule", place), error.problems)
+            broken.append(table.get("name") if isinstance(table, dict) else None)
             continue
         if any(rule.name == other.rule.name for other in rules):
             found.wrong(("rule", place, "name"), f"there is another rule {rule.name!r} in this file")
             continue
         rules.append(FileRule(id_of(name, rule.name), name, rule))
     _try(found, rules, operator)
-    tests = _tests(found, tree, rules)
+    tests = _tests(found, tree, rules, broken)
     if found.problems:
         raise BrokenFile(sorted(found.problems, key=lambda problem: problem.line))
     return RuleFile(rules, tests)
@@ -183,7 +185,9 @@ class _Found:
         return []
 
 
-def _tests(found: _Found, tree: dict[str, Any], rules: Sequence[FileRule]) -> list[tuple[RuleTest, FileRule]]:
+def _tests(
+    found: _Found, tree: dict[str, Any], rules: Sequence[FileRule], broken: Sequence[object]
+) -> list[tuple[RuleTest, FileRule]]:
     tests: list[tuple[RuleTest, FileRule]] = []
     for place, table in enumerate(found.tables(tree, "test")):
         path: KeyPath = ("test", place)
@@ -194,8 +198,8 @@ def _tests(found: _Found, tree: dict[str, Any], rules: Sequence[FileRule]) -> li
             continue
         named = [one for one in rules if test.rule in (one.rule.name, "")]
         if len(named) != 1:
-            # A rule that is wrong itself has been named already.
-            if not found.problems or test.rule:
+            # One that is broken has been named.
+            if test.rule not in broken if test.rule else not broken:
                 known = ", ".join(repr(one.rule.name) for one in rules) or "none that will do"
                 found.wrong((*path, "rule"), f"rule is {test.rule!r}, expected one of this file's: {known}")
             continue
@@ -214,4 +218,4 @@ def _unreadable(path: Path, name: str, error: Exception) -> Problem:
     said = str(error)
     if found := _LINE.fullmatch(said):
         return Problem(name, int(found["line"]), f"{found['message']} (column {found['column']})")
-    return Problem(name, 0, said.replace(f"{path}: ", "").replace(f"can't read {path}: ", "can't be read: "))
+    return Problem(name, 0, said.replace(f"can't read {path}: ", "can't be read: ").replace(f"{path}: ", ""))

@@ -39,8 +39,9 @@ def lines_of(text: str) -> dict[KeyPath, int]:
 def line_of(lines: dict[KeyPath, int], path: KeyPath) -> int:
     """The line of the key, or of the nearest one around it; 1 where there is none."""
     for end in range(len(path), 0, -1):
-        if (line := lines.get(path[:end])) is not None:
-            return line
+        for key in (path[:end], (*path[:end], 0)):
+            if (line := lines.get(key)) is not None:
+                return line
     return 1
 
 
