@@ -138,7 +138,8 @@ class RuleFolder:
 
 
 def files_of(folder: Path) -> list[str]:
-    """Paths within the folder, and in folders within it; hidden ones are an editor's, or a mount's. Raises OSError."""
+    """Paths within the folder, and in folders within it; hidden ones are an editor's, or a mount's, and what isn't
+    UTF-8 has no name that could be told. Raises OSError."""
     found = []
 
     def fail(error: OSError) -> None:
@@ -148,7 +149,7 @@ def files_of(folder: Path) -> list[str]:
         folders[:] = [name for name in folders if not name.startswith(".")]
         here = Path(root).relative_to(folder)
         found += [(here / name).as_posix() for name in names if name.endswith(_SUFFIX) and not name.startswith(".")]
-    return found
+    return [name for name in found if name.isprintable()]
 
 
 def _signature(path: Path) -> _Signature | None:

@@ -41,17 +41,13 @@ class Compiled(msgspec.Struct, frozen=True, kw_only=True):
     group_by: Sequence[str] = ()
 
 
-def compile_rule(
-    rule: Rule, operator: Operator = "or", services: Sequence[str] = (), hosts: Sequence[str] = ()
-) -> Compiled:
-    """Of a rule that `read_rule` gave. It sees records of these services and hosts alone, all if there are none: what
-    the token may see that wrote it."""
+def compile_rule(rule: Rule, operator: Operator = "or") -> Compiled:
+    """Of a rule that `read_rule` gave."""
     condition = rule.condition
-    limits = [_any("service", services), _any("host", hosts)]
     group_by = tuple(map(group_field, rule.group_by))
     if condition.aggregation != "composite":
-        return Compiled(parts=(_part(condition, condition.window_seconds, limits, operator),), group_by=group_by)
-    around = [*limits, *_whose(condition), _any("level", texts_of(condition.level)), node_of(condition.query, operator)]
+        return Compiled(parts=(_part(condition, condition.window_seconds, (), operator),), group_by=group_by)
+    around = [*_whose(condition), _any("level", texts_of(condition.level)), node_of(condition.query, operator)]
     parts = [_part(inner, condition.window_seconds, around, operator) for inner in condition.conditions]
     return Compiled(parts=tuple(parts), any_part=condition.match == "any", group_by=group_by)
 

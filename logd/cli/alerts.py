@@ -24,8 +24,6 @@ _BESIDE = (
     "rule_id",
     "read_only",
     "file",
-    "services",
-    "hosts",
     "created",
     "created_by",
     "updated",

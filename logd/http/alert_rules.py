@@ -1,8 +1,8 @@
 """/api/v1/alerts/rules: rules of alerts, those of the catalog and, to be read only, those of files.
 
 Whoever may search, or administers, sees them: they say what is looked for, not what was found, and no secret. A rule
-tells others of lines, so to make, change or delete one takes both scopes, admin and search; and it sees no more than
-the token that wrote it last may see: the services and hosts of that token.
+tells others of lines, so to make, change or delete one takes both scopes, admin and search, of a token that is for all
+services and hosts, as those with the scope admin are.
 
 Of the server's environment and files such a rule may name as secrets only what is meant for it: `env:ALERT_…`, and
 `file:PATH` where `alerts.secret_files` has it.
@@ -127,8 +127,6 @@ class Rules:
             id=new_id(),
             name=rule.name,
             rule=written(rule),
-            services=sender.services,
-            hosts=sender.hosts,
             owner=sender.token_id,
             created_by=sender.name,
             updated_by=sender.name,
@@ -150,8 +148,6 @@ class Rules:
             found,
             name=rule.name,
             rule=written(rule),
-            services=sender.services,
-            hosts=sender.hosts,
             updated_by=sender.name,
             updated_us=now_us(),
             version=version or found.version,
@@ -177,7 +173,6 @@ class Rules:
         return await self._switch(request, False)
 
     async def _switch(self, request: web.Request, enabled: bool) -> web.Response:
-        """What a rule sees stays as it is, as it says nothing else than before."""
         sender = _writer(request)
         for last in (*[False] * (_TRIES - 1), True):
             found = await self._own(request)
@@ -289,8 +284,6 @@ def _shown(rules: Sequence[AlertRule]) -> list[dict[str, Any]]:
             "rule_id": rule.id,
             **shown(rule.rule),
             "read_only": False,
-            **({"services": list(rule.services)} if rule.services else {}),
-            **({"hosts": list(rule.hosts)} if rule.hosts else {}),
             "created": created_text,
             "created_by": rule.created_by or None,
             "updated": updated_text,

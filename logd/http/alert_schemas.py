@@ -40,8 +40,6 @@ class ChangedRule(RuleToMake, frozen=True, kw_only=True, forbid_unknown_fields=T
     version: Version | UnsetType = UNSET
     rule_id: str | UnsetType = UNSET
     read_only: bool | UnsetType = UNSET
-    services: list[str] | UnsetType = UNSET
-    hosts: list[str] | UnsetType = UNSET
     created: str | UnsetType = UNSET
     created_by: str | UnsetType | None = UNSET
     updated: str | UnsetType = UNSET
@@ -49,15 +47,12 @@ class ChangedRule(RuleToMake, frozen=True, kw_only=True, forbid_unknown_fields=T
 
 
 class AlertRule(RuleToMake, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A rule as it is kept, with the defaults, and `…` in the place of secrets. It sees records of `services` and
-    `hosts` alone, where these are there. One that is `read_only` is in a `file` of the server's, and has no version;
-    others have `created` and what follows."""
+    """A rule as it is kept, with the defaults, and `…` in the place of secrets. One that is `read_only` is in
+    a `file` of the server's, and has no version; others have `created` and what follows."""
 
     rule_id: str
     read_only: bool
     file: str | UnsetType = UNSET
-    services: list[str] | UnsetType = UNSET
-    hosts: list[str] | UnsetType = UNSET
     created: str | UnsetType = UNSET
     created_by: str | UnsetType | None = UNSET
     updated: str | UnsetType = UNSET

@@ -19,15 +19,12 @@ SILENCE_KEPT_US = 30 * 86_400 * 1_000_000
 
 class AlertRule(msgspec.Struct, frozen=True, kw_only=True):
     """`id` is 12 hex digits, which a `name` never is. `rule` is what `alerts.shown.written` gives, with its secrets.
-    It sees records of `services` and `hosts` alone, where there are any: those of the token that wrote it last. `owner`
-    is the id of the token that made it, `created_by` its name, `updated_by` that of the last change; all empty where
-    nobody needed one. Times are Unix µs. `version` is 1, and one more with each change."""
+    `owner` is the id of the token that made it, `created_by` its name, `updated_by` that of the last change; all empty
+    where nobody needed one. Times are Unix µs. `version` is 1, and one more with each change."""
 
     id: str
     name: str
     rule: Mapping[str, Any]
-    services: tuple[str, ...] = ()
-    hosts: tuple[str, ...] = ()
     owner: str = ""
     created_by: str = ""
     updated_by: str = ""

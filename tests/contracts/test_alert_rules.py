@@ -94,8 +94,6 @@ _FULL = _rule(
         "labels": {"a": "𝄞"},
         "text": "x" * 70_000,
     },
-    services=("a", "b,c"),
-    hosts=("ü",),
     owner=new_id(),
     created_by="ü",
     updated_by="𝄞",

@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 import pytest
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
+from tests.support.alerts import make_rule
 from tests.support.letters import make_dead_letter
 from tests.support.openapi import document, routes
 from tests.support.process import Server
@@ -48,6 +49,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         running.ingest("a", [{"message": "hello", "log_id": "x"}])
         make_dead_letter(running)
         keep(running, "greetings", q="hello")
+        make_rule(running, name="greetings", condition={"threshold": 1})
         running.settle()
         yield running
 

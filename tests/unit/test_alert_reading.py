@@ -14,18 +14,8 @@ from hypothesis import strategies as st
 from logd.alerts.reading import WrongRule, checked, read_rule, typed
 from logd.alerts.rules import ACTION_NEEDS, NEEDS, Rule
 from logd.alerts.shown import HIDDEN, shown, unhidden, written
+from tests.support.alerts import MINIMAL
 
-MINIMAL = {
-    "name": "Payment Errors Spike",
-    "condition": {
-        "service": "payment-service",
-        "level": "ERROR",
-        "threshold": 100,
-        "window_seconds": 300,
-        "aggregation": "count",
-    },
-    "action": {"type": "webhook", "url": "https://pagerduty.com/webhook/..."},
-}
 _GOOD: list[dict[str, Any]] = [
     {"threshold": 1},
     {"aggregation": "rate", "threshold": 0.5, "compare": "<", "query": "timeout AND NOT retry"},

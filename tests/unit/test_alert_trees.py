@@ -77,13 +77,6 @@ def test_what_a_composite_says_holds_for_each() -> None:
     assert len(nodes_of(compiled)) == 3
 
 
-def test_it_sees_what_its_writer_may() -> None:
-    (part,) = _compiled({"threshold": 1, "service": "x,y"}, services=("y", "z"), hosts=("2",)).parts
-    assert _found(part.node) == {"yI2", "yE2"}
-    (part,) = _compiled({"aggregation": "ratio", "threshold": 0.1}, services=("y",)).parts
-    assert {name[0] for name in _found(part.node)} == {"y"}
-
-
 def test_the_default_operator() -> None:
     for operator, count in (("or", 8), ("and", 0)):
         (part,) = _compiled({"threshold": 1, "query": "wordx wordy"}, operator=operator).parts

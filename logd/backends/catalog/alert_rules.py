@@ -19,7 +19,6 @@ from logd.tokens import ID
 log = logging.getLogger("logd.catalog")
 _COUNT = select(func.count()).select_from(TABLE)
 _decode = msgspec.json.Decoder(dict[str, Any]).decode
-_decode_names = msgspec.json.Decoder(tuple[str, ...]).decode
 
 
 class CatalogAlertRules:
@@ -100,25 +99,13 @@ def _taken(rule: AlertRule) -> Conflict:
 
 
 def _row(rule: AlertRule) -> dict[str, Any]:
-    return {
-        **msgspec.structs.asdict(rule),
-        "rule": msgspec.json.encode(rule.rule).decode(),
-        "services": msgspec.json.encode(rule.services).decode(),
-        "hosts": msgspec.json.encode(rule.hosts).decode(),
-    }
+    return {**msgspec.structs.asdict(rule), "rule": msgspec.json.encode(rule.rule).decode()}
 
 
 def _rule(row: Any) -> AlertRule:
     """Raises Corrupt when the row isn't what was written."""
     values = dict(row._mapping)
     try:
-        return AlertRule(
-            **{
-                **values,
-                "rule": _decode(values["rule"]),
-                "services": _decode_names(values["services"]),
-                "hosts": _decode_names(values["hosts"]),
-            }
-        )
+        return AlertRule(**{**values, "rule": _decode(values["rule"])})
     except (TypeError, msgspec.MsgspecError) as error:
         raise Corrupt(f"the alert rule {values['name']!r} is damaged: {error}") from error

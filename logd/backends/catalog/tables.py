@@ -4,8 +4,7 @@ tokens   id → name, SHA-256 of the secret, scopes (`ingest,search`), services 
          rates, checksum of all the others. Rows are never deleted: once there was a token, one is needed
 saved_searches   id → name, which no other one has, parameters (a JSON object), the token that made it (its id, and its
          name) and the name of the one that changed it last, times in µs, version, one more at each change
-alert_rules   id → name, which no other one has, rule (a JSON object), services and hosts that it may see (JSON lists),
-         and the rest as of a saved search
+alert_rules   id → name, which no other one has, rule (a JSON object), and the rest as of a saved search
 silences   id → a rule's id or a glob of names, labels and group (JSON objects of globs), times in µs, why, who
 acknowledgements   SHA-256 of rule and group → rule, group (a JSON list), since when it fires, who, why, when
 """
@@ -72,8 +71,6 @@ ALERT_RULES = Table(
     Column("id", String(12), primary_key=True),
     Column("name", String(200), nullable=False),
     Column("rule", LARGE, nullable=False),
-    Column("services", LARGE, nullable=False),
-    Column("hosts", LARGE, nullable=False),
     Column("owner", String(12), nullable=False),
     Column("created_by", String(200), nullable=False),
     Column("updated_by", String(200), nullable=False),

@@ -22,8 +22,6 @@ def upgrade() -> None:
         sa.Column("id", sa.String(12), nullable=False),
         sa.Column("name", sa.String(200), nullable=False),
         sa.Column("rule", _LARGE, nullable=False),
-        sa.Column("services", _LARGE, nullable=False),
-        sa.Column("hosts", _LARGE, nullable=False),
         sa.Column("owner", sa.String(12), nullable=False),
         sa.Column("created_by", sa.String(200), nullable=False),
         sa.Column("updated_by", sa.String(200), nullable=False),
