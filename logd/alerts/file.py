@@ -4,7 +4,7 @@
     name = "payment errors"
     group_by = ["host"]
     condition = { service = "payment", level = "ERROR", threshold = 100, window_seconds = 300 }
-    action = { type = "webhook", url = "env:ON_CALL_HOOK" }
+    action = { type = "webhook", url = "env:ALERT_HOOK" }
 
     [[test]]
     name = "a hundred are not too many"
@@ -27,7 +27,7 @@ import msgspec
 from msgspec import Meta
 
 from logd.alerts.places import line_of, lines_of
-from logd.alerts.reading import Wrong, WrongRule, converted, read_rule
+from logd.alerts.reading import Terms, Wrong, WrongRule, converted, read_rule
 from logd.alerts.rules import Rule
 from logd.alerts.trees import compile_rule, nodes_of
 from logd.config.keys import KeyPath
@@ -122,7 +122,7 @@ def id_of(file: str, name: str) -> str:
     return f"{ID_PREFIX}{digest[:12]}"
 
 
-def read_rule_file(path: Path, name: str, operator: Operator) -> RuleFile:
+def read_rule_file(path: Path, name: str, terms: Terms) -> RuleFile:
     """`name` is its path within the folder. Raises BrokenFile."""
     try:
         tree = read_file(path)
@@ -137,7 +137,7 @@ def read_rule_file(path: Path, name: str, operator: Operator) -> RuleFile:
     broken: list[object] = []
     for place, table in enumerate(found.tables(tree, "rule")):
         try:
-            rule = read_rule(table, operator)
+            rule = read_rule(table, terms)
         except WrongRule as error:
             found.add(("rule", place), error.problems)
             broken.append(table.get("name") if isinstance(table, dict) else None)
@@ -146,7 +146,7 @@ def read_rule_file(path: Path, name: str, operator: Operator) -> RuleFile:
             found.wrong(("rule", place, "name"), f"there is another rule {rule.name!r} in this file")
             continue
         rules.append(FileRule(id_of(name, rule.name), name, rule))
-    _try(found, rules, operator)
+    _try(found, rules, terms.operator)
     tests = _tests(found, tree, rules, broken)
     if found.problems:
         raise BrokenFile(sorted(found.problems, key=lambda problem: problem.line))

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from logd.alerts.file import BrokenFile, FileRule, Problem, RuleFile, read_rule_file
-from logd.query.parse import Operator
+from logd.alerts.reading import USUAL, Terms
 
 log = logging.getLogger("logd.alerts")
 #: A look is a call for each file; people wait for what they have changed.
@@ -47,10 +47,10 @@ _NOTHING = RuleFile((), ())
 class RuleFolder:
     """`look` reads what has changed; `now` is what came of it, for any thread."""
 
-    def __init__(self, path: Path | None, operator: Operator = "or") -> None:
+    def __init__(self, path: Path | None, terms: Terms = USUAL) -> None:
         """Without a path there are no rules."""
         self._path = path
-        self._operator = operator
+        self._terms = terms
         self._seen: Mapping[str, _Seen] = {}
         self._rules = Rules((), (), 0)
         self._folder_problem = ""
@@ -112,7 +112,7 @@ class RuleFolder:
         if before is not None and signature is not None and before.signature == signature:
             return before
         try:
-            return _Seen(signature, read_rule_file(path, name, self._operator), ())
+            return _Seen(signature, read_rule_file(path, name, self._terms), ())
         except BrokenFile as error:
             return _Seen(signature, _NOTHING if before is None else before.file, tuple(error.problems))
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import math
+import posixpath
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple, TypeVar
@@ -17,6 +18,7 @@ from msgspec import inspect
 from logd.alerts.rules import ACTION_NEEDS, ACTION_TAKES, NEEDS, OF_ALL, TAKES, Action, Condition, Rule
 from logd.alerts.trees import LIST_FIELDS, group_field, node_of, texts_of
 from logd.config.address import parse_url
+from logd.config.globs import compile_globs
 from logd.config.keys import KeyPath, dotted, expectation, type_at, value_at
 from logd.errors import LogdError, QueryError
 from logd.levels import level_of
@@ -57,15 +59,35 @@ class WrongRule(LogdError):
         self.problems = problems
 
 
-def read_rule(written: object, operator: Operator = "or") -> Rule:
+class Terms(msgspec.Struct, frozen=True):
+    """What rules are read by: what words side by side in a query mean, and globs of the references that actions may
+    use. Whoever may write rules could else have any secret of the machine sent to himself."""
+
+    operator: Operator = "or"
+    secrets: tuple[str, ...] = ("env:ALERT_*",)
+
+    def allows(self, reference: str) -> bool:
+        """Whether a glob names it; a file by its whole path."""
+        kind, _, name = reference.partition(":")
+        if kind == "file" and not (name.startswith("/") and posixpath.normpath(name) == name):
+            return False
+        allowed = compile_globs("alerts.notify.secrets", self.secrets)
+        return allowed is not None and allowed.fullmatch(reference) is not None
+
+
+#: Those of a server that isn't told otherwise.
+USUAL = Terms()
+
+
+def read_rule(written: object, terms: Terms = USUAL) -> Rule:
     """The rule in what JSON or TOML gave. Raises WrongRule."""
-    return checked(typed(written), operator)
+    return checked(typed(written), terms)
 
 
-def checked(rule: Rule, operator: Operator) -> Rule:
+def checked(rule: Rule, terms: Terms) -> Rule:
     """The rule, if all of it will do: its name stripped, and a composite's window in each of its conditions. Raises
     WrongRule."""
-    if problems := list(problems_of(rule, operator)):
+    if problems := list(problems_of(rule, terms)):
         raise WrongRule(problems)
     condition = rule.condition
     window = {"window_seconds": condition.window_seconds}
@@ -95,7 +117,7 @@ def converted(tree: Mapping[str, Any], kind: type[T]) -> T:
 
 
 def is_reference(text: str) -> bool:
-    """Whether it says where a secret is: `env:NAME` or `file:PATH`."""
+    """Whether it says where a secret is: `env:NAME` or `file:/PATH`."""
     return _REFERENCE.fullmatch(text) is not None
 
 
@@ -111,12 +133,12 @@ def secrets_of(rule: Rule) -> list[tuple[str, str]]:
     return found
 
 
-def problems_of(rule: Rule, operator: Operator) -> Iterator[Wrong]:
+def problems_of(rule: Rule, terms: Terms) -> Iterator[Wrong]:
     """All that is wrong with a rule whose types are right."""
     name = rule.name.strip()
     if not name or not name.isprintable() or ID.fullmatch(name):
         yield _wrong(("name",), rule.name, "printable characters, and not what looks like an id")
-    yield from _condition(rule.condition, ("condition",), operator)
+    yield from _condition(rule.condition, ("condition",), terms.operator)
     yield from _groups(rule)
     for label in rule.labels:
         if not _LABEL.fullmatch(label):
@@ -129,6 +151,11 @@ def problems_of(rule: Rule, operator: Operator) -> Iterator[Wrong]:
         yield from _action(rule.action, ("action",))
     for place, action in enumerate(rule.actions):
         yield from _action(action, ("actions", place))
+    for where, text in secrets_of(rule):
+        if not terms.allows(text):
+            yield Wrong(
+                where, f"{where} is {text}, which alerts.notify.secrets doesn't name: {', '.join(terms.secrets)}"
+            )
 
 
 def _condition(
@@ -237,16 +264,16 @@ def _action(action: Action, path: KeyPath) -> Iterator[Wrong]:
         if name not in takes and getattr(action, name):
             yield Wrong(dotted((*path, name)), f"{dotted((*path, name))} is nothing that {action.type} takes")
     if action.url and not _is_target(action.url):
-        yield _secret((*path, "url"), "an address such as https://example.org/hook, env:NAME or file:PATH")
+        yield _secret((*path, "url"), "an address such as https://example.org/hook, env:NAME or file:/PATH")
     for name in ("secret", "routing_key"):
         text = getattr(action, name)
-        if not _is_secret(text):
-            yield _secret((*path, name), "a line of text, env:NAME or file:PATH")
+        if text and name in takes and not is_reference(text):
+            yield _secret((*path, name), "where the secret is, env:NAME or file:/PATH")
     for name, value in action.headers.items():
         if not _HEADER.fullmatch(name):
             yield _wrong((*path, "headers", name), name, "a name that HTTP allows", "is named")
         elif not _is_secret(value):
-            yield _secret((*path, "headers", name), "a line of text, env:NAME or file:PATH")
+            yield _secret((*path, "headers", name), "a line of text, env:NAME or file:/PATH")
     for place, address in enumerate(action.to):
         if not _ADDRESS.fullmatch(address):
             yield _wrong((*path, "to", place), address, "an address such as on-call@example.org")

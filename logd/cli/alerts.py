@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from logd.cli import connect, lines
+from logd.cli import connect, lines, settings
 from logd.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -30,6 +30,10 @@ _BESIDE = (
     "updated_by",
     "version",
 )
+
+
+#: The server knows which it allows.
+_SECRETS = ("env:*", "file:*")
 
 
 def add_to(commands: Any) -> None:
@@ -71,8 +75,8 @@ def add_to(commands: Any) -> None:
         actions,
         "check",
         "say what is wrong with files of rules",
-        "Reads a folder as `alerts.rules` is read, or a file, and prints what is wrong as FILE:LINE: MESSAGE. Exits"
-        " with 1 when something is.",
+        "Reads a folder as a server with this configuration reads `alerts.rules`, or a file, and prints what is wrong"
+        " as FILE:LINE: MESSAGE. Exits with 1 when something is.",
         run_check,
         "check rules/",
     )
@@ -83,10 +87,7 @@ def add_to(commands: Any) -> None:
     for action in (shown, delete):
         action.add_argument("name", metavar="NAME", help="its name, or its id")
     put.add_argument("file", metavar="FILE", type=Path)
-    for action in (put, check):
-        action.add_argument(
-            "--default-operator", choices=("or", "and"), default="or", help="as search.default_operator"
-        )
+    settings.add_to(check)
     check.add_argument("folder", metavar="FOLDER", type=Path)
 
 
@@ -142,7 +143,7 @@ def run_apply(args: argparse.Namespace) -> int:
     from logd.cli import ask
 
     server = connect.server(args)
-    for rule in _rules(args.file, args.default_operator):
+    for rule in _rules(args.file):
         wanted = written(rule)
         try:
             before = server.json("GET", _path(rule.name))
@@ -167,7 +168,9 @@ def run_check(args: argparse.Namespace) -> int:
     from logd.alerts.file import BrokenFile, read_rule_file
     from logd.alerts.folder import files_of
     from logd.cli.hits import printable
+    from logd.roles.wiring import terms_of
 
+    terms = terms_of(settings.load(args))
     folder: Path = args.folder
     try:
         names = sorted(files_of(folder)) if folder.is_dir() else [folder.name]
@@ -177,7 +180,7 @@ def run_check(args: argparse.Namespace) -> int:
     rules = tests = wrong = 0
     for name in names:
         try:
-            found = read_rule_file(root / name, name, args.default_operator)
+            found = read_rule_file(root / name, name, terms)
         except BrokenFile as error:
             wrong += len(error.problems)
             for problem in error.problems:
@@ -190,13 +193,13 @@ def run_check(args: argparse.Namespace) -> int:
     return 1 if wrong else 0
 
 
-def _rules(path: Path, operator: Any) -> list[Rule]:
+def _rules(path: Path) -> list[Rule]:
     """Those of a file of TOML, or of JSON. Raises ConfigError."""
     from logd.alerts.file import read_rule_file
-    from logd.alerts.reading import WrongRule, typed
+    from logd.alerts.reading import Terms, WrongRule, typed
 
     if path.suffix != ".json":
-        return [one.rule for one in read_rule_file(path, str(path), operator).rules]
+        return [one.rule for one in read_rule_file(path, str(path), Terms(secrets=_SECRETS)).rules]
     try:
         tree = json.loads(path.read_text())
     except (OSError, ValueError, RecursionError) as error:

@@ -133,9 +133,12 @@ def _paths(config: Config) -> Iterator[Problem]:
     for path, folder in ((("data_dir",), config.data_dir), (("alerts", "rules"), config.alerts.rules)):
         if "\0" in folder:
             yield Problem(path, "the path of a folder")
-    for place, glob in enumerate(config.alerts.secret_files):
-        if expected := wrong_glob(glob):
-            yield Problem(("alerts", "secret_files", place), expected)
+    for place, glob in enumerate(config.alerts.notify.secrets):
+        secrets: KeyPath = ("alerts", "notify", "secrets", place)
+        if not glob.startswith(("env:", "file:")):
+            yield Problem(secrets, "a glob that begins with env: or file:/")
+        elif expected := wrong_glob(glob):
+            yield Problem(secrets, expected)
     for group, files in enumerate(config.agent.files):
         for name, patterns in (("paths", files.paths), ("exclude", files.exclude)):
             for place, pattern in enumerate(patterns):

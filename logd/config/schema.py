@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
+from logd.config.alerting import Alerts
 from logd.config.parsers import ParserTable, ParserTest
 from logd.config.shaping import MetricTable, ShapeTable, SheddingTable
 
@@ -287,14 +288,6 @@ class Archiver(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
 
     retention_days: Annotated[int, Meta(ge=0, le=1_000_000)] = 0
     disk_warning_percent: Annotated[int, Meta(ge=1, le=100)] = 85
-
-
-class Alerts(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """`[alerts]`: a folder with files of rules, empty for none; and the files, by globs, that rules which come by the
-    API may name as `file:PATH`."""
-
-    rules: str = ""
-    secret_files: list[Text] = []
 
 
 class RateLimit(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

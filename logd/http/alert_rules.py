@@ -3,15 +3,11 @@
 Whoever may search, or administers, sees them: they say what is looked for, not what was found, and no secret. A rule
 tells others of lines, so to make, change or delete one takes both scopes, admin and search, of a token that is for all
 services and hosts, as those with the scope admin are.
-
-Of the server's environment and files such a rule may name as secrets only what is meant for it: `env:ALERT_…`, and
-`file:PATH` where `alerts.secret_files` has it.
 """
 
 from __future__ import annotations
 
 import asyncio
-import re
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
@@ -21,11 +17,10 @@ from msgspec import Meta
 
 from logd.alerts.file import FileRule
 from logd.alerts.folder import RuleFolder
-from logd.alerts.reading import Wrong, WrongRule, checked, secrets_of, typed
+from logd.alerts.reading import Terms, WrongRule, checked, typed
 from logd.alerts.rules import Rule
 from logd.alerts.shown import shown, unhidden, written
 from logd.alerts.trees import compile_rule, nodes_of
-from logd.config.globs import compile_globs
 from logd.config.schema import Config
 from logd.enrich.rules import tried
 from logd.errors import BadRequest, Conflict, NotFound
@@ -59,7 +54,6 @@ _BESIDE = frozenset(alert_schemas.ChangedRule.__struct_fields__) - {
     *alert_schemas.RuleToMake.__struct_fields__,
     "version",
 }
-_ENVIRONMENT = re.compile(r"env:ALERT_.+", re.DOTALL)
 LIST = Operation(
     "GET", PATH, "Alert rules", (), {200: Answer("All, by their names.", alert_schemas.AlertRuleList)}, needs=_READERS
 )
@@ -100,8 +94,7 @@ class Rules:
     def __init__(self, config: Config, kept: AlertRules, folder: RuleFolder) -> None:
         self._kept = kept
         self._folder = folder
-        self._operator = config.search.default_operator
-        self._secret_files = compile_globs("alerts.secret_files", config.alerts.secret_files)
+        self._terms = Terms(config.search.default_operator, tuple(config.alerts.notify.secrets))
 
     async def list(self, request: web.Request) -> web.Response:
         """200 with AlertRuleList."""
@@ -192,32 +185,17 @@ class Rules:
         """What was sent, with the secrets of before. Raises BadRequest."""
         try:
             rule = unhidden(typed(body), None if before is None else typed(before.rule))
-            rule = checked(rule, self._operator)
-            if wrong := [*self._foreign(rule)]:
-                raise WrongRule(wrong)
+            rule = checked(rule, self._terms)
         except WrongRule as error:
             raise BadRequest("bad_rule", str(error), error.problems[0].where) from error
         size = len(msgspec.json.encode(written(rule)))
         if size > MAX_RULE_BYTES:
             message = f"the rule is {size} bytes of JSON, at most {MAX_RULE_BYTES}"
             raise BadRequest("rule_too_large", message, "body", 413)
-        nodes = nodes_of(compile_rule(rule, self._operator))
+        nodes = nodes_of(compile_rule(rule, self._terms.operator))
         if (failed := await asyncio.to_thread(tried, nodes)) is not None:
             raise BadRequest("bad_rule", failed[1], "condition.query")
         return rule
-
-    def _foreign(self, rule: Rule) -> Sequence[Wrong]:
-        """Secrets that a rule of the API may not name."""
-        return [
-            Wrong(where, f"{where} is {text}, expected env:ALERT_NAME, or a file that alerts.secret_files names")
-            for where, text in secrets_of(rule)
-            if not _ENVIRONMENT.fullmatch(text) and not self._is_secret_file(text)
-        ]
-
-    def _is_secret_file(self, text: str) -> bool:
-        path = text.removeprefix("file:")
-        within = ".." not in path.split("/")
-        return text.startswith("file:") and within and bool(self._secret_files and self._secret_files.fullmatch(path))
 
     async def _find(self, request: web.Request) -> AlertRule | FileRule:
         """By its id, or its name: of a rule in the catalog, or of one in a file if there is one alone. Raises NotFound,

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from logd.alerts.folder import RuleFolder
+    from logd.alerts.reading import Terms
     from logd.backup.about import Backup
     from logd.store.folder import Stream
 
@@ -287,12 +288,19 @@ def _catalog_password(config: Config) -> str:
     return read_password("catalog", config.catalog.password_file, os.environ)
 
 
+def terms_of(config: Config) -> Terms:
+    """What alert rules are read by."""
+    from logd.alerts.reading import Terms
+
+    return Terms(config.search.default_operator, tuple(config.alerts.notify.secrets))
+
+
 def rule_folder(config: Config) -> RuleFolder:
     """The folder of alert rules, which nobody has looked at yet."""
     from logd.alerts.folder import RuleFolder
 
     folder = config.alerts.rules
-    return RuleFolder(Path(folder) if folder else None, config.search.default_operator)
+    return RuleFolder(Path(folder) if folder else None, terms_of(config))
 
 
 def open_cache(config: Config) -> Cache | None:

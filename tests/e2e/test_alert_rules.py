@@ -32,7 +32,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     folder = tmp_path_factory.mktemp("alerts")
     (folder / "rules").mkdir()
     (folder / "rules/disk.toml").write_text(_FILE.format("disk", 5))
-    settings = {"alerts.rules": folder / "rules", "alerts.secret_files": "/run/secrets/alerts-*"}
+    settings = {"alerts.rules": folder / "rules", "alerts.notify.secrets": "env:ALERT_*,file:/run/secrets/alerts-*"}
     with Server(folder, roles="processor,api", settings=settings) as server:
         server.may_log_errors = True  # of a broken file
         yield server
@@ -59,7 +59,7 @@ def test_the_minimal_form(server: Server) -> None:
 
 
 def test_from_its_making_to_its_end(server: Server) -> None:
-    secret = {"type": "webhook", "url": "https://h.example/hush", "secret": "hush", "headers": {"A": "env:ALERT_A"}}
+    secret = {"type": "webhook", "url": "https://h.example/hush", "secret": "env:ALERT_A", "headers": {"A": "hush"}}
     made = make_rule(
         server, name=" a / 𝄞 ", condition={**_ONE, "query": "timeout"}, actions=[secret], group_by=["host"]
     )
@@ -74,7 +74,7 @@ def test_from_its_making_to_its_end(server: Server) -> None:
     assert now["actions"] == [{**made["actions"][0], "body": "{}"}]
     assert _code(ask(server, "PUT", key, changed)) == (409, "conflict", "version")
     stolen = {**now, "actions": [{**now["actions"][0], "url": "https://elsewhere.example/x"}]}
-    assert _code(ask(server, "PUT", key, stolen)) == (400, "bad_rule", "actions[0].secret")
+    assert _code(ask(server, "PUT", key, stolen)) == (400, "bad_rule", "actions[0].headers.A")
     without = {name: value for name, value in now.items() if name != "version"}
     assert ask(server, "PUT", key, {**without, "name": "b"}).json()["version"] == 3
     assert ask(server, "GET", key).status == 404

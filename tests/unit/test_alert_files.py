@@ -14,6 +14,7 @@ import pytest
 from logd.alerts.file import BrokenFile, id_of, read_rule_file
 from logd.alerts.folder import RuleFolder
 from logd.alerts.places import line_of, lines_of
+from logd.alerts.reading import Terms
 from tests.support.process import PATIENCE_SECONDS
 
 _FILE = """\
@@ -22,7 +23,7 @@ _FILE = """\
 name = "errors"
 group_by = ["host"]
 condition = { service = "payment", level = "ERROR", threshold = 100 }
-actions = [{ type = "webhook", url = "env:ON_CALL_HOOK" }]
+actions = [{ type = "webhook", url = "env:ALERT_HOOK" }]
 
 [[rule]]
 name = "slow"
@@ -60,13 +61,13 @@ def _rule(name: str, threshold: object = 1, **more: str) -> str:
 def _problems(path: Path, text: str | bytes) -> list[str]:
     path.write_bytes(text.encode() if isinstance(text, str) else text)
     with pytest.raises(BrokenFile) as refused:
-        read_rule_file(path, "a.toml", "or")
+        read_rule_file(path, "a.toml", Terms())
     return list(map(str, refused.value.problems))
 
 
 def test_what_is_in_a_file(tmp_path: Path) -> None:
     (tmp_path / "a.toml").write_text(_FILE)
-    found = read_rule_file(tmp_path / "a.toml", "pay/a.toml", "or")
+    found = read_rule_file(tmp_path / "a.toml", "pay/a.toml", Terms())
     assert [(one.id, one.file, one.rule.name) for one in found.rules] == [
         (id_of("pay/a.toml", "errors"), "pay/a.toml", "errors"),
         (id_of("pay/a.toml", "slow"), "pay/a.toml", "slow"),
@@ -140,7 +141,7 @@ def test_what_is_wrong_has_its_line(tmp_path: Path, text: str | bytes, problems:
 
 def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
     with pytest.raises(BrokenFile, match=r"^a\.toml: can't be read: No such file"):
-        read_rule_file(tmp_path / "nothing", "a.toml", "or")
+        read_rule_file(tmp_path / "nothing", "a.toml", Terms())
 
 
 def _names(folder: RuleFolder) -> list[tuple[str, str]]:

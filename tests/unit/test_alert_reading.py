@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from logd.alerts.reading import WrongRule, checked, read_rule, typed
+from logd.alerts.reading import Terms, WrongRule, checked, read_rule, typed
 from logd.alerts.rules import ACTION_NEEDS, NEEDS, Rule
 from logd.alerts.shown import HIDDEN, shown, unhidden, written
 from tests.support.alerts import MINIMAL
@@ -168,6 +168,9 @@ def test_what_is_wrong_with_a_condition(condition: Mapping[str, Any], where: str
         ({"action": {"type": "webhook", "url": "https://a", "headers": {"a b": "x"}}}, 'action.headers."a b"'),
         ({"action": {"type": "webhook", "url": "https://a", "headers": {"a": "x\r\nb: c"}}}, "action.headers.a"),
         ({"action": {"type": "webhook", "url": "https://a", "secret": "env:"}}, "action.secret"),
+        ({"action": {"type": "webhook", "url": "https://a", "secret": "hush"}}, "action.secret"),
+        ({"action": {"type": "pagerduty", "routing_key": "hush"}}, "action.routing_key"),
+        ({"action": {"type": "slack", "url": "env:HOME"}}, "action.url"),
         ({"action": {"type": "slack", "url": "https://a", "body": "x"}}, "action.body"),
         ({"actions": [{"type": "email", "to": ["a@b.c"]}, {"type": "email", "to": ["nobody"]}]}, "actions[1].to[0]"),
     ],
@@ -236,6 +239,7 @@ def test_anything_is_read_or_refused(written: dict[str, Any]) -> None:
         assert all("\n" not in problem.message for problem in problems)
 
 
+_TERMS = Terms(secrets=("env:ALERT_*", "file:/run/secrets/alerts-*"))
 _SECRETIVE: dict[str, Any] = {
     "name": "n",
     "condition": {"threshold": 1},
@@ -244,18 +248,18 @@ _SECRETIVE: dict[str, Any] = {
             "type": "webhook",
             "url": "https://hooks.example.org/T0/hush",
             "headers": {"Authorization": "hush"},
-            "secret": "hush",
+            "secret": "env:ALERT_KEY",
         },
-        {"type": "webhook", "url": "https://a?key=hush", "headers": {"Authorization": "file:/run/secrets/x"}},
-        {"type": "pagerduty", "routing_key": "env:KEY"},
-        {"type": "pagerduty", "routing_key": "hush"},
+        {"type": "webhook", "url": "https://a?key=hush", "headers": {"Authorization": "file:/run/secrets/alerts-x"}},
+        {"type": "pagerduty", "routing_key": "env:ALERT_KEY"},
+        {"type": "pagerduty", "routing_key": "env:ALERT_OTHER"},
         {"type": "slack", "url": "https://example.org"},
     ],
 }
 
 
 def test_secrets_are_not_shown_and_come_back() -> None:
-    rule = read_rule(_SECRETIVE)
+    rule = read_rule(_SECRETIVE, _TERMS)
     seen = shown(written(rule))
     assert "hush" not in json.dumps(seen)
     assert seen["actions"] == [
@@ -263,30 +267,29 @@ def test_secrets_are_not_shown_and_come_back() -> None:
             "type": "webhook",
             "url": f"https://hooks.example.org/{HIDDEN}",
             "headers": {"Authorization": HIDDEN},
-            "secret": HIDDEN,
+            "secret": "env:ALERT_KEY",
         },
-        {"type": "webhook", "url": f"https://a/{HIDDEN}", "headers": {"Authorization": "file:/run/secrets/x"}},
-        {"type": "pagerduty", "routing_key": "env:KEY"},
-        {"type": "pagerduty", "routing_key": HIDDEN},
+        {"type": "webhook", "url": f"https://a/{HIDDEN}", "headers": {"Authorization": "file:/run/secrets/alerts-x"}},
+        {"type": "pagerduty", "routing_key": "env:ALERT_KEY"},
+        {"type": "pagerduty", "routing_key": "env:ALERT_OTHER"},
         {"type": "slack", "url": "https://example.org"},
     ]
     seen["actions"][0]["body"] = "new"
-    back = checked(unhidden(typed(seen), rule), "or")
+    back = checked(unhidden(typed(seen), rule), _TERMS)
     assert back.actions == [msgspec.structs.replace(rule.actions[0], body="new"), *rule.actions[1:]]
 
 
 @pytest.mark.parametrize(
     ("place", "change", "where"),
     [
-        (0, {"url": "https://elsewhere.example.org/x"}, "actions[0].secret"),
+        (0, {"url": "https://elsewhere.example.org/x"}, "actions[0].headers.Authorization"),
         (0, {"url": f"https://elsewhere.example.org/{HIDDEN}"}, "actions[0].url"),
         (0, {"headers": {"Other": HIDDEN}}, "actions[0].headers.Other"),
-        (3, {"url": "https://elsewhere.example.org"}, "actions[3].routing_key"),
-        (2, {"routing_key": HIDDEN}, "actions[2].routing_key"),
+        (3, {"routing_key": HIDDEN}, "actions[3].routing_key"),
     ],
 )
 def test_a_secret_goes_nowhere_else(place: int, change: Mapping[str, Any], where: str) -> None:
-    rule = read_rule(_SECRETIVE)
+    rule = read_rule(_SECRETIVE, _TERMS)
     seen = shown(written(rule))
     seen["actions"][place] |= change
     for before in (rule, None):
@@ -296,6 +299,19 @@ def test_a_secret_goes_nowhere_else(place: int, change: Mapping[str, Any], where
             assert [problem.where for problem in refused.value.problems] == [where]
 
 
+def test_what_may_be_referred_to() -> None:
+    for text, allowed in (
+        ("env:ALERT_A", True),
+        ("env:HOME", False),
+        ("file:/run/secrets/alerts-a", True),
+        ("file:/run/secrets/other", False),
+        ("file:/run/secrets/alerts-a/../other", False),
+        ("file:run/secrets/alerts-a", False),
+    ):
+        assert _TERMS.allows(text) is allowed, text
+    assert not Terms(secrets=()).allows("env:ALERT_A")
+
+
 def test_written_is_as_json_keeps_it() -> None:
-    rule: Rule = read_rule(_SECRETIVE)
-    assert read_rule(msgspec.json.decode(msgspec.json.encode(written(rule)))) == rule
+    rule: Rule = read_rule(_SECRETIVE, _TERMS)
+    assert read_rule(msgspec.json.decode(msgspec.json.encode(written(rule))), _TERMS) == rule
