@@ -69,20 +69,19 @@ class RuleFolder:
         """Looks until `stop`; tells of each change."""
         if self._path is None:
             return
-        waits = {asyncio.ensure_future(event.wait()): event for event in (stop, self._asked)}
-        try:
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._end(stop), name="rules.end")
             while not stop.is_set():
                 if await asyncio.to_thread(self.look):
                     changed()
-                done, _ = await asyncio.wait(waits, timeout=_LOOK_SECONDS, return_when=asyncio.FIRST_COMPLETED)
-                for task in done:
-                    event = waits.pop(task)
-                    if event is self._asked:
-                        event.clear()
-                    waits[asyncio.ensure_future(event.wait())] = event
-        finally:
-            for task in waits:
-                task.cancel()
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(_LOOK_SECONDS):
+                        await self._asked.wait()
+                self._asked.clear()
+
+    async def _end(self, stop: asyncio.Event) -> None:
+        await stop.wait()
+        self._asked.set()
 
     def look(self) -> bool:
         """Reads files that have changed; whether anything did. Blocks. What is wrong is logged once."""

@@ -35,6 +35,8 @@ _UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 #: Labels go to Alertmanager, which has these names, and two of them are the rule's own.
 _LABEL = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*", re.ASCII)
 _OWN_LABELS = ("alertname", "severity")
+#: Of a rule in the catalog, or in a file.
+_ANY_ID = re.compile(rf"(file-)?{ID.pattern}")
 _REFERENCE = re.compile(r"env:[A-Za-z_][A-Za-z0-9_]*|file:[^\0\r\n]+", re.ASCII)
 _HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+", re.ASCII)
 _ADDRESS = re.compile(r"[^\s@<>,;\"]+@[^\s@<>,;\"]+")
@@ -136,7 +138,7 @@ def secrets_of(rule: Rule) -> list[tuple[str, str]]:
 def problems_of(rule: Rule, terms: Terms) -> Iterator[Wrong]:
     """All that is wrong with a rule whose types are right."""
     name = rule.name.strip()
-    if not name or not name.isprintable() or ID.fullmatch(name):
+    if not name or not name.isprintable() or _ANY_ID.fullmatch(name):
         yield _wrong(("name",), rule.name, "printable characters, and not what looks like an id")
     yield from _condition(rule.condition, ("condition",), terms.operator)
     yield from _groups(rule)
@@ -338,5 +340,8 @@ def _secret(path: KeyPath, expected: str) -> Wrong:
 
 
 def _quoted(value: object) -> str:
-    text = json.dumps(value, ensure_ascii=False, default=str)
+    try:
+        text = json.dumps(value, ensure_ascii=False, default=str)
+    except (ValueError, RecursionError):  # a number of thousands of digits
+        return "too long to be shown"
     return text if len(text) <= _QUOTED_CHARACTERS else text[:_QUOTED_CHARACTERS] + "…"
