@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from logd.alerts.file import BrokenFile, FileRule, Problem, RuleFile, read_rule_file
+from logd.alerts.file import BrokenFile, FileRule, Problem, RuleFile, failing, read_rule_file
 from logd.alerts.reading import USUAL, Terms
 
 log = logging.getLogger("logd.alerts")
@@ -23,6 +23,9 @@ log = logging.getLogger("logd.alerts")
 _LOOK_SECONDS = 2.0
 #: What has changed within so long is read again: the next change may have the same time.
 _SETTLED_NS = 2_000_000_000
+#: What has changed just now may be half written, which may well be TOML: it is read once it has been left alone.
+_WRITTEN_NS = 250_000_000
+_SOON_SECONDS = 0.3
 _SUFFIX = ".toml"
 _Signature = tuple[int, int, int]
 
@@ -55,6 +58,9 @@ class RuleFolder:
         self._rules = Rules((), (), 0)
         self._folder_problem = ""
         self._asked = asyncio.Event()
+        self._looked = False
+        #: A file was left for later.
+        self._waits = False
 
     @property
     def now(self) -> Rules:
@@ -75,7 +81,7 @@ class RuleFolder:
                 if await asyncio.to_thread(self.look):
                     changed()
                 with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(_LOOK_SECONDS):
+                    async with asyncio.timeout(_SOON_SECONDS if self._waits else _LOOK_SECONDS):
                         await self._asked.wait()
                 self._asked.clear()
 
@@ -91,7 +97,12 @@ class RuleFolder:
             there = sorted(files_of(self._path))
         except OSError as error:
             return self._unreadable(f"alerts.rules {str(self._path)!r} can't be read: {(error.strerror or '').lower()}")
-        seen = {name: self._read(self._path / name, name) for name in there}
+        self._waits = False
+        seen = {name: self._read(self._path / name, name, tries=False) for name in there}
+        fresh = [rule for name, one in seen.items() if one.file != self._file(name) for rule in one.file.rules]
+        if failing(fresh, self._terms.operator) is not None:  # only then file by file, as it takes longer
+            seen = {name: self._read(self._path / name, name, tries=True) for name in there}
+        self._looked = True
         if seen == self._seen and not self._folder_problem:
             return False
         self._tell(seen)
@@ -104,16 +115,24 @@ class RuleFolder:
             self._rules = Rules(rules, problems, self._rules.generation + 1)
         return changed
 
-    def _read(self, path: Path, name: str) -> _Seen:
+    def _file(self, name: str) -> RuleFile:
+        """What was taken of it before."""
+        before = self._seen.get(name)
+        return _NOTHING if before is None else before.file
+
+    def _read(self, path: Path, name: str, *, tries: bool) -> _Seen:
         """What was seen of it before, unless it has changed."""
         before = self._seen.get(name)
         signature = _signature(path)
         if before is not None and signature is not None and before.signature == signature:
             return before
+        if self._looked and signature is None and _is_new(path):
+            self._waits = True
+            return _Seen(None, _NOTHING, ()) if before is None else before
         try:
-            return _Seen(signature, read_rule_file(path, name, self._terms), ())
+            return _Seen(signature, read_rule_file(path, name, self._terms, tries=tries), ())
         except BrokenFile as error:
-            return _Seen(signature, _NOTHING if before is None else before.file, tuple(error.problems))
+            return _Seen(signature, self._file(name), tuple(error.problems))
 
     def _tell(self, seen: Mapping[str, _Seen]) -> None:
         for name, one in seen.items():
@@ -158,3 +177,9 @@ def _signature(path: Path) -> _Signature | None:
         if time.time_ns() - found.st_mtime_ns > _SETTLED_NS:
             return found.st_mtime_ns, found.st_size, found.st_ino
     return None
+
+
+def _is_new(path: Path) -> bool:
+    with contextlib.suppress(OSError):
+        return 0 <= time.time_ns() - os.stat(path).st_mtime_ns < _WRITTEN_NS
+    return False

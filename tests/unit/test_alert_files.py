@@ -15,6 +15,9 @@ from logd.alerts.file import BrokenFile, id_of, read_rule_file
 from logd.alerts.folder import RuleFolder
 from logd.alerts.places import line_of, lines_of
 from logd.alerts.reading import Terms
+from logd.enrich import filters
+from logd.query.parse import parse
+from logd.query.sql import Condition, compile_sql
 from tests.support.process import PATIENCE_SECONDS
 
 _FILE = """\
@@ -149,9 +152,12 @@ def _names(folder: RuleFolder) -> list[tuple[str, str]]:
 
 
 def _write(folder: Path, files: Mapping[str, str]) -> None:
+    """As they were left a second ago."""
+    before = time.time() - 1
     for name, text in files.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(text)
+        os.utime(folder / name, (before, before))
 
 
 def test_a_folder_as_it_changes(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -195,6 +201,23 @@ def test_a_folder_as_it_changes(tmp_path: Path, caplog: pytest.LogCaptureFixture
     assert (_names(folder), folder.now.problems) == ([("b.toml", "d")], ())
 
 
+def test_a_query_that_the_engine_cant_take(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    failing = Condition("regexp_matches(message, '(')", [], frozenset(["message"]))
+    monkeypatch.setattr(filters, "compile_sql", lambda node: failing if node == parse("bad") else compile_sql(node))
+    folder = RuleFolder(tmp_path)
+    texts = {
+        f"{name}.toml": _rule(name).replace("threshold", f"query = '{name}', threshold") for name in ("bad", "good")
+    }
+    _write(tmp_path, {**texts, "bad.toml": _rule("before")})
+    assert folder.look()
+    _write(tmp_path, texts)
+    assert folder.look()
+    assert _names(folder) == [("bad.toml", "before"), ("good.toml", "good")]
+    (problem,) = folder.now.problems
+    assert str(problem).startswith("bad.toml:1: the rule 'bad': query can't be evaluated: ")
+    assert not folder.look()
+
+
 def test_what_has_long_been_there_is_not_read_again(tmp_path: Path) -> None:
     _write(tmp_path, {"a.toml": _rule("a")})
     before = time.time() - 10
@@ -209,17 +232,33 @@ def test_what_has_long_been_there_is_not_read_again(tmp_path: Path) -> None:
     assert _names(folder) == [("a.toml", "b")]
 
 
+def test_what_is_being_written_waits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    _write(tmp_path, {"a.toml": _rule("a")})
+    folder = RuleFolder(tmp_path)
+    assert folder.look()
+    _write(tmp_path, {"a.toml": "", "b.toml": _rule("b")})
+    changed_ns = (tmp_path / "a.toml").stat().st_mtime_ns
+    os.utime(tmp_path / "b.toml", ns=(changed_ns, changed_ns))
+    for later_ns, rules in ((100_000_000, ["a"]), (300_000_000, ["b"]), (-3_600_000_000_000, ["b"])):
+        # The last is of a clock that goes wrong, and doesn't wait for ever.
+        monkeypatch.setattr(time, "time_ns", lambda now_ns=changed_ns + later_ns: now_ns)
+        assert folder.look() is (later_ns == 300_000_000)
+        assert [name for _, name in _names(folder)] == rules
+
+
 async def test_it_is_looked_at_when_asked(tmp_path: Path) -> None:
+    """And so again as long as something is being written: of that nothing is seen."""
     _write(tmp_path, {"a.toml": _rule("a")})
     folder, stop, changed = RuleFolder(tmp_path), asyncio.Event(), asyncio.Event()
     async with asyncio.timeout(PATIENCE_SECONDS), asyncio.TaskGroup() as tasks:
         tasks.create_task(folder.run(stop, changed.set))
         for name in "abc":
-            _write(tmp_path, {"a.toml": _rule(name)})
+            (tmp_path / "next").write_text(_rule(name))
+            os.rename(tmp_path / "next", tmp_path / "a.toml")
             folder.ask()
-            await changed.wait()
-            changed.clear()
-            assert _names(folder) == [("a.toml", name)]
+            while _names(folder) != [("a.toml", name)]:
+                await changed.wait()
+                changed.clear()
         stop.set()
 
 
