@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from typing import Annotated, Literal, NamedTuple
 
@@ -156,10 +157,18 @@ class Contexts:
         return await self._both(msgspec.structs.replace(asked, query=query), before, after), "time"
 
     async def _both(self, asked: Search, before: int, after: int) -> _Sides:
-        return _Sides(
-            await self._searches.search(msgspec.structs.replace(asked, limit=before)),
-            await self._searches.search(msgspec.structs.replace(asked, limit=after, newest_first=False)),
+        """Side by side: each takes as long."""
+        behind = asyncio.ensure_future(
+            self._searches.search(msgspec.structs.replace(asked, limit=after, newest_first=False))
         )
+        try:
+            ahead = await self._searches.search(msgspec.structs.replace(asked, limit=before))
+            return _Sides(ahead, await behind)
+        finally:
+            behind.cancel()  # no more than a word when it has ended
+            await asyncio.wait([behind])
+            if not behind.cancelled():
+                behind.exception()  # the other one's is told
 
 
 def _of_id(asked: Search, log_id: str) -> Search:
