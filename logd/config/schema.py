@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
+from logd.config.alerting import Alerts
 from logd.config.parsers import ParserTable, ParserTest
 from logd.config.shaping import MetricTable, ShapeTable, SheddingTable
 
@@ -357,5 +358,6 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     policies: dict[str, Policy] = {}
     search: SearchLimits = SearchLimits()
     archiver: Archiver = Archiver()
+    alerts: Alerts = Alerts()
     telemetry: Telemetry = Telemetry()
     log: Log = Log()
