@@ -44,7 +44,7 @@ def is_plain(host: str) -> bool:
     """Whether it is an address as everybody writes it, or a name that nobody takes for one, as some do with 0x7f.1,
     127.1 and 2130706433."""
     try:
-        return str(ipaddress.ip_address(host)) == host
+        return str(ipaddress.ip_address(host)) == host and "%" not in host
     except ValueError:
         pass
     try:

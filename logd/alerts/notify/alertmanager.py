@@ -51,4 +51,4 @@ def _labels(told: Notification) -> dict[str, str]:
 def _name(text: str) -> str:
     """As every version of Alertmanager takes it: `metadata.user` is `metadata_user`."""
     name = _NOT_IN_NAMES.sub("_", text)
-    return f"_{name}" if name[:1].isdigit() else name
+    return f"_{name}" if not name or name[0].isdigit() else name

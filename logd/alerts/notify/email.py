@@ -75,7 +75,7 @@ class Mail:
             said = f"it answered {error.code}: {_short(error.message)}"
             return Answered(Result.REFUSED if final else Result.FAILED, error.code, said, healthy=final)
         except (aiosmtplib.SMTPException, OSError, ValueError) as error:
-            return Answered(Result.FAILED, error=f"the mail can't be sent: {_short(str(error))}", healthy=False)
+            return Answered(Result.FAILED, error=f"the mail can't be sent: {_reason(error)}", healthy=False)
         finally:
             client.close()
 
@@ -103,6 +103,16 @@ class Mail:
 def _told(errors: Mapping[str, tuple[int, str]]) -> tuple[int, str]:
     said = "; ".join(f"{address}: {code} {_short(text)}" for address, (code, text) in errors.items())
     return next(iter(errors.values()))[0], cut(f"not accepted for {said}", 2 * _SAID_CHARACTERS)
+
+
+def _reason(error: Exception) -> str:
+    """With what led to it: aiosmtplib's own message says where, not why."""
+    said = [str(error)]
+    cause = error.__cause__
+    while cause is not None:
+        said.append(str(getattr(cause, "strerror", None) or cause or type(cause).__name__))
+        cause = cause.__cause__
+    return _short(", ".join(text for text in dict.fromkeys(said) if text))
 
 
 def _short(text: str) -> str:

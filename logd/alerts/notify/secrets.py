@@ -109,9 +109,12 @@ def _shown(text: str) -> str:
 
 
 def _shown_url(url: str) -> str:
-    if not url or is_reference(url) or len(_beyond_host(url)) < 2:
-        return url if "@" not in url else HIDDEN
-    return f"{url[: -len(_beyond_host(url))]}/{HIDDEN}" if "@" not in url else HIDDEN
+    if not url or is_reference(url):
+        return url
+    beyond = _beyond_host(url)
+    if "@" in url or beyond == url:
+        return HIDDEN
+    return url if len(beyond) < 2 else f"{url[: -len(beyond)]}/{HIDDEN}"
 
 
 def _beyond_host(url: str) -> str:
