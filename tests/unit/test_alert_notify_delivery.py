@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import hmac
+import ipaddress
 import json
 import ssl
 from pathlib import Path
@@ -189,6 +190,22 @@ async def test_private_addresses_are_not_asked() -> None:
         assert one.result is Result.REFUSED
         assert len(one.attempts) == 1
         assert "is not public, and not allowed by alerts.notify.allow" in one.error
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        *("169.254.169.254", "100.100.100.200", "168.63.129.16", "0.0.0.0", "255.255.255.255", "224.0.0.1", "10.0.0.1"),
+        *("::", "::1", "fd00:ec2::254", "fe80::1", "ff02::1", "::ffff:169.254.169.254", "64:ff9b::a9fe:a9fe"),
+    ],
+)
+async def test_neither_by_address_nor_by_name(address: str) -> None:
+    literal = f"[{ipaddress.ip_address(address)}]" if ":" in address else address
+    for host, names in ((literal, None), ("metadata.example", Names([address]))):
+        action = Action(type="slack", url=f"http://{host}:1/")
+        outcome = await notifier(names=names).deliver(action, notification())
+        assert outcome.result is Result.REFUSED
+        assert "is not public, and not allowed" in outcome.error, outcome
 
 
 async def test_a_name_that_is_allowed_may_have_any_address() -> None:

@@ -89,8 +89,8 @@ class Server(Controller):
 
     def _trigger_server(self) -> None:
         """One connection, which makes the first of the protocols, now that the port is known."""
-        assert isinstance(self.server, asyncio.Server)
-        self.port = self.server.sockets[0].getsockname()[1]
+        listening: Any = self.server
+        self.port = listening.sockets[0].getsockname()[1]
         socket.create_connection(("127.0.0.1", self.port), 120).close()
 
 

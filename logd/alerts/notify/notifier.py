@@ -96,14 +96,16 @@ class Notifier:
         """With the seconds that the target asks for. Raises Resting."""
         try:
             check(delivery.action, self._settings)
-            known = await asyncio.to_thread(used, delivery.action, self._environ)
-            password = await asyncio.to_thread(self._password, delivery.action)
+            async with asyncio.timeout(self._settings.timeout_seconds):
+                known = await asyncio.to_thread(used, delivery.action, self._environ)
+                password = await asyncio.to_thread(self._password, delivery.action)
             target = self._target(known.action)
         except BadRequest as error:
             return self._described(Answered(Result.REFUSED, error=str(error)), self._clock.now_us(), 0.0)
-        except ConfigError as error:
-            # A file may be about to be replaced.
-            return self._described(Answered(Result.FAILED, error=str(error)), self._clock.now_us(), 0.0)
+        except (ConfigError, TimeoutError) as error:
+            # A file may be about to be replaced, or on a disk that hangs.
+            said = str(error) or "the action's secrets can't be read in time"
+            return self._described(Answered(Result.FAILED, error=said), self._clock.now_us(), 0.0)
         except ValueError as error:
             answered = Answered(Result.REFUSED, error=f"the action's url can't be used: {error}")
             return self._described(answered, self._clock.now_us(), 0.0)
