@@ -61,6 +61,19 @@ async def test_nothing_of_them_is_seen(kind: int, by: str, answer: Any, caplog: 
     assert b"s3cr3t" not in msgspec.json.encode([outcome, shown(action)])
 
 
+async def test_not_even_a_part_of_one_is_seen() -> None:
+    pads = iter(range(250, 320))
+
+    async def says(request: web.BaseRequest) -> web.StreamResponse:
+        return web.Response(status=400, text="x" * next(pads) + "s3cr3t-literal")
+
+    async with Receiver(says) as receiver:
+        action = Action(type="webhook", url=receiver.url, headers={"X-Token": "s3cr3t-literal"})
+        sender = Notifier(Notify(allow=["127.0.0.1"], timeout_seconds=120.0), {}, None, MovedClock())
+        for _ in range(250, 320):
+            assert "s3c" not in repr(await sender.deliver(action, notification()))
+
+
 async def test_they_are_read_for_each_attempt(tmp_path: Path) -> None:
     file = tmp_path / "key"
     file.write_text("first\n")

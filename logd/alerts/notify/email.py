@@ -35,7 +35,8 @@ from logd.config.alerting import Smtp
 _SUBJECT_CHARACTERS = 200
 #: How long a server has to say goodbye.
 _QUIT_SECONDS = 2.0
-_SAID_CHARACTERS = 300
+#: Of what a server says.
+_SAID_CHARACTERS = 1_000
 
 
 class Mail:
@@ -47,6 +48,8 @@ class Mail:
         #: Those who don't have it yet, and those who will never get it, with the reason.
         self._left = list(dict.fromkeys(to))
         self._refused: dict[str, tuple[int, str]] = {}
+        #: What was said for those who are left.
+        self._later: Mapping[str, tuple[int, str]] = {}
 
     async def deliver(self, tls: ssl.SSLContext, password: str, within_seconds: float) -> Answered:
         """One try, to those who don't have it; each step of it within the time."""
@@ -102,7 +105,7 @@ class Mail:
 
 def _told(errors: Mapping[str, tuple[int, str]]) -> tuple[int, str]:
     said = "; ".join(f"{address}: {code} {_short(text)}" for address, (code, text) in errors.items())
-    return next(iter(errors.values()))[0], cut(f"not accepted for {said}", 2 * _SAID_CHARACTERS)
+    return next(iter(errors.values()))[0], f"not accepted for {said}"
 
 
 def _reason(error: Exception) -> str:

@@ -23,7 +23,7 @@ from logd.alerts.notify import alertmanager, pagerduty, posting, slack, webhook
 from logd.alerts.notify.addresses import Allowed, Target, parse_target
 from logd.alerts.notify.attempts import Answered, Attempt, Outcome, Result
 from logd.alerts.notify.checks import check
-from logd.alerts.notify.notification import Notification
+from logd.alerts.notify.notification import Notification, cut
 from logd.alerts.notify.request import Request
 from logd.alerts.notify.secrets import HIDDEN, Used, used
 from logd.alerts.notify.targets import Resting, Targets
@@ -40,6 +40,8 @@ if TYPE_CHECKING:
 
 #: The first wait, and the longest that isn't asked for. The first is short, as much of what fails is a moment's.
 _FIRST_SECONDS, _LONGEST_SECONDS = 1.0, 60.0
+#: Of an error, for the history.
+_ERROR_CHARACTERS = 300
 Seen = Callable[[Attempt], None]
 
 
@@ -120,7 +122,9 @@ class Notifier:
             if answered.healthy is not None:
                 turn.fared(answered.healthy)
         hidden = known.hide(answered.error.replace(password, HIDDEN) if password else answered.error)
-        return self._described(answered._replace(error=hidden), at_us, time.perf_counter() - began)
+        # Not before: half a secret wouldn't be found.
+        shown = cut(hidden, _ERROR_CHARACTERS)
+        return self._described(answered._replace(error=shown), at_us, time.perf_counter() - began)
 
     def _described(self, answered: Answered, at_us: int, seconds: float) -> tuple[Attempt, float]:
         attempt = Attempt(

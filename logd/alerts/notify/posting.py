@@ -12,13 +12,11 @@ from aiohttp.abc import AbstractResolver
 from logd.alerts.notify.addresses import Allowed
 from logd.alerts.notify.attempts import Answered, Result
 from logd.alerts.notify.guard import Answer, Forbidden, post
-from logd.alerts.notify.notification import cut, one_line
+from logd.alerts.notify.notification import one_line
 from logd.alerts.notify.request import Request
 
 #: Of 4xx those that may be otherwise the next time: too slow, too early, too many.
 _LATER = (408, 425, 429)
-#: What is shown of an answer that is an error.
-_SAID_CHARACTERS = 300
 
 
 async def deliver(
@@ -45,7 +43,7 @@ def meant(answer: Answer, now_us: int) -> Answered:
     status = answer.status
     if 200 <= status < 300:
         return Answered(Result.DELIVERED, status)
-    said = one_line(cut(answer.body.strip(), _SAID_CHARACTERS))
+    said = one_line(answer.body.strip())
     error = f"it answered {status}" + (f": {said}" if said else "")
     if 300 <= status < 400:
         return Answered(Result.REFUSED, status, f"it answered {status}, and redirects aren't followed")
