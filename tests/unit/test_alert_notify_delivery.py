@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 import trustme
+from aiohttp import web
 
 from logd.alerts.notify.attempts import Attempt, Outcome, Result
 from logd.alerts.notify.notifier import Notifier
@@ -155,6 +156,22 @@ async def test_an_answer_without_an_end() -> None:
         outcome = await delivered(receiver)
     assert told(outcome) == [(Result.FAILED, 500), (Result.DELIVERED, 200)]
     assert len(outcome.attempts[0].error) < 400
+
+
+async def test_the_status_counts_when_the_rest_never_comes() -> None:
+    over = asyncio.Event()
+
+    async def stalls(request: web.BaseRequest) -> web.StreamResponse:
+        response = web.StreamResponse(status=404)
+        await response.prepare(request)
+        await response.write(b"no such t")
+        await over.wait()
+        return response
+
+    async with Receiver(stalls) as receiver:
+        outcome = await delivered(receiver)
+        over.set()
+    assert (outcome.result, outcome.error) == (Result.REFUSED, "it answered 404: no such t")
 
 
 async def test_a_head_without_an_end() -> None:

@@ -5,6 +5,7 @@ to. Nothing resolves the name again, no connection is kept, no redirect is follo
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import ssl
 from collections.abc import Mapping
@@ -18,6 +19,8 @@ from logd.alerts.notify.addresses import Allowed, parse_target
 
 #: Of an answer that isn't a success, for the history. The rest of it, and all of a success, stays unread.
 _SAID_BYTES = 2_048
+#: Its status counts even when the rest of it never comes.
+_SAID_SECONDS = 1.0
 
 
 class Forbidden(Exception):
@@ -87,11 +90,12 @@ async def post(
 
 
 async def _read(response: aiohttp.ClientResponse) -> bytes:
-    """At most so much, and what there is of an answer that breaks off."""
+    """At most so much, and what there is of an answer that breaks off, or hangs."""
     said = b""
     try:
-        while len(said) < _SAID_BYTES and (some := await response.content.read(_SAID_BYTES - len(said))):
-            said += some
-    except (aiohttp.ClientError, OSError):
+        async with asyncio.timeout(_SAID_SECONDS):
+            while len(said) < _SAID_BYTES and (some := await response.content.read(_SAID_BYTES - len(said))):
+                said += some
+    except (aiohttp.ClientError, OSError):  # TimeoutError is one
         pass
     return said
