@@ -25,7 +25,6 @@ import msgspec
 
 from logd.agent.aside import Aside
 from logd.agent.batches import Cargo
-from logd.agent.clock import Clock, SystemClock
 from logd.agent.delivery import Delivery
 from logd.agent.follow import Follower, Round
 from logd.agent.labelling import PodSource, open_source
@@ -37,6 +36,7 @@ from logd.chunk import Chunk
 from logd.config.schema import Config, Kubernetes
 from logd.errors import ConfigError, Unavailable
 from logd.flow.stage import Stage
+from logd.flow.timer import Clock, SystemClock
 from logd.telemetry import agent_metrics as metrics
 
 logger = logging.getLogger("logd.agent")

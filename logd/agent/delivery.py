@@ -16,7 +16,6 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from logd.agent.clock import Clock
 from logd.agent.follow import HELD_BYTES, ROUND_BYTES
 from logd.agent.pace import Pace
 from logd.agent.sending import LONGEST_DELAY_SECONDS, Sending
@@ -26,6 +25,7 @@ from logd.chunk import Chunk
 from logd.config.schema import Agent as AgentSettings
 from logd.errors import Unavailable
 from logd.flow.stage import Stage
+from logd.flow.timer import Clock
 
 logger = logging.getLogger("logd.agent")
 

@@ -6,10 +6,10 @@ import logging
 from collections.abc import Sequence
 from concurrent.futures import Future
 
-from logd.agent.clock import Clock
 from logd.agent.http_shipper import HttpShipper
 from logd.chunk import Chunk
 from logd.errors import Unavailable
+from logd.flow.timer import Clock
 
 logger = logging.getLogger("logd.agent")
 #: How often the targets before the one in use are asked: chunks go back soon, and a dead one costs next to nothing.

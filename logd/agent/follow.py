@@ -30,7 +30,6 @@ import msgspec
 from logd.agent import losses
 from logd.agent.batches import Batch, Cargo, load
 from logd.agent.behind import Behind
-from logd.agent.clock import Clock
 from logd.agent.handles import NoRoom
 from logd.agent.labelling import Labelling, PodSource
 from logd.agent.looks import GIVE_UP_SECONDS, Looks
@@ -41,6 +40,7 @@ from logd.agent.tail import BLOCK_BYTES, Counts, Replaced, Tail
 from logd.agent.watch import open_watch
 from logd.chunk import TARGET_BODY_BYTES
 from logd.config.schema import Config
+from logd.flow.timer import Clock
 
 logger = logging.getLogger("logd.agent")
 

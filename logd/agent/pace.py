@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from logd.agent.clock import Clock
+from logd.flow.timer import Clock
 
 
 class Pace:

@@ -7,10 +7,10 @@ import logging
 import random
 from collections.abc import Awaitable, Callable, Sequence
 
-from logd.agent.clock import Clock
 from logd.agent.ship import Sent, halves
 from logd.chunk import Chunk
 from logd.errors import BadRequest, Conflict, Unavailable
+from logd.flow.timer import Clock
 
 logger = logging.getLogger("logd.agent")
 

@@ -110,6 +110,9 @@ class Action(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     routing_key: str = ""
     to: Annotated[list[Text], Meta(max_length=50)] = []
 
+    def __repr__(self) -> str:
+        return f"Action({self.type})"  # the rest may be secret
+
 
 class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """A rule. Its groups are the values of the fields `group_by`. It fires once its condition has been true `for` so

@@ -11,6 +11,10 @@ from urllib.parse import urlsplit
 _NAME = re.compile(r"(?!-)[A-Za-z0-9_-]{1,63}(\.(?!-)[A-Za-z0-9_-]{1,63})*\.?")
 _PATH = re.compile(r"(/[A-Za-z0-9._~%!$&'()*+,;=:@-]*)*")
 _NUMERIC = re.compile(r"[0-9.]+")
+#: Of a name whose last part is a number some take it for an address.
+_NUMBER_AT_END = re.compile(r"(?i)(^|\.)(0x[0-9a-f]*|[0-9]+)\.?$")
+_MAIL = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]{1,64}@(?!-)[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*")
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
 def parse_address(text: str) -> tuple[str, int]:
@@ -34,6 +38,37 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host.rstrip(".").lower() == "localhost"
+
+
+def is_plain(host: str) -> bool:
+    """Whether it is an address as everybody writes it, or a name that nobody takes for one, as some do with 0x7f.1,
+    127.1 and 2130706433."""
+    try:
+        return str(ipaddress.ip_address(host)) == host and "%" not in host
+    except ValueError:
+        pass
+    try:
+        socket.inet_aton(host)
+    except OSError:
+        return not _NUMBER_AT_END.search(host)
+    return False
+
+
+def parse_allowed(text: str) -> Network | str:
+    """An address or a network; else a host's name in lower case, or a domain: `*.example.org` is `.example.org`. An
+    IPv4 network within IPv6 is that network. Raises ValueError."""
+    try:
+        network = ipaddress.ip_network(text)
+    except ValueError:
+        name = text.removeprefix("*.")
+        host, _ = parse_address(f"{name}:1")
+        if not is_plain(host) or _NUMERIC.fullmatch(host):
+            raise ValueError(f"{text!r} is no host, domain, address or network") from None
+        return ("" if name == text else ".") + host.lower().rstrip(".")
+    inner = getattr(network.network_address, "ipv4_mapped", None)
+    if inner is not None and network.prefixlen >= 96:
+        return ipaddress.ip_network((inner, network.prefixlen - 96))
+    return network
 
 
 class Url(NamedTuple):
@@ -70,6 +105,12 @@ def is_origin(text: str) -> bool:
     named = f"[{url.host}]" if ":" in url.host else url.host
     port = "" if url.port == default else f":{url.port}"
     return text == f"{'https' if url.https else 'http'}://{named.lower()}{port}"
+
+
+def is_mail_address(text: str) -> bool:
+    """Whether mail can be sent there, and nothing else be said with it: without a name, of letters that need no
+    quotes."""
+    return len(text) <= 254 and _MAIL.fullmatch(text) is not None
 
 
 class Listen(NamedTuple):

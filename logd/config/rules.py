@@ -9,11 +9,21 @@ from collections.abc import Iterator
 
 import msgspec
 
-from logd.config.address import is_loopback, is_origin, parse_address, parse_listen, parse_url
+from logd.config.address import (
+    is_loopback,
+    is_mail_address,
+    is_origin,
+    parse_address,
+    parse_allowed,
+    parse_listen,
+    parse_url,
+)
+from logd.config.alerting import Notify
 from logd.config.globs import wrong as wrong_glob
 from logd.config.keys import KeyPath
 from logd.config.patterns import compile_pattern
 from logd.config.schema import PLANNED_ROLES, ROLES, Agent, Config, Files, Kubernetes, Transport
+from logd.config.secrets import is_reference
 from logd.config.shaping import SheddingTable
 
 #: Topics are named so, up to 249 characters.
@@ -67,6 +77,7 @@ def problems(config: Config) -> Iterator[Problem]:
     yield from _timezone(config.parse.timezone)
     yield from _shedding(config.shedding)
     yield from _access(config)
+    yield from _notify(config.alerts.notify)
 
 
 def _roles(config: Config) -> Iterator[Problem]:
@@ -133,12 +144,6 @@ def _paths(config: Config) -> Iterator[Problem]:
     for path, folder in ((("data_dir",), config.data_dir), (("alerts", "rules"), config.alerts.rules)):
         if "\0" in folder:
             yield Problem(path, "the path of a folder")
-    for place, glob in enumerate(config.alerts.notify.secrets):
-        secrets: KeyPath = ("alerts", "notify", "secrets", place)
-        if not glob.startswith(("env:", "file:")):
-            yield Problem(secrets, "a glob that begins with env: or file:/")
-        elif expected := wrong_glob(glob):
-            yield Problem(secrets, expected)
     for group, files in enumerate(config.agent.files):
         for name, patterns in (("paths", files.paths), ("exclude", files.exclude)):
             for place, pattern in enumerate(patterns):
@@ -324,6 +329,45 @@ def _shedding(settings: SheddingTable) -> Iterator[Problem]:
     if settings.baseline_seconds < settings.window_seconds:
         expected = f"at least shedding.window_seconds, which is {settings.window_seconds:g}"
         yield Problem(("shedding", "baseline_seconds"), expected)
+
+
+def _notify(settings: Notify) -> Iterator[Problem]:
+    path: KeyPath = ("alerts", "notify")
+    for place, entry in enumerate(settings.allow):
+        try:
+            parse_allowed(entry)
+        except ValueError:
+            expected = "a host, a domain such as *.example.org, an address or a network such as 10.1.0.0/16"
+            yield Problem((*path, "allow", place), expected)
+    for place, glob in enumerate(settings.secrets):
+        if not is_reference(glob):
+            yield Problem((*path, "secrets", place), "a glob that begins with env: or file:/")
+        elif expected_glob := wrong_glob(glob):
+            yield Problem((*path, "secrets", place), expected_glob)
+    if "\0" in settings.tls_ca:
+        yield Problem((*path, "tls_ca"), "the path of a file")
+    if settings.give_up_seconds < settings.timeout_seconds:
+        expected = f"at least alerts.notify.timeout_seconds, which is {settings.timeout_seconds:g}"
+        yield Problem((*path, "give_up_seconds"), expected)
+    smtp = settings.smtp
+    path = (*path, "smtp")
+    host = ""
+    if smtp.address:
+        try:
+            host, port = parse_address(smtp.address)
+            if port == 0:
+                raise ValueError
+        except ValueError:
+            yield Problem((*path, "address"), "host:port such as smtp.example.org:587, or nothing")
+    if "\0" in smtp.password_file:
+        yield Problem((*path, "password_file"), "the path of a file")
+    if (smtp.address or smtp.sender) and not is_mail_address(smtp.sender):
+        yield Problem((*path, "sender"), "an address such as logd@example.org")
+    if smtp.password_file and not smtp.user:
+        yield Problem((*path, "user"), "a name, as there is a password")
+    if smtp.user and smtp.tls == "none" and host and not is_loopback(host):
+        # Else the password would go out in the clear.
+        yield Problem((*path, "tls"), "starttls or tls, as there is a user")
 
 
 def _timezone(name: str) -> Iterator[Problem]:

@@ -23,3 +23,17 @@ def read_secret(key: str, file: str) -> str:
     except (OSError, ValueError) as error:
         reason = str(getattr(error, "strerror", None) or "it is no text").lower()
         raise ConfigError(f"{key} {file!r} can't be read: {reason}") from error
+
+
+def is_reference(text: str) -> bool:
+    """Whether it says where a secret is, `env:NAME` or `file:PATH`, rather than what it is."""
+    return text.startswith(("env:", "file:"))
+
+
+def follow(key: str, reference: str, environ: Mapping[str, str]) -> str:
+    """The secret. Raises ConfigError, with the key and the reference, when there is none or an empty one."""
+    kind, _, name = reference.partition(":")
+    secret = environ.get(name, "") if kind == "env" else read_secret(key, name)
+    if not secret:
+        raise ConfigError(f"{key} is {reference}, which is empty or isn't there")
+    return secret

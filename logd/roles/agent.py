@@ -8,7 +8,6 @@ import logging
 import os
 
 from logd.agent.agent import Agent
-from logd.agent.clock import SystemClock
 from logd.agent.failover import Failover
 from logd.agent.http_shipper import HttpShipper
 from logd.agent.inputs import Inputs, configured
@@ -20,6 +19,7 @@ from logd.config.schema import Agent as AgentSettings
 from logd.config.schema import Config
 from logd.errors import ConfigError
 from logd.flow.stage import Stage
+from logd.flow.timer import SystemClock
 from logd.roles import wiring
 from logd.seams import Transport
 

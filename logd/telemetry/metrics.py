@@ -110,3 +110,17 @@ CACHE_ERRORS = Counter(
 TAIL_CLIENTS = Gauge("logd_tail_clients", "Live tails that are open.")
 TAIL_SENT = Counter("logd_tail_sent", "Lines sent to live tails.")
 TAIL_MISSED = Counter("logd_tail_missed", "Lines that matched, and that a live tail was too slow for.")
+
+ALERT_NOTIFICATIONS = Counter(
+    "logd_alert_notifications",
+    "Notifications that have ended, by kind: delivered, refused, or failed.",
+    ["type", "result"],
+)
+ALERT_ATTEMPTS = Counter("logd_alert_attempts", "Attempts to deliver notifications, by kind.", ["type", "result"])
+ALERT_ATTEMPT_SECONDS = Histogram(
+    "logd_alert_attempt_seconds",
+    "Time of an attempt to deliver a notification.",
+    ["type"],
+    buckets=(0.03, 0.1, 0.3, 1, 3, 10, 30),
+)
+ALERT_TARGETS_OPEN = Gauge("logd_alert_targets_open", "Targets that are left alone because they failed too often.")

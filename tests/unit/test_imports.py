@@ -32,6 +32,7 @@ with tempfile.TemporaryDirectory() as folder:
         (EVERY_MODULE_OF_THE_AGENT, HEAVY),
         ("import logd.server, logd.roles.agent, logd.roles.health, logd.roles.wiring", HEAVY | {"aiokafka"}),
         ("import logd.config.load", HEAVY),
+        ("import logd.alerts.notify.notifier", (HEAVY - {"aiohttp"}) | {"aiosmtplib"}),
         (EVERYTHING_BY_DEFAULT, {"aiomysql", "pymysql", "redis", "aiobotocore", "botocore"}),
         ("import logd.cli.main", HEAVY | {"msgspec", "asyncio", "urllib.request"}),
         ("import logd.cli.ask, logd.cli.hits, logd.cli.search", HEAVY | {"msgspec", "asyncio"}),

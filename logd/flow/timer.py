@@ -1,4 +1,4 @@
-"""Time as the agent sees it, so that tests can hold it."""
+"""Time as those see it who wait, so that tests can hold it."""
 
 from __future__ import annotations
 
