@@ -45,7 +45,7 @@ class Question(msgspec.Struct, Generic[A, F], frozen=True, kw_only=True):
     light: bool = False
 
 
-#: Raises BadRequest that names the parameter. Times are relative to the second, in Unix µs.
+#: Raises BadRequest that names the parameter. Its second argument is now, in Unix µs.
 Read = Callable[[MultiMapping[str], int, Operator], Question[A, F]]
 
 

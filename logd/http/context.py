@@ -29,13 +29,13 @@ from logd.http.parameters import (
     shortened,
     whole_number,
 )
-from logd.http.records import records
+from logd.http.records import last_place, records
 from logd.http.selection import FIELDS, Selection, read_selection
 from logd.http.turns import Turns
 from logd.query.parse import Operator
 from logd.query.time import parse_time
 from logd.query.tree import And, Equals, Exists, Node, Not
-from logd.seams import Found, Place, Search, Searches
+from logd.seams import Found, Search, Searches
 from logd.tokens import Scope
 
 #: Of records on each side; more is what a search is for.
@@ -144,7 +144,7 @@ class Contexts:
     async def _sides(
         self, line: pa.Table, asked: Search, order: str, wanted: tuple[int, int]
     ) -> tuple[_Sides, Literal["position", "time"]]:
-        asked = msgspec.structs.replace(asked, after=_place(line))
+        asked = msgspec.structs.replace(asked, after=last_place(line))
         before, after = wanted
         if order == "position" or (order == "auto" and _has_position(line)):
             # One more look on a side that nobody wants: whether the source has other lines at all.
@@ -173,10 +173,6 @@ class Contexts:
 
 def _of_id(asked: Search, log_id: str) -> Search:
     return msgspec.structs.replace(asked, query=Equals("log_id", log_id), limit=1)
-
-
-def _place(line: pa.Table) -> Place:
-    return Place(line["timestamp"].cast(pa.int64())[0].as_py(), line["log_id"][0].as_py())
 
 
 def _has_position(line: pa.Table) -> bool:

@@ -27,7 +27,7 @@ from logd.http.intake import STEP_BYTES
 from logd.http.ndjson import ndjson
 from logd.http.openapi import Answer, Operation
 from logd.http.parameters import FILTERS, Parameter, check, choice, read_filters, shortened, whole_number
-from logd.http.records import records
+from logd.http.records import last_place, records
 from logd.http.search import MAX_WINDOW, SORT, SORTS
 from logd.http.turns import Turns
 from logd.query.parse import Operator
@@ -133,7 +133,7 @@ class Exports:
             stopped = found.stopped
             if not found.more or left == 0 or (count == 0 and stopped is None):
                 return
-            search = msgspec.structs.replace(search, after=stopped.place if stopped else _last(found.table))
+            search = msgspec.structs.replace(search, after=stopped.place if stopped else last_place(found.table))
             rows = min(MAX_WINDOW, 4 * rows)
 
     async def _page(self, search: Search) -> Found:
@@ -186,11 +186,6 @@ def _place(text: str, now: int) -> Place:
             "bad_place", f"after is {shortened(text)}, expected a timestamp, a comma and a log_id", "after"
         )
     return Place(parse_time(time, now, "after"), log_id)
-
-
-def _last(table: pa.Table) -> Place:
-    last = table.slice(len(table) - 1)
-    return Place(last["timestamp"].cast(pa.int64())[0].as_py(), last["log_id"][0].as_py())
 
 
 def _of_records(encode: Encoder) -> Callable[[pa.Table], bytes]:

@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 from logd.http.selection import Selection
 from logd.parse.mend import mend
 from logd.record import SCHEMA
+from logd.seams import Place
 
 #: Where an interval may begin before, and no client could read it.
 _YEAR_1_US = -62_135_596_800_000_000
@@ -49,6 +50,12 @@ def _values(column: pa.ChunkedArray) -> list[Any]:
         return time_texts(column)
     values: list[Any] = column.to_pylist()
     return values
+
+
+def last_place(table: pa.Table) -> Place:
+    """Of the last row, of which there must be one."""
+    last = table.slice(len(table) - 1)
+    return Place(last["timestamp"].cast(pa.int64())[0].as_py(), last["log_id"][0].as_py())
 
 
 def time_texts(column: pa.Array | pa.ChunkedArray) -> list[str]:

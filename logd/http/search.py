@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal, NamedTuple
 
-import pyarrow as pa
 from aiohttp import web
 from msgspec import Meta
 from multidict import MultiMapping
@@ -27,12 +26,12 @@ from logd.http.parameters import (
     read_filters,
     whole_number,
 )
-from logd.http.records import records
+from logd.http.records import last_place, records
 from logd.http.saved import SAVED, applied
 from logd.http.selection import FIELDS, Selection, read_selection
 from logd.query.parse import Operator
 from logd.query.tree import Node
-from logd.seams import Found, Place, SavedSearches, Search
+from logd.seams import Found, SavedSearches, Search
 from logd.tokens import Scope
 
 #: Deep pages belong to a cursor: every engine pays for each row before the page.
@@ -168,8 +167,7 @@ def answer(asked: Asked, found: Found, took_ms: int) -> dict[str, Any]:
     body["next_cursor"] = None
     place = None if found.stopped is None else found.stopped.place
     if place is None and found.more and len(found.table):
-        last = found.table.slice(len(found.table) - 1)
-        place = Place(last["timestamp"].cast(pa.int64())[0].as_py(), last["log_id"][0].as_py())
+        place = last_place(found.table)
     if place is not None:
         body["next_cursor"] = cursor.write(
             place, asked.search.from_us, asked.search.to_us, asked.now_us, asked.belongs_to

@@ -43,6 +43,13 @@ def index_store(
 
 
 @pytest.fixture
+def remote(elasticsearch: Running, monkeypatch: pytest.MonkeyPatch) -> Running:
+    """An Elasticsearch for tests that make an ElasticsearchStore themselves, for each of their examples."""
+    monkeypatch.setenv(indexes.ELASTICSEARCH_VARIABLE, elasticsearch.url)
+    return elasticsearch
+
+
+@pytest.fixture
 def topics(kafka: Running, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> KafkaStore:
     """Topics and groups of the test's own."""
     monkeypatch.setenv(KAFKA_VARIABLE, kafka.url)

@@ -22,7 +22,6 @@ from logd.seams import Histogram, Place, Search
 from logd.store import count, find, merge, segments, skip_index, walk
 from tests.services import Running
 from tests.support.indexes import (
-    ELASTICSEARCH_VARIABLE,
     ElasticsearchStore,
     SearchedIndex,
     SegmentsStore,
@@ -335,12 +334,6 @@ def test_as_a_naive_list_would(steps: list[Any]) -> None:
             patch.setattr(module, name, size)
         with tempfile.TemporaryDirectory() as folder:
             asyncio.run(_same_as_naive(SegmentsStore(Path(folder)), steps))
-
-
-@pytest.fixture
-def remote(elasticsearch: Running, monkeypatch: pytest.MonkeyPatch) -> Running:
-    monkeypatch.setenv(ELASTICSEARCH_VARIABLE, elasticsearch.url)
-    return elasticsearch
 
 
 @settings(

@@ -22,7 +22,7 @@ from logd.query.tree import Node
 from logd.seams import Histogram, Place, Search
 from logd.store import count, find, merge, segments, skip_index, walk
 from tests.services import Running
-from tests.support.indexes import ELASTICSEARCH_VARIABLE, ElasticsearchStore, SearchedIndex, SegmentsStore, Store
+from tests.support.indexes import ElasticsearchStore, SearchedIndex, SegmentsStore, Store
 from tests.support.naive_query import matches
 from tests.support.rows import DAY, NaiveIndex, Row, batch, row
 from tests.support.strategies import ELASTIC_METADATA, RECORDS, TREES, of_any, same_on_elasticsearch
@@ -163,12 +163,6 @@ _SMALL: tuple[tuple[Any, str, int], ...] = (
     (merge, "FAN_IN", 2),
     (skip_index, "_PANEL_GROUPS", 2),
 )
-
-
-@pytest.fixture
-def remote(elasticsearch: Running, monkeypatch: pytest.MonkeyPatch) -> Running:
-    monkeypatch.setenv(ELASTICSEARCH_VARIABLE, elasticsearch.url)
-    return elasticsearch
 
 
 @settings(

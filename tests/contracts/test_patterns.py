@@ -30,7 +30,6 @@ from logd.store import partials, segments
 from tests.services import Running
 from tests.support import loghub, naive_patterns, strategies
 from tests.support.indexes import (
-    ELASTICSEARCH_VARIABLE,
     ElasticsearchStore,
     SearchedIndex,
     SegmentsStore,
@@ -307,10 +306,8 @@ def test_as_a_naive_list_would(steps: list[Any], last: Patterns) -> None:
 
 
 @pytest.fixture
-def remote(elasticsearch: Running, monkeypatch: pytest.MonkeyPatch) -> Running:
-    monkeypatch.setenv(ELASTICSEARCH_VARIABLE, elasticsearch.url)
+def in_small_pages(remote: Running, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(elasticsearch_patterns, "PAGE_ROWS", 3)
-    return elasticsearch
 
 
 @settings(
@@ -319,7 +316,7 @@ def remote(elasticsearch: Running, monkeypatch: pytest.MonkeyPatch) -> Running:
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )
 @given(_STEPS, _ASKED)
-def test_an_elasticsearch_as_a_naive_list_would(remote: Running, steps: list[Any], last: Patterns) -> None:
+def test_an_elasticsearch_as_a_naive_list_would(in_small_pages: None, steps: list[Any], last: Patterns) -> None:
     """The templates and counts of the embedded index, over many pages."""
     store = ElasticsearchStore(Path())
     asyncio.run(_same_as_naive(store, [*steps, last]))

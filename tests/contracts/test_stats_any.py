@@ -19,7 +19,7 @@ from logd.seams import Fields, Function, Stats
 from logd.store import segments
 from tests.services import Running
 from tests.support import strategies
-from tests.support.indexes import ELASTICSEARCH_VARIABLE, ElasticsearchStore, SegmentsStore, Store
+from tests.support.indexes import ElasticsearchStore, SegmentsStore, Store
 from tests.support.naive_groups import NaiveGroups, check_fields
 from tests.support.rows import DAY, row
 from tests.support.stats import BY, OF, QUERIES, RECORDS, SECOND, TIMES, stats_of, written
@@ -78,12 +78,6 @@ def test_any_json_as_a_naive_list_would(records: list[Any], asked: list[Stats]) 
     drawn = [{name: value for name, value in one.items() if not name.endswith(("timestamp", "_at"))} for one in records]
     with tempfile.TemporaryDirectory() as folder:
         asyncio.run(_same_as_naive(SegmentsStore(Path(folder)), drawn, asked))
-
-
-@pytest.fixture
-def remote(elasticsearch: Running, monkeypatch: pytest.MonkeyPatch) -> Running:
-    monkeypatch.setenv(ELASTICSEARCH_VARIABLE, elasticsearch.url)
-    return elasticsearch
 
 
 @settings(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
@@ -131,6 +132,27 @@ async def test_the_only_broker_is_killed_and_comes_back(
     finally:
         async with asyncio.timeout(PATIENCE_SECONDS):
             await transport.close()
+
+
+async def test_what_no_broker_took_ends_with_the_transport(
+    broker: Running, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(KAFKA_VARIABLE, broker.url)
+    monkeypatch.setattr(kafka_producer, "APPEND_SECONDS", 2.0)
+    wrong: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: wrong.append(context))
+    transport = await KafkaTransport.open(KafkaStore(tmp_path).settings())
+    envelope = Envelope("service", {"logd-chunk": "1", "lines": "1"}, b"line")
+    await transport.append(RAW_LOGS, [envelope])
+    broker.kill()
+    for _ in range(3):  # one that was sent before, and those behind it
+        with pytest.raises(Unavailable):
+            await transport.append(RAW_LOGS, [envelope])
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        await transport.close()
+    gc.collect()  # what nobody has looked at is told then
+    await asyncio.sleep(0)
+    assert wrong == []
 
 
 async def test_one_of_three_brokers_is_killed(three: Running, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -133,9 +133,20 @@ async def _stop(driver: AIOKafkaProducer) -> None:
     with contextlib.suppress(Exception):
         async with asyncio.timeout(_STOP_SECONDS):
             await driver._sender.close()
-    driver._message_accumulator.fail_all(errors.ProducerClosed())
+    _give_up(driver)
     try:
         with contextlib.suppress(errors.KafkaError):
             await driver.stop()
     finally:
         await driver.client.close()
+
+
+def _give_up(driver: AIOKafkaProducer) -> None:
+    """Fails what the driver still holds, so that nothing of it is waited for, and nothing of it is told to nobody."""
+    accumulator = driver._message_accumulator
+    held = [batch for batches in accumulator._batches.values() for batch in batches]
+    # A batch that was sent before, and waits to be sent again, takes itself out of these when it ends.
+    accumulator._pending_batches.update(held)
+    accumulator.fail_all(errors.ProducerClosed())
+    for batch in held:
+        batch._drain_waiter.exception()
