@@ -3,6 +3,7 @@
 Each Protocol is defined by one contract suite in tests/contracts, which runs over every implementation.
 """
 
+from logd.seams.alerting import Alert, AlertGroup, AlertHistory, Alerts, AlertStage, Delivery, Event, Watched, shard_of
 from logd.seams.alerts import (
     MAX_RULE_BYTES,
     MAX_RULES,
@@ -55,6 +56,7 @@ from logd.seams.index import (
     Upkeep,
     Written,
 )
+from logd.seams.partials import MAX_PAGE_BYTES, Page, Partials, Taken
 from logd.seams.patterns import Mined, Pattern, Patterns
 from logd.seams.saved import (
     MAX_DESCRIPTION_CHARACTERS,
@@ -88,6 +90,7 @@ __all__ = [
     "MAX_DESCRIPTION_CHARACTERS",
     "MAX_GROUPS",
     "MAX_NAME_CHARACTERS",
+    "MAX_PAGE_BYTES",
     "MAX_PARAMETERS_BYTES",
     "MAX_RULES",
     "MAX_RULE_BYTES",
@@ -102,8 +105,13 @@ __all__ = [
     "Acknowledgement",
     "Acknowledgements",
     "Aggregate",
+    "Alert",
+    "AlertGroup",
+    "AlertHistory",
     "AlertRule",
     "AlertRules",
+    "AlertStage",
+    "Alerts",
     "Appended",
     "Batch",
     "Buckets",
@@ -111,7 +119,9 @@ __all__ = [
     "Cell",
     "Consumer",
     "DeadLetters",
+    "Delivery",
     "Disks",
+    "Event",
     "FieldCount",
     "Fields",
     "Follower",
@@ -125,6 +135,8 @@ __all__ = [
     "Mined",
     "Moved",
     "Objects",
+    "Page",
+    "Partials",
     "Pattern",
     "Patterns",
     "Place",
@@ -138,9 +150,12 @@ __all__ = [
     "Stopped",
     "StoredObject",
     "StreamPositions",
+    "Taken",
     "Tally",
     "Tokens",
     "Transport",
     "Upkeep",
+    "Watched",
     "Written",
+    "shard_of",
 ]
