@@ -26,11 +26,10 @@ class AlertStage(StrEnum):
 
 
 class Alert(msgspec.Struct, frozen=True, kw_only=True):
-    """A group of a rule whose condition is true, or was lately. `since_us` is since when it was true, `fired_us` when it
-    fired, `ended_us` when it was resolved; `value` is the last, of the window that ended at `at_us`. `samples` are
-    records by their names on the wire, five at most. `told_us` is when people were last told, `told` how often since it
-    fired, `told_end` that they know it is over. `end` is the last bucket of the window that resolved it, which the
-    rule's windows go by. Times are Unix µs, by the records."""
+    """A group of a rule whose condition is true, or was lately. `since_us` is since when it was true, `fired_us` when
+    it fired, `ended_us` when it was resolved; `value` is the last, of the window that ended at `at_us`. `samples` are
+    records by their names on the wire, five at most. `told_us` is when people were last told, `told` how often since
+    it fired, `told_end` that they know it is over. Times are Unix µs, by the records."""
 
     rule_id: str
     rule: str
@@ -43,7 +42,6 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True):
     ended_us: int | None = None
     value: float
     at_us: int
-    end: int | None = None
     samples: Sequence[Mapping[str, Any]] = ()
     told_us: int | None = None
     told: int = 0

@@ -33,9 +33,9 @@ class Taken(NamedTuple):
 
 
 class Partials(Protocol):
-    """Every alerter's counts, for every alerter. The shards are shared by the processes that `take`, each is somebody's,
-    soon after one came or went. Every call raises Unavailable when it can't be done now; then it changed nothing, or
-    some pages were published."""
+    """Every alerter's counts, for every alerter. The shards are shared by the processes that `take`: each is
+    somebody's, soon after one came or went. Every call raises Unavailable when it can't be done now; then it changed
+    nothing, or some pages were published."""
 
     @property
     def shards(self) -> int:
