@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from logd.alerts.masking import Masking
 from logd.alerts.pins import COLUMNS, Pinned
 from logd.enrich.filters import MANY_ROWS, Filters
 from logd.enrich.named import Field
@@ -27,74 +28,105 @@ Floats = npt.NDArray[np.float64]
 Group = tuple[str | None, ...]
 #: A group's name is shown and kept: no text.
 _GROUP_CHARACTERS = 200
+#: The name of no field: the message's template.
+PATTERN = "pattern of the message"
 
 
 class Watch(msgspec.Struct, frozen=True, eq=False):
-    """What one rule counts: records that match, by `group_by`, in buckets of `width_us`."""
+    """What a rule, or a part of one, counts: records that match, by `group_by`, in buckets of `width_us`. Of these,
+    those that `match` too, or the numbers of a field, or its texts, where one of them is given."""
 
     pinned: Pinned
     group_by: Sequence[str]
     width_us: int
+    match: Pinned | None = None
+    numbers_of: str = ""
+    texts_of: str = ""
 
 
 class Counts(msgspec.Struct, frozen=True, eq=False):
-    """Of one rule, a row for each cell that has something: `rows` are those of the batch that are in it, in order of
-    `cell`, which goes from 0."""
+    """Of one watch, a row for each cell that has something: `rows` are those of the batch that are in it, in order of
+    `cell`, which goes from 0. `values` has, in the order of `rows`, 1 or 0 for those that match or don't, or numbers,
+    nan where there is none; `texts` the texts."""
 
     groups: Sequence[Group]
     parts: Ints
     buckets: Ints
     rows: Ints
     cell: Ints
+    values: Floats | None = None
+    texts: pa.StringArray | None = None
 
     @property
     def numbers(self) -> Floats:
         """How many records each cell has."""
         return np.bincount(self.cell, minlength=len(self.groups)).astype(np.float64)
 
+    def only(self, wanted: npt.NDArray[np.bool_]) -> Counts | None:
+        """Of some of the `rows`, None for none."""
+        if not wanted.any():
+            return None
+        cells, cell = np.unique(self.cell[wanted], return_inverse=True)
+        return Counts(
+            [self.groups[number] for number in cells.tolist()],
+            self.parts[cells],
+            self.buckets[cells],
+            self.rows[wanted],
+            cell,
+            None if self.values is None else self.values[wanted],
+            None if self.texts is None else self.texts.filter(pa.array(wanted)),
+        )
+
 
 class Counting:
-    """Not thread-safe. Owns a DuckDB instance."""
+    """Not thread-safe. Owns DuckDB instances."""
 
     def __init__(self, watches: Sequence[Watch]) -> None:
         self._watches = watches
-        rest = (watch.pinned.rest for watch in watches)
+        pinned = [one for watch in watches for one in (watch.pinned, watch.match) if one is not None]
+        rest = (one.rest for one in pinned)
         self._nodes: list[Node] = list(dict.fromkeys(node for node in rest if not isinstance(node, Everything)))
-        self._filters = Filters(MANY_ROWS)
+        self._filters = Filters(MANY_ROWS) if self._nodes else None
+        self._masking = Masking() if any(PATTERN in watch.group_by for watch in watches) else None
 
     def count(self, table: pa.Table, parts: Ints) -> list[Counts | None]:
         """For each watch what it counts of records of record.SCHEMA, of which each is of a part; None is nothing.
         Raises filters.Failed."""
         if not len(table):
             return [None] * len(self._watches)
-        batch = _Batch(table, parts)
-        matches = self._filters.match(table, self._nodes) if self._nodes else {}
+        matches = {} if self._filters is None else self._filters.match(table, self._nodes)
+        batch = _Batch(table, parts, matches, self._masking)
         found: list[Counts | None] = []
         for watch in self._watches:
             rows = batch.rows(watch.pinned)
-            if len(rows) and watch.pinned.rest in matches:
-                rows = rows[matches[watch.pinned.rest][rows]]
             found.append(batch.counts(watch, rows) if len(rows) else None)
         return found
 
     def close(self) -> None:
-        """Gives its memory back."""
-        self._filters.close()
+        """Gives their memory back."""
+        if self._filters is not None:
+            self._filters.close()
+        if self._masking is not None:
+            self._masking.close()
 
 
 class _Batch:
     """What all rules look up of a batch."""
 
-    def __init__(self, table: pa.Table, parts: Ints) -> None:
+    def __init__(
+        self, table: pa.Table, parts: Ints, matches: dict[Node, npt.NDArray[np.bool_]], masking: Masking | None
+    ) -> None:
         self._work = Work(table)
         self._parts = parts
+        self._matches = matches
+        self._masking = masking
         self._all: Ints = np.arange(len(table))
         self._micros: Ints = table["timestamp"].cast(pa.int64()).to_numpy()
         self._fields: dict[str, tuple[Ints, Sequence[str | None]]] = {}
         self._by_value: dict[str, dict[str, Ints]] = {}
 
     def rows(self, pinned: Pinned) -> Ints:
-        """Those that have the values."""
+        """Those that have the values, and match the rest."""
         rows = self._all
         for column in COLUMNS:
             if (values := pinned.pins.get(column)) is not None:
@@ -103,6 +135,8 @@ class _Batch:
                     return self._all[:0]
                 some = having[0] if len(having) == 1 else np.sort(np.concatenate(having))
                 rows = some if len(rows) == len(self._all) else np.intersect1d(rows, some, assume_unique=True)
+        if len(rows) and pinned.rest in self._matches:
+            rows = rows[self._matches[pinned.rest][rows]]
         return rows
 
     def _having(self, column: str) -> dict[str, Ints]:
@@ -135,16 +169,29 @@ class _Batch:
         groups = [
             tuple(names[code] for names, code in zip(dictionaries, row, strict=True)) for row in firsts[2:].T.tolist()
         ]
-        return Counts(groups if dictionaries else [()] * len(starts), firsts[0], firsts[1], rows[order], cell)
+        rows = rows[order]
+        values = None
+        if watch.match is not None:
+            values = np.isin(rows, self.rows(watch.match)).astype(np.float64)
+        elif watch.numbers_of:
+            values = Field(watch.numbers_of).numbers(self._work, rows)
+        texts = Field(watch.texts_of).text(self._work, rows) if watch.texts_of else None
+        return Counts(groups if dictionaries else [()] * len(starts), firsts[0], firsts[1], rows, cell, values, texts)
 
     def _texts(self, name: str) -> tuple[Ints, Sequence[str | None]]:
         """Of a field in all rows, as indices into its different texts; the last is None, that of rows without."""
         found = self._fields.get(name)
         if found is None:
-            encoded = Field(name).text(self._work, self._all).dictionary_encode()
+            encoded = self._column(name).dictionary_encode()
             codes = encoded.indices.fill_null(-1).to_numpy().astype(np.int64)
             found = self._fields[name] = (codes, [*map(_name, encoded.dictionary.to_pylist()), None])
         return found
+
+    def _column(self, name: str) -> pa.StringArray:
+        if name == PATTERN:
+            assert self._masking is not None
+            return self._masking.masks(self._work.column("message"))
+        return Field(name).text(self._work, self._all)
 
 
 def _name(value: str) -> str:

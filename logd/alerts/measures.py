@@ -17,7 +17,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from logd.alerts.windows import ADD, LEAST, MOST, Fold
+from logd.alerts.windows import ADD, LEAST, MOST, SUM, Fold
 
 Floats = npt.NDArray[np.float64]
 
@@ -58,8 +58,8 @@ MEASURES: dict[str, Measure] = {
     "count": Measure(1, ADD, True, _count),
     "rate": Measure(1, ADD, True, _rate),
     "ratio": Measure(2, ADD, False, _ratio),
-    "sum": Measure(2, ADD, False, _sum, of_numbers=True),
-    "avg": Measure(2, ADD, False, _ratio, of_numbers=True),
+    "sum": Measure(2, SUM, False, _sum, of_numbers=True),
+    "avg": Measure(2, SUM, False, _ratio, of_numbers=True),
     "min": Measure(1, LEAST, False, _finite, of_numbers=True),
     "max": Measure(1, MOST, True, _finite, of_numbers=True),
 }
@@ -74,7 +74,7 @@ def cells(name: str, cell: npt.NDArray[np.int64], count: int, values: Floats) ->
     if name == "ratio":
         return np.stack([np.bincount(cell, values, count), np.bincount(cell, minlength=count).astype(np.float64)], 1)
     some = ~np.isnan(values)
-    if measure.fold is ADD:
+    if measure.fold is SUM:
         sums = np.bincount(cell[some], values[some], count)
         return np.stack([sums, np.bincount(cell[some], minlength=count).astype(np.float64)], 1)
     found = np.full(count, measure.fold.empty)

@@ -5,7 +5,8 @@ percentiles   DDSketch (Masson, Rim, Lee, VLDB 2019): the key is the logarithm o
               is within ACCURACY of a value that has that rank.
 distinct      HyperLogLog (Flajolet, Fusy, Gandouet, Meunier, AofA 2007): the key is the first REGISTER_BITS of a
               value's hash, and the number is the place of the first 1 in the others; two are added by the larger
-              number. Of few values, by how many registers are empty; the error is 0.8 % of the number.
+              number. Of few values, by how many registers are empty; the error is 0.8 % of the number, and what
+              is given is whole.
 """
 
 from __future__ import annotations
@@ -39,10 +40,12 @@ def keys_of_numbers(values: Floats) -> Ints:
 
 
 def quantile(keys: Ints, counts: Floats, share: float) -> float:
-    """The value at that share of all, from 0 to 1. There must be one."""
+    """The value that so large a share of all, from 0 to 1, isn't above: of 20 values p95 is the 19th. There must be
+    one."""
     order = np.argsort(keys)
     upto = np.cumsum(counts[order])
-    place = int(np.searchsorted(upto, share * (upto[-1] - 1), "right"))
+    # What rounding adds to the share makes it no other value.
+    place = int(np.searchsorted(upto, share * upto[-1] * (1 - 1e-12)))
     return _number_of(int(keys[order][min(place, len(keys) - 1)]))
 
 
@@ -69,8 +72,8 @@ def distinct(numbers: Floats) -> float:
     total = empty + float(np.sum(np.exp2(-numbers)))
     estimate = _ALPHA * _REGISTERS * _REGISTERS / total
     if estimate <= 2.5 * _REGISTERS and empty:
-        return _REGISTERS * math.log(_REGISTERS / empty)
-    return estimate
+        return float(round(_REGISTERS * math.log(_REGISTERS / empty)))
+    return float(round(estimate))
 
 
 def merged(keys: Ints, numbers: Floats, add: np.ufunc) -> tuple[Ints, Floats]:

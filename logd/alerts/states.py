@@ -9,7 +9,7 @@ once, and whether it goes on is decided when the window is over.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -49,6 +49,12 @@ class States:
     def __init__(self, for_us: int, known: Mapping[Group, State] = {}) -> None:
         self._for_us = for_us
         self._states = dict(known)
+        self._dirty: set[Group] = set()
+
+    def take_dirty(self) -> Set[Group]:
+        """The groups that have become pending, have fired, or are neither any more, since the last call."""
+        dirty, self._dirty = self._dirty, set()
+        return dirty
 
     @property
     def known(self) -> Mapping[Group, State]:
@@ -64,12 +70,16 @@ class States:
         stage = Stage.FIRING if fires else Stage.PENDING
         now = State(stage=stage, since_us=since_us, fired_us=fired_us, value=value, at_us=at_us)
         self._states[group] = now
+        if before is None or before.stage is not stage:
+            self._dirty.add(group)
         began = fires and (before is None or before.stage is Stage.PENDING)
         return Change(group, True, now) if began else None
 
     def false(self, group: Group, at_us: int, value: float) -> Change | None:
         """It is false."""
         before = self._states.pop(group, None)
+        if before is not None:
+            self._dirty.add(group)
         if before is None or before.stage is Stage.PENDING:
             return None
         return Change(group, False, msgspec.structs.replace(before, value=value, at_us=at_us))

@@ -1,106 +1,139 @@
 """One rule's groups, from what was counted to what fires: pure, by the records' own times.
 
 A window is decided once, when it and the lateness are over by the stream's clock (`decide`): then each group's
-condition is true or false for good. Where more records can only make it true (`rises`), and nothing has to last, a
+condition is true or false for good. Where more records can only make it true (Judge.early), and nothing has to last, a
 group fires as soon as it is true of any window (`look`), also of one that was decided, when late records make it so. A
 window that ended before a group was resolved makes it fire no more: late records never tell the same twice.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 
-import msgspec
 import numpy as np
-import numpy.typing as npt
 
-from logd.alerts.measures import Measure
+from logd.alerts.gauges import Gauge
+from logd.alerts.judging import Judge, Judged
+from logd.alerts.rules import Rule
 from logd.alerts.states import Change, Group, State, States
-from logd.alerts.windows import Span, Windows
 
-COMPARED: Mapping[str, np.ufunc] = {">": np.greater, ">=": np.greater_equal, "<": np.less, "<=": np.less_equal}
-Floats = npt.NDArray[np.float64]
-
-
-class Threshold(msgspec.Struct, frozen=True, eq=False):
-    """When a window's value makes the condition true."""
-
-    measure: Measure
-    compare: str
-    threshold: float
-    window_seconds: float
-    for_us: int = 0
-
-    @property
-    def early(self) -> bool:
-        """It can be true before the window is over, and stays so."""
-        return self.measure.rises and self.compare in (">", ">=") and not self.for_us
-
-    def values(self, numbers: Floats) -> Floats:
-        """Of windows × numbers."""
-        return self.measure.value(numbers, self.window_seconds)
-
-    def true(self, values: Floats) -> npt.NDArray[np.bool_]:
-        """Without a value it is false."""
-        return np.asarray(COMPARED[self.compare](values, self.threshold))
+#: For so long people are told that something is missing.
+_ABSENT_US = 7 * 86_400 * 1_000_000
 
 
 class Watching:
-    """Of one rule. `windows` are what is counted, from the parts of the stream `parts`."""
+    """Of one rule, which has a judge, or one for each of its conditions. `known` are the states of groups, `resolved`
+    since when others are resolved (Unix µs), `clock_us` up to when windows were decided."""
 
-    def __init__(self, threshold: Threshold, span: Span, windows: Windows, known: Mapping[Group, State]) -> None:
-        self._threshold = threshold
-        self._span = span
-        self._windows = windows
-        self._states = States(threshold.for_us, known)
+    def __init__(
+        self,
+        rule: Rule,
+        judges: Sequence[Judge],
+        known: Mapping[Group, State],
+        resolved: Mapping[Group, int],
+        clock_us: int | None,
+    ) -> None:
+        self.rule = rule
+        self._judges = judges
+        self._any = rule.condition.match == "any"
+        self._states = States(rule.for_seconds * 1_000_000, known)
+        self._lasts = len(judges) == 1 and judges[0].of_few
+        self._early = not rule.for_seconds and all(judge.early for judge in judges)
+        self._width_us = judges[0].gauge.span.width_us
+        self._always: Sequence[Group] = () if judges[0].gauge.watch.group_by else ((),)
         #: The last bucket with which a decided window ends.
-        self._decided: int | None = None
+        self._decided = None if clock_us is None else clock_us // self._width_us - 1
         #: Of groups that were resolved, the bucket with which the window ends that did it.
-        self._resolved: dict[Group, int] = {}
+        self._resolved = {group: ended_us // self._width_us - 1 for group, ended_us in resolved.items()}
+        self._ended: dict[Group, State] = {}
+
+    @property
+    def gauges(self) -> Sequence[Gauge]:
+        """What it goes by."""
+        return [judge.gauge for judge in self._judges]
 
     @property
     def states(self) -> Mapping[Group, State]:
         """Of the groups that aren't inactive."""
         return self._states.known
 
-    def look(self, groups: Sequence[Group], parts: Sequence[int]) -> list[Change]:
+    def take_dirty(self) -> Set[Group]:
+        """As of States."""
+        return self._states.take_dirty()
+
+    def ended(self, group: Group) -> State:
+        """The last state of a group that was resolved since the last look."""
+        return self._ended.pop(group)
+
+    @property
+    def kept_us(self) -> int:
+        """For so long what was resolved has to be known."""
+        return self._width_us * max(gauge.span.kept for gauge in self.gauges)
+
+    def look(self, groups: Iterable[Group]) -> list[Change]:
         """At groups of which something new was counted."""
-        if not self._threshold.early or not groups or self._windows.newest is None:
+        asked = [group for group in dict.fromkeys(groups) if group not in self._states.known]
+        if not self._early or not asked or not self._seen():
             return []
-        ends = np.array(self._windows.ends())
-        values = self._threshold.values(self._windows.of(groups, parts))
-        true = self._threshold.true(values)
+        judged = self._judged(asked, 0)
         changes = []
-        for number, group in enumerate(groups):
-            some = true[number] & (ends > self._resolved.get(group, ends[0] - 1))
-            if group not in self._states.known and some.any():
-                end = int(np.argmax(some))
-                changes.append(self._states.true(group, self._end_us(int(ends[end])), float(values[number, end])))
+        for number, group in enumerate(asked):
+            some = judged.true[number] & (np.array(judged.ends) > self._resolved.get(group, judged.ends.start - 1))
+            if some.any():
+                place = int(np.argmax(some))
+                at_us = self._end_us(judged.ends[place])
+                changes.append(self._states.true(group, at_us, float(judged.values[number, place])))
         return [change for change in changes if change is not None]
 
-    def decide(self, now_us: int, groups: Iterable[Group], parts: Sequence[int]) -> list[Change]:
-        """All windows that end, with the lateness, before `now_us`, in order; of these groups and those that fire."""
-        if self._windows.newest is None:
+    def decide(self, upto_us: int) -> list[Change]:
+        """All windows that end by then, in order."""
+        last = upto_us // self._width_us - 1
+        if self._decided is not None and last <= self._decided:
             return []
-        last = now_us // self._span.width_us - 1
-        self._windows.move_on(last)
         first = last if self._decided is None else self._decided + 1
-        asked = list(dict.fromkeys((*self._states.known, *groups)))
-        known = self._windows.ends()
-        self._decided = max(last, self._decided or last)
-        if not asked or first > last:
+        self._decided = last
+        # Of what fires as soon as it is true the others are known to be false.
+        known = () if self._early else (group for judge in self._judges for group in judge.groups)
+        asked = list(dict.fromkeys((*self._states.known, *known, *self._always)))
+        if not asked or not self._seen(last):
             return []
-        values = self._threshold.values(self._windows.of(asked, parts))
-        true = self._threshold.true(values)
+        judged = self._judged(asked, first)
         changes: list[Change | None] = []
-        for end in range(max(first, known.start), last + 1):
-            column = end - known.start
-            for group, value, is_true in zip(asked, values[:, column].tolist(), true[:, column].tolist(), strict=True):
+        for place, end in enumerate(judged.ends):
+            if end > last:
+                break
+            values, true = judged.values[:, place].tolist(), judged.true[:, place].tolist()
+            for group, value, is_true in zip(asked, values, true, strict=True):
                 changes.append(self._settle(group, end, value, is_true))
-        self._forget(known.start)
+        self._forget(judged.ends.start)
         return [change for change in changes if change is not None]
+
+    def _seen(self, bucket: int | None = None) -> bool:
+        """Whether there is anything to look at; all go on to the newest bucket, and to this one."""
+        seen = [judge.store.newest for judge in self._judges if judge.store.newest is not None]
+        newest = max(seen, default=None) if bucket is None else max([bucket, *seen])
+        if newest is None:
+            return False
+        for judge in self._judges:
+            judge.store.move_on(newest)
+        return True
+
+    def _judged(self, groups: Sequence[Group], first: int) -> Judged:
+        each = [judge.judge(groups, first) for judge in self._judges]
+        if len(each) == 1:
+            return each[0]
+        ends = range(max(one.ends.start for one in each), each[0].ends.stop)
+        true = np.stack([one.true[:, one.true.shape[1] - len(ends) :] for one in each])
+        values = each[0].values[:, each[0].values.shape[1] - len(ends) :]
+        return Judged(ends, values, np.asarray(true.any(axis=0) if self._any else true.all(axis=0)))
 
     def _settle(self, group: Group, end: int, value: float, true: bool) -> Change | None:
+        known = self._states.known.get(group)
+        if known is not None and self._end_us(end) < known.at_us:
+            return None  # it fired early, in a window that ends later
+        if known is not None and self._lasts and not value:
+            # Nothing is known any more of what there was before; it may never come back.
+            true = self._end_us(end) - known.since_us < _ABSENT_US
         if true:
             if end <= self._resolved.get(group, end - 1):
                 return None
@@ -108,6 +141,7 @@ class Watching:
         change = self._states.false(group, self._end_us(end), value)
         if change is not None:
             self._resolved[group] = end
+            self._ended[group] = change.state
         return change
 
     def _forget(self, oldest: int) -> None:
@@ -116,4 +150,4 @@ class Watching:
             del self._resolved[group]
 
     def _end_us(self, end: int) -> int:
-        return (end + 1) * self._span.width_us
+        return (end + 1) * self._width_us

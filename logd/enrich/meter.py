@@ -38,7 +38,6 @@ _LABEL_CHARACTERS = 128
 _RESERVED = ("logd_", "python_", "process_")
 _NAME = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*")
 _LABEL = re.compile(r"[^a-zA-Z0-9_]")
-_NUMBER = r"^-?[0-9]+(?:\.[0-9]+)?(?:[eE][-+]?[0-9]{1,3})?$"
 _Labels = tuple[str, ...]
 
 
@@ -133,10 +132,9 @@ class _Metric:
         bucket = np.zeros(len(rows), np.int64)
         buckets = 1
         if self._field is not None:
-            texts = self._field.text(work, rows)
-            numbers = pc.match_substring_regex(texts, _NUMBER).fill_null(False)
-            rows = rows[numbers.to_numpy(zero_copy_only=False)]
-            values = texts.filter(numbers).cast(pa.float64()).to_numpy(zero_copy_only=False)
+            values = self._field.numbers(work, rows)
+            numbers = ~np.isnan(values)
+            rows, values = rows[numbers], values[numbers]
             bucket = np.searchsorted(self._bounds, values)
             buckets = len(self._bounds) + 1
         if not len(rows):

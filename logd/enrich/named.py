@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -19,6 +21,8 @@ WRITABLE = ("level", "service", "host", "trace_id", "message")
 REMOVABLE = ("level", "host", "source", "trace_id")
 #: As parsers do; other texts stay in the metadata.
 _MAX_TRACE_ID_BYTES = 128
+_NUMBER = r"^-?[0-9]+(?:\.[0-9]+)?(?:[eE][-+]?[0-9]{1,3})?$"
+Floats = np.ndarray[Any, np.dtype[np.float64]]
 
 
 class Field:
@@ -48,6 +52,14 @@ class Field:
         if self.column is not None:
             return work.column(self.column).take(pa.array(rows))
         return objects.text_of(objects.value_at(work.column("metadata").take(pa.array(rows)), self.member))
+
+    def numbers(self, work: Work, rows: Ints) -> Floats:
+        """Its number in these rows, nan where there is none; a text that is written as one counts."""
+        texts = self.text(work, rows)
+        numbers = pc.match_substring_regex(texts, _NUMBER).fill_null(False)
+        found = np.full(len(rows), np.nan)
+        found[numbers.to_numpy(zero_copy_only=False)] = texts.filter(numbers).cast(pa.float64())
+        return found
 
     def absent(self, work: Work, rows: Ints) -> pa.BooleanArray:
         """Where it has no value; a null of JSON is none."""

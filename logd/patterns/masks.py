@@ -75,6 +75,11 @@ def samples(condition: str, moments: Iterable[int], masks: int, coarse: bool) ->
       WHERE mask IN ({known}) GROUP BY ALL"""
 
 
+def whole(source: str) -> str:
+    """A query over rows with a `number` and a `message`: each number with its `mask`, in any order."""
+    return f"SELECT number, {_whole(coarse=False)} AS mask FROM ({_lines(source)})"
+
+
 def _lines(source: str, condition: str = "true") -> str:
     """The rows with the `line` that counts of their messages, in which all white space is blanks."""
     spaced = "text"

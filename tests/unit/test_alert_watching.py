@@ -10,10 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from logd.alerts.measures import MEASURES
+from logd.alerts.gauges import gauges
+from logd.alerts.judging import Judge
 from logd.alerts.states import Change
-from logd.alerts.watching import Threshold, Watching
-from logd.alerts.windows import ADD, Row, Span, Windows
+from logd.alerts.watching import Watching
+from logd.alerts.windows import Row, Span, Windows
+from tests.support.alert_engine import rule
 
 SPAN = Span(1_000_000, window=3, kept=40)
 GROUPS = [("a",), ("b",)]
@@ -22,9 +24,15 @@ GROUPS = [("a",), ("b",)]
 class _Rule:
     """Counts records one by one, of any part."""
 
-    def __init__(self, threshold: Threshold) -> None:
-        self.windows = Windows(SPAN, threshold.measure.size, 100, ADD)
-        self.watching = Watching(threshold, SPAN, self.windows, {})
+    def __init__(self, **condition: Any) -> None:
+        made = rule(group_by=["service"], window_seconds=3, **condition)
+        ((gauge,),) = gauges({"r": made}, 1, 34).values()
+        assert gauge.span == SPAN
+        store = gauge.store(100)
+        assert isinstance(store, Windows)
+        self.windows = store
+        self.judge = Judge(gauge, store)
+        self.watching = Watching(made, [self.judge], {}, {}, None)
         self._totals: dict[tuple[Row, int], Any] = {}
         self._version = 0
 
@@ -33,15 +41,11 @@ class _Rule:
         cell = (Row(group, part), bucket)
         self._totals[cell] = self._totals.get(cell, np.zeros(len(numbers))) + numbers
         self.windows.put([cell[0]], np.array([bucket]), self._totals[cell][None], np.array([self._version]))
-        return self.watching.look([group], range(3))
+        return self.watching.look([group])
 
     def decide(self, upto: int) -> list[Change]:
         """All windows that end with a bucket before this one."""
-        return self.watching.decide(upto * SPAN.width_us, GROUPS, range(3))
-
-
-def _counts(more_than: float, for_us: int = 0) -> Threshold:
-    return Threshold(MEASURES["count"], ">", more_than, 3.0, for_us)
+        return self.watching.decide(upto * SPAN.width_us)
 
 
 def _told(changes: list[Change]) -> list[str]:
@@ -57,7 +61,7 @@ def test_a_recount_says_the_same(
     records: list[tuple[tuple[str], int, int]], more_than: int, rng: random.Random
 ) -> None:
     """Of all records together, and then in the order of their times with all windows decided on the way."""
-    together, in_order = _Rule(_counts(more_than)), _Rule(_counts(more_than))
+    together, in_order = _Rule(threshold=more_than), _Rule(threshold=more_than)
     shuffled = rng.sample(records, len(records))
     fired = {change.group for one in shuffled for change in together.count(*one, [1.0])}
     expected = {
@@ -82,7 +86,7 @@ def test_a_recount_says_the_same(
 
 
 def test_it_fires_at_once_and_is_resolved_when_a_window_is_over() -> None:
-    rule = _Rule(_counts(1))
+    rule = _Rule(threshold=1)
     assert not rule.count(("a",), 0, 10, [1.0])
     assert _told(rule.count(("a",), 1, 11, [1.0])) == ["a fires 2"]
     assert not rule.count(("a",), 1, 11, [1.0])
@@ -94,7 +98,7 @@ def test_it_fires_at_once_and_is_resolved_when_a_window_is_over() -> None:
 
 
 def test_late_records_tell_nothing_twice() -> None:
-    rule = _Rule(_counts(1))
+    rule = _Rule(threshold=1)
     assert _told(rule.count(("a",), 0, 10, [2.0])) == ["a fires 2"]
     rule.count(("b",), 0, 30, [1.0])
     assert not rule.decide(11)
@@ -105,7 +109,7 @@ def test_late_records_tell_nothing_twice() -> None:
 
 
 def test_what_has_to_last() -> None:
-    rule = _Rule(_counts(0, for_us=2_000_000))
+    rule = _Rule(threshold=0, **{"for": 2})
     rule.decide(9)
     for bucket in range(10, 13):
         assert not rule.count(("a",), 0, bucket, [1.0])
@@ -114,17 +118,17 @@ def test_what_has_to_last() -> None:
 
 
 def test_fewer_than_is_known_once_the_window_is_over() -> None:
-    rule = _Rule(Threshold(MEASURES["count"], "<", 1.0, 3.0))
+    rule = _Rule(threshold=1, compare="<")
     rule.count(("b",), 0, 20, [1.0])
     rule.decide(9)
     rule.count(("a",), 0, 10, [1.0])
-    assert not rule.watching.look([("a",)], range(3))
+    assert not rule.watching.look([("a",)])
     told = [one for upto in range(10, 15) for one in _told(rule.decide(upto)) if one[0] == "a"]
-    assert told == ["a resolved 1", "a fires 0"]  # there was none before
+    assert told == ["a fires 0"]  # what has just come was none before
 
 
 def test_a_ratio_of_nothing_is_none() -> None:
-    rule = _Rule(Threshold(MEASURES["ratio"], ">", 0.5, 3.0))
+    rule = _Rule(aggregation="ratio", threshold=0.5)
     rule.decide(9)
     assert not rule.count(("a",), 0, 10, [3.0, 4.0])
     assert not rule.decide(10)
@@ -134,5 +138,6 @@ def test_a_ratio_of_nothing_is_none() -> None:
 
 @pytest.mark.parametrize("compare", [">", ">=", "<", "<="])
 def test_a_value_that_is_none_is_never_true(compare: str) -> None:
-    threshold = Threshold(MEASURES["avg"], compare, 0.0, 3.0)
-    assert not threshold.true(np.array([np.nan])).any()
+    rule = _Rule(aggregation="ratio", threshold=0, compare=compare)
+    rule.count(("a",), 0, 10, [0.0, 0.0])
+    assert not rule.judge.judge([("a",)], 0).true.any()

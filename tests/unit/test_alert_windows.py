@@ -61,7 +61,7 @@ def test_a_recount_says_the_same(
         )
     if windows.newest is None:
         return
-    found = windows.of(GROUPS, range(3))
+    found = windows.of(GROUPS)
     ends = windows.ends()
     for group, values in zip(GROUPS, found, strict=True):
         for end, value in zip(ends, values[:, 0], strict=True):
@@ -76,13 +76,13 @@ def test_a_recount_says_the_same(
 def test_what_is_late_or_has_no_room_is_told() -> None:
     windows = Windows(SPAN, 1, 2)
     one = np.ones((1, 1))
-    assert windows.put([Row(("a",), 0)], np.array([100]), one, np.array([1]))[1:] == (0, 0)
-    assert windows.put([Row(("b",), 0)], np.array([107]), one, np.array([1]))[1:] == (0, 0)
-    assert windows.put([Row(("a",), 0)], np.array([99]), one, np.array([2]))[1:] == (1, 0)
-    assert windows.put([Row(("c",), 0)], np.array([107]), one, np.array([2]))[1:] == (0, 1)
-    assert windows.of([("a",), ("c",)], [0])[:, :, 0].tolist() == [[1, 0, 0, 0, 0, 0], [0, 0, 0, 0, 0, 0]]
+    assert windows.put([Row(("a",), 0)], np.array([100]), one, np.array([1])) == (0, 0)
+    assert windows.put([Row(("b",), 0)], np.array([107]), one, np.array([1])) == (0, 0)
+    assert windows.put([Row(("a",), 0)], np.array([99]), one, np.array([2])) == (1, 0)
+    assert windows.put([Row(("c",), 0)], np.array([107]), one, np.array([2])) == (0, 1)
+    assert windows.of([("a",), ("c",)])[:, :, 0].tolist() == [[1, 0, 0, 0, 0, 0], [0, 0, 0, 0, 0, 0]]
     windows.put([Row(("b",), 0)], np.array([1_000]), one, np.array([3]))
-    assert windows.of([("a",), ("b",)], [0]).sum() == 1
+    assert windows.of([("a",), ("b",)]).sum() == 1
 
 
 def test_the_least_and_the_most() -> None:
@@ -91,6 +91,6 @@ def test_the_least_and_the_most() -> None:
         for bucket, number in ((102, 3.0), (103, 1.0), (105, 4.0)):
             windows.put([Row(("a",), bucket % 2)], np.array([bucket]), np.array([[number]]), np.array([bucket]))
         assert windows.ends() == range(100, 106)
-        found = windows.of([("a",)], [0, 1])[0, :, 0]
+        found = windows.of([("a",)])[0, :, 0]
         assert np.isinf(found[:2]).all()
         assert found[2:].tolist() == totals

@@ -1,0 +1,284 @@
+"""What fires is what a recount says: whoever counted which part of the stream, and whoever went on after whom."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections import defaultdict
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from logd.alerts.counter import Counter
+from logd.alerts.gauges import OTHERS
+from tests.support.alert_engine import Record, Shard, count, rule
+from tests.support.rows import DAY, row
+
+SECOND = 1_000_000
+PARTS = 3
+
+
+def _row(second: float, message: str = "x", service: str = "web", **others: Any) -> Record:
+    number = others.pop("ms", None)
+    level = others.pop("level", "INFO")
+    fields = {**others, **({} if number is None else {"ms": number})}
+    metadata = json.dumps(fields) if fields else None
+    return row(DAY + int(second * SECOND), "x", message, service=service, level=level, metadata=metadata)
+
+
+def _run(shard: Shard, rows: list[Record], upto: float) -> list[str]:
+    """One alerter counts all of it, second by second."""
+    counter = shard.counter()
+    try:
+        last = max([upto, *((one["timestamp"] - _START).total_seconds() for one in rows)])
+        position = 0
+        for second in range(int(last) + 1):
+            some = [one for one in rows if second <= (one["timestamp"] - _START).total_seconds() < second + 1]
+            if some:
+                count(counter, [(0, position, some)])
+                position += 1
+            shard.publish(counter.pages())
+            if second + 1 <= upto:
+                shard.decide(DAY + (second + 1) * SECOND)
+        return shard.told()
+    finally:
+        counter.close()
+
+
+_START = _row(0)["timestamp"]
+
+
+@pytest.mark.parametrize(
+    ("condition", "rows", "told"),
+    [
+        pytest.param(
+            {"threshold": 2, "window_seconds": 3},
+            [_row(5), _row(6), _row(7)],
+            ["r firing 3", "r resolved 2"],
+            id="count",
+        ),
+        pytest.param(
+            {"threshold": 1, "window_seconds": 3, "service": "web", "level": "error", "query": "timeout"},
+            [_row(5, "a timeout", level="ERROR"), _row(6, "timeout", level="ERROR"), _row(6, "timeout")],
+            ["r firing 2", "r resolved 1"],
+            id="of a service and a level",
+        ),
+        pytest.param(
+            {"aggregation": "rate", "threshold": 0.9, "window_seconds": 2},
+            [_row(5), _row(5), _row(9)],
+            ["r firing 1", "r resolved 0"],
+            id="rate",
+        ),
+        pytest.param(
+            {"aggregation": "ratio", "threshold": 0.5, "window_seconds": 2, "level": "error"},
+            [_row(5), _row(6, level="ERROR"), _row(6, level="ERROR"), _row(7)],
+            ["r firing 0.666667", "r resolved 0"],
+            id="ratio",
+        ),
+        pytest.param(
+            {"aggregation": "distinct", "field": "user", "threshold": 2, "window_seconds": 2},
+            [_row(5, user="a"), _row(5, user="b"), _row(6, user="b"), _row(6, user="c"), _row(6)],
+            ["r firing 3", "r resolved 2"],
+            id="distinct",
+        ),
+        pytest.param(
+            {"aggregation": "p95", "field": "ms", "threshold": 100, "window_seconds": 2},
+            [_row(5, ms=5), _row(5, ms="200"), _row(6, ms="slow"), _row(8, ms=3)],
+            ["r firing 198.368", "r resolved nan"],
+            id="p95 of few",
+        ),
+        pytest.param(
+            {"aggregation": "avg", "field": "ms", "threshold": 100, "window_seconds": 1},
+            [_row(5, ms=50), _row(5, ms=250.0), _row(6, ms=1)],
+            ["r firing 150", "r resolved 1"],
+            id="avg",
+        ),
+        pytest.param(
+            {"aggregation": "min", "field": "ms", "threshold": 3, "compare": "<", "window_seconds": 1},
+            [_row(5, ms=2), _row(5, ms=250.0), _row(6, ms=100)],
+            ["r firing 2", "r resolved 100"],
+            id="min",
+        ),
+        pytest.param(
+            {"aggregation": "sum", "field": "ms", "threshold": 9, "window_seconds": 2},
+            [_row(5, ms=5), _row(6, ms=5), _row(7, ms=-5)],
+            ["r firing 10", "r resolved 0"],
+            id="sum",
+        ),
+        pytest.param(
+            {"aggregation": "spike", "threshold": 3, "window_seconds": 2, "at_least": 2},
+            [_row(4), _row(5), *(_row(6) for _ in range(6)), _row(7)],
+            ["r firing 3.5", "r resolved 0.142857"],
+            id="spike",
+        ),
+        pytest.param(
+            {"aggregation": "absence", "window_seconds": 3},
+            [_row(4), _row(5), _row(9)],
+            ["r firing 0", "r resolved 1"],
+            id="absence",
+        ),
+        pytest.param(
+            {"aggregation": "new_value", "field": "user", "window_seconds": 3},
+            [_row(2, user="a"), _row(4, user="a"), _row(6, user="b"), _row(6, user="a")],
+            ["r b firing 1", "r b resolved 0"],
+            id="new_value",
+        ),
+        pytest.param(
+            {"aggregation": "new_pattern", "window_seconds": 3},
+            [_row(2, "took 5 ms"), _row(4, "took 7 ms"), _row(6, "failed after 9 s"), _row(6, "took 9 ms")],
+            ["r failed after <*> s firing 1", "r failed after <*> s resolved 0"],
+            id="new_pattern",
+        ),
+        pytest.param(
+            {
+                "aggregation": "composite",
+                "window_seconds": 2,
+                "conditions": [
+                    {"aggregation": "p99", "field": "ms", "service": "a", "threshold": 100, "window_seconds": 2},
+                    {
+                        "aggregation": "ratio",
+                        "service": "b",
+                        "level": "error",
+                        "threshold": 0.4,
+                        "window_seconds": 2,
+                    },
+                ],
+            },
+            [
+                _row(5, service="a", ms=500),
+                _row(7, service="b", level="ERROR"),
+                _row(9, service="a", ms=500),
+                _row(9, service="b", level="ERROR"),
+                _row(9, service="b"),
+            ],
+            ["r firing 497.779", "r resolved nan"],
+            id="composite",
+        ),
+        pytest.param(
+            {"threshold": 1, "compare": "<", "window_seconds": 2},
+            [_row(1), _row(6)],
+            ["r firing 0", "r resolved 1"] * 2 + ["r firing 0"],
+            id="none at all",
+        ),
+    ],
+)
+def test_conditions(condition: dict[str, Any], rows: list[Record], told: list[str]) -> None:
+    assert _run(Shard({"r": rule(**condition)}), rows, 12) == told
+
+
+def test_for_and_groups() -> None:
+    shard = Shard({"r": rule(group_by=["service", "user"], threshold=0, window_seconds=2, **{"for": 2})})
+    rows = [_row(at, user="u") for at in (5, 6, 7)] + [_row(at, user="v") for at in (5, 9)]
+    assert _run(shard, rows, 12) == ["r web,u firing 2", "r web,u resolved 0"]
+    assert shard.alerts["r", ("web", "u")].fired_us == DAY + 8 * SECOND
+
+
+def test_an_alert_has_its_lines() -> None:
+    shard = Shard({"r": rule(threshold=5, window_seconds=10)})
+    _run(shard, [_row(at, f"line {at}", user="u") for at in range(8)], 8)
+    (alert,) = shard.alerts.values()
+    assert [sample["message"] for sample in alert.samples] == [f"line {at}" for at in range(1, 6)]
+    assert alert.samples[0]["metadata"] == {"user": "u"}
+
+
+def test_more_groups_than_may_be() -> None:
+    shard = Shard({"r": rule(group_by=["user"], threshold=1, window_seconds=10, max_groups=3)})
+    rows = [_row(1, user=f"u{number}") for number in range(8) for _ in range(2)]
+    told = _run(shard, rows, 2)
+    assert f"r {OTHERS} firing 12" in told
+    assert len(told) == 3
+
+
+@st.composite
+def _streams(draw: st.DrawFn) -> list[list[tuple[int, list[Record]]]]:
+    """By part: messages with their position and records, some of which are late."""
+    records = st.tuples(st.integers(0, 30), st.sampled_from("ab"), st.sampled_from("uv"), st.integers(1, 300))
+    made = []
+    for _ in range(PARTS):
+        messages = draw(st.lists(st.lists(records, min_size=1, max_size=4), max_size=6))
+        made.append(
+            [
+                (position, [_row(at, service=service, user=user, ms=ms) for at, service, user, ms in some])
+                for position, some in enumerate(messages)
+            ]
+        )
+    return made
+
+
+_RULES = {
+    "counts": rule(group_by=["user"], threshold=2, window_seconds=5),
+    "few": rule(threshold=3, compare="<", window_seconds=5),
+    "p90": rule(group_by=["service"], aggregation="p90", field="ms", threshold=150, window_seconds=10),
+    "most": rule(aggregation="max", field="ms", threshold=290, window_seconds=5),
+    "users": rule(aggregation="distinct", field="user", threshold=1, window_seconds=3),
+    "sums": rule(aggregation="sum", field="ms", threshold=500, window_seconds=4, **{"for": 2}),
+    "gone": rule(group_by=["service"], aggregation="absence", window_seconds=5),
+}
+
+
+@settings(deadline=None, max_examples=30)
+@given(_streams(), st.integers(0, 2**32))
+def test_any_number_of_alerters_says_the_same(
+    stream: list[list[tuple[int, list[Record]]]], seed: int
+) -> None:
+    rng = random.Random(seed)
+    # What comes too late for one may be in time for the other.
+    one, many = Shard(_RULES, late_seconds=40), Shard(_RULES, late_seconds=40)
+    alone = one.counter()
+    count(alone, [(part, position, some) for part in range(PARTS) for position, some in stream[part]])
+    one.publish(alone.pages())
+    alone.close()
+    _shared(many, stream, rng)
+    for shard in (one, many):
+        for second in range(1, 50):
+            shard.decide(DAY + second * SECOND)
+            if shard is many and rng.random() < 0.1:
+                shard.restart()
+    assert _outcome(one) == _outcome(many)
+
+
+def _shared(shard: Shard, stream: list[list[tuple[int, list[Record]]]], rng: random.Random) -> None:
+    """Parts go from one alerter to another, which begins where something was committed; some have died, and some don't
+    know yet that they have lost a part."""
+    committed = dict.fromkeys(range(PARTS), 0)
+    made: list[Counter] = []
+    at: dict[int, dict[int, int]] = {}
+    try:
+        while any(committed[part] < len(stream[part]) for part in committed):
+            if rng.random() < 0.3:
+                parts = rng.sample(range(PARTS), rng.randint(1, PARTS))
+                made.append(shard.counter(parts))
+                at[len(made) - 1] = {part: committed[part] for part in parts}
+            alive = [number for number, where in at.items() if where]
+            if not alive:
+                continue
+            number = rng.choice(alive)
+            counter, where = made[number], at[number]
+            part = rng.choice(list(where))
+            some = stream[part][where[part] : where[part] + rng.randint(1, 3)]
+            count(counter, [(part, position, rows) for position, rows in some])
+            where[part] += len(some)
+            pages = list(counter.pages())
+            if rng.random() < 0.2:  # it dies while it publishes
+                shard.publish(rng.sample(pages, len(pages) // 2))
+                where.clear()
+                continue
+            rng.shuffle(pages)
+            shard.publish(pages)
+            shard.publish(counter.superseded())
+            committed[part] = max(committed[part], where[part])
+    finally:
+        for counter in made:
+            counter.close()
+
+
+def _outcome(shard: Shard) -> dict[tuple[str, tuple[str | None, ...]], Any]:
+    """What happened to each group, in order. In which of several windows it fires at once goes by what came first."""
+    found = defaultdict(list)
+    for event in shard.events:
+        found[event.rule_id, event.group].append((event.what, event.at_us))
+    for events in found.values():
+        assert [what for what, _ in events] == [("firing", "resolved")[at % 2] for at in range(len(events))]
+    return {key: key[0] in ("counts", "most") or events for key, events in sorted(found.items())}
