@@ -13,6 +13,9 @@ import pytest
 
 from logd.backends.partials.sqlite import SqlitePartials
 from logd.backends.partials.sqlite_file import VERSION
+from logd.backup.live import AT_REST
+from logd.backup.make import make
+from logd.backup.restore import restore
 from logd.errors import ConfigError, Unavailable
 from tests.support.partials import SqliteFile, Taker, opened, pages_of, values_of
 
@@ -48,7 +51,9 @@ def _publish_until_killed(path: Path) -> int:
 
 @pytest.fixture
 def file(tmp_path: Path) -> SqliteFile:
-    return SqliteFile(tmp_path)
+    folder = tmp_path / "data"
+    folder.mkdir()
+    return SqliteFile(folder)
 
 
 async def _found(file: SqliteFile) -> dict[bytes, bytes]:
@@ -119,6 +124,17 @@ async def test_a_damaged_page_is_left_out(file: SqliteFile, caplog: pytest.LogCa
         db.commit()
     assert set(await _found(file)) == {b"%d" % number for number in range(10) if number != 4}
     assert "what alerts have counted of b'4' is damaged, and left out" in caplog.text
+
+
+async def test_a_backup_has_it(file: SqliteFile, tmp_path: Path) -> None:
+    async with opened(file) as partials:
+        await partials.publish(pages_of(partials, range(10)))
+        await make(file.path.parent, tmp_path / "backup", AT_REST)
+        await partials.publish(pages_of(partials, range(10), "later"))
+    restored = tmp_path / "restored"
+    restored.mkdir()
+    restore(tmp_path / "backup", restored)
+    assert await _found(SqliteFile(restored)) == values_of(pages_of(partials, range(10)))
 
 
 async def test_what_cant_be_opened_is_said(file: SqliteFile) -> None:
