@@ -148,6 +148,16 @@ async def test_a_call_that_is_cancelled_loses_nothing(partials: Partials) -> Non
     assert taker.last() == values_of(pages_of(partials, range(200)))
 
 
+async def test_reading_that_is_cancelled_leaves_nothing(partials: Partials) -> None:
+    await partials.publish(pages_of(partials, range(100)))
+    for turn in range(20):
+        reading = asyncio.create_task(partials.read(_all))
+        await asyncio.wait([reading], timeout=turn / 500)
+        reading.cancel()
+        await asyncio.wait([reading])
+    assert len(await partials.read(_all)) == 100
+
+
 async def test_closing_ends_what_is_under_way(partials_store: Store) -> None:
     partials = await partials_store.open()
     await Taker(partials).until_caught_up()

@@ -78,6 +78,7 @@ class KafkaPartials:
         self._begin()
         try:
             for portion in _portions(pages):
+                self._refuse_if_closed()
                 await self._producer.send(self._topic.name, portion)
         finally:
             self._end()
@@ -102,8 +103,7 @@ class KafkaPartials:
         await self._topics.close()
 
     def _begin(self) -> None:
-        if self._closed:
-            raise Unavailable("the partials are closed")
+        self._refuse_if_closed()
         self._calls += 1
         self._idle.clear()
 
@@ -111,6 +111,10 @@ class KafkaPartials:
         self._calls -= 1
         if not self._calls:
             self._idle.set()
+
+    def _refuse_if_closed(self) -> None:
+        if self._closed:
+            raise Unavailable("the partials are closed")
 
 
 def _portions(pages: Sequence[Page]) -> Iterator[Sequence[Record]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -12,6 +13,9 @@ from logd.backends.transport.kafka_reader import Topic, driver_of, opening, stop
 from logd.errors import Unavailable
 from logd.seams import Page
 
+#: Connecting takes some milliseconds.
+_START_SECONDS = 5.0
+
 
 async def read(topic: Topic, wanted: Callable[[bytes], bool], closed: Callable[[], bool]) -> Sequence[Page]:
     """See Partials.read; holds what is wanted, compressed, and what the driver fetches ahead. Ends soon once it is
@@ -19,7 +23,7 @@ async def read(topic: Topic, wanted: Callable[[bytes], bool], closed: Callable[[
     driver = driver_of(topic.connection, topic.partitions)
     places = [TopicPartition(topic.name, shard) for shard in range(topic.partitions)]
     async with opening(topic.connection, f"{topic.name} can't be read", lambda: stop(driver)):
-        await driver.start()
+        await _start(driver)
         driver.assign(places)
         oldest, ends = await driver.beginning_offsets(places), await driver.end_offsets(places)
         for place in places:
@@ -29,6 +33,18 @@ async def read(topic: Topic, wanted: Callable[[bytes], bool], closed: Callable[[
     finally:
         await stop(driver)
     return [page for record in kept if (page := page_of(record)) is not None]
+
+
+async def _start(driver: AIOKafkaConsumer) -> None:
+    """Where it is interrupted, the driver leaves connections behind: who is cancelled waits for it, if not for long."""
+    starting = asyncio.create_task(driver.start(), name="alerter.read")
+    try:
+        await asyncio.shield(starting)
+    except asyncio.CancelledError:
+        await asyncio.wait([starting], timeout=_START_SECONDS)
+        starting.cancel()
+        await asyncio.wait([starting])
+        raise
 
 
 async def _last_of_each(

@@ -38,7 +38,7 @@ class KafkaShards:
         self._group = group
         self._driver: AIOKafkaConsumer | None = None
         self._fetching: Fetching | None = None
-        self._joining = asyncio.Lock()
+        self._joining: asyncio.Task[Fetching] | None = None
         self._owned = asyncio.Event()
         self._without_since = 0.0
         self._generation = -1
@@ -72,24 +72,31 @@ class KafkaShards:
         """Leaves the group. May be called twice."""
         self._closed = True
         self._owned.set()
-        async with self._joining:
-            driver, self._driver = self._driver, None
+        if self._joining is not None:
+            await asyncio.wait([self._joining])
+        driver, self._driver = self._driver, None
         if driver is not None:
             await stop(driver)
 
     async def _joined(self) -> Fetching:
-        async with self._joining:
-            if self._closed:
-                raise Unavailable("the partials are closed")
-            if self._fetching is None:
-                topic = self._topic
-                driver = driver_of(topic.connection, topic.partitions, group_id=self._group, **membership())
-                async with opening(topic.connection, f"group {self._group} can't be joined", lambda: stop(driver)):
-                    await driver.start()
-                    self._without_since = time.monotonic()
-                    driver.subscribe([topic.name], listener=Listener(self._revoked, self._assigned))
-                self._driver, self._fetching = driver, Fetching(topic, driver)
-            return self._fetching
+        if self._closed:
+            raise Unavailable("the partials are closed")
+        if self._fetching is None:
+            if self._joining is None or self._joining.done():
+                self._joining = asyncio.create_task(self._join(), name="alerter.join")
+            # It goes on when this call is cancelled: the next one needs it.
+            return await asyncio.shield(self._joining)
+        return self._fetching
+
+    async def _join(self) -> Fetching:
+        topic = self._topic
+        driver = driver_of(topic.connection, topic.partitions, group_id=self._group, **membership())
+        async with opening(topic.connection, f"group {self._group} can't be joined", lambda: stop(driver)):
+            await driver.start()
+            self._without_since = time.monotonic()
+            driver.subscribe([topic.name], listener=Listener(self._revoked, self._assigned))
+        self._driver, self._fetching = driver, Fetching(topic, driver)
+        return self._fetching
 
     async def _has_shards(self, wait_seconds: float) -> bool:
         """Whether it is known which are ours, and be it none."""
@@ -112,7 +119,7 @@ class KafkaShards:
         places = [TopicPartition(self._topic.name, shard) for shard in sorted(new)]
         try:
             async with asyncio.timeout(kafka_reader.SILENT_SECONDS):
-                oldest, ends = await asyncio.gather(driver.beginning_offsets(places), driver.end_offsets(places))
+                oldest, ends = await driver.beginning_offsets(places), await driver.end_offsets(places)
         except TimeoutError:
             raise await self._topic.connection.explained(f"{self._topic.name} can't be read") from None
         except errors.KafkaError as error:
