@@ -70,15 +70,14 @@ async def test_what_others_wrote_is_left_out(topic: KafkaTopic, caplog: pytest.L
     assert "position 1 of shard 0 is left out" in caplog.text
 
 
-async def test_a_member_that_is_busy_keeps_its_shards(topic: KafkaTopic, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(kafka_membership, "_SESSION_SECONDS", 6.0)  # the least that brokers take
+async def test_a_member_that_is_busy_keeps_its_shards(topic: KafkaTopic) -> None:
     async with opened(topic) as first, opened(topic) as second:
         busy, other = Taker(first), Taker(second)
         await busy.until_caught_up()
         # It takes no more: the other one gets its part all the same …
         await other.until(lambda: len(other.caught_up) == 2)
         # … and no more than that, though the session would have ended.
-        until = time.monotonic() + 8
+        until = time.monotonic() + kafka_membership._SESSION_SECONDS + 2
         while time.monotonic() < until:
             await other.take()
         assert len(other.ours) == 2
@@ -89,7 +88,7 @@ async def test_a_member_that_is_busy_keeps_its_shards(topic: KafkaTopic, monkeyp
 
 
 async def test_a_member_that_is_dead_is_replaced(topic: KafkaTopic, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(kafka_membership, "_SESSION_SECONDS", 6.0)
+    monkeypatch.setattr(kafka_membership, "_SESSION_SECONDS", 6.0)  # the least that brokers take
     async with opened(topic) as first, opened(topic) as second:
         dead, other = Taker(first), Taker(second)
         await first.publish(pages_of(first, range(20)))
@@ -100,7 +99,7 @@ async def test_a_member_that_is_dead_is_replaced(topic: KafkaTopic, monkeypatch:
         assert other.last() == values_of(pages_of(first, range(20)))
         awake.set()
         # Others had all shards meanwhile: what it gets again it has lost first, and reads once more.
-        await together([dead, other], lambda: len(dead.caught_up) == len(other.caught_up) == 2 and dead.gains == 4)
+        await together([dead, other], lambda: len(dead.caught_up) == len(other.caught_up) == 2 and dead.gains >= 4)
         assert dead.ours | other.ours == {0, 1, 2, 3}
         assert dead.last() | other.last() == values_of(pages_of(first, range(20)))
         assert len(before) == 2

@@ -45,7 +45,6 @@ class KafkaPartials:
         self._topics = topics
         self._topic = topic
         self._producer = Producer(topic.connection, {}, "alerter.publish", acks="all")
-        self.stages = (self._producer.pending,)
         self._member = KafkaShards(topic, topic.connection.settings.prefix + GROUP)
         self._calls = 0
         self._idle = asyncio.Event()
