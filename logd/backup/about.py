@@ -1,6 +1,6 @@
 """A backup is a folder with a data folder as it was at one moment.
 
-    DIR/agent.db, catalog.db, transport.db                  SQLite files, without a WAL: those that there were
+    DIR/agent.db, alerts.db, catalog.db, transport.db       SQLite files, without a WAL: those that there were
     DIR/index/manifest.db                                   another
     DIR/index/policy=POLICY/date=YYYY-MM-DD/ID.parquet      the segments that the manifest names, and their skip indexes
     DIR/backup.json                                         Backup, with the size and CRC-32 of every other file

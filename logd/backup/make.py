@@ -35,7 +35,7 @@ log = logging.getLogger("logd.backup")
 _INDEX = Path("index")
 _MANIFEST = _INDEX / folder.MANIFEST
 #: What there may be in a data folder, all of it but the segments.
-DATABASES = (Path("agent.db"), Path("catalog.db"), Path("transport.db"), _MANIFEST)
+DATABASES = (Path("agent.db"), Path("alerts.db"), Path("catalog.db"), Path("transport.db"), _MANIFEST)
 #: Between two looks whether to give up: 16 MB of the transport, 1 MB of the others.
 _PAGES = 256
 T = TypeVar("T")

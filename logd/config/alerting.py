@@ -40,7 +40,9 @@ class Notify(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
 
 
 class Alerts(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """`[alerts]`: rules that watch the stream. `rules` is a folder with files of them, empty for none."""
+    """`[alerts]`: rules that watch the stream. `rules` is a folder with files of them, empty for none. Over Kafka,
+    alerters share the rules by `shards`, which say how the topic alert-partials is made, and nothing later."""
 
     rules: str = ""
+    shards: Annotated[int, Meta(ge=1, le=1_000)] = 8
     notify: Notify = Notify()

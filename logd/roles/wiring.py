@@ -24,6 +24,7 @@ from logd.seams import (
     Disks,
     Index,
     Objects,
+    Partials,
     SavedSearches,
     Searches,
     Silences,
@@ -301,6 +302,21 @@ def rule_folder(config: Config) -> RuleFolder:
 
     folder = config.alerts.rules
     return RuleFolder(Path(folder) if folder else None, terms_of(config))
+
+
+async def open_partials(config: Config) -> Partials:
+    """Where alerters keep what they have counted: beside the configured transport. Raises ConfigError."""
+    match config.transport.type:
+        case "sqlite":
+            from logd.backends.partials.sqlite import SqlitePartials
+
+            return await SqlitePartials.open(Path(config.data_dir) / "alerts.db")
+        case "kafka":
+            from logd.backends.partials.kafka import KafkaPartials
+
+            return await KafkaPartials.open(config.transport, config.alerts.shards)
+        case unknown:
+            assert_never(unknown)
 
 
 def open_cache(config: Config) -> Cache | None:

@@ -24,7 +24,8 @@ class Taken(NamedTuple):
     """What is new to who evaluates. `lost` shards are somebody else's now. `gained` ones are ours from now on, and
     everything that was published of them will come; of those that are `caught_up`, all that had been published before
     they came has come, with these pages or earlier. Pages of a shard come in the order in which they were published; of
-    those with the same key at least the last one."""
+    those with the same key at least the last one. A shard that is lost and gained was lost first: somebody else may
+    have had it in between."""
 
     pages: Sequence[Page] = ()
     gained: Sequence[int] = ()

@@ -10,13 +10,13 @@ import pytest
 
 from logd.seams import Transport
 from tests.services import Running
-from tests.support import indexes
+from tests.support import indexes, partials
 from tests.support.transports import KAFKA_VARIABLE, STORES, KafkaStore, Store
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Over which implementations a test runs."""
-    for fixture, stores in (("kind", STORES), ("index_kind", indexes.STORES)):
+    for fixture, stores in (("kind", STORES), ("index_kind", indexes.STORES), ("partials_kind", partials.STORES)):
         if fixture not in metafunc.fixturenames:
             continue
         kinds = set(stores)
@@ -69,3 +69,14 @@ async def transport(store: Store) -> AsyncIterator[Transport]:
     opened = await store.open()
     yield opened
     await opened.close()
+
+
+@pytest.fixture
+def partials_store(
+    partials_kind: str, tmp_path: Path, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> partials.Store:
+    """Where partials are, that has nothing yet."""
+    if partials_kind == "kafka":
+        server: Running = request.getfixturevalue("kafka")
+        monkeypatch.setenv(KAFKA_VARIABLE, server.url)
+    return partials.STORES[partials_kind](tmp_path)

@@ -60,6 +60,12 @@ def test_settings() -> None:
     assert notify.smtp.sender == "logd@example.org"
 
 
+@pytest.mark.parametrize("shards", ["0", "1001", "'8'"])
+def test_shards_that_there_cant_be(shards: str) -> None:
+    with pytest.raises(ConfigError, match=r"alerts\.shards"):
+        load(None, {}, [f"alerts.shards={shards}"])
+
+
 @pytest.mark.parametrize(
     ("text", "is_one"),
     [

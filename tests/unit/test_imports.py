@@ -20,7 +20,7 @@ from logd.config.schema import Config
 from logd.roles import api, processor, wiring
 with tempfile.TemporaryDirectory() as folder:
     config = Config(data_dir=folder)
-    for opened in (wiring.open_catalog, wiring.open_objects):
+    for opened in (wiring.open_catalog, wiring.open_objects, wiring.open_partials):
         asyncio.run(opened(config))
     wiring.open_cache(config)
 """

@@ -146,3 +146,11 @@ def test_what_a_topic_lacks(copies: int, in_sync: str, changed: dict[str, Any], 
     found = list(complaints(topic, configs, Kafka(), 604_800_000))
     assert len(found) == len(said)
     assert all(part in sentence for part, sentence in zip(said, found, strict=True)), found
+
+
+@pytest.mark.parametrize(("policy", "said"), [("compact", 0), ("delete", 1), ("compact,delete", 1)])
+def test_what_a_compacted_topic_lacks(policy: str, said: int) -> None:
+    topic = {"partitions": [{"replicas": [0, 1, 2]}] * 4}
+    configs = {**wanted(3, -1), "cleanup.policy": policy}
+    found = list(complaints(topic, configs, Kafka(), -1, compacted=True))
+    assert [f"has cleanup.policy = {policy}" in sentence for sentence in found] == [True] * said

@@ -22,13 +22,12 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Any
 
-from aiokafka import ConsumerRebalanceListener, TopicPartition, errors
+from aiokafka import TopicPartition, errors
 from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.coordinator.assignors.sticky.sticky_assignor import StickyPartitionAssignor
 
 from logd.backends.transport import kafka_reader
 from logd.backends.transport.kafka_account import Account, accounts
-from logd.backends.transport.kafka_client import REQUEST_SECONDS
+from logd.backends.transport.kafka_membership import REVOKE_SECONDS, Listener, membership
 from logd.backends.transport.kafka_reader import KafkaReader, Topic, driver_of, opening, stop
 from logd.chunk import Message
 from logd.errors import ConfigError, Unavailable
@@ -36,15 +35,6 @@ from logd.seams import NOTHING, StreamPositions, Tally
 from logd.telemetry import metrics
 
 log = logging.getLogger("logd.transport")
-#: What a batch that is under way has to be stored in before its partitions go to somebody else: a few bulks.
-REVOKE_SECONDS = 10.0
-#: The brokers wait so long for every member to join again; it has to be more than that and less than a request.
-_REBALANCE_SECONDS = 30.0
-#: Whoever is silent for so long is taken for dead, and its partitions go to the others.
-_SESSION_SECONDS = 10.0
-#: A member that fetches nothing because its index is away for hours is alive all the same: heartbeats say that.
-_POLL_SECONDS = 7 * 86_400
-assert REVOKE_SECONDS < _REBALANCE_SECONDS < REQUEST_SECONDS
 
 
 class KafkaConsumer:
@@ -63,16 +53,7 @@ class KafkaConsumer:
         self._start = dict(start or {})
         self._ends = topic.ends
         self._admin = admin
-        self._driver = driver_of(
-            topic.connection,
-            topic.partitions,
-            group_id=group,
-            # The driver keeps in the class what a member had: each member needs one of its own.
-            partition_assignment_strategy=(type("Sticky", (StickyPartitionAssignor,), {}),),
-            session_timeout_ms=int(_SESSION_SECONDS * 1000),
-            rebalance_timeout_ms=int(_REBALANCE_SECONDS * 1000),
-            max_poll_interval_ms=_POLL_SECONDS * 1000,
-        )
+        self._driver = driver_of(topic.connection, topic.partitions, group_id=group, **membership())
         self._reader = KafkaReader(topic, self._driver, self._count_lost)
         self._committed: dict[int, int] = {}
         #: By partition, of each batch that was given: the first message's position, and when Kafka took it.
@@ -99,7 +80,7 @@ class KafkaConsumer:
         async with opening(topic.connection, f"{topic.name} can't be read as group {group}", self.close):
             await self._driver.start()
             _keep_quiet(self._driver._coordinator)
-            self._driver.subscribe([topic.name], listener=_Listener(self._revoked, self._assigned))
+            self._driver.subscribe([topic.name], listener=Listener(self._revoked, self._assigned))
             await self._owned.wait()
             await self._begin()
         return self
@@ -290,24 +271,6 @@ class KafkaConsumer:
             "its retention is too short for how far the group was behind",
             *(self._group, count, partition, self._topic, position),
         )
-
-
-class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]
-    """The driver takes no other."""
-
-    def __init__(
-        self,
-        revoked: Callable[[Iterable[TopicPartition]], Awaitable[None]],
-        assigned: Callable[[Iterable[TopicPartition]], None],
-    ) -> None:
-        self._revoked = revoked
-        self._assigned = assigned
-
-    async def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:
-        await self._revoked(revoked)
-
-    async def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
-        self._assigned(assigned)
 
 
 def _keep_quiet(coordinator: Any) -> None:

@@ -41,11 +41,18 @@ _LINGER_MS = 5
 
 class Producer:
     """One of the driver's producers at a time, made when it is first needed. `ends` are, by topic and partition, the
-    positions behind what was acknowledged."""
+    positions behind what was acknowledged. `acks` are transport.kafka.acks, unless others are given."""
 
-    def __init__(self, connection: Connection, ends: dict[str, dict[int, int]]) -> None:
-        self.pending = Stage("transport.append", _PENDING_BYTES, "bytes")
+    def __init__(
+        self,
+        connection: Connection,
+        ends: dict[str, dict[int, int]],
+        stage: str = "transport.append",
+        acks: str | None = None,
+    ) -> None:
+        self.pending = Stage(stage, _PENDING_BYTES, "bytes")
         self._connection = connection
+        self._acks = acks or connection.settings.acks
         self._ends = ends
         self._hot = frozenset(service.encode() for service in connection.settings.hot_services)
         self._driver: AIOKafkaProducer | None = None
@@ -102,7 +109,7 @@ class Producer:
         async with self._one:
             if self._driver is None:
                 acks: dict[str, Any] = {"acks": "all", "enable_idempotence": True}
-                if self._connection.settings.acks == "1":
+                if self._acks == "1":
                     acks = {"acks": 1}
                 driver = AIOKafkaProducer(
                     **self._connection.options,

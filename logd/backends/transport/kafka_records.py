@@ -17,17 +17,20 @@ from logd.chunk import Envelope, Message
 
 
 class Record(NamedTuple):
-    """An envelope as it is sent. `salt` tells apart the sources of a hot service."""
+    """An envelope as it is sent. `salt` tells apart the sources of a hot service. Without a value, a compacted topic
+    forgets its key; a `partition` is where it goes whatever its key is."""
 
     key: bytes
     headers: list[tuple[str, bytes]]
-    value: bytes
-    salt: bytes
+    value: bytes | None
+    salt: bytes = b""
+    partition: int | None = None
 
     @property
     def size(self) -> int:
         """At least its bytes on the wire."""
-        return len(self.key) + len(self.value) + sum(len(name) + len(text) + 8 for name, text in self.headers) + 64
+        headers = sum(len(name) + len(text) + 8 for name, text in self.headers)
+        return len(self.key) + len(self.value or b"") + headers + 64
 
 
 def record_of(envelope: Envelope) -> Record:
@@ -38,8 +41,11 @@ def record_of(envelope: Envelope) -> Record:
 
 
 def partition_of(record: Record, hot: Collection[bytes], spread: int, partitions: Sequence[int]) -> int:
-    """Where a record goes: as Kafka's own clients have it for its key, and of a hot service one of the `spread`
-    partitions from there on, always the same for the same source, so that a resend comes behind what it repeats."""
+    """Where a record goes that doesn't say so: as Kafka's own clients have it for its key, and of a hot service one of
+    the `spread` partitions from there on, always the same for the same source, so that a resend comes behind what it
+    repeats."""
+    if record.partition is not None:
+        return record.partition
     place = _hash(record.key)
     if record.key in hot:
         place += zlib.crc32(record.salt) % min(spread, len(partitions))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 from aiokafka import errors
@@ -25,18 +25,39 @@ _SAFE_COPIES, _SAFE_IN_SYNC = 3, 2
 _LEADERS_SECONDS = 30.0
 _LEADERS_POLL_SECONDS = 0.1
 _TOPIC_ALREADY_EXISTS = 36
+#: Of a topic that is read from its beginning at every start. The newest segment is never compacted: it is closed once
+#: it is so large, or so old. Brokers would wait until half of the rest may have been replaced.
+_COMPACTED = {
+    "cleanup.policy": "compact",
+    "segment.bytes": str(16 * 1024 * 1024),
+    "segment.ms": "600000",
+    "min.cleanable.dirty.ratio": "0.1",
+}
+
+
+class Kind(NamedTuple):
+    """How a topic should be; an age of -1 is none. A compacted one keeps the last record of each key for ever."""
+
+    settings: Kafka
+    max_age_ms: int
+    compacted: bool = False
 
 
 class Topics:
-    """What there is on the brokers. One admin client, which connects again by itself."""
+    """What there is on the brokers. One admin client, which connects again by itself. `compacted` are the topics that
+    are, by name, with how many partitions they are made."""
 
-    def __init__(self, connection: Connection, max_age_seconds: float) -> None:
+    def __init__(
+        self, connection: Connection, max_age_seconds: float, compacted: Mapping[str, int] | None = None
+    ) -> None:
         self._connection = connection
-        self._max_age_ms = int(max_age_seconds * 1000)
-        prefix, alone = connection.settings.prefix, msgspec.structs.replace(connection.settings, partitions=1)
+        settings, max_age_ms = connection.settings, int(max_age_seconds * 1000)
+        alone = msgspec.structs.replace(settings, partitions=1)
+        self._usual = Kind(settings, max_age_ms)
         #: Letters are few, and stand in the order in which they were refused: that is one partition's.
-        self._settings = {prefix + DEAD_LETTERS: alone, prefix + DONE: alone}
-        self._kept_for_ever = prefix + DONE
+        self._kinds = {settings.prefix + DEAD_LETTERS: Kind(alone, max_age_ms), settings.prefix + DONE: Kind(alone, -1)}
+        for name, partitions in (compacted or {}).items():
+            self._kinds[name] = Kind(msgspec.structs.replace(settings, partitions=partitions), -1, compacted=True)
         self._admin: AIOKafkaAdminClient | None = None
         self._ready: set[str] = set()
         self._one = asyncio.Lock()
@@ -84,7 +105,7 @@ class Topics:
         return self._admin
 
     async def _create(self, admin: AIOKafkaAdminClient, name: str) -> None:
-        settings = self._settings.get(name, self._connection.settings)
+        settings, max_age_ms, compacted = self._kinds.get(name, self._usual)
         brokers = len((await admin.describe_cluster())["brokers"])
         copies = min(settings.replication, brokers)
         if copies < settings.replication:
@@ -94,7 +115,7 @@ class Topics:
                 copies,
                 settings.replication,
             )
-        configs = wanted(copies, -1 if name == self._kept_for_ever else self._max_age_ms)
+        configs = wanted(copies, max_age_ms) | (_COMPACTED if compacted else {})
         response = await admin.create_topics([NewTopic(name, settings.partitions, copies, topic_configs=configs)])
         for _, code, *message in response.topic_errors:
             if code not in (0, _TOPIC_ALREADY_EXISTS):
@@ -106,8 +127,7 @@ class Topics:
         (answer,) = await admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, name)])
         # A resource is: error code, error message, type, name, entries; an entry begins with name and value.
         configs = {entry[0]: entry[1] for resource in answer.resources for entry in resource[4]}
-        settings = self._settings.get(name, self._connection.settings)
-        for complaint in complaints(topic, configs, settings, self._max_age_ms):
+        for complaint in complaints(topic, configs, *self._kinds.get(name, self._usual)):
             log.warning("topic %s %s", name, complaint)
 
     async def _await_leaders(self, admin: AIOKafkaAdminClient, name: str) -> None:
@@ -131,10 +151,12 @@ def wanted(copies: int, max_age_ms: int) -> dict[str, str]:
     }
 
 
-def complaints(topic: Mapping[str, Any], configs: Mapping[str, str], settings: Kafka, max_age_ms: int) -> Iterator[str]:
+def complaints(
+    topic: Mapping[str, Any], configs: Mapping[str, str], settings: Kafka, max_age_ms: int, compacted: bool = False
+) -> Iterator[str]:
     """What a topic that was there has less than it should. `topic` is as the driver describes it."""
     partitions = topic["partitions"]
-    if len(partitions) < settings.partitions:
+    if len(partitions) < settings.partitions and not compacted:
         yield f"has {len(partitions)} partitions, fewer than transport.kafka.partitions = {settings.partitions}"
     copies = min((len(partition["replicas"]) for partition in partitions), default=0)
     if copies < settings.replication:
@@ -150,5 +172,8 @@ def complaints(topic: Mapping[str, Any], configs: Mapping[str, str], settings: K
         yield (
             f"keeps messages for {retention_ms / 1000:g} s, less than transport.max_age_seconds = {max_age_ms / 1000:g}"
         )
-    if "compact" in configs.get("cleanup.policy", ""):
+    policy = configs.get("cleanup.policy", "")
+    if compacted and policy != "compact":
+        yield f"has cleanup.policy = {policy}: it grows, or forgets what is still needed; set it to compact"
+    if "compact" in policy and not compacted:
         yield "is compacted: Kafka deletes all but the last chunk of a service, unread; set cleanup.policy = delete"
