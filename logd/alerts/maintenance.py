@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from datetime import UTC, datetime, time, timedelta
 from zoneinfo import ZoneInfo
@@ -11,14 +10,6 @@ from logd.config.alerting import DAYS, Maintenance
 from logd.seams import Silence
 
 _SECOND_US = 1_000_000
-_TIME = re.compile(r"([01]\d|2[0-3]):([0-5]\d)", re.ASCII)
-
-
-def time_of_day(text: str) -> time:
-    """Of `HH:MM`. Raises ValueError."""
-    if not (found := _TIME.fullmatch(text)):
-        raise ValueError("a time of the day such as 02:00")
-    return time(int(found[1]), int(found[2]))
 
 
 def silences(settings: Sequence[Maintenance], now_us: int) -> list[Silence]:
@@ -28,7 +19,7 @@ def silences(settings: Sequence[Maintenance], now_us: int) -> list[Silence]:
 
 def _windows(window: Maintenance, place: int, now_us: int) -> list[Silence]:
     zone = ZoneInfo(window.zone)
-    start, end = time_of_day(window.start), time_of_day(window.end)
+    start, end = time.fromisoformat(window.start), time.fromisoformat(window.end)
     today = datetime.fromtimestamp(now_us // _SECOND_US, UTC).astimezone(zone).date()
     found = []
     for days in (-2, -1, 0, 1, 2):

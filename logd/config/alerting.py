@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Literal
 
 import msgspec
@@ -14,6 +15,8 @@ _Seconds = Annotated[float, Meta(gt=0, le=86_400)]
 Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 #: As datetime counts them.
 DAYS: tuple[Day, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+
+TIME_OF_DAY = re.compile(r"([01][0-9]|2[0-3]):([0-5][0-9])")
 
 
 class Smtp(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -46,15 +49,15 @@ class Notify(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
 
 
 class Maintenance(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """`[[alerts.maintenance]]`: nobody is told of what matches, as of a silence, on the `days`, all unless told, from a
-    time of the day to another, which is the next day's where it isn't later, by the clocks of the `zone`."""
+    """`[[alerts.maintenance]]`: nobody is told of what matches, as of a silence, on the `days`, all unless told, from
+    the `start`, HH:MM, to the `end`, which is the next day's where it isn't later, by the clocks of the `zone`."""
 
     rule: _Text = "*"
     labels: dict[str, str] = {}
     group: dict[str, str] = {}
     days: list[Day] = []
-    start: str = msgspec.field(name="from")
-    end: str = msgspec.field(name="to")
+    start: str
+    end: str
     zone: str = "UTC"
     why: str = ""
 
