@@ -42,7 +42,9 @@ from logd.http.stages import Stages
 from logd.http.turns import Turns
 from logd.seams import (
     Acknowledgements,
+    AlertHistory,
     AlertRules,
+    Alerts,
     Cache,
     DeadLetters,
     Index,
@@ -92,6 +94,8 @@ class Behind(msgspec.Struct, frozen=True):
     alert_rules: AlertRules
     silences: Silences
     acknowledgements: Acknowledgements
+    alerts: Alerts
+    alert_history: AlertHistory
     cache: Cache | None = None
     rule_folder: RuleFolder = RuleFolder(None)
 

@@ -18,7 +18,9 @@ from logd.seams import (
     DEAD_LETTERS,
     RAW_LOGS,
     Acknowledgements,
+    AlertHistory,
     AlertRules,
+    Alerts,
     Cache,
     DeadLetters,
     Disks,
@@ -208,6 +210,8 @@ class OpenCatalog(NamedTuple):
     alert_rules: AlertRules
     silences: Silences
     acknowledgements: Acknowledgements
+    alerts: Alerts
+    alert_history: AlertHistory
 
     async def close(self) -> None:
         """Releases everything."""
@@ -235,7 +239,9 @@ async def catalog(config: Config) -> OpenCatalog:
             from logd.backends.catalog.appearing import AppearingFile, AppearingSaved, AppearingTokens
             from logd.backends.catalog.appearing_alerts import (
                 AppearingAcknowledgements,
+                AppearingAlertHistory,
                 AppearingAlertRules,
+                AppearingAlerts,
                 AppearingSilences,
             )
 
@@ -247,9 +253,13 @@ async def catalog(config: Config) -> OpenCatalog:
                 AppearingAlertRules(file),
                 AppearingSilences(file),
                 AppearingAcknowledgements(file),
+                AppearingAlerts(file),
+                AppearingAlertHistory(file),
             )
         case "mysql":
+            from logd.backends.catalog.alert_history import CatalogAlertHistory
             from logd.backends.catalog.alert_rules import CatalogAlertRules
+            from logd.backends.catalog.alerts import CatalogAlerts
             from logd.backends.catalog.mysql_server import MysqlServer
             from logd.backends.catalog.saved import CatalogSaved
             from logd.backends.catalog.silences import CatalogAcknowledgements, CatalogSilences
@@ -262,6 +272,8 @@ async def catalog(config: Config) -> OpenCatalog:
                 CatalogAlertRules(server),
                 CatalogSilences(server),
                 CatalogAcknowledgements(server),
+                CatalogAlerts(server),
+                CatalogAlertHistory(server),
             )
         case unknown:
             assert_never(unknown)
