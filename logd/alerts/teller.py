@@ -1,19 +1,46 @@
-"""Brings the deliveries that wait to their targets, and keeps what became of each."""
+"""Brings the deliveries that wait to their targets, and keeps what became of each.
+
+    record ── hold ──> lanes of a target ── its turn ── Notifier.deliver ── settle
+    take ────^                                              │ an attempt: settle, still waiting
+    dead letters that are sent again, and what was too many ── looked for in the catalog, now and then
+
+A delivery waits in the catalog until what became of it is kept there. So it is delivered at least once, with the same
+id and key, whoever dies between: whoever takes the shard has it in `Watched.deliveries`.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import logging
+from collections import OrderedDict, deque
 from collections.abc import Sequence
 
+import msgspec
+
+from logd.alerts.lanes import Held, Lanes
+from logd.alerts.messages import action_of, notification_of
+from logd.alerts.notify.attempts import Attempt, Outcome, Result
+from logd.alerts.notify.named import by_group
 from logd.alerts.notify.notifier import Notifier
+from logd.alerts.settling import Settling
 from logd.config.alerting import Notify
-from logd.flow.timer import Clock
-from logd.seams import AlertHistory, Alerts, Delivery, Pace
+from logd.errors import Corrupt, Unavailable
+from logd.flow.timer import Clock, SystemClock
+from logd.seams import AlertHistory, Alerts, Delivery, Event, Pace, shard_of
+from logd.telemetry import metrics
+
+logger = logging.getLogger("logd.alerts")
+#: Some 5 kB each, with the sample lines. What is more waits in the catalog.
+MOST_HELD = 10_000
+#: How soon a dead letter is sent again that somebody asked for.
+LOOK_SECONDS = 10.0
+#: What is under way when it is stopped gets so long: an answer is there in seconds, or won't come.
+GRACE_SECONDS = 5.0
+_PAGE = 500
 
 
 class Teller:
-    """Of the shards that a process has. A delivery that was held is delivered at least once, by whoever has its shard:
-    it waits in the catalog until what became of it is kept there."""
+    """Of the shards that a process has. Not thread-safe."""
 
     def __init__(
         self,
@@ -21,18 +48,235 @@ class Teller:
         history: AlertHistory,
         notifier: Notifier,
         pace: Pace,
+        spare: Pace,
         settings: Notify,
         shards: int,
         clock: Clock | None = None,
+        most_held: int = MOST_HELD,
+        grace_seconds: float = GRACE_SECONDS,
     ) -> None:
-        """Closes none of them."""
+        """`spare` is the pace while `pace` is Unavailable: better told too often than not at all. Closes none of
+        them."""
+        self._alerts = alerts
+        self._history = history
+        self._notifier = notifier
+        self._pace = pace
+        self._spare = spare
+        self._settings = settings
+        self._shards = shards
+        self._clock: Clock = clock or SystemClock()
+        self._most_held = most_held
+        self._grace_seconds = grace_seconds
+        self._mine: set[int] = set()
+        self._held: dict[str, Held] = {}
+        self._under_way: dict[str, asyncio.Task[None]] = {}
+        self._targets: dict[str, Lanes] = {}
+        self._limited: set[str] = set()
+        #: Those that were settled lately, the last one last: nobody holds them again by an old look.
+        self._settled: OrderedDict[str, int] = OrderedDict()
+        self._looks = 0
+        self._group: asyncio.TaskGroup | None = None
+        self._stop = asyncio.Event()
+
+    @property
+    def waiting(self) -> int:
+        """How many are held and not under way."""
+        return len(self._held) - len(self._under_way)
 
     def hold(self, shard: int, deliveries: Sequence[Delivery]) -> None:
-        """Those that wait of a shard that was taken, or that were just recorded. At once; one that is held already
-        isn't held twice."""
+        """Delivers those that wait of a shard that was taken, or that were just recorded. At once; one that is held
+        already isn't held twice."""
+        self._mine.add(shard)
+        self._add(shard, [delivery for delivery in deliveries if delivery.id not in self._settled])
 
     def drop(self, shard: int) -> None:
-        """The shard is somebody else's: what waits is theirs, and what is under way ends at once, unsettled."""
+        """The shard is somebody else's, and so is what waits of it. What is under way ends, unsettled."""
+        self._mine.discard(shard)
+        for lanes in self._targets.values():
+            for held in lanes.leave(shard):
+                del self._held[held.delivery.id]
+        for held in self._held.values():
+            if held.shard == shard and not held.over:
+                self._under_way[held.delivery.id].cancel()
+        self._count()
 
     async def run(self, stop: asyncio.Event) -> None:
         """Delivers until it is stopped; then what is under way gets a short time, and the rest stays in the catalog."""
+        async with asyncio.TaskGroup() as group:
+            self._group = group
+            group.create_task(self._look_now_and_then(), name="alerter.teller.looks")
+            for target in list(self._targets):
+                self._start(target)
+            try:
+                await stop.wait()
+            finally:
+                self._stop.set()
+            await self._end()
+
+    async def _end(self) -> None:
+        tasks = list(self._under_way.values())
+        late: set[asyncio.Task[None]] = set()
+        if tasks:
+            _, late = await asyncio.wait(tasks, timeout=self._grace_seconds)
+        for task in late:
+            task.cancel()
+        if late or self.waiting:
+            logger.info(
+                "%d deliveries of alerts were under way, and %d waited: they go on waiting in the catalog",
+                len(late),
+                self.waiting,
+            )
+
+    def _add(self, shard: int, deliveries: Sequence[Delivery]) -> None:
+        targets = set()
+        for delivery in deliveries:
+            if len(self._held) >= self._most_held:
+                break  # the look finds them when there is room
+            if delivery.status != "waiting" or delivery.id in self._held:
+                continue
+            held = self._made(shard, delivery)
+            if held is None:
+                continue
+            self._held[delivery.id] = held
+            self._targets.setdefault(held.target, Lanes(self._settings.concurrency)).add(held)
+            targets.add(held.target)
+        for target in targets:
+            self._start(target)
+        self._count()
+
+    def _made(self, shard: int, delivery: Delivery) -> Held | None:
+        try:
+            action = action_of(delivery)
+        except msgspec.ValidationError as error:
+            logger.error("the delivery %s of alerts has no action that is one: %s", delivery.id, error)
+            return None
+        return Held(shard, delivery, action, (delivery.rule_id, delivery.group if by_group(action) else None))
+
+    def _start(self, target: str) -> None:
+        """As many as may be under way at a target."""
+        lanes = self._targets.get(target)
+        while lanes is not None and self._group is not None and not self._stop.is_set():
+            held = lanes.next()
+            if held is None:
+                break
+            task = self._group.create_task(self._deliver(held), name="alerter.teller.delivery")
+            self._under_way[held.delivery.id] = task
+            task.add_done_callback(lambda _, held=held: self._ended(held))  # type: ignore[misc]
+
+    def _ended(self, held: Held) -> None:
+        """However it ended; a task that never began has no other end."""
+        self._under_way.pop(held.delivery.id, None)
+        self._held.pop(held.delivery.id, None)
+        lanes = self._targets[held.target]
+        lanes.done(held)
+        if lanes.idle:
+            del self._targets[held.target]
+            self._limited.discard(held.target)
+        else:
+            self._start(held.target)
+        self._count()
+
+    async def _deliver(self, held: Held) -> None:
+        """Ends early, with nothing done, when it is stopped before the target has a turn."""
+        try:
+            if await self._turn(held):
+                await self._delivered(held)
+        except Exception:
+            self._stop.set()  # the process ends: nothing else begins
+            raise
+
+    async def _delivered(self, held: Held) -> None:
+        settling = Settling(self._alerts, held.delivery, self._clock)
+
+        def seen(attempt: Attempt) -> None:
+            settling.add(attempt)
+            if attempt.result is Result.FAILED and self._group is not None and not self._stop.is_set():
+                self._group.create_task(settling.keep(), name="alerter.teller.attempt")
+
+        try:
+            told = notification_of(held.delivery)
+        except msgspec.ValidationError as error:
+            outcome = Outcome(result=Result.REFUSED, error=f"the notification is damaged: {error}")
+        else:
+            try:
+                outcome = await self._notifier.deliver(held.action, told, seen)
+            finally:
+                settling.over = True
+        held.over = True
+        await settling.end(outcome)
+        self._settled[held.delivery.id] = self._looks
+        while len(self._settled) > self._most_held:
+            self._settled.popitem(last=False)
+
+    async def _turn(self, held: Held) -> bool:
+        """Waits until the target may have one more; False when it was stopped first."""
+        rate = self._settings.rate_per_minute
+        while not self._stop.is_set():
+            now_us = self._clock.now_us()
+            try:
+                wait_us = await self._pace.take(held.target, rate, now_us)
+            except (Unavailable, Corrupt) as error:
+                logger.warning("what targets may have is this process's own to say for now: %s", error)
+                wait_us = await self._spare.take(held.target, rate, now_us)
+            if not wait_us:
+                return True
+            await self._say_limited(held)
+            await self._clock.wait(wait_us / 1_000_000, self._stop)
+        return False
+
+    async def _say_limited(self, held: Held) -> None:
+        """Once for a target, until nothing of it waits."""
+        if held.target in self._limited:
+            return
+        self._limited.add(held.target)
+        metrics.ALERT_LIMITED.labels(held.action.type).inc()
+        delivery = held.delivery
+        why = f"{delivery.target} has had {self._settings.rate_per_minute} messages within a minute: others wait"
+        logger.warning("%s", why)
+        event = Event(
+            at_us=self._clock.now_us(),
+            rule_id=delivery.rule_id,
+            rule=delivery.rule,
+            group=delivery.group,
+            what="limited",
+            why=why,
+        )
+        try:
+            await self._history.add(event)
+        except (Unavailable, Corrupt) as error:
+            logger.warning("the history of alerts doesn't say that %s: %s", why, error)
+
+    async def _look_now_and_then(self) -> None:
+        while True:
+            await self._clock.wait(LOOK_SECONDS, self._stop)
+            if self._stop.is_set():
+                return
+            if not self._mine or len(self._held) >= self._most_held:
+                continue
+            try:
+                await self._look()
+            except (Unavailable, Corrupt) as error:
+                logger.warning("what waits to be delivered can't be looked for: %s", error)
+
+    async def _look(self) -> None:
+        """Holds what waits in the catalog and isn't held: the oldest, if there is no room for all."""
+        self._looks += 1
+        found: deque[Delivery] = deque(maxlen=self._most_held - len(self._held))
+        before: int | None = None
+        while True:
+            page = await self._history.deliveries(None, ["waiting"], before, _PAGE)
+            found.extend(delivery for _, delivery in page if delivery.id not in self._held)
+            if len(page) < _PAGE:
+                break
+            before = page[-1][0]
+        # What was settled since this look began may have been waiting when it was read.
+        fresh = [one for one in reversed(found) if self._settled.get(one.id, -1) < self._looks]
+        for delivery in fresh:
+            shard = shard_of(delivery.rule_id, self._shards)
+            if shard in self._mine:
+                self._settled.pop(delivery.id, None)
+                self._add(shard, [delivery])
+
+    def _count(self) -> None:
+        metrics.ALERT_DELIVERIES.labels("waiting").set(self.waiting)
+        metrics.ALERT_DELIVERIES.labels("sending").set(len(self._under_way))

@@ -56,7 +56,7 @@ from logd.seams.index import (
     Upkeep,
     Written,
 )
-from logd.seams.pacing import Pace
+from logd.seams.pacing import Pace, Spread, spread
 from logd.seams.partials import MAX_PAGE_BYTES, Page, Partials, Taken
 from logd.seams.patterns import Mined, Pattern, Patterns
 from logd.seams.saved import (
@@ -148,6 +148,7 @@ __all__ = [
     "Searches",
     "Silence",
     "Silences",
+    "Spread",
     "Stats",
     "Stopped",
     "StoredObject",
@@ -160,4 +161,5 @@ __all__ = [
     "Watched",
     "Written",
     "shard_of",
+    "spread",
 ]

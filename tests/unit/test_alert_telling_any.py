@@ -67,7 +67,7 @@ class World:
                 it.fires(end, group)
             case "pend" if row is None or row.stage is AlertStage.RESOLVED:
                 it.pending(end, group)
-            case "pend" if row.stage is AlertStage.PENDING:
+            case "pend" if row is not None and row.stage is AlertStage.PENDING:
                 it.calms(end, group)
             case "acknowledge" if row is not None and row.stage is AlertStage.FIRING:
                 it.acknowledge(end, group)

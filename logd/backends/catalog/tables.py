@@ -163,3 +163,11 @@ ALERT_DELIVERIES = Table(
     UniqueConstraint("id"),
     **NUMBERED,
 )
+
+ALERT_TURNS = Table(
+    "alert_turns",
+    METADATA,
+    Column("target", String(64), primary_key=True),
+    Column("next_us", BigInteger, nullable=False),
+    **MYSQL,
+)
