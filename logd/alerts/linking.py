@@ -58,10 +58,10 @@ def _parts(condition: Condition) -> Iterator[str]:
     yield from _values("service", condition.service)
     yield from _values("host", condition.host)
     if condition.aggregation == "ratio" and condition.of:
-        yield f"({condition.of})"
+        yield _within(condition.of)
     yield from _values("level", condition.level)
     if condition.query.strip():
-        yield f"({condition.query})"
+        yield _within(condition.query)
 
 
 def _values(field: str, setting: str) -> Iterator[str]:
@@ -107,6 +107,12 @@ def _says(text: str, node: Node) -> bool:
 
 def _all(parts: Sequence[str]) -> str:
     return " AND ".join(parts)
+
+
+def _within(query: str) -> str:
+    """In parentheses. A backslash at the end means itself, and would take the meaning from what closes them."""
+    backslashes = len(query) - len(query.rstrip("\\"))
+    return f"({query}{chr(92) if backslashes % 2 else ''})"
 
 
 def _quoted(text: str) -> str:
