@@ -205,7 +205,7 @@ class Teller:
         held.over = True
         await settling.end(outcome)
         self._settled[held.delivery.id] = self._looks
-        while len(self._settled) > self._most_held:
+        while len(self._settled) > MOST_HELD:
             self._settled.popitem(last=False)
 
     async def _turn(self, held: Held) -> bool:

@@ -117,6 +117,18 @@ def test_who_fires_and_ends_within_the_cooldown_is_not_told_of() -> None:
     assert it.until(5_000) == []
 
 
+def test_the_cooldown_goes_by_the_wall_clock_though_records_are_late() -> None:
+    it = shard()
+    it.fires(-5_000, "a")
+    assert said(it.look(0)) == ["firing a 0"]
+    it.ends(-4_900, "a")
+    assert said(it.look(100)) == ["resolved a 0"]
+    assert it.until(500) == []
+    it.fires(-4_800, "a")
+    assert said(it.look(500)) == []
+    assert timed(it.until(5_000)) == [(600, "firing a 0")]
+
+
 def test_a_pending_one_that_comes_to_nothing_leaves_the_cooldown() -> None:
     it = shard()
     it.fires(0, "a")
