@@ -11,9 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from logd.alerts.notify.secrets import HIDDEN
 from logd.alerts.reading import Terms, WrongRule, checked, read_rule, typed
 from logd.alerts.rules import ACTION_NEEDS, NEEDS, Rule
-from logd.alerts.shown import HIDDEN, shown, unhidden, written
+from logd.alerts.shown import shown, unhidden, written
 from tests.support.alerts import MINIMAL
 
 _GOOD: list[dict[str, Any]] = [
