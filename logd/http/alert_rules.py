@@ -96,7 +96,7 @@ class Rules:
         self._kept = kept
         self._names = names
         self._folder = folder
-        self._terms = Terms(config.search.default_operator, tuple(config.alerts.notify.secrets))
+        self._terms = Terms(config.search.default_operator, tuple(config.alerts.notify.secrets), config.alerts.notify)
 
     async def list(self, request: web.Request) -> web.Response:
         """200 with AlertRuleList."""
