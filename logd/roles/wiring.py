@@ -304,7 +304,7 @@ def terms_of(config: Config) -> Terms:
     """What alert rules are read by."""
     from logd.alerts.reading import Terms
 
-    return Terms(config.search.default_operator, tuple(config.alerts.notify.secrets))
+    return Terms(config.search.default_operator, tuple(config.alerts.notify.secrets), config.alerts.notify)
 
 
 def rule_folder(config: Config) -> RuleFolder:
