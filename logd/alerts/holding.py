@@ -9,10 +9,11 @@ from typing import NamedTuple
 from logd.alerts import maintenance
 from logd.alerts.inhibiting import Inhibiting
 from logd.alerts.rules import Rule
-from logd.alerts.silencing import Silencing
+from logd.alerts.silencing import RuleSilencing, Silencing
 from logd.config.alerting import Alerts as Settings
 from logd.seams import Acknowledgement, Alert, AlertGroup, AlertStage, Silence
 
+ACKNOWLEDGED = "acknowledged"
 #: So long what a schedule has made is used: it makes the windows of two days.
 _SCHEDULED_US = 3_600 * 1_000_000
 
@@ -75,6 +76,7 @@ class HeldNow:
         self._acknowledged = acknowledged
         self._now_us = now_us
         self._alerts = alerts
+        self._by_rule: dict[str, RuleSilencing] = {}
         self._inhibiting: Inhibiting | None = None
 
     def firing(self, rule: Rule, alert: Alert) -> Held | None:
@@ -82,7 +84,7 @@ class HeldNow:
         if (silenced := self.ended(rule, alert)) is not None:
             return silenced
         if (one := self._acknowledged.get((alert.rule_id, alert.group, alert.fired_us or 0))) is not None:
-            return Held("acknowledged", one.why, one.by)
+            return Held(ACKNOWLEDGED, one.why, one.by)
         if self._inhibiting is None:
             loud = (other for other in self._alerts if other.stage is AlertStage.FIRING and not self._silenced(other))
             self._inhibiting = Inhibiting(self._settings.inhibit_by, self._rules, loud)
@@ -92,7 +94,11 @@ class HeldNow:
 
     def ended(self, rule: Rule, alert: Alert) -> Held | None:
         """Why people aren't told that it ended: only a silence is a reason."""
-        silence = self._silencing.of(alert.rule_id, rule, alert.group, self._now_us)
+        silencing = self._by_rule.get(alert.rule_id)
+        if silencing is None:
+            silencing = self._silencing.of_rule(alert.rule_id, rule, self._now_us)
+            self._by_rule[alert.rule_id] = silencing
+        silence = silencing.of(alert.group)
         if silence is None:
             return None
         return Held("silenced", silence.why, silence.created_by, silence.to_us)
@@ -100,4 +106,5 @@ class HeldNow:
     def _silenced(self, alert: Alert) -> bool:
         """Who is, keeps nobody quiet: else nobody would hear anything."""
         rule = self._rules.get(alert.rule_id)
-        return rule is None or self.ended(rule, alert) is not None
+        known = rule is not None and len(rule.group_by) == len(alert.group)
+        return rule is None or not known or self.ended(rule, alert) is not None

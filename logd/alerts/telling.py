@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from msgspec.structs import replace
 
-from logd.alerts.holding import Held, HeldNow, Holding
+from logd.alerts.holding import ACKNOWLEDGED, Held, HeldNow, Holding
 from logd.alerts.messages import Due, Messages
 from logd.alerts.notify.named import target_id
 from logd.alerts.rules import Rule
@@ -105,7 +105,8 @@ class Telling:
             if why is not None:
                 if alert.held != why.what:
                     now[alert.group] = replace(alert, held=why.what)
-                    events.append(_event(alert, now_us, why))
+                    # That somebody acknowledged it was said when he did.
+                    events += [_event(alert, now_us, why)] if why.what != ACKNOWLEDGED else []
                 if why.until_us is not None:
                     again.append(why.until_us)
                 continue

@@ -26,6 +26,7 @@ from logd.seams import (
     Disks,
     Index,
     Objects,
+    Pace,
     SavedSearches,
     Searches,
     Silences,
@@ -328,6 +329,26 @@ def open_cache(config: Config) -> Cache | None:
             return RedisCache(config.cache, read_password("cache", config.cache.password_file, os.environ))
         case "none":
             return None
+        case unknown:
+            assert_never(unknown)
+
+
+async def open_pace(config: Config) -> Pace:
+    """What alerters share of their turns at targets: Redis where there is one, else the catalog. Raises ConfigError."""
+    if config.cache.type == "redis":
+        from logd.backends.cache.redis_pace import RedisPace
+
+        return RedisPace(config.cache, read_password("cache", config.cache.password_file, os.environ))
+    match config.catalog.type:
+        case "sqlite":
+            from logd.backends.cache.memory_pace import MemoryPace
+
+            return MemoryPace()  # no other server uses the file
+        case "mysql":
+            from logd.backends.catalog.mysql_server import MysqlServer
+            from logd.backends.catalog.pace import CatalogPace
+
+            return CatalogPace(await MysqlServer.open(config.catalog, _catalog_password(config)))
         case unknown:
             assert_never(unknown)
 
