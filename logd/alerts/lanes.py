@@ -36,14 +36,12 @@ class Lanes:
         #: Lanes of which none is under way, in the order in which they come to have one.
         self._ready: deque[Lane] = deque()
         self._busy: set[Lane] = set()
-
-    @property
-    def idle(self) -> bool:
-        """Nothing waits, and nothing is under way."""
-        return not self._lanes and not self._busy
+        #: Those that wait, and those that are under way.
+        self.many = 0
 
     def add(self, held: Held) -> None:
         """It waits behind those that were made before it."""
+        self.many += 1
         lane = self._lanes.get(held.lane)
         if lane is None:
             lane = self._lanes[held.lane] = deque()
@@ -68,6 +66,7 @@ class Lanes:
 
     def done(self, held: Held) -> None:
         """Whatever became of it."""
+        self.many -= 1
         self._busy.discard(held.lane)
         if held.lane in self._lanes:
             self._ready.append(held.lane)
@@ -76,6 +75,7 @@ class Lanes:
         """Those that waited of a shard, which are forgotten."""
         gone = [held for lane in self._lanes.values() for held in lane if held.shard == shard]
         if gone:
+            self.many -= len(gone)
             kept = {name: deque(h for h in lane if h.shard != shard) for name, lane in self._lanes.items()}
             self._lanes = {name: lane for name, lane in kept.items() if lane}
             self._ready = deque(name for name in self._ready if name in self._lanes)

@@ -30,13 +30,18 @@ from logd.seams import AlertHistory, Alerts, Delivery, Event, Pace, shard_of
 from logd.telemetry import metrics
 
 logger = logging.getLogger("logd.alerts")
-#: Some 5 kB each, with the sample lines. What is more waits in the catalog.
-MOST_HELD = 10_000
+#: Of one target, so that one that is slow keeps no other waiting; some 5 kB each, with the sample lines. What is more
+#: waits in the catalog.
+MOST_HELD = 500
 #: How soon a dead letter is sent again that somebody asked for.
 LOOK_SECONDS = 10.0
 #: What is under way when it is stopped gets so long: an answer is there in seconds, or won't come.
 GRACE_SECONDS = 5.0
 _PAGE = 500
+#: A look at all that waits takes a twentieth of the time at most.
+_PAUSE = 20
+#: Longer than any look takes.
+_MOST_SETTLED = 10_000
 
 
 class Teller:
@@ -75,6 +80,9 @@ class Teller:
         #: Those that were settled lately, the last one last: nobody holds them again by an old look.
         self._settled: OrderedDict[str, int] = OrderedDict()
         self._looks = 0
+        #: Targets of which older ones wait in the catalog than are held, with the look during which there was no room
+        #: the last time: new ones come behind those, by another look.
+        self._behind: dict[str, int] = {}
         self._group: asyncio.TaskGroup | None = None
         self._stop = asyncio.Event()
 
@@ -87,7 +95,14 @@ class Teller:
         """Delivers those that wait of a shard that was taken, or that were just recorded. At once; one that is held
         already isn't held twice."""
         self._mine.add(shard)
-        self._add(shard, [delivery for delivery in deliveries if delivery.id not in self._settled])
+        for delivery in deliveries:
+            if delivery.status == "waiting" and delivery.id not in self._held and delivery.id not in self._settled:
+                held = self._made(shard, delivery)
+                if held is not None and held.target in self._behind:
+                    self._behind[held.target] = self._looks
+                elif held is not None:
+                    self._put(held)
+        self._count()
 
     def drop(self, shard: int) -> None:
         """The shard is somebody else's, and so is what waits of it. What is under way ends, unsettled."""
@@ -127,22 +142,14 @@ class Teller:
                 self.waiting,
             )
 
-    def _add(self, shard: int, deliveries: Sequence[Delivery]) -> None:
-        targets = set()
-        for delivery in deliveries:
-            if len(self._held) >= self._most_held:
-                break  # the look finds them when there is room
-            if delivery.status != "waiting" or delivery.id in self._held:
-                continue
-            held = self._made(shard, delivery)
-            if held is None:
-                continue
-            self._held[delivery.id] = held
-            self._targets.setdefault(held.target, Lanes(self._settings.concurrency)).add(held)
-            targets.add(held.target)
-        for target in targets:
-            self._start(target)
-        self._count()
+    def _put(self, held: Held) -> None:
+        lanes = self._targets.setdefault(held.target, Lanes(self._settings.concurrency))
+        if lanes.many >= self._most_held:
+            self._behind[held.target] = self._looks
+            return
+        self._held[held.delivery.id] = held
+        lanes.add(held)
+        self._start(held.target)
 
     def _made(self, shard: int, delivery: Delivery) -> Held | None:
         try:
@@ -169,7 +176,7 @@ class Teller:
         self._held.pop(held.delivery.id, None)
         lanes = self._targets[held.target]
         lanes.done(held)
-        if lanes.idle:
+        if not lanes.many:
             del self._targets[held.target]
             self._limited.discard(held.target)
         else:
@@ -205,7 +212,7 @@ class Teller:
         held.over = True
         await settling.end(outcome)
         self._settled[held.delivery.id] = self._looks
-        while len(self._settled) > MOST_HELD:
+        while len(self._settled) > _MOST_SETTLED:
             self._settled.popitem(last=False)
 
     async def _turn(self, held: Held) -> bool:
@@ -247,35 +254,45 @@ class Teller:
             logger.warning("the history of alerts doesn't say that %s: %s", why, error)
 
     async def _look_now_and_then(self) -> None:
+        pause = LOOK_SECONDS
         while True:
-            await self._clock.wait(LOOK_SECONDS, self._stop)
+            await self._clock.wait(pause, self._stop)
             if self._stop.is_set():
                 return
-            if not self._mine or len(self._held) >= self._most_held:
-                continue
+            began = self._clock.monotonic()
             try:
-                await self._look()
+                if self._mine:
+                    await self._look()
             except (Unavailable, Corrupt) as error:
                 logger.warning("what waits to be delivered can't be looked for: %s", error)
+            pause = max(LOOK_SECONDS, (self._clock.monotonic() - began) * _PAUSE)
 
     async def _look(self) -> None:
-        """Holds what waits in the catalog and isn't held: the oldest, if there is no room for all."""
+        """Holds what waits in the catalog and isn't held, of each target the oldest that there is room for."""
         self._looks += 1
-        found: deque[Delivery] = deque(maxlen=self._most_held - len(self._held))
+        found: dict[str, deque[Held]] = {}
         before: int | None = None
         while True:
             page = await self._history.deliveries(None, ["waiting"], before, _PAGE)
-            found.extend(delivery for _, delivery in page if delivery.id not in self._held)
+            for _, delivery in page:
+                shard = shard_of(delivery.rule_id, self._shards)
+                if shard not in self._mine or delivery.id in self._held:
+                    continue
+                if (held := self._made(shard, delivery)) is not None:
+                    found.setdefault(held.target, deque(maxlen=self._most_held + 1)).append(held)
             if len(page) < _PAGE:
                 break
             before = page[-1][0]
-        # What was settled since this look began may have been waiting when it was read.
-        fresh = [one for one in reversed(found) if self._settled.get(one.id, -1) < self._looks]
-        for delivery in fresh:
-            shard = shard_of(delivery.rule_id, self._shards)
-            if shard in self._mine:
-                self._settled.pop(delivery.id, None)
-                self._add(shard, [delivery])
+        # Who isn't refused again has all that is older from now on.
+        self._behind = {target: look for target, look in self._behind.items() if look >= self._looks}
+        for held in (held for some in found.values() for held in reversed(some)):
+            known = held.delivery.id
+            # What was settled since the look began may have been waiting when it was read.
+            late = self._settled.get(known, -1) >= self._looks
+            if held.shard in self._mine and known not in self._held and not late:
+                self._settled.pop(known, None)
+                self._put(held)
+        self._count()
 
     def _count(self) -> None:
         metrics.ALERT_DELIVERIES.labels("waiting").set(self.waiting)

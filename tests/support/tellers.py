@@ -161,11 +161,11 @@ def deliveries(url: str, *groups: str, name: str = "errors", **settings: Any) ->
     return found
 
 
-def story(url: str) -> list[Delivery]:
+def story(url: str, name: str = "r") -> list[Delivery]:
     """That a group fires, and that it ended."""
-    shard = Shard({"r": rule(url=url)}, group_interval_seconds=0.0)
-    shard.fires(0, "a")
+    shard = Shard({name: rule(name, url)}, group_interval_seconds=0.0)
+    shard.fires(0, "a", rule_id=name)
     shard.look(0)
-    shard.ends(1, "a")
+    shard.ends(1, "a", rule_id=name)
     shard.look(1)
     return [delivery for _, delivery in shard.deliveries]

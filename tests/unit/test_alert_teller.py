@@ -8,6 +8,7 @@ import logging
 import sqlite3
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -214,6 +215,33 @@ async def test_what_is_too_much_waits_in_the_catalog(tmp_path: Path) -> None:
         assert desk.teller.waiting <= 3
         await desk.settled(20)
     assert sorted(keys(receiver)) == sorted(one.id.rpartition("-")[0] for one in made)
+
+
+async def test_what_waits_in_the_catalog_is_not_overtaken(tmp_path: Path) -> None:
+    async with Receiver() as receiver, working(tmp_path, most_held=2, concurrency=2) as desk:
+        stories = [story(receiver.url, f"rule {n}") for n in range(10)]
+        for part in (0, 1):
+            made = [one[part] for one in stories]
+            await desk.record(made)
+            desk.teller.hold(0, made)
+        await desk.settled(20)
+    heard = [json.loads(one.body) for one in receiver.received]
+    for n in range(10):
+        assert [one["status"] for one in heard if one["rule"]["name"] == f"rule {n}"] == ["firing", "resolved"]
+
+
+async def test_who_has_too_much_keeps_no_other_waiting(tmp_path: Path) -> None:
+    slow = Receiver()
+    slow.then(slow.hangs)
+    held: dict[str, Any] = {"clock": HeldClock(), "most_held": 2, "grace_seconds": 0.01}
+    async with slow, Receiver() as quick, working(tmp_path, **held) as desk:
+        for url, groups in ((slow.url, "abcdef"), (quick.url, "ab")):
+            made = deliveries(url, *groups)
+            await desk.record(made)
+            desk.teller.hold(0, made)
+        await desk.settled(2)
+        assert desk.teller.waiting == 1
+    assert len(quick.received) == 2
 
 
 async def test_what_is_over_the_limit_waits_and_is_said_once(tmp_path: Path) -> None:
