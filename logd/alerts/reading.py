@@ -15,12 +15,14 @@ from typing import Any, NamedTuple, TypeVar
 import msgspec
 from msgspec import inspect
 
+from logd.alerts.notify.checks import check
 from logd.alerts.rules import ACTION_NEEDS, ACTION_TAKES, NEEDS, OF_ALL, TAKES, Action, Condition, Rule
 from logd.alerts.trees import LIST_FIELDS, group_field, node_of, texts_of
 from logd.config.address import parse_url
+from logd.config.alerting import Notify
 from logd.config.globs import compile_globs
 from logd.config.keys import KeyPath, dotted, expectation, type_at, value_at
-from logd.errors import LogdError, QueryError
+from logd.errors import BadRequest, LogdError, QueryError
 from logd.levels import level_of
 from logd.query.parse import Operator
 from logd.tokens import ID
@@ -63,10 +65,12 @@ class WrongRule(LogdError):
 
 class Terms(msgspec.Struct, frozen=True):
     """What rules are read by: what words side by side in a query mean, and globs of the references that actions may
-    use. Whoever may write rules could else have any secret of the machine sent to himself."""
+    use. Whoever may write rules could else have any secret of the machine sent to himself. By `notify` an action is
+    held to what the notifier of this server can do; None, where that isn't known, to what it may be anywhere."""
 
     operator: Operator = "or"
     secrets: tuple[str, ...] = ("env:ALERT_*",)
+    notify: Notify | None = None
 
     def allows(self, reference: str) -> bool:
         """Whether a glob names it; a file by its whole path."""
@@ -89,7 +93,7 @@ def read_rule(written: object, terms: Terms = USUAL) -> Rule:
 def checked(rule: Rule, terms: Terms) -> Rule:
     """The rule, if all of it will do: its name stripped, and a composite's window in each of its conditions. Raises
     WrongRule."""
-    if problems := list(problems_of(rule, terms)):
+    if problems := list(problems_of(rule, terms)) or list(_undeliverable(rule, terms)):
         raise WrongRule(problems)
     condition = rule.condition
     window = {"window_seconds": condition.window_seconds}
@@ -125,10 +129,8 @@ def is_reference(text: str) -> bool:
 
 def secrets_of(rule: Rule) -> list[tuple[str, str]]:
     """Where the rule's actions refer to secrets, and what they are called."""
-    named = [("action", rule.action)] if rule.action is not None else []
-    named += [(f"actions[{place}]", action) for place, action in enumerate(rule.actions)]
     found: list[tuple[str, str]] = []
-    for where, action in named:
+    for where, action in _actions(rule):
         texts = {name: getattr(action, name) for name in ("url", "secret", "routing_key")}
         texts |= {f"headers.{name}": text for name, text in action.headers.items()}
         found += [(f"{where}.{name}", text) for name, text in texts.items() if is_reference(text)]
@@ -158,6 +160,24 @@ def problems_of(rule: Rule, terms: Terms) -> Iterator[Wrong]:
             yield Wrong(
                 where, f"{where} is {text}, which alerts.notify.secrets doesn't name: {', '.join(terms.secrets)}"
             )
+
+
+def _actions(rule: Rule) -> list[tuple[str, Action]]:
+    """With their places."""
+    named = [("action", rule.action)] if rule.action is not None else []
+    return named + [(f"actions[{place}]", action) for place, action in enumerate(rule.actions)]
+
+
+def _undeliverable(rule: Rule, terms: Terms) -> Iterator[Wrong]:
+    """What the notifier would say of the actions of a rule that is right."""
+    if terms.notify is None:
+        return
+    for where, action in _actions(rule):
+        try:
+            check(action, terms.notify)
+        except BadRequest as error:
+            said = str(error).removeprefix("the action's ")
+            yield Wrong(f"{where}.{error.where.removeprefix('action.')}", f"{where}.{said}")
 
 
 def _condition(

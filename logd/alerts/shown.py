@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import urlsplit
 
 import msgspec
 
+from logd.alerts.notify.secrets import HIDDEN, beyond_host
 from logd.alerts.reading import Wrong, WrongRule, is_reference
 from logd.alerts.rules import TAKES, Action, Rule
 
-#: What is in a secret's place.
-HIDDEN = "…"
 #: Of an action, beside `url` and `headers`.
 _SECRETS = ("secret", "routing_key")
 
@@ -28,9 +26,9 @@ def shown(rule: Mapping[str, Any]) -> dict[str, Any]:
     """The same as the API gives it: where a secret is, is shown, what it is, isn't; of an address its host."""
     found = dict(rule)
     if "action" in found:
-        found["action"] = _hidden(found["action"])
+        found["action"] = hidden_action(found["action"])
     if "actions" in found:
-        found["actions"] = [_hidden(action) for action in found["actions"]]
+        found["actions"] = [hidden_action(action) for action in found["actions"]]
     return found
 
 
@@ -76,7 +74,8 @@ def _texts(action: Action) -> dict[str, str]:
     return {"url": action.url, **{name: getattr(action, name) for name in _SECRETS}, **headers}
 
 
-def _hidden(action: Mapping[str, Any]) -> dict[str, Any]:
+def hidden_action(action: Mapping[str, Any]) -> dict[str, Any]:
+    """An action as JSON has it, without what may be secret."""
     found = dict(action)
     for name in {"url", *_SECRETS} & set(found):
         found[name] = _hidden_text(name, found[name])
@@ -92,12 +91,13 @@ def _hidden_text(name: str, text: str) -> str:
 
 
 def hidden_url(text: str) -> str:
-    """Whose host is shown: a hook's path is its key."""
+    """Whose scheme and host are shown: a hook's path is its key."""
     if is_reference(text):
         return text
-    parts = urlsplit(text)
-    rest = "" if parts.path in ("", "/") and not parts.query else f"/{HIDDEN}"
-    return f"{parts.scheme}://{parts.netloc}{rest}"
+    beyond = beyond_host(text)
+    if "@" in text or beyond == text:
+        return HIDDEN
+    return text if len(beyond) < 2 else f"{text[: -len(beyond)]}/{HIDDEN}"
 
 
 def _condition(plain: dict[str, Any], within: bool = False) -> dict[str, Any]:

@@ -37,17 +37,34 @@ class Silencing:
     def of(self, rule_id: str, rule: Rule, group: Group, at_us: int) -> Silence | None:
         """That because of which nobody is told of a group at a time: of several, the one that ends last. `group` is in
         the order of the rule's `group_by`."""
+        return self.of_rule(rule_id, rule, at_us).of(group)
+
+    def of_rule(self, rule_id: str, rule: Rule, at_us: int) -> RuleSilencing:
+        """The same for who asks for many groups of a rule."""
         labels = {**rule.labels, "severity": rule.severity}
-        values = dict(zip(map(group_field, rule.group_by), group, strict=True))
         found = [
-            matcher.silence
+            matcher
             for matcher in self._matchers
             if matcher.silence.from_us <= at_us < matcher.silence.to_us
             and (matcher.silence.rule == rule_id or matcher.rule.fullmatch(rule.name))
             and _all(matcher.labels, labels)
-            and _all(matcher.group, values)
         ]
-        return max(found, key=lambda silence: silence.to_us, default=None)
+        return RuleSilencing(found, [group_field(name) for name in rule.group_by])
+
+
+class RuleSilencing:
+    """Of the silences that may hold for groups of a rule at a time."""
+
+    def __init__(self, matchers: Sequence[_Matcher], fields: Sequence[str]) -> None:
+        self._matchers = sorted(matchers, key=lambda matcher: -matcher.silence.to_us)
+        self._fields = fields
+
+    def of(self, group: Group) -> Silence | None:
+        """See Silencing.of."""
+        if not self._matchers:
+            return None
+        values = dict(zip(self._fields, group, strict=True))
+        return next((matcher.silence for matcher in self._matchers if _all(matcher.group, values)), None)
 
 
 def _all(globs: Mapping[str, re.Pattern[str]], values: Mapping[str, str | None]) -> bool:

@@ -1,4 +1,4 @@
-"""`logd alerts`: rules of alerts, in a server's catalog and in files."""
+"""`logd alerts`: rules of alerts, in a server's catalog and in files; see alert_states.py for what fires."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from logd.cli import connect, lines, settings
+from logd.cli import alert_states, connect, lines, settings
 from logd.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -38,9 +38,9 @@ _SECRETS = ("env:*", "file:*")
 
 def add_to(commands: Any) -> None:
     """Adds the command to the parser's subcommands."""
-    parser = commands.add_parser("alerts", help="rules of alerts", allow_abbrev=False)
+    parser = commands.add_parser("alerts", help="what fires, and rules of alerts", allow_abbrev=False)
     actions = parser.add_subparsers(metavar="ACTION", required=True)
-    rules = actions.add_parser("rules", help="those of a server", allow_abbrev=False)
+    rules = actions.add_parser("rules", help="rules of a server", allow_abbrev=False)
     of_rules = rules.add_subparsers(metavar="ACTION", required=True)
 
     def add(to: Any, name: str, what: str, description: str, run: Any, *examples: str) -> argparse.ArgumentParser:
@@ -56,6 +56,7 @@ def add_to(commands: Any) -> None:
         action.set_defaults(run=run)
         return action
 
+    alert_states.add_to(actions, add)
     every = "Prints all rules, by their names; in a pipe, as JSON lines. Files that are broken are named at the end."
     listed = add(of_rules, "list", "list them", every, run_list, "rules list")
     one = "Prints a rule; in a pipe, as a JSON line. Secrets are not shown."

@@ -18,7 +18,7 @@ from logd.config.address import (
     parse_listen,
     parse_url,
 )
-from logd.config.alerting import Notify
+from logd.config.alerting import TIME_OF_DAY, Alerts, Notify
 from logd.config.globs import wrong as wrong_glob
 from logd.config.keys import KeyPath
 from logd.config.patterns import compile_pattern
@@ -38,6 +38,9 @@ _REDIS = re.compile(
 )
 
 _PREFIX = re.compile(r"([A-Za-z0-9_=-][A-Za-z0-9._=-]{0,99}/){1,2}")
+
+#: Of a link up to its path, in which nothing is to be escaped.
+_PUBLIC_URL = re.compile(r"https?://[A-Za-z0-9.:\[\]-]+(/[A-Za-z0-9._~/-]*)?")
 
 _POLICY = re.compile(r"[a-z][a-z0-9_-]{0,39}")
 #: Each refresh makes every shard write a small segment, which it has to merge.
@@ -74,9 +77,10 @@ def problems(config: Config) -> Iterator[Problem]:
         yield from _elasticsearch(config)
     yield from _policies(config)
     yield from _agent(config.agent)
-    yield from _timezone(config.parse.timezone)
+    yield from _timezone(("parse", "timezone"), config.parse.timezone)
     yield from _shedding(config.shedding)
     yield from _access(config)
+    yield from _alerts(config.alerts)
     yield from _notify(config.alerts.notify)
 
 
@@ -331,6 +335,22 @@ def _shedding(settings: SheddingTable) -> Iterator[Problem]:
         yield Problem(("shedding", "baseline_seconds"), expected)
 
 
+def _alerts(settings: Alerts) -> Iterator[Problem]:
+    url = settings.public_url
+    if url and not _PUBLIC_URL.fullmatch(url):
+        yield Problem(("alerts", "public_url"), "a URL such as https://logs.example.org, or nothing")
+    for place, window in enumerate(settings.maintenance):
+        path: KeyPath = ("alerts", "maintenance", place)
+        for key in ("start", "end"):
+            if not TIME_OF_DAY.fullmatch(getattr(window, key)):
+                yield Problem((*path, key), "a time of the day such as 02:00")
+        yield from _timezone((*path, "zone"), window.zone)
+        for table, globs in (("", {"rule": window.rule}), ("labels", window.labels), ("group", window.group)):
+            for name, glob in globs.items():
+                if expected := wrong_glob(glob):
+                    yield Problem((*path, *([table] if table else []), name), expected)
+
+
 def _notify(settings: Notify) -> Iterator[Problem]:
     path: KeyPath = ("alerts", "notify")
     for place, entry in enumerate(settings.allow):
@@ -370,10 +390,10 @@ def _notify(settings: Notify) -> Iterator[Problem]:
         yield Problem((*path, "tls"), "starttls or tls, as there is a user")
 
 
-def _timezone(name: str) -> Iterator[Problem]:
+def _timezone(path: KeyPath, name: str) -> Iterator[Problem]:
     try:
         zoneinfo.ZoneInfo(name)
     except (KeyError, ValueError, OSError):
         # OSError: `America` is a folder of the database.
         near = difflib.get_close_matches(name, zoneinfo.available_timezones(), n=1)
-        yield Problem(("parse", "timezone"), f"an IANA name such as {near[0] if near else 'Europe/Berlin'}")
+        yield Problem(path, f"an IANA name such as {near[0] if near else 'Europe/Berlin'}")

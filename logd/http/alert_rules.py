@@ -23,9 +23,10 @@ from logd.alerts.shown import shown, unhidden, written
 from logd.alerts.trees import compile_rule, nodes_of
 from logd.config.schema import Config
 from logd.enrich.rules import tried
-from logd.errors import BadRequest, Conflict, NotFound
+from logd.errors import BadRequest, Conflict
 from logd.flow.clock import now_us
 from logd.http import alert_schemas, identity
+from logd.http.alert_names import RuleNames
 from logd.http.answers import json_answer
 from logd.http.openapi import Answer, Content, Operation
 from logd.http.parameters import Parameter, shortened, whole_body, whole_number
@@ -43,7 +44,7 @@ _VERSION = Parameter(
     "Only this version: 409 when somebody has changed it meanwhile.",
     Annotated[int, Meta(ge=1, le=_MOST_VERSION)],
 )
-_READERS = (Scope.SEARCH, Scope.ADMIN)
+_READERS = (Scope.ADMIN, Scope.SEARCH)
 _WRITERS = (Scope.ADMIN,)
 _JSON = "application/json"
 _KEPT = Answer("The rule as it is kept.", alert_schemas.AlertRule)
@@ -91,10 +92,11 @@ DISABLE = Operation("POST", f"{_ONE}/disable", "Have an alert rule rest", (_ID,)
 class Rules:
     """The handlers. What the catalog can't do now is 503."""
 
-    def __init__(self, config: Config, kept: AlertRules, folder: RuleFolder) -> None:
+    def __init__(self, config: Config, kept: AlertRules, folder: RuleFolder, names: RuleNames) -> None:
         self._kept = kept
+        self._names = names
         self._folder = folder
-        self._terms = Terms(config.search.default_operator, tuple(config.alerts.notify.secrets))
+        self._terms = Terms(config.search.default_operator, tuple(config.alerts.notify.secrets), config.alerts.notify)
 
     async def list(self, request: web.Request) -> web.Response:
         """200 with AlertRuleList."""
@@ -198,23 +200,8 @@ class Rules:
         return rule
 
     async def _find(self, request: web.Request) -> AlertRule | FileRule:
-        """By its id, or its name: of a rule in the catalog, or of one in a file if there is one alone. Raises NotFound,
-        Conflict and Unavailable."""
-        key = request.match_info["id"].strip()
-        files = self._folder.now.rules
-        if by_id := [one for one in files if one.id == key]:
-            return by_id[0]
-        with catalog_call():
-            found = await self._kept.find(key)
-        if found is not None:
-            return found
-        named = [one for one in files if one.rule.name == key]
-        if not named:
-            raise NotFound(f"there is no alert rule {shortened(key)}")
-        if len(named) > 1:
-            ids = ", ".join(f"{one.id} ({one.file})" for one in named)
-            raise Conflict(f"several files have a rule {shortened(key)}: name one by its id, {ids}", "id")
-        return named[0]
+        """See RuleNames.find."""
+        return await self._names.find(request.match_info["id"].strip())
 
     async def _own(self, request: web.Request) -> AlertRule:
         """What the API may change. Raises what `_find` does, and Conflict."""

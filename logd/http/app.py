@@ -13,7 +13,10 @@ from logd import __version__
 from logd.alerts.folder import RuleFolder
 from logd.config.schema import Config
 from logd.http import (
+    alert_history,
+    alert_names,
     alert_rules,
+    alert_states,
     asking,
     context,
     deadletters,
@@ -42,7 +45,9 @@ from logd.http.stages import Stages
 from logd.http.turns import Turns
 from logd.seams import (
     Acknowledgements,
+    AlertHistory,
     AlertRules,
+    Alerts,
     Cache,
     DeadLetters,
     Index,
@@ -92,6 +97,8 @@ class Behind(msgspec.Struct, frozen=True):
     alert_rules: AlertRules
     silences: Silences
     acknowledgements: Acknowledgements
+    alerts: Alerts
+    alert_history: AlertHistory
     cache: Cache | None = None
     rule_folder: RuleFolder = RuleFolder(None)
 
@@ -122,7 +129,10 @@ def make_app(
     explaining = explain.Explaining(turns, searches, behind.saved, config.search.default_operator)
     contexts = context.Contexts(turns, searches, config.search.default_operator)
     saved = saved_searches.Saved(behind.saved, config.search.default_operator)
-    rules = alert_rules.Rules(config, behind.alert_rules, behind.rule_folder)
+    names = alert_names.RuleNames(behind.alert_rules, behind.rule_folder)
+    rules = alert_rules.Rules(config, behind.alert_rules, behind.rule_folder, names)
+    firing = alert_states.Firing(behind.alert_history, behind.silences, behind.acknowledgements, names)
+    past = alert_history.Past(behind.alert_history, names)
     quiet = silences.Quiet(behind.silences)
     letters = deadletters.Letters(behind.dead_letters)
     tails = tail.Tails(tailing, config.search.default_operator, config.search.tail_rate)
@@ -186,6 +196,12 @@ def make_app(
         (alert_rules.REMOVE, rules.remove),
         (alert_rules.ENABLE, rules.enable),
         (alert_rules.DISABLE, rules.disable),
+        (alert_states.LIST, firing.list),
+        (alert_states.ACKNOWLEDGE, firing.acknowledge),
+        (alert_states.TAKE_BACK, firing.take_back),
+        (alert_history.EVENTS, past.events),
+        (alert_history.DELIVERIES, past.deliveries),
+        (alert_history.RETRY, past.retry),
         (silences.LIST, quiet.list),
         (silences.CREATE, quiet.create),
         (silences.REMOVE, quiet.remove),

@@ -53,6 +53,15 @@ def of(request: web.Request) -> Identity:
     return request[_KEY]
 
 
+def of_all(request: web.Request) -> Identity:
+    """Who sent it, if what it is about isn't one service's or host's. Raises BadRequest (403)."""
+    identity = of(request)
+    if identity.services or identity.hosts:
+        message = f"{identity.who} is for some services or hosts alone, and alerts are of all"
+        raise BadRequest("forbidden", message, "Authorization", 403)
+    return identity
+
+
 def within(request: web.Request, query: Node) -> Node:
     """The query, limited to what its sender may see: to be used wherever records are looked for."""
     identity = of(request)

@@ -149,6 +149,16 @@ def choice(query: MultiMapping[str], name: str, default: str, choices: Mapping[s
     return found
 
 
+def choices(query: MultiMapping[str], name: str, known: Sequence[str]) -> Sequence[str]:
+    """Of a parameter that repeats, in any case; nothing when it is absent or empty. Raises BadRequest."""
+    found = [value.strip().lower() for text in query.getall(name, ()) for value in text.split(",") if value.strip()]
+    for value in found:
+        if value not in known:
+            expected = ", ".join(known)
+            raise BadRequest("bad_choice", f"{name} has {shortened(value)}, expected one of {expected}", name)
+    return found
+
+
 def boolean(query: MultiMapping[str], name: str, default: bool) -> bool:
     """`true` or `false`. Raises BadRequest."""
     found = choice(query, name, "true" if default else "false", {"true": "true", "false": "false"})

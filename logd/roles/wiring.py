@@ -18,13 +18,16 @@ from logd.seams import (
     DEAD_LETTERS,
     RAW_LOGS,
     Acknowledgements,
+    AlertHistory,
     AlertRules,
+    Alerts,
     Cache,
     DeadLetters,
     Disks,
     Index,
     Objects,
     Partials,
+    Pace,
     SavedSearches,
     Searches,
     Silences,
@@ -209,6 +212,8 @@ class OpenCatalog(NamedTuple):
     alert_rules: AlertRules
     silences: Silences
     acknowledgements: Acknowledgements
+    alerts: Alerts
+    alert_history: AlertHistory
 
     async def close(self) -> None:
         """Releases everything."""
@@ -236,7 +241,9 @@ async def catalog(config: Config) -> OpenCatalog:
             from logd.backends.catalog.appearing import AppearingFile, AppearingSaved, AppearingTokens
             from logd.backends.catalog.appearing_alerts import (
                 AppearingAcknowledgements,
+                AppearingAlertHistory,
                 AppearingAlertRules,
+                AppearingAlerts,
                 AppearingSilences,
             )
 
@@ -248,9 +255,13 @@ async def catalog(config: Config) -> OpenCatalog:
                 AppearingAlertRules(file),
                 AppearingSilences(file),
                 AppearingAcknowledgements(file),
+                AppearingAlerts(file),
+                AppearingAlertHistory(file),
             )
         case "mysql":
+            from logd.backends.catalog.alert_history import CatalogAlertHistory
             from logd.backends.catalog.alert_rules import CatalogAlertRules
+            from logd.backends.catalog.alerts import CatalogAlerts
             from logd.backends.catalog.mysql_server import MysqlServer
             from logd.backends.catalog.saved import CatalogSaved
             from logd.backends.catalog.silences import CatalogAcknowledgements, CatalogSilences
@@ -263,6 +274,8 @@ async def catalog(config: Config) -> OpenCatalog:
                 CatalogAlertRules(server),
                 CatalogSilences(server),
                 CatalogAcknowledgements(server),
+                CatalogAlerts(server),
+                CatalogAlertHistory(server),
             )
         case unknown:
             assert_never(unknown)
@@ -293,7 +306,7 @@ def terms_of(config: Config) -> Terms:
     """What alert rules are read by."""
     from logd.alerts.reading import Terms
 
-    return Terms(config.search.default_operator, tuple(config.alerts.notify.secrets))
+    return Terms(config.search.default_operator, tuple(config.alerts.notify.secrets), config.alerts.notify)
 
 
 def rule_folder(config: Config) -> RuleFolder:
@@ -332,6 +345,26 @@ def open_cache(config: Config) -> Cache | None:
             return RedisCache(config.cache, read_password("cache", config.cache.password_file, os.environ))
         case "none":
             return None
+        case unknown:
+            assert_never(unknown)
+
+
+async def open_pace(config: Config) -> Pace:
+    """What alerters share of their turns at targets: Redis where there is one, else the catalog. Raises ConfigError."""
+    if config.cache.type == "redis":
+        from logd.backends.cache.redis_pace import RedisPace
+
+        return RedisPace(config.cache, read_password("cache", config.cache.password_file, os.environ))
+    match config.catalog.type:
+        case "sqlite":
+            from logd.backends.cache.memory_pace import MemoryPace
+
+            return MemoryPace()  # no other server uses the file
+        case "mysql":
+            from logd.backends.catalog.mysql_server import MysqlServer
+            from logd.backends.catalog.pace import CatalogPace
+
+            return CatalogPace(await MysqlServer.open(config.catalog, _catalog_password(config)))
         case unknown:
             assert_never(unknown)
 

@@ -56,6 +56,7 @@ from logd.seams.index import (
     Upkeep,
     Written,
 )
+from logd.seams.pacing import Pace, Spread, spread
 from logd.seams.partials import MAX_PAGE_BYTES, Page, Partials, Taken
 from logd.seams.patterns import Mined, Pattern, Patterns
 from logd.seams.saved import (
@@ -135,6 +136,7 @@ __all__ = [
     "Mined",
     "Moved",
     "Objects",
+    "Pace",
     "Page",
     "Partials",
     "Pattern",
@@ -146,6 +148,7 @@ __all__ = [
     "Searches",
     "Silence",
     "Silences",
+    "Spread",
     "Stats",
     "Stopped",
     "StoredObject",
@@ -158,4 +161,5 @@ __all__ = [
     "Watched",
     "Written",
     "shard_of",
+    "spread",
 ]

@@ -28,8 +28,10 @@ class AlertStage(StrEnum):
 class Alert(msgspec.Struct, frozen=True, kw_only=True):
     """A group of a rule whose condition is true, or was lately. `since_us` is since when it was true, `fired_us` when
     it fired, `ended_us` when it was resolved; `value` is the last, of the window that ended at `at_us`. `samples` are
-    records by their names on the wire, five at most. `told_us` is when people were last told, `told` how often since
-    it fired, `told_end` that they know it is over. Times are Unix µs, by the records."""
+    records by their names on the wire, five at most. `told_us` is when people were last told that it fires, `told` how
+    often since it fired, `told_to` which targets were (notify.named.target_id), `told_end` that they know it is over.
+    `spoken_us` is when anything was last said of it, `held` why people aren't told what they should be: an event's
+    `what`, empty for nothing. Times are Unix µs, by the records, but for `told_us` and `spoken_us`."""
 
     rule_id: str
     rule: str
@@ -45,7 +47,10 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True):
     samples: Sequence[Mapping[str, Any]] = ()
     told_us: int | None = None
     told: int = 0
+    told_to: Sequence[str] = ()
     told_end: bool = False
+    spoken_us: int | None = None
+    held: str = ""
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True):

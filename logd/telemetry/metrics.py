@@ -123,4 +123,8 @@ ALERT_ATTEMPT_SECONDS = Histogram(
     ["type"],
     buckets=(0.03, 0.1, 0.3, 1, 3, 10, 30),
 )
+ALERT_DELIVERIES = Gauge("logd_alert_deliveries", "Deliveries that a process has: waiting, or sending.", ["state"])
+ALERT_LIMITED = Counter(
+    "logd_alert_limited", "Deliveries that waited as their target had had enough in the last minute, by kind.", ["type"]
+)
 ALERT_TARGETS_OPEN = Gauge("logd_alert_targets_open", "Targets that are left alone because they failed too often.")

@@ -82,7 +82,7 @@ async def test_many_make_it_at_once(path: Path) -> None:
 @pytest.mark.parametrize(
     ("sql", "sentence"),
     [
-        ("UPDATE alembic_version SET version_num = '0999'", "has schema 0999, this logd knows up to 0003: use a newer"),
+        ("UPDATE alembic_version SET version_num = '0999'", "has schema 0999, this logd knows up to 0005: use a newer"),
         ("UPDATE alembic_version SET version_num = 'ab12'", "has schema 'ab12', which no logd has written"),
     ],
 )
@@ -156,7 +156,7 @@ async def test_an_older_one_keeps_its_tokens(path: Path, monkeypatch: pytest.Mon
         older.setattr(schema, "VERSION", "0001")
         await _made(path)
     file = await SqliteFile.open(path)
-    assert file.migrated == ["0002 saved searches", "0003 alerts"]
+    assert file.migrated == ["0002 saved searches", "0003 alerts", "0004 alert states", "0005 alert turns"]
     assert await CatalogTokens(file).find(_TOKEN.id) == _TOKEN
     await CatalogSaved(file).create(_SAVED)
     await file.close()

@@ -10,7 +10,7 @@ import pytest
 
 from logd import shipment
 from logd.chunk import Chunk, compress
-from logd.http import deadletters, openapi, saved_searches
+from logd.http import alert_history, alert_rules, alert_states, deadletters, openapi, saved_searches, silences
 from tests.support.access import Made, token
 from tests.support.commands import logd
 from tests.support.openapi import document
@@ -20,6 +20,14 @@ from tests.support.tails import TailClient
 
 _QUICK = {"parse.join_seconds": 0.02}
 _ORIGIN = "https://logs.example.org"
+#: What takes the scope search besides.
+_WITH_SEARCH = (
+    ("POST", alert_rules.PATH),
+    ("PUT", f"{alert_rules.PATH}/{{id}}"),
+    ("DELETE", f"{alert_rules.PATH}/{{id}}"),
+    ("POST", f"{alert_rules.PATH}/{{id}}/enable"),
+    ("POST", f"{alert_rules.PATH}/{{id}}/disable"),
+)
 #: Method, path and the scopes of which one is needed; none means that everybody may.
 _ROUTES: list[tuple[str, str, set[str]]] = [
     ("POST", INGEST, {"ingest"}),
@@ -42,6 +50,18 @@ _ROUTES: list[tuple[str, str, set[str]]] = [
     ("GET", f"{saved_searches.PATH}/{{id}}", {"search"}),
     ("PUT", f"{saved_searches.PATH}/{{id}}", {"search"}),
     ("DELETE", f"{saved_searches.PATH}/{{id}}", {"search"}),
+    ("GET", alert_rules.PATH, {"search", "admin"}),
+    ("GET", f"{alert_rules.PATH}/{{id}}", {"search", "admin"}),
+    *((method, path, {"admin"}) for method, path in _WITH_SEARCH),
+    ("GET", silences.PATH, {"search", "admin"}),
+    ("POST", silences.PATH, {"search", "admin"}),
+    ("DELETE", f"{silences.PATH}/{{id}}", {"search", "admin"}),
+    ("GET", alert_states.PATH, {"search", "admin"}),
+    ("POST", alert_states.ACKNOWLEDGE_PATH, {"search", "admin"}),
+    ("DELETE", alert_states.ACKNOWLEDGE_PATH, {"search", "admin"}),
+    ("GET", alert_history.EVENTS_PATH, {"search", "admin"}),
+    ("GET", alert_history.DELIVERIES_PATH, {"search", "admin"}),
+    ("POST", f"{alert_history.DELIVERIES_PATH}/{{id}}/retry", {"search", "admin"}),
     ("GET", deadletters.PATH, {"admin"}),
     ("DELETE", deadletters.PATH, {"admin"}),
     ("GET", f"{deadletters.PATH}/{{position}}", {"admin"}),
@@ -144,6 +164,9 @@ def test_scopes(server: Server, everything: Made, method: str, path: str, scopes
         assert refused.headers["www-authenticate"] == 'Bearer realm="logd"'
     for scope in ("ingest", "search", "admin"):
         answer = _ask(server, method, target, token(server.data_dir, scope))
+        if scope in scopes and (method, path) in _WITH_SEARCH:
+            assert (answer.status, "scope search is missing besides" in str(answer.json())) == (403, True)
+            continue
         assert (answer.status == 403) == (scope not in scopes), (scope, answer)
         assert answer.status != 401
         if answer.status == 403:

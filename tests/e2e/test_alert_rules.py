@@ -112,9 +112,17 @@ def test_it_is_switched(server: Server) -> None:
         ({"action": {"type": "slack", "url": "file:/etc/passwd"}}, 400, "bad_rule", "action.url"),
         ({"action": {"type": "slack", "url": "file:/run/secrets/alerts-x/../y"}}, 400, "bad_rule", "action.url"),
         ({"action": {"type": "slack", "url": "https://h.example/…"}}, 400, "bad_rule", "action.url"),
+        ({"action": {"type": "email", "to": ["a@example.org"]}}, 400, "bad_rule", "action.type"),
+        (
+            {"action": {"type": "webhook", "url": "https://a", "headers": {"Host": "b"}}},
+            400,
+            "bad_rule",
+            "action.headers",
+        ),
+        ({"actions": [{"type": "webhook", "url": "https://a", "body": "{{x"}]}, 400, "bad_rule", "actions[0].body"),
         ({"description": "d" * 10_001}, 400, "bad_rule", "description"),
         (
-            {"actions": [{"type": "webhook", "url": "https://a", "body": "b" * 50_000}] * 5},
+            {"actions": [{"type": "webhook", "url": "https://a", "body": f'"{"b" * 49_998}"'}] * 5},
             413,
             "rule_too_large",
             "body",

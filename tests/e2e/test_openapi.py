@@ -40,6 +40,7 @@ _TEXTS = {
     "new_since": "-10m",
     "saved": "greetings",
     "id": "greetings",
+    "rule": "greetings",
 }
 
 

@@ -15,7 +15,13 @@ import pytest
 
 from logd import chunk
 from logd.backends.catalog.appearing import AppearingFile, AppearingSaved, AppearingTokens
-from logd.backends.catalog.appearing_alerts import AppearingAcknowledgements, AppearingAlertRules, AppearingSilences
+from logd.backends.catalog.appearing_alerts import (
+    AppearingAcknowledgements,
+    AppearingAlertHistory,
+    AppearingAlertRules,
+    AppearingAlerts,
+    AppearingSilences,
+)
 from logd.backends.index.segments import SegmentsIndex
 from logd.backends.transport.sqlite import SqliteTransport
 from logd.chunk import Chunk, Envelope, Message, Positions
@@ -325,6 +331,8 @@ async def _serving(
         AppearingAlertRules(catalog),
         AppearingSilences(catalog),
         AppearingAcknowledgements(catalog),
+        AppearingAlerts(catalog),
+        AppearingAlertHistory(catalog),
     )
     api = Api(config, behind, {}, (), ready)
     address = await api.start()

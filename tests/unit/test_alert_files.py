@@ -15,6 +15,7 @@ from logd.alerts.file import BrokenFile, id_of, read_rule_file
 from logd.alerts.folder import RuleFolder
 from logd.alerts.places import line_of, lines_of
 from logd.alerts.reading import Terms
+from logd.config.alerting import Notify
 from logd.enrich import filters
 from logd.query.parse import parse
 from logd.query.sql import Condition, compile_sql
@@ -66,6 +67,16 @@ def _problems(path: Path, text: str | bytes) -> list[str]:
     with pytest.raises(BrokenFile) as refused:
         read_rule_file(path, "a.toml", Terms())
     return list(map(str, refused.value.problems))
+
+
+def test_an_action_that_the_server_cant_do(tmp_path: Path) -> None:
+    text = _rule("a") + _rule("b", action='{ type = "email", to = ["a@example.org"] }')
+    (tmp_path / "a.toml").write_text(text)
+    assert len(read_rule_file(tmp_path / "a.toml", "a.toml", Terms()).rules) == 2
+    with pytest.raises(BrokenFile) as refused:
+        read_rule_file(tmp_path / "a.toml", "a.toml", Terms(notify=Notify()))
+    (problem,) = refused.value.problems
+    assert str(problem) == "a.toml:6: action.type is email, and alerts.notify.smtp.address is empty"
 
 
 def test_what_is_in_a_file(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
 from logd.alerts.notify.attempts import Outcome, Result
-from logd.alerts.notify.notification import Notification
+from logd.alerts.notify.notification import Notification, Other
 from logd.alerts.notify.notifier import Notifier
 from logd.alerts.rules import Action
 from logd.config.alerting import Notify, Smtp
@@ -157,6 +157,19 @@ async def test_a_mail() -> None:
         assert shown in page
     assert "<a href='https://logs.example.org/search?q=service%3Apayment&amp;from=1'>" in page
     assert "<b>Wichtig" not in page
+
+
+async def test_a_mail_of_several_groups() -> None:
+    mails = Mails()
+    other = Other(group={"service": "<cart>"}, firing=False, value=0.0, started_us=0)
+    with serving(mails) as port:
+        await sent(port, notification(others=[other], more=2))
+    ((_, message),) = mails.taken
+    # A long one begins on a line of its own.
+    assert message["Subject"].strip() == "firing: Payment errors (service payment, metadata.region eu) and 3 more"
+    text, page = (part.get_content() for part in message.iter_parts())
+    assert "resolved: service <cart>, count is 0\r\nand 2 more\r\n" in text
+    assert "<ul><li>resolved: service &lt;cart&gt;, count is 0</li><li>and 2 more</li></ul>" in page
 
 
 async def test_its_end_is_an_answer_to_it() -> None:

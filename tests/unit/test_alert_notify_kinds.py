@@ -12,7 +12,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from logd.alerts.notify import alertmanager, pagerduty, slack, webhook
-from logd.alerts.notify.notification import Notification, lasting, measured, number, samples, time_text, title
+from logd.alerts.notify.notification import (
+    Notification,
+    Other,
+    lasting,
+    measured,
+    number,
+    others_text,
+    samples,
+    time_text,
+    title,
+)
 from logd.alerts.rules import Action
 from tests.support.receivers import notification
 
@@ -32,6 +42,24 @@ _TOLD = st.builds(
     ended_us=st.none() | st.integers(0, 2 * 10**15),
     lines=st.lists(st.fixed_dictionaries({"message": _ANY}), max_size=5),
     link=st.just("") | st.just("https://logs.example.org/?q=<a>|b&c"),
+    others=st.lists(
+        st.builds(
+            Other,
+            group=st.dictionaries(_ANY, st.none() | _ANY, max_size=3),
+            firing=st.booleans(),
+            value=st.floats(),
+            started_us=st.integers(0, 2 * 10**15),
+        ),
+        max_size=20,
+    ),
+    more=st.integers(0, 1_000_000),
+)
+_OTHERS = [
+    Other(group={"service": "cart", "metadata.region": None}, firing=True, value=7.0, started_us=0),
+    Other(group={"service": "shop", "metadata.region": "eu"}, firing=False, value=0.5, started_us=0),
+]
+_OTHERS_TEXT = (
+    "firing: service cart, metadata.region (none), count is 7\nresolved: service shop, metadata.region eu, count is 0.5"
 )
 
 
@@ -74,6 +102,23 @@ def test_keys() -> None:
 )
 def test_words(made: str, text: str) -> None:
     assert made == text
+
+
+def test_other_groups_are_named() -> None:
+    told = notification(others=_OTHERS, more=5)
+    assert title(told) == "firing: Payment errors (service payment, metadata.region eu) and 7 more"
+    assert "\n".join(others_text(told)) == f"{_OTHERS_TEXT}\nand 5 more"
+    assert told.key == notification().key
+    document = webhook.document(told)
+    assert document["others"][0] == {
+        "status": "firing",
+        "group": {"service": "cart", "metadata.region": None},
+        "value": 7.0,
+        "started_at": "1970-01-01T00:00:00.000Z",
+    }
+    assert (document["more"], document["others_text"]) == (5, f"{_OTHERS_TEXT}\nand 5 more")
+    blocks = json.loads(slack.request(Action(type="slack", url="https://hooks.slack.com/x"), told).body)["blocks"]
+    assert f"{_OTHERS_TEXT}\nand 5 more" in [block["text"]["text"] for block in blocks if "text" in block]
 
 
 def test_samples_are_few_and_short() -> None:

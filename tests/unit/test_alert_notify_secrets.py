@@ -13,8 +13,9 @@ from aiohttp import web
 from logd.alerts.notify.attempts import Attempt, Result
 from logd.alerts.notify.checks import check
 from logd.alerts.notify.notifier import Notifier
-from logd.alerts.notify.secrets import References, shown, used
+from logd.alerts.notify.secrets import References, used
 from logd.alerts.rules import Action
+from logd.alerts.shown import hidden_action
 from logd.config.alerting import Notify, Smtp
 from logd.errors import BadRequest, ConfigError
 from tests.support.receivers import MovedClock, Receiver, answers, notification, resets
@@ -55,10 +56,10 @@ async def test_nothing_of_them_is_seen(kind: int, by: str, answer: Any, caplog: 
         known = used(action, SECRETS | {"ALERT_URL": url})
     assert receiver.received
     assert outcome.result is (Result.FAILED if answer is resets else Result.REFUSED)
-    everything = [outcome, seen, action, known, known.action, caplog.text, shown(action)]
+    everything = [outcome, seen, action, known, known.action, caplog.text, _shown(action)]
     for what in everything:
         assert "s3cr3t" not in repr(what)
-    assert b"s3cr3t" not in msgspec.json.encode([outcome, shown(action)])
+    assert b"s3cr3t" not in msgspec.json.encode([outcome, _shown(action)])
 
 
 async def test_not_even_a_part_of_one_is_seen() -> None:
@@ -153,16 +154,20 @@ def test_what_is_empty_or_missing() -> None:
             used(Action(type="slack", url="env:ALERT_X"), environ)
 
 
+def _shown(action: Action) -> dict[str, Any]:
+    return hidden_action(msgspec.to_builtins(action))
+
+
 def test_as_the_api_shows_it() -> None:
     action = Action(
         type="webhook", url="https://a.example.org/b?c=d", secret="env:ALERT_KEY", headers={"A": "b", "C": "file:/d"}
     )
-    assert msgspec.to_builtins(shown(action)) == msgspec.to_builtins(action) | {
+    assert _shown(action) == msgspec.to_builtins(action) | {
         "url": "https://a.example.org/…",
         "headers": {"A": "…", "C": "file:/d"},
     }
     urls = ["", "https://a.example.org", "https://a.example.org/", "env:X", "https://u:p@a.example.org/x", "x/y?z"]
-    found = [shown(Action(type="slack", url=url)).url for url in urls]
+    found = [_shown(Action(type="slack", url=url))["url"] for url in urls]
     assert found == ["", "https://a.example.org", "https://a.example.org/", "env:X", "…", "…"]
 
 

@@ -11,9 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from logd.alerts.notify.secrets import HIDDEN
 from logd.alerts.reading import Terms, WrongRule, checked, read_rule, typed
 from logd.alerts.rules import ACTION_NEEDS, NEEDS, Rule
-from logd.alerts.shown import HIDDEN, shown, unhidden, written
+from logd.alerts.shown import shown, unhidden, written
+from logd.config.alerting import Notify, Smtp
 from tests.support.alerts import MINIMAL
 
 _GOOD: list[dict[str, Any]] = [
@@ -312,6 +314,29 @@ def test_what_may_be_referred_to() -> None:
     ):
         assert _TERMS.allows(text) is allowed, text
     assert not Terms(secrets=()).allows("env:ALERT_A")
+
+
+@pytest.mark.parametrize(
+    ("action", "place", "said"),
+    [
+        ({"type": "email", "to": ["a@example.org"]}, "type", "is email, and alerts.notify.smtp.address is empty"),
+        ({"type": "webhook", "url": "https://a", "body": "{{"}, "body", "can't be used: '{{' is no {{name}}"),
+        ({"type": "webhook", "url": "https://a", "headers": {"Host": "b"}}, "headers", "has 'Host', which isn't"),
+    ],
+)
+def test_what_the_notifier_cant_do_is_said_with_its_place(action: Mapping[str, Any], place: str, said: str) -> None:
+    good = {"type": "slack", "url": "https://example.org"}
+    server = Terms(notify=Notify())
+    for actions, where in (({"action": action}, "action"), ({"actions": [good, action]}, "actions[1]")):
+        rule = {"name": "n", "condition": {"threshold": 1}, **actions}
+        with pytest.raises(WrongRule) as refused:
+            read_rule(rule, server)
+        (problem,) = refused.value.problems
+        assert problem.where == f"{where}.{place}"
+        assert problem.message.startswith(f"{where}.{place} {said}"), problem
+    if action["type"] == "email":
+        read_rule(rule, Terms(notify=Notify(smtp=Smtp(address="mail.example.org:25"))))
+        read_rule(rule)  # where nobody knows
 
 
 def test_written_is_as_json_keeps_it() -> None:

@@ -10,6 +10,8 @@ from logd.config.address import is_mail_address
 from logd.config.load import load
 from logd.errors import ConfigError
 
+_WINDOW = "start = '02:00', end = '04:00'"
+
 
 @pytest.mark.parametrize(
     ("toml", "sentence"),
@@ -47,6 +49,37 @@ def test_wrong_settings(tmp_path: Path, toml: str, sentence: str) -> None:
         load(file, {})
     assert sentence.replace("FILE", str(file)) in str(caught.value)
     assert str(caught.value).startswith("alerts.notify.")
+
+
+@pytest.mark.parametrize(
+    ("toml", "sentence"),
+    [
+        ("public_url = 'logs.example.org'", 'alerts.public_url is "logs.example.org" in FILE, expected a URL such as'),
+        ("public_url = 'https://a/?q=1'", "expected a URL such as https://logs.example.org, or nothing"),
+        ("public_url = 'https://'", "expected a URL such as https://logs.example.org, or nothing"),
+        ("group_wait_seconds = -1", "alerts.group_wait_seconds is -1 in FILE, expected a number"),
+        ("inhibit_by = ['']", 'alerts.inhibit_by[0] is "" in FILE, expected a text that isn\'t empty'),
+        (f"maintenance = [{{ {_WINDOW}, days = ['sunday'] }}]", 'days[0] is "sunday" in FILE, expected "fri" or'),
+        ("maintenance = [{ start = '02:00' }]", "alerts.maintenance[0].end is missing"),
+        (
+            "maintenance = [{ start = '2:00', end = '04:00' }]",
+            'alerts.maintenance[0].start is "2:00" in FILE, expected a time of the day such as 02:00',
+        ),
+        ("maintenance = [{ start = '02:00', end = '24:00' }]", 'end is "24:00" in FILE, expected a time of the day'),
+        (
+            f"maintenance = [{{ {_WINDOW}, zone = 'Berlin' }}]",
+            'zone is "Berlin" in FILE, expected an IANA name',
+        ),
+        (f"maintenance = [{{ {_WINDOW}, rule = '[a' }}]", 'maintenance[0].rule is "[a" in FILE, expected a glob whose'),
+        (f"maintenance = [{{ {_WINDOW}, group = {{ host = '[a' }} }}]", 'maintenance[0].group.host is "[a" in FILE'),
+    ],
+)
+def test_wrong_settings_of_alerts(tmp_path: Path, toml: str, sentence: str) -> None:
+    file = tmp_path / "logd.toml"
+    file.write_text(f"[alerts]\n{toml}\n")
+    with pytest.raises(ConfigError) as caught:
+        load(file, {})
+    assert sentence.replace("FILE", str(file)) in str(caught.value)
 
 
 def test_settings() -> None:

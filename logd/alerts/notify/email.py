@@ -25,6 +25,7 @@ from logd.alerts.notify.notification import (
     line_text,
     measured,
     one_line,
+    others_text,
     time_text,
     title,
 )
@@ -143,6 +144,7 @@ def message(told: Notification, sender: str, to: Sequence[str]) -> EmailMessage:
 
 def _text(told: Notification) -> str:
     parts = [title(told), told.description, "\n".join(f"{name}: {one_line(value)}" for name, value in facts(told))]
+    parts.append("\n".join(others_text(told)))
     parts.append("\n".join(line_text(line) for line in told.lines))
     parts += [f"{name}: {link}" for name, link in _links(told)]
     parts.append(f"rule {told.rule_id}, {time_text(told.made_us)}")
@@ -154,11 +156,13 @@ def _html(told: Notification) -> str:
         f"<tr><th align='left'>{html.escape(name)}</th><td>{html.escape(value)}</td></tr>"
         for name, value in facts(told)
     )
+    others = "".join(f"<li>{html.escape(text)}</li>" for text in others_text(told))
     lines = html.escape("\n".join(line_text(line) for line in told.lines))
     links = "".join(f"<p>{_linked(name, link)}</p>" for name, link in _links(told))
     return (
         f"<html><body><h2>{html.escape(title(told))}</h2><p>{html.escape(told.description)}</p>"
         f"<p><b>{html.escape(measured(told))}</b></p><table>{rows}</table>"
+        f"{f'<ul>{others}</ul>' if others else ''}"
         f"{f'<pre>{lines}</pre>' if lines else ''}{links}</body></html>\n"
     )
 

@@ -16,12 +16,22 @@ _LINES, _LINE_CHARACTERS, _METADATA_CHARACTERS = 5, 2_000, 2_000
 _UNITS = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
 
 
+class Other(msgspec.Struct, frozen=True, kw_only=True):
+    """Another group of the rule, of which the same message tells that it fires or is resolved."""
+
+    group: Mapping[str, str | None]
+    firing: bool
+    value: float
+    started_us: int
+
+
 class Notification(msgspec.Struct, frozen=True, kw_only=True):
     """That a group of a rule fires or is resolved. `group` are names and values of the rule's `group_by`, in its order.
     `value` is that of `aggregation` over `window_seconds`, which `compare` holds against `threshold`, where the rule
     has one. `started_us` is when this firing began, `ended_us` when it ended, `made_us` when this was decided: Unix µs.
     `lines` are records by their names on the wire, see `samples`; `link` leads to the search that shows them. `number`
-    counts the repetitions of a firing that goes on, from 0."""
+    counts the repetitions of a firing that goes on, from 0. `others` are further groups of the rule, with `more` that
+    aren't named."""
 
     rule_id: str
     rule: str
@@ -42,6 +52,8 @@ class Notification(msgspec.Struct, frozen=True, kw_only=True):
     lines: Sequence[Mapping[str, Any]] = ()
     link: str = ""
     number: int = 0
+    others: Sequence[Other] = ()
+    more: int = 0
 
     @property
     def firing_key(self) -> str:
@@ -57,7 +69,7 @@ class Notification(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def status(self) -> str:
         """As receivers call it."""
-        return "firing" if self.firing else "resolved"
+        return status_of(self.firing)
 
 
 def samples(records: Sequence[Mapping[str, Any]]) -> Sequence[Mapping[str, Any]]:
@@ -80,9 +92,29 @@ def cut(text: str, characters: int) -> str:
 
 
 def title(told: Notification) -> str:
-    """One line: `firing: Payment errors (service payment)`."""
-    group = ", ".join(f"{name} {value or '(none)'}" for name, value in told.group.items())
-    return one_line(f"{told.status}: {told.rule}" + (f" ({group})" if group else ""))
+    """One line: `firing: Payment errors (service payment) and 3 more`."""
+    group = _group_text(told.group)
+    further = len(told.others) + told.more
+    rest = f" and {further} more" if further else ""
+    return one_line(f"{told.status}: {told.rule}" + (f" ({group})" if group else "") + rest)
+
+
+def others_text(told: Notification) -> Sequence[str]:
+    """A line for each of the other groups, `firing: service cart, count is 7`, and one for those that aren't named."""
+    lines = [
+        one_line(f"{status_of(other.firing)}: {_group_text(other.group)}, {told.aggregation} is {number(other.value)}")
+        for other in told.others
+    ]
+    return [*lines, f"and {told.more} more"] if told.more else lines
+
+
+def status_of(firing: bool) -> str:
+    """As receivers call it."""
+    return "firing" if firing else "resolved"
+
+
+def _group_text(group: Mapping[str, str | None]) -> str:
+    return ", ".join(f"{name} {value or '(none)'}" for name, value in group.items())
 
 
 def measured(told: Notification) -> str:

@@ -80,7 +80,7 @@ def _spellings(action: Action) -> Sequence[str]:
     for value in action.headers.values():
         secrets |= {value, *value.split()}  # `Bearer abc` comes back as `abc`
     if action.url:
-        path = _beyond_host(action.url)
+        path = beyond_host(action.url)
         secrets |= {action.url, path, path.partition("?")[0], *path.replace("?", "&").split("&")[1:]}
         secrets |= {part for part in path.partition("?")[0].split("/") if len(part) >= 2 * _LEAST_HIDDEN}
     spelled = {
@@ -91,33 +91,7 @@ def _spellings(action: Action) -> Sequence[str]:
     return sorted((text for text in spelled if len(text) >= _LEAST_HIDDEN), key=len, reverse=True)
 
 
-def shown(action: Action) -> Action:
-    """As the API may show it: references as they are, and of what else may be a secret only that it is there. Of a URL
-    its scheme and host are left, as paths of Slack and others are keys."""
-    headers = {name: _shown(value) for name, value in action.headers.items()}
-    return msgspec.structs.replace(
-        action,
-        url=_shown_url(action.url),
-        secret=_shown(action.secret),
-        routing_key=_shown(action.routing_key),
-        headers=headers,
-    )
-
-
-def _shown(text: str) -> str:
-    return text if not text or is_reference(text) else HIDDEN
-
-
-def _shown_url(url: str) -> str:
-    if not url or is_reference(url):
-        return url
-    beyond = _beyond_host(url)
-    if "@" in url or beyond == url:
-        return HIDDEN
-    return url if len(beyond) < 2 else f"{url[: -len(beyond)]}/{HIDDEN}"
-
-
-def _beyond_host(url: str) -> str:
+def beyond_host(url: str) -> str:
     """Path and query of a URL, from its slash; the whole of what is none."""
     try:
         parts = urlsplit(url)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from logd.alerts.notify.notification import Notification, cut, facts, is_link, line_text, measured, title
+from logd.alerts.notify.notification import Notification, cut, facts, is_link, line_text, measured, others_text, title
 from logd.alerts.notify.request import Request, json_request
 from logd.alerts.rules import Action
 
@@ -33,6 +33,9 @@ def _blocks(told: Notification) -> list[dict[str, Any]]:
         blocks.append(_section(_escaped(told.description, _TEXT)))
     fields = [f"*{_escaped(name, 200)}*\n{_escaped(value, 1_000)}" for name, value in facts(told)[:_FIELDS]]
     blocks.append({"type": "section", "fields": [{"type": "mrkdwn", "text": cut(text, _FIELD)} for text in fields]})
+    if others := others_text(told):
+        share = (_TEXT - 10) // len(others) - 1
+        blocks.append(_section("\n".join(_escaped(text, share) for text in others)))
     if told.lines:
         # Each has its share, so that the fence at the end stays.
         share = (_TEXT - 10) // len(told.lines) - 1

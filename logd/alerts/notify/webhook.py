@@ -4,7 +4,10 @@
      "rule": {"id": "…", "name": "…", "description": "…", "severity": "error", "runbook": "…", "labels": {…}},
      "labels": {…}, "group": {"service": "payment"},
      "aggregation": "count", "value": 123.0, "compare": ">", "threshold": 100.0, "window_seconds": 300,
-     "started_at": "2026-11-27T10:00:00.000Z", "ended_at": null, "link": "…", "lines": [{…}]}
+     "started_at": "2026-11-27T10:00:00.000Z", "ended_at": null, "link": "…", "lines": [{…}],
+     "others": [{"status": "firing", "group": {…}, "value": 7.0, "started_at": "…"}], "others_text": "…", "more": 0}
+
+`others` are further groups of the rule, of which this tells too; there are `more` that it doesn't name.
 
 `Idempotency-Key` is `key`: a receiver that has seen it may leave the rest. `Logd-Signature` is `t=UNIX,v1=HEX`, where
 HEX is HMAC-SHA256 of `UNIX.BODY` by the secret; who checks it also checks that UNIX is no more than minutes ago.
@@ -20,7 +23,7 @@ from typing import Any
 import msgspec
 
 from logd.alerts.notify import template
-from logd.alerts.notify.notification import Notification, measured, time_text, title
+from logd.alerts.notify.notification import Notification, Other, measured, others_text, status_of, time_text, title
 from logd.alerts.notify.request import Request, json_request
 from logd.alerts.rules import Action
 
@@ -56,6 +59,17 @@ def document(told: Notification) -> dict[str, Any]:
         "ended_at": ended,
         "link": told.link,
         "lines": [dict(line) for line in told.lines],
+        "others": [
+            {
+                "status": status_of(other.firing),
+                "group": dict(other.group),
+                "value": other.value,
+                "started_at": time_text(other.started_us),
+            }
+            for other in told.others
+        ],
+        "others_text": "\n".join(others_text(told)),
+        "more": told.more,
     }
 
 
@@ -103,7 +117,19 @@ _FULL = Notification(
     made_us=0,
     lines=[_NAMES],
     link=_ODD,
+    others=[Other(group=_NAMES, firing=True, value=0.5, started_us=0)],
+    more=1,
 )
 _EMPTY = msgspec.structs.replace(
-    _FULL, labels={}, group={}, value=float("nan"), threshold=None, ended_us=None, lines=[], link="", runbook=""
+    _FULL,
+    labels={},
+    group={},
+    value=float("nan"),
+    threshold=None,
+    ended_us=None,
+    lines=[],
+    link="",
+    runbook="",
+    others=[],
+    more=0,
 )

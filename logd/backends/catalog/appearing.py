@@ -16,7 +16,9 @@ from logd.seams import SavedSearch
 from logd.tokens import Token
 
 if TYPE_CHECKING:
+    from logd.backends.catalog.alert_history import CatalogAlertHistory
     from logd.backends.catalog.alert_rules import CatalogAlertRules
+    from logd.backends.catalog.alerts import CatalogAlerts
     from logd.backends.catalog.saved import CatalogSaved
     from logd.backends.catalog.silences import CatalogAcknowledgements, CatalogSilences
     from logd.backends.catalog.tokens import CatalogTokens
@@ -30,6 +32,8 @@ class Opened(NamedTuple):
     alert_rules: CatalogAlertRules
     silences: CatalogSilences
     acknowledgements: CatalogAcknowledgements
+    alerts: CatalogAlerts
+    alert_history: CatalogAlertHistory
 
 
 class AppearingFile:
@@ -149,7 +153,9 @@ class AppearingSaved:
 
 def _load() -> Callable[[Path], Awaitable[Opened]]:
     """Imported in a thread: a quarter of a second, in which others are answered."""
+    from logd.backends.catalog.alert_history import CatalogAlertHistory
     from logd.backends.catalog.alert_rules import CatalogAlertRules
+    from logd.backends.catalog.alerts import CatalogAlerts
     from logd.backends.catalog.saved import CatalogSaved
     from logd.backends.catalog.silences import CatalogAcknowledgements, CatalogSilences
     from logd.backends.catalog.sqlite_file import SqliteFile
@@ -163,6 +169,8 @@ def _load() -> Callable[[Path], Awaitable[Opened]]:
             CatalogAlertRules(file),
             CatalogSilences(file),
             CatalogAcknowledgements(file),
+            CatalogAlerts(file),
+            CatalogAlertHistory(file),
         )
 
     return opened

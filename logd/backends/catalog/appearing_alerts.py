@@ -1,4 +1,4 @@
-"""Alert rules, silences and acknowledgements of a catalog that may not be there yet; see appearing.py."""
+"""Alerts, their rules, silences and acknowledgements of a catalog that may not be there yet; see appearing.py."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from logd.backends.catalog.appearing import AppearingFile
 from logd.errors import ConfigError, Corrupt, NotFound
-from logd.seams import Acknowledgement, AlertRule, Silence
+from logd.seams import Acknowledgement, Alert, AlertGroup, AlertRule, Delivery, Event, Silence, Watched
 
 if TYPE_CHECKING:
     from logd.backends.catalog.appearing import Opened
@@ -97,6 +97,80 @@ class AppearingAcknowledgements:
 
     async def close(self) -> None:
         """See Acknowledgements."""
+        await self._file.close()
+
+
+class AppearingAlerts:
+    """The alerts in it, for alerters; see Alerts."""
+
+    def __init__(self, file: AppearingFile) -> None:
+        self._file = file
+
+    async def take(self, shard: int, shards: int) -> Watched:
+        """See Alerts; makes the file."""
+        return await (await _made(self._file)).alerts.take(shard, shards)
+
+    async def record(
+        self,
+        shard: int,
+        epoch: int,
+        clock_us: int | None,
+        alerts: Sequence[Alert] = (),
+        gone: Sequence[tuple[str, AlertGroup]] = (),
+        events: Sequence[Event] = (),
+        deliveries: Sequence[Delivery] = (),
+    ) -> None:
+        """See Alerts; makes the file."""
+        found = await _made(self._file)
+        await found.alerts.record(shard, epoch, clock_us, alerts, gone, events, deliveries)
+
+    async def settle(self, delivery: Delivery) -> None:
+        """See Alerts; makes the file."""
+        await (await _made(self._file)).alerts.settle(delivery)
+
+    async def close(self) -> None:
+        """See Alerts."""
+        await self._file.close()
+
+
+class AppearingAlertHistory:
+    """The alerts in it, for people; see AlertHistory."""
+
+    def __init__(self, file: AppearingFile) -> None:
+        self._file = file
+
+    async def alerts(self) -> Sequence[Alert]:
+        """See AlertHistory."""
+        found = await self._file.if_there()
+        return [] if found is None else await found.alert_history.alerts()
+
+    async def events(self, rule_id: str | None, before: int | None, limit: int) -> Sequence[tuple[int, Event]]:
+        """See AlertHistory."""
+        found = await self._file.if_there()
+        return [] if found is None else await found.alert_history.events(rule_id, before, limit)
+
+    async def add(self, event: Event) -> None:
+        """See AlertHistory; makes the file."""
+        await (await _made(self._file)).alert_history.add(event)
+
+    async def deliveries(
+        self, rule_id: str | None, statuses: Sequence[str], before: int | None, limit: int
+    ) -> Sequence[tuple[int, Delivery]]:
+        """See AlertHistory."""
+        found = await self._file.if_there()
+        return [] if found is None else await found.alert_history.deliveries(rule_id, statuses, before, limit)
+
+    async def again(self, delivery_id: str) -> Delivery:
+        """See AlertHistory."""
+        return await (await _there(self._file, f"delivery {delivery_id!r}")).alert_history.again(delivery_id)
+
+    async def forget(self, before_us: int) -> int:
+        """See AlertHistory."""
+        found = await self._file.if_there()
+        return 0 if found is None else await found.alert_history.forget(before_us)
+
+    async def close(self) -> None:
+        """See AlertHistory."""
         await self._file.close()
 
 

@@ -110,6 +110,8 @@ def _engine(config: Catalog, password: str) -> tuple[AsyncEngine, str]:
         pool_timeout=_CALL_SECONDS,
         pool_pre_ping=True,
         pool_recycle=_RECYCLE_SECONDS,
+        # Else it locks what could come between rows, and alerters that record at the same time stop one another.
+        isolation_level="READ COMMITTED",
         hide_parameters=True,  # in messages, which are logged
     )
     return engine, f"the catalog {config.database!r} at {config.address}"

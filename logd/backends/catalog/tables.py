@@ -7,13 +7,18 @@ saved_searches   id → name, which no other one has, parameters (a JSON object)
 alert_rules   id → name, which no other one has, rule (a JSON object), and the rest as of a saved search
 silences   id → a rule's id or a glob of names, labels and group (JSON objects of globs), times in µs, why, who
 acknowledgements   SHA-256 of rule and group → rule, group (a JSON list), since when it fires, who, why, when
+alert_shards   shard → epoch, one more each time that it is taken, its clock in µs, and how many shards there are
+alerts   SHA-256 of rule and group → rule, what it is shared by (CRC-32 of the rule's id), times in µs, the rest as JSON
+alert_events   number, which rises and is used once → rule, when, the rest as JSON
+alert_deliveries   number, which rises and is used once → SHA-256 of its id, rule, CRC-32, status, when it was made, the
+                   rest as JSON
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import BigInteger, Column, Double, MetaData, String, Table, Text, UniqueConstraint
+from sqlalchemy import BigInteger, Column, Double, Integer, MetaData, String, Table, Text, UniqueConstraint
 from sqlalchemy.dialects.mysql import MEDIUMTEXT
 
 #: Names of keys and indexes are part of the schema: migrations drop them by name.
@@ -29,6 +34,10 @@ METADATA = MetaData(
 MYSQL: dict[str, Any] = {"mysql_engine": "InnoDB", "mysql_charset": "utf8mb4", "mysql_collate": "utf8mb4_bin"}
 #: MariaDB's TEXT ends at 64 kB, which a few thousand names take, or a rule of ten conditions.
 LARGE = Text().with_variant(MEDIUMTEXT(), "mysql")
+#: SQLite counts up only what it calls INTEGER.
+NUMBER = BigInteger().with_variant(Integer(), "sqlite")
+#: SQLite would use the last number again, once its row is gone.
+NUMBERED: dict[str, Any] = {**MYSQL, "sqlite_autoincrement": True}
 
 TOKENS = Table(
     "tokens",
@@ -107,5 +116,58 @@ ACKNOWLEDGEMENTS = Table(
     Column("by", String(200), nullable=False),
     Column("why", Text, nullable=False),
     Column("at_us", BigInteger, nullable=False),
+    **MYSQL,
+)
+
+ALERT_SHARDS = Table(
+    "alert_shards",
+    METADATA,
+    Column("shard", BigInteger, primary_key=True, autoincrement=False),
+    Column("shards", BigInteger, nullable=False),
+    Column("epoch", BigInteger, nullable=False),
+    Column("clock_us", BigInteger),
+    **MYSQL,
+)
+
+ALERTS = Table(
+    "alerts",
+    METADATA,
+    Column("id", String(64), primary_key=True),
+    Column("rule_crc", BigInteger, nullable=False),
+    Column("since_us", BigInteger, nullable=False),
+    Column("fired_us", BigInteger),
+    Column("body", LARGE, nullable=False),
+    **MYSQL,
+)
+
+ALERT_EVENTS = Table(
+    "alert_events",
+    METADATA,
+    Column("number", NUMBER, primary_key=True),
+    Column("rule_id", String(20), nullable=False, index=True),
+    Column("at_us", BigInteger, nullable=False, index=True),
+    Column("body", LARGE, nullable=False),
+    **NUMBERED,
+)
+
+ALERT_DELIVERIES = Table(
+    "alert_deliveries",
+    METADATA,
+    Column("number", NUMBER, primary_key=True),
+    Column("id", String(64), nullable=False),
+    Column("rule_id", String(20), nullable=False, index=True),
+    Column("rule_crc", BigInteger, nullable=False),
+    Column("status", String(20), nullable=False, index=True),
+    Column("made_us", BigInteger, nullable=False, index=True),
+    Column("body", LARGE, nullable=False),
+    UniqueConstraint("id"),
+    **NUMBERED,
+)
+
+ALERT_TURNS = Table(
+    "alert_turns",
+    METADATA,
+    Column("target", String(64), primary_key=True),
+    Column("next_us", BigInteger, nullable=False),
     **MYSQL,
 )
