@@ -40,7 +40,9 @@ class Notify(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
 
 
 class Alerts(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """`[alerts]`: rules that watch the stream. `rules` is a folder with files of them, empty for none."""
+    """`[alerts]`: rules that watch the stream. `rules` is a folder with files of them, empty for none. What happened to
+    alerts, and who was told, is known for `history_days`; 0 is for ever."""
 
     rules: str = ""
+    history_days: Annotated[int, Meta(ge=0, le=100_000)] = 90
     notify: Notify = Notify()
