@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, NamedTuple, get_args
 
 import msgspec
+import orjson
 from aiohttp import web
 from msgspec import Meta
 
@@ -244,7 +245,8 @@ def _seen(
                     "why": silence.why,
                     "created_by": silence.created_by or None,
                 },
-                "samples": list(one.samples) if place < _WITH_SAMPLES else [],
+                # Whose numbers may be larger than orjson takes.
+                "samples": orjson.Fragment(msgspec.json.encode(one.samples)) if place < _WITH_SAMPLES else [],
             }
         )
     counts = Counter(one.stage.value for one in alerts)

@@ -18,7 +18,7 @@ from tests.support.process import SEARCH, Answer, Server, until
 _ACK = f"{ALERTS}/acknowledge"
 #: 2026-11-27T00:00:00Z.
 _START_US = 1_795_737_600_000_000
-_SAMPLE = {"timestamp": "2026-11-27T00:00:00.000Z", "message": "declined", "metadata": {"ms": 9}}
+_SAMPLE = {"timestamp": "2026-11-27T00:00:00.000Z", "message": "declined", "metadata": {"ms": 2**64}}
 _GONE = "file-0123456789ab"
 
 
