@@ -71,9 +71,12 @@ class Alerts(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     never. While a group fires, those of lower severities that have the same values of `inhibit_by` (fields, and labels
     of rules), where both have them, aren't told; with no names nothing is held back so.
 
-    Over Kafka, alerters share the rules by `shards`, which say how the topic alert-partials is made, and nothing later."""
+    A window is decided `late_seconds` after it is over. What happened to alerts, and to messages, is known for
+    `history_days`, 0 for ever. Over Kafka, alerters share the rules by `shards`, which say how the topic alert-partials is made, and nothing later."""
 
     rules: str = ""
+    late_seconds: Annotated[int, Meta(ge=0, le=86_400)] = 15
+    history_days: Annotated[int, Meta(ge=0, le=100_000)] = 90
     shards: Annotated[int, Meta(ge=1, le=1_000)] = 8
     public_url: str = ""
     group_wait_seconds: Annotated[float, Meta(ge=0, le=3_600)] = 0.0

@@ -120,7 +120,8 @@ class Alerts(Protocol):
         ...
 
     async def settle(self, delivery: Delivery) -> None:
-        """Keeps what became of a delivery, durably, whoever has its shard. One that isn't known is kept too."""
+        """Keeps what became of a delivery, durably, whoever has its shard. One that isn't known is kept too. What was
+        delivered stays so, and none waits again that was settled: who says that it isn't was overtaken."""
         ...
 
     async def close(self) -> None:

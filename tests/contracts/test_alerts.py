@@ -26,6 +26,7 @@ from logd.seams import Alert, AlertHistory, Alerts, AlertStage, Delivery, Event,
 from tests.support.catalogs import migrated
 
 _SHARDS = 4
+_STATUSES = ("waiting", "delivered", "refused", "failed")
 
 
 class Kept(NamedTuple):
@@ -278,8 +279,23 @@ async def test_what_is_settled_stays_so(kept: Kept, open_kept: Open) -> None:
     assert list((await others.alerts.take(0, _SHARDS)).deliveries) == [new[0], new[3]]
 
 
+async def test_what_was_delivered_stays_so(kept: Kept) -> None:
+    states = {name: _delivery("a", status=name, settled_us=number) for number, name in enumerate(_STATUSES)}
+    for before in states.values():
+        for after in states.values():
+            name = f"{before.status} {after.status}"
+            await kept.alerts.settle(msgspec.structs.replace(before, id=name))
+            await kept.alerts.settle(msgspec.structs.replace(after, id=name))
+    stay = {"waiting": (), "delivered": _STATUSES, "refused": ("waiting",), "failed": ("waiting",)}
+    found = await kept.history.deliveries(None, (), None, 99)
+    assert len(found) == len(_STATUSES) ** 2
+    for _, one in found:
+        before_, after_ = one.id.split()
+        assert one.status == (before_ if after_ in stay[before_] else after_), one.id
+
+
 async def test_a_dead_letter_waits_again(kept: Kept, open_kept: Open) -> None:
-    for status in ("waiting", "delivered", "refused", "failed"):
+    for status in _STATUSES:
         await kept.alerts.settle(_delivery(status, status=status, attempts=[{"error": "x"}], settled_us=5))
     for status in ("waiting", "delivered"):
         with pytest.raises(Conflict, match=f"the delivery '{status}' is {status}"):

@@ -24,6 +24,7 @@ _KEYS = 1_000
 #: Two who meet at the same new row do so once.
 _TRIES = 3
 _WAITING = "waiting"
+_DELIVERED = "delivered"
 _REPLACE = update(ALERT_DELIVERIES).where(ALERT_DELIVERIES.c.number == bindparam("old_number"))
 
 
@@ -77,7 +78,7 @@ class CatalogAlerts:
                         await connection.execute(insert(ALERTS), list(rows.values()))
                     if events:
                         await connection.execute(insert(ALERT_EVENTS), list(map(alert_rows.event_row, events)))
-                    await _put(connection, deliveries, settled_too=False)
+                    await _put(connection, deliveries)
                 return
         raise _met("settle the same deliveries")
 
@@ -86,7 +87,7 @@ class CatalogAlerts:
         for _ in range(_TRIES):
             with contextlib.suppress(IntegrityError):
                 async with self._database.writing() as connection:
-                    await _put(connection, [delivery], settled_too=True)
+                    await _put(connection, [delivery], settled_too=delivery.status != _WAITING)
                 return
         raise _met("settle the same deliveries")
 
@@ -123,8 +124,8 @@ async def _fenced(connection: Any, shard: int, epoch: int, clock_us: int | None)
         await connection.execute(update(ALERT_SHARDS).where(which).values(clock_us=clock_us))
 
 
-async def _put(connection: Any, deliveries: Sequence[Delivery], *, settled_too: bool) -> None:
-    """In the place of those with the same ids; or else only of those that wait. Raises IntegrityError when somebody
+async def _put(connection: Any, deliveries: Sequence[Delivery], *, settled_too: bool = False) -> None:
+    """In the place of those with the same ids that wait; or of dead letters too. Raises IntegrityError when somebody
     puts the same at the same time."""
     rows = {row["id"]: row for row in map(alert_rows.delivery_row, deliveries)}
     table = ALERT_DELIVERIES
@@ -133,7 +134,9 @@ async def _put(connection: Any, deliveries: Sequence[Delivery], *, settled_too: 
         asked = select(table.c.id, table.c.number, table.c.status).where(table.c.id.in_(keys)).with_for_update()
         known |= {row.id: row for row in await connection.execute(asked)}
     replaced = [
-        {**rows[key], "old_number": row.number} for key, row in known.items() if settled_too or row.status == _WAITING
+        {**rows[key], "old_number": row.number}
+        for key, row in known.items()
+        if row.status == _WAITING or (settled_too and row.status != _DELIVERED)
     ]
     if replaced:
         await connection.execute(_REPLACE, replaced)
