@@ -28,8 +28,8 @@ Floats = npt.NDArray[np.float64]
 Group = tuple[str | None, ...]
 #: A group's name is shown and kept: no text.
 _GROUP_CHARACTERS = 200
-#: The name of no field: the message's template.
-PATTERN = "pattern of the message"
+#: What stands for the message's template: no name of a field.
+MASK = "\n"
 
 
 class Watch(msgspec.Struct, frozen=True, eq=False):
@@ -87,7 +87,7 @@ class Counting:
         rest = (one.rest for one in pinned)
         self._nodes: list[Node] = list(dict.fromkeys(node for node in rest if not isinstance(node, Everything)))
         self._filters = Filters(MANY_ROWS) if self._nodes else None
-        self._masking = Masking() if any(PATTERN in watch.group_by for watch in watches) else None
+        self._masking = Masking() if any(MASK in watch.group_by for watch in watches) else None
 
     def count(self, table: pa.Table, parts: Ints) -> list[Counts | None]:
         """For each watch what it counts of records of record.SCHEMA, of which each is of a part; None is nothing.
@@ -188,7 +188,7 @@ class _Batch:
         return found
 
     def _column(self, name: str) -> pa.StringArray:
-        if name == PATTERN:
+        if name == MASK:
             assert self._masking is not None
             return self._masking.masks(self._work.column("message"))
         return Field(name).text(self._work, self._all)

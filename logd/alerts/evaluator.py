@@ -15,6 +15,7 @@ import msgspec
 import numpy as np
 import orjson
 
+from logd.alerts.following import calmed, followed
 from logd.alerts.gauges import Gauge, Store
 from logd.alerts.judging import Judge
 from logd.alerts.pages import CLOCK, SOURCES, Cells, kind_of, read_cells, read_clock
@@ -151,9 +152,6 @@ class Evaluator:
             watching.decide(upto_us)
             self._note(rule_id, watching)
         self.clock_us = upto_us
-        for key, alert in list(self._alerts.items()):
-            if alert.stage is AlertStage.RESOLVED and self._is_over(alert, upto_us):
-                self._drop(key)
 
     def take_changes(self) -> Changes:
         """Since the last call."""
@@ -162,10 +160,16 @@ class Evaluator:
         return changes
 
     def told(self, alerts: Iterable[Alert]) -> None:
-        """They are so now, as who tells people says; it has kept them itself."""
+        """They are so now, as who tells people says; it keeps them itself."""
         for alert in alerts:
-            if (alert.rule_id, alert.group) in self._alerts:
-                self._alerts[alert.rule_id, alert.group] = alert
+            self._alerts[alert.rule_id, alert.group] = alert
+
+    def forget(self, keys: Iterable[tuple[str, Group]]) -> Sequence[tuple[str, Group]]:
+        """Those of which there is nothing to tell any more; which of them its windows don't have to know either."""
+        gone = [key for key in keys if key in self._alerts and self._is_over(self._alerts[key])]
+        for key in gone:
+            del self._alerts[key]
+        return gone
 
     def _is_same(self, rule_id: str, gauges: Mapping[str, Sequence[Gauge]]) -> bool:
         """Whether nothing of the rule has changed that its windows go by."""
@@ -193,20 +197,21 @@ class Evaluator:
             elif before is not None and before.stage is AlertStage.FIRING:
                 end = watching.ended(group)
                 ended = {"stage": AlertStage.RESOLVED, "ended_us": end.at_us, "value": end.value, "at_us": end.at_us}
-                alert = msgspec.structs.replace(before, **ended)
+                alert = followed(before, msgspec.structs.replace(before, **ended))
                 self._keep(key, alert)
                 self._tell(alert, "resolved", end.at_us)
                 # A window that isn't decided yet may be true already, and nothing more may come.
                 self._touched[rule_id].add(group)
-            elif before is not None:
-                self._drop(key)
+            elif before is not None and before.stage is AlertStage.PENDING:
+                if (calm := calmed(before, watching.decided_us)) is None:
+                    self._drop(key)
+                else:
+                    self._keep(key, calm)
 
     def _made(self, rule_id: str, group: Group, state: State, before: Alert | None, watching: Watching) -> Alert:
         rule = self._rules[rule_id]
         fires = state.stage is Stage.FIRING
         texts = [text for gauge in watching.gauges for text in self._gauged[gauge.key].samples(group)]
-        # People are told of a firing again no sooner than the rule says, so what they were told last stays.
-        told_us = None if before is None else before.told_us
         alert = Alert(
             rule_id=rule_id,
             rule=rule.name,
@@ -219,11 +224,10 @@ class Evaluator:
             value=state.value,
             at_us=state.at_us,
             samples=[orjson.loads(text) for text in texts[-_SAMPLES:]],
-            told_us=told_us,
         )
         if fires:
             self._tell(alert, "firing", state.at_us)
-        return alert
+        return followed(before, alert)
 
     def _keep(self, key: tuple[str, Group], alert: Alert) -> None:
         self._alerts[key] = alert
@@ -247,11 +251,9 @@ class Evaluator:
         )
         self._events.append(told)
 
-    def _is_over(self, alert: Alert, now_us: int) -> bool:
-        """Whether neither its windows nor its cooldown have to know of it."""
-        watching, rule = self._watching[alert.rule_id], self._rules[alert.rule_id]
-        kept_us = max(watching.kept_us, rule.cooldown_seconds * _SECOND_US)
-        return now_us > max(alert.ended_us or 0, alert.told_us or 0) + kept_us
+    def _is_over(self, alert: Alert) -> bool:
+        watching = self._watching.get(alert.rule_id)
+        return watching is None or (self.clock_us or 0) > (alert.ended_us or 0) + watching.kept_us
 
 
 def _state(alert: Alert) -> State:

@@ -11,7 +11,7 @@ import msgspec
 import numpy as np
 
 from logd.alerts import sketch
-from logd.alerts.counting import PATTERN, Counts, Watch
+from logd.alerts.counting import MASK, Counts, Watch
 from logd.alerts.hashing import hashes
 from logd.alerts.measures import MEASURES, cells
 from logd.alerts.pins import pinned
@@ -119,7 +119,7 @@ def _watch(part: Part, group_by: Sequence[str], span: Span) -> Watch:
         case "new_value":
             return Watch(node, (*group_by, part.field), span.width_us)
         case "new_pattern":
-            return Watch(node, (*group_by, PATTERN), span.width_us)
+            return Watch(node, (*group_by, MASK), span.width_us)
         case "composite":
             raise AssertionError("a composite has parts")
         case unknown:

@@ -106,5 +106,5 @@ class HeldNow:
     def _silenced(self, alert: Alert) -> bool:
         """Who is, keeps nobody quiet: else nobody would hear anything."""
         rule = self._rules.get(alert.rule_id)
-        known = rule is not None and len(rule.group_by) == len(alert.group)
+        known = rule is not None and len(rule.group_names) == len(alert.group)
         return rule is None or not known or self.ended(rule, alert) is not None

@@ -71,7 +71,9 @@ def _values(field: str, setting: str) -> Iterator[str]:
 
 
 def _grouped(rule: Rule, group: AlertGroup) -> Iterator[str]:
-    for name, value in zip(map(group_field, rule.group_by), group, strict=True):
+    # A pattern is no field: what it was made of has other words in its place.
+    names = rule.group_names[:-1] if rule.condition.aggregation == "new_pattern" else rule.group_names
+    for name, value in zip(map(group_field, names), group, strict=False):
         field = _name(name)
         if value is None:
             text = f"NOT _exists_:{field}"

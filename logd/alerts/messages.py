@@ -114,7 +114,7 @@ def _others(rule: Rule, due: Sequence[Due]) -> Iterator[Other]:
 
 
 def _named(rule: Rule, group: AlertGroup) -> dict[str, str | None]:
-    return dict(zip(rule.group_by, group, strict=True))
+    return dict(zip(rule.group_names, group, strict=True))
 
 
 def _started_us(alert: Alert) -> int:

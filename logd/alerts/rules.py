@@ -33,6 +33,8 @@ Aggregation = Literal[
 ]
 Compared = Literal[">", ">=", "<", "<="]
 Severity = Literal["critical", "error", "warning", "info"]
+#: The name of no field: a message's template, see logd/patterns.
+PATTERN = "pattern"
 #: What each aggregation can't do without, and what else only it and some others take.
 NEEDS: Mapping[str, Sequence[str]] = {
     **dict.fromkeys(("count", "rate", "ratio", "spike"), ("threshold",)),
@@ -133,6 +135,21 @@ class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     max_groups: Annotated[int, Meta(ge=1, le=100_000)] = 10_000
 
     @property
+    def group_names(self) -> Sequence[str]:
+        """What each value of a group is of."""
+        return group_names(self.group_by, self.condition.aggregation, self.condition.field)
+
+    @property
     def targets(self) -> Sequence[Action]:
         """Who is told, all of them."""
         return self.actions if self.action is None else [self.action]
+
+
+def group_names(group_by: Sequence[str], aggregation: str, field: str) -> Sequence[str]:
+    """Of a rule: what is new tells a group apart too."""
+    match aggregation:
+        case "new_value":
+            return [*group_by, field]
+        case "new_pattern":
+            return [*group_by, PATTERN]
+    return group_by

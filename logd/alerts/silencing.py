@@ -36,7 +36,7 @@ class Silencing:
 
     def of(self, rule_id: str, rule: Rule, group: Group, at_us: int) -> Silence | None:
         """That because of which nobody is told of a group at a time: of several, the one that ends last. `group` is in
-        the order of the rule's `group_by`."""
+        the order of the rule's `group_names`."""
         return self.of_rule(rule_id, rule, at_us).of(group)
 
     def of_rule(self, rule_id: str, rule: Rule, at_us: int) -> RuleSilencing:
@@ -49,7 +49,7 @@ class Silencing:
             and (matcher.silence.rule == rule_id or matcher.rule.fullmatch(rule.name))
             and _all(matcher.labels, labels)
         ]
-        return RuleSilencing(found, [group_field(name) for name in rule.group_by])
+        return RuleSilencing(found, [group_field(name) for name in rule.group_names])
 
 
 class RuleSilencing:

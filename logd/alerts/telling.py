@@ -64,7 +64,7 @@ class Telling:
         by_rule: dict[str, list[Alert]] = {}
         for alert in ours:
             rule = self._rules.get(alert.rule_id)
-            if rule is None or len(rule.group_by) != len(alert.group):
+            if rule is None or len(rule.group_names) != len(alert.group):
                 gone.append((alert.rule_id, alert.group))
             else:
                 by_rule.setdefault(alert.rule_id, []).append(alert)

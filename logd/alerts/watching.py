@@ -66,6 +66,11 @@ class Watching:
         return self._ended.pop(group)
 
     @property
+    def decided_us(self) -> int:
+        """Up to when windows were decided."""
+        return 0 if self._decided is None else self._end_us(self._decided)
+
+    @property
     def kept_us(self) -> int:
         """For so long what was resolved has to be known."""
         return self._width_us * max(gauge.span.kept for gauge in self.gauges)

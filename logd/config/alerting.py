@@ -72,7 +72,8 @@ class Alerts(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     of rules), where both have them, aren't told; with no names nothing is held back so.
 
     A window is decided `late_seconds` after it is over. What happened to alerts, and to messages, is known for
-    `history_days`, 0 for ever. Over Kafka, alerters share the rules by `shards`, which say how the topic alert-partials is made, and nothing later."""
+    `history_days`, 0 for ever. Over Kafka, alerters share the rules by `shards`, which say how the topic alert-partials
+    is made, and nothing later."""
 
     rules: str = ""
     late_seconds: Annotated[int, Meta(ge=0, le=86_400)] = 15

@@ -6,10 +6,11 @@ import asyncio
 import re
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from logd.alerts.file import ID_PREFIX, FileRule
 from logd.alerts.folder import RuleFolder
+from logd.alerts.rules import group_names
 from logd.errors import Conflict, NotFound
 from logd.http.parameters import shortened
 from logd.http.records import start_texts
@@ -65,7 +66,7 @@ class RuleNames:
 
     async def of(self, rule_ids: Iterable[str]) -> Mapping[str, Named]:
         """Those of them that there are, as they were some seconds ago."""
-        named = {one.id: Named(one.rule.name, one.rule.group_by) for one in self._folder.now.rules}
+        named = {one.id: Named(one.rule.name, one.rule.group_names) for one in self._folder.now.rules}
         asked = set(rule_ids) - named.keys()
         if not asked:
             return named
@@ -75,9 +76,15 @@ class RuleNames:
                 at = time.monotonic()
                 with catalog_call():
                     rules = await self._kept.all()
-                self._named = {one.id: Named(one.name, one.rule.get("group_by", ())) for one in rules}
+                self._named = {one.id: Named(one.name, _names(one.rule)) for one in rules}
                 self._missing, self._read_at = asked - self._named.keys(), at
         return self._named | named
+
+
+def _names(rule: Mapping[str, Any]) -> Sequence[str]:
+    """As Rule.group_names, of a rule as it is kept, which may be wrong by now."""
+    condition = rule.get("condition", {})
+    return group_names(rule.get("group_by", ()), condition.get("aggregation", ""), condition.get("field", ""))
 
 
 def by_field(group: AlertGroup, named: Named | None) -> dict[str, str | None]:

@@ -21,10 +21,13 @@ from logd.seams import Alert, Event, Page
 Record = dict[str, Any]
 
 
-def rule(name: str = "r", group_by: Sequence[str] = (), **others: Any) -> Rule:
-    """A rule as a file has it: what a condition has may stand beside the rest."""
-    condition = {key: others.pop(key) for key in list(others) if key not in ("for", "cooldown_seconds", "max_groups")}
-    return msgspec.convert({"name": name, "group_by": list(group_by), "condition": condition, **others}, Rule)
+def rule(name: str = "r", group_by: Sequence[str] = (), lasting: int = 0, **others: Any) -> Rule:
+    """A rule as a file has it; what a condition has stands beside the rest. `lasting` is its `for`."""
+    condition = {
+        key: others.pop(key) for key in list(others) if key not in ("cooldown_seconds", "max_groups", "action")
+    }
+    plain = {"name": name, "group_by": list(group_by), "for": lasting, "condition": condition, **others}
+    return msgspec.convert(plain, Rule)
 
 
 class Shard:

@@ -169,7 +169,7 @@ def test_conditions(condition: dict[str, Any], rows: list[Record], told: list[st
 
 
 def test_for_and_groups() -> None:
-    shard = Shard({"r": rule(group_by=["service", "user"], threshold=0, window_seconds=2, **{"for": 2})})
+    shard = Shard({"r": rule(group_by=["service", "user"], threshold=0, window_seconds=2, lasting=2)})
     rows = [_row(at, user="u") for at in (5, 6, 7)] + [_row(at, user="v") for at in (5, 9)]
     assert _run(shard, rows, 12) == ["r web,u firing 2", "r web,u resolved 0"]
     assert shard.alerts["r", ("web", "u")].fired_us == DAY + 8 * SECOND
@@ -213,16 +213,14 @@ _RULES = {
     "p90": rule(group_by=["service"], aggregation="p90", field="ms", threshold=150, window_seconds=10),
     "most": rule(aggregation="max", field="ms", threshold=290, window_seconds=5),
     "users": rule(aggregation="distinct", field="user", threshold=1, window_seconds=3),
-    "sums": rule(aggregation="sum", field="ms", threshold=500, window_seconds=4, **{"for": 2}),
+    "sums": rule(aggregation="sum", field="ms", threshold=500, window_seconds=4, lasting=2),
     "gone": rule(group_by=["service"], aggregation="absence", window_seconds=5),
 }
 
 
 @settings(deadline=None, max_examples=30)
 @given(_streams(), st.integers(0, 2**32))
-def test_any_number_of_alerters_says_the_same(
-    stream: list[list[tuple[int, list[Record]]]], seed: int
-) -> None:
+def test_any_number_of_alerters_says_the_same(stream: list[list[tuple[int, list[Record]]]], seed: int) -> None:
     rng = random.Random(seed)
     # What comes too late for one may be in time for the other.
     one, many = Shard(_RULES, late_seconds=40), Shard(_RULES, late_seconds=40)

@@ -109,7 +109,7 @@ def test_late_records_tell_nothing_twice() -> None:
 
 
 def test_what_has_to_last() -> None:
-    rule = _Rule(threshold=0, **{"for": 2})
+    rule = _Rule(threshold=0, lasting=2)
     rule.decide(9)
     for bucket in range(10, 13):
         assert not rule.count(("a",), 0, bucket, [1.0])
