@@ -29,7 +29,7 @@ from logd.flow.stage import Stage, held
 from logd.roles import control, wiring
 from logd.roles.readiness import Readiness
 from logd.roles.reload import on_request
-from logd.roles.wiring import OpenCatalog, OpenIndex, OpenTransport
+from logd.roles.wiring import AlertSeams, OpenCatalog, OpenIndex, OpenTransport
 from logd.seams import Cache, Index, Transport, Upkeep
 from logd.telemetry import systemd
 from logd.telemetry.logging import set_up_logging
@@ -57,9 +57,10 @@ async def _serve(config: Config, load: Callable[[], Config]) -> int:
         stack.enter_context(signals.caught())
         data_dir = Path(config.data_dir)
         stack.enter_context(locked(data_dir))
-        queue, transport, index, catalog, cache = None, None, None, None, None
-        if "api" in config.server.roles:
+        queue, transport, index, catalog, cache, alerting = None, None, None, None, None, None
+        if {"api", "alerter"} & set(config.server.roles):
             catalog = await stack.enter_async_context(_closing(await wiring.open_catalog(config)))
+        if "api" in config.server.roles:
             cache = wiring.open_cache(config)
             if cache is not None:
                 await stack.enter_async_context(_closing(cache))
@@ -71,16 +72,19 @@ async def _serve(config: Config, load: Callable[[], Config]) -> int:
         if wiring.needs_transport(config):
             queue = await wiring.open_transport(config)
             transport = await stack.enter_async_context(_closing(queue.transport))
-        if transport is not None and {"processor", "api", "archiver"} & set(config.server.roles):
+        if transport is not None and set(config.server.roles) != {"agent"}:
             wiring.set_up_native_libraries(roomy=config.index.type == "elasticsearch")
+        if transport is not None and {"processor", "api", "archiver"} & set(config.server.roles):
             index = await wiring.open_index(config, transport)
             await stack.enter_async_context(_closing(index.stored))
             await stack.enter_async_context(_closing(index.upkeep))
+        if transport is not None and catalog is not None and "alerter" in config.server.roles:
+            alerting = await stack.enter_async_context(wiring.alert_seams(config, catalog))
         if queue is not None:
             backup = partial(wiring.backup, data_dir, queue=queue, index=index)
             await stack.enter_async_context(control.serving(data_dir / control.SOCKET, backup))
         try:
-            await _run_roles(config, queue, index, catalog, cache, signals, load)
+            await _run_roles(config, queue, index, catalog, cache, alerting, signals, load)
         except ExceptionGroup as failures:
             return _exit_code(failures)
     return EXIT_OK
@@ -104,6 +108,7 @@ async def _run_roles(
     index: OpenIndex | None,
     catalog: OpenCatalog | None,
     cache: Cache | None,
+    alerting: AlertSeams | None,
     signals: _Signals,
     load: Callable[[], Config],
 ) -> None:
@@ -148,15 +153,22 @@ async def _run_roles(
             archiver = Archiver(config, index.upkeep)
             parts["archiver"] = archiver.status
             start("archiver", archiver.run)
-        if queue and index and catalog:
+        rules = wiring.rule_folder(config)
+        if config.alerts.rules and {"api", "alerter"} & set(config.server.roles):
+            await asyncio.to_thread(rules.look)
+            start("rules", rules.run)
+            reload = _with_rules(reload, rules.ask)
+        if transport is not None and alerting is not None:
+            from logd.roles.alerter import Alerter
+
+            alerter = Alerter(config, transport, alerting, rules, wiring.terms_of(config))
+            parts["alerter"] = alerter.status
+            troubles.append(alerter.trouble)
+            stages += alerter.stages
+            start("alerter", alerter.run)
+        if queue and index and catalog and "api" in config.server.roles:
             from logd.http.app import Behind
             from logd.roles.api import Api
-
-            rules = wiring.rule_folder(config)
-            if config.alerts.rules:
-                await asyncio.to_thread(rules.look)
-                start("rules", rules.run)
-                reload = _with_rules(reload, rules.ask)
 
             behind = Behind(
                 queue.transport,

@@ -22,7 +22,7 @@ from logd.config.alerting import TIME_OF_DAY, Alerts, Notify
 from logd.config.globs import wrong as wrong_glob
 from logd.config.keys import KeyPath
 from logd.config.patterns import compile_pattern
-from logd.config.schema import PLANNED_ROLES, ROLES, Agent, Config, Files, Kubernetes, Transport
+from logd.config.schema import ROLES, Agent, Config, Files, Kubernetes, Transport
 from logd.config.secrets import is_reference
 from logd.config.shaping import SheddingTable
 
@@ -91,9 +91,7 @@ def _roles(config: Config) -> Iterator[Problem]:
         yield Problem(("server", "roles"), f"at least one of {known}")
     for place, role in enumerate(roles):
         path: KeyPath = ("server", "roles", place)
-        if role in PLANNED_ROLES:
-            yield Problem(path, known, f"role '{role}' does not exist yet in this version")
-        elif role not in ROLES:
+        if role not in ROLES:
             yield Problem(path, known)
         elif role in roles[:place]:
             yield Problem(path, "every role once")

@@ -29,9 +29,7 @@ Memory = Annotated[int, Meta(ge=16 * 1024 * 1024, le=2**63 - 1)]
 Rate = Annotated[float, Meta(ge=0, le=1e12)]
 Text = Annotated[str, Meta(min_length=1)]
 
-ROLES = ("agent", "processor", "api", "archiver")
-#: Roles of the design that this version doesn't have; asking for one is refused by name.
-PLANNED_ROLES = ("alerter",)
+ROLES = ("agent", "processor", "api", "alerter", "archiver")
 
 
 class Files(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

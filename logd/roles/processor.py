@@ -9,12 +9,10 @@ the index says is durable. What can't be parsed at all becomes a dead letter bef
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import functools
 import logging
-import random
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import ParamSpec, TypeVar, cast
 
@@ -33,6 +31,7 @@ from logd.parse.joining import joined, lines_of, parts
 from logd.parse.parsing import Parsing, Refused
 from logd.roles.parsing import parser_of
 from logd.roles.shedding import Left, Shedder
+from logd.roles.waiting import Waiting
 from logd.seams import (
     DEAD_LETTERS,
     NOTHING,
@@ -49,10 +48,6 @@ from logd.telemetry import metrics
 
 log = logging.getLogger("logd.processor")
 GROUP = "processor"
-#: Between tries while the index or the transport can't take more: doubling from the first to the second.
-_RETRY_SECONDS = (0.5, 15.0)
-#: What the one who fetches waits for: that it goes on says nothing of commits and dead letters.
-_READING = "messages"
 _SHAPED = {"dropped": metrics.SHAPE_DROPPED, "sampled": metrics.SHAPE_SAMPLED, "redacted": metrics.SHAPE_REDACTED}
 T = TypeVar("T")
 P = ParamSpec("P")
@@ -73,8 +68,7 @@ class Processor:
         self._channel: Channel[Sequence[Message]] = Channel(Stage("processor.parse", 1, "batches"))
         self._consumer: Consumer | None = None
         self._committed: StreamPositions = {}
-        #: What is waited for now, and why.
-        self._waits: dict[str, str] = {}
+        self._waiting = Waiting(log)
 
     def lag(self) -> int:
         """Messages not fetched yet."""
@@ -87,7 +81,7 @@ class Processor:
 
     def trouble(self) -> str:
         """Why nothing goes on; empty when it does."""
-        return "; ".join(self._waits.values())
+        return self._waiting.trouble()
 
     def status(self) -> dict[str, object]:
         """Lag in messages, and what is shed, where that is configured."""
@@ -98,7 +92,7 @@ class Processor:
         """Runs until `stop`, then finishes what was fetched and flushes the index. Raises Corrupt after that when the
         transport can't be read on."""
         start = self._index.durable() or None
-        consumer = await self._until_available("the transport", self._transport.consume, RAW_LOGS, GROUP, start)
+        consumer = await self._waiting.until_available("the transport", self._transport.consume, RAW_LOGS, GROUP, start)
         self._consumer = consumer
         parsing = await self._in_thread(Parsing, self._make_parser)
         REGISTRY.register(cast(Collector, self._meter))
@@ -129,7 +123,7 @@ class Processor:
         limits = self._config.parse
 
         async def fetch(lines: int, wait_seconds: float) -> Sequence[Message]:
-            return await self._fetched(consumer, lines, wait_seconds, stop)
+            return await self._waiting.fetched(consumer, lines, wait_seconds, stop)
 
         try:
             while not stop.is_set():
@@ -161,7 +155,7 @@ class Processor:
             table, own_ids = parsed.stored()
             dropped, sampled = parsed.done("dropped"), parsed.done("sampled")
             batch = Batch(table, positions, own_ids, lines_of(messages), lost, dropped, sampled)
-            written = await self._until_available("the index", self._index.write, batch)
+            written = await self._waiting.until_available("the index", self._index.write, batch)
             self._meter.add(counted)
             _count(parsed)
             stored = len(table) - written.duplicates - written.refused
@@ -186,53 +180,18 @@ class Processor:
         if durable is None:
             # Always: a commit that was left to other members says nothing, and then the same may come again.
             if written:
-                await self._until_available("the transport", consumer.commit, written, tally)
+                await self._waiting.until_available("the transport", consumer.commit, written, tally)
         elif durable and durable != self._committed:
-            await self._until_available("the transport", consumer.commit, durable)
+            await self._waiting.until_available("the transport", consumer.commit, durable)
             self._committed = durable
 
     async def _bury(self, refused: Sequence[Refused]) -> None:
         if not refused:
             return
         letters = [dead_letter(one.message, one.reason) for one in refused]
-        await self._until_available("the transport", self._transport.append, DEAD_LETTERS, letters)
+        await self._waiting.until_available("the transport", self._transport.append, DEAD_LETTERS, letters)
         metrics.DEAD_LETTERS.labels("unreadable").inc(len(letters))
         log.error("%d messages went to dead-letters, the first at %d: %s", *_first(refused))
-
-    async def _fetched(
-        self, consumer: Consumer, lines: int, wait_seconds: float, stop: asyncio.Event
-    ) -> Sequence[Message]:
-        """As Consumer.fetch, once it can be read; nothing when it should stop while it can't."""
-        wait, longest = _RETRY_SECONDS
-        while True:
-            try:
-                messages = await consumer.fetch(lines, wait_seconds)
-                self._waits.pop(_READING, None)
-                return messages
-            except Unavailable as error:
-                self._waits[_READING] = str(error)
-                log.warning("the transport is unavailable, trying again in %.1f s: %s", wait, error)
-                with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(wait * random.uniform(0.5, 1.0)):
-                        await stop.wait()
-                        return []
-                wait = min(2 * wait, longest)
-
-    async def _until_available(
-        self, what: str, call: Callable[P, Awaitable[T]], *arguments: P.args, **named: P.kwargs
-    ) -> T:
-        """Calls until it isn't Unavailable: the stream waits meanwhile, which is the backpressure."""
-        wait, longest = _RETRY_SECONDS
-        while True:
-            try:
-                done = await call(*arguments, **named)
-                self._waits.pop(what, None)
-                return done
-            except Unavailable as error:
-                self._waits[what] = str(error)
-                log.warning("%s is unavailable, trying again in %.1f s: %s", what, wait, error)
-                await asyncio.sleep(wait * random.uniform(0.5, 1.0))
-                wait = min(2 * wait, longest)
 
     async def _in_thread(self, function: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T:
         call = functools.partial(function, *arguments, **named)

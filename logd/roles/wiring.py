@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import ctypes
 import os
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, assert_never
@@ -227,7 +227,8 @@ async def open_catalog(config: Config) -> OpenCatalog:
 
     found = await catalog(config)
     try:
-        await refuse_if_open(config.api, found.tokens)
+        if "api" in config.server.roles:
+            await refuse_if_open(config.api, found.tokens)
     except BaseException:
         await found.close()
         raise
@@ -330,6 +331,44 @@ async def open_partials(config: Config) -> Partials:
             return await KafkaPartials.open(config.transport, config.alerts.shards)
         case unknown:
             assert_never(unknown)
+
+
+class AlertSeams(NamedTuple):
+    """What alerters share. `pace` is of all alerters, `spare` this one's own."""
+
+    partials: Partials
+    rules: AlertRules
+    silences: Silences
+    acknowledgements: Acknowledgements
+    alerts: Alerts
+    history: AlertHistory
+    pace: Pace
+    spare: Pace
+
+
+@contextlib.asynccontextmanager
+async def alert_seams(config: Config, catalog: OpenCatalog) -> AsyncIterator[AlertSeams]:
+    """Over an open catalog, which stays open; the rest is closed in the end. Raises ConfigError."""
+    from logd.backends.cache.memory_pace import MemoryPace
+
+    partials = await open_partials(config)
+    try:
+        pace = await open_pace(config)
+        try:
+            yield AlertSeams(
+                partials,
+                catalog.alert_rules,
+                catalog.silences,
+                catalog.acknowledgements,
+                catalog.alerts,
+                catalog.alert_history,
+                pace,
+                MemoryPace(),
+            )
+        finally:
+            await pace.close()
+    finally:
+        await partials.close()
 
 
 def open_cache(config: Config) -> Cache | None:

@@ -111,6 +111,16 @@ TAIL_CLIENTS = Gauge("logd_tail_clients", "Live tails that are open.")
 TAIL_SENT = Counter("logd_tail_sent", "Lines sent to live tails.")
 TAIL_MISSED = Counter("logd_tail_missed", "Lines that matched, and that a live tail was too slow for.")
 
+ALERTER_LAG = Gauge("logd_alerter_lag_messages", "Messages that the alerter has not fetched yet.")
+ALERT_LINES = Counter("logd_alert_lines", "Lines that alert rules have looked at.")
+ALERT_PARSE_SECONDS = Counter("logd_alert_parse_seconds", "Time of parsing for alert rules.")
+ALERT_COUNT_SECONDS = Counter("logd_alert_count_seconds", "Time of counting for alert rules, without parsing.")
+ALERT_EVALUATE_SECONDS = Counter("logd_alert_evaluate_seconds", "Time of deciding what fires.")
+ALERT_PAGES = Counter("logd_alert_pages", "Pages of counts published for other alerters and for a restart.")
+ALERT_OTHERS = Counter(
+    "logd_alert_others_lines", "Lines counted as (others), as their rule had its max_groups already.", ["rule"]
+)
+ALERT_FIRING = Gauge("logd_alerts", "Alerts that this alerter watches, by state.", ["state"])
 ALERT_NOTIFICATIONS = Counter(
     "logd_alert_notifications",
     "Notifications that have ended, by kind: delivered, refused, or failed.",

@@ -1,0 +1,295 @@
+"""An alerter's first half: from the transport to pages of counts, which every alerter can read.
+
+    transport ── fetch ── leave out what was sent twice ── parse ── count (in a thread) ── publish ── commit
+
+Positions are committed only once everything below them is published, with what is needed to know what is sent twice.
+Who takes a partition over goes on from there; see alerts/counter.py for why nothing counts twice.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import logging
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple, ParamSpec, TypeVar
+
+import numpy as np
+import pyarrow as pa
+
+from logd.alerts.counter import Counter
+from logd.alerts.pages import SOURCES, clock_pages, is_by, is_of, kind_of, read_sources, sources_page
+from logd.chunk import Message
+from logd.config.schema import Config
+from logd.enrich.filters import Failed
+from logd.errors import Corrupt
+from logd.flow.channel import Channel
+from logd.flow.stage import Stage
+from logd.http.records import records
+from logd.parse.columns import Parsed
+from logd.parse.joining import joined, parts
+from logd.parse.parsing import Parsing
+from logd.roles.alert_rules import RulesInForce
+from logd.roles.parsing import parser_of
+from logd.roles.waiting import Waiting
+from logd.seams import RAW_LOGS, Consumer, Page, Partials, Transport
+from logd.telemetry import metrics
+
+log = logging.getLogger("logd.alerter")
+GROUP = "alerter"
+#: People are told within two seconds, of which this is what counts wait for others.
+_PUBLISH_SECONDS = 0.5
+#: What is read again after a crash; Kafka waits 10 s for a commit when partitions go to others.
+_COMMIT_SECONDS = 2.0
+#: Of a partition, those that sent last; who sends again does so within minutes.
+_MOST_SOURCES = 20_000
+T = TypeVar("T")
+P = ParamSpec("P")
+
+
+class Fetched(NamedTuple):
+    """What came, when it was asked for (Unix µs), and how much more there was of each partition that is ours."""
+
+    messages: Sequence[Message]
+    at_us: int
+    lags: Mapping[int, int]
+
+
+class AlertCounting:
+    """One member of the group `alerter`. `name` is no other's."""
+
+    def __init__(
+        self, config: Config, transport: Transport, partials: Partials, rules: RulesInForce, name: str
+    ) -> None:
+        self._limits = config.parse
+        # A transport of our own leaves out what was sent twice.
+        self._remembers = config.transport.type == "kafka"
+        self._make_parser = parser_of(config)
+        self._transport = transport
+        self._partials = partials
+        self._rules = rules
+        self._name = name
+        self._waiting = Waiting(log)
+        self._thread = ThreadPoolExecutor(1, "alerter.count")
+        self._channel: Channel[Fetched] = Channel(Stage("alerter.count", 1, "batches"))
+        self._consumer: Consumer | None = None
+        self._counter = Counter(name, [], records)
+        self._generation = 0
+        #: By partition, the position up to which everything is counted, and when the transport took it.
+        self._next: dict[int, int] = {}
+        self._upto_us: dict[int, int] = {}
+        self._committed: dict[int, int] = {}
+        self._sources: dict[int, OrderedDict[str, int]] = {}
+        self._superseded: list[Page] = []
+        self._publish_at = self._commit_at = 0.0
+
+    @property
+    def stages(self) -> tuple[Stage, ...]:
+        """The queue before the parser."""
+        return (self._channel.stage,)
+
+    def trouble(self) -> str:
+        """Why nothing goes on; empty when it does."""
+        return self._waiting.trouble()
+
+    def lag(self) -> int:
+        """Messages not fetched yet."""
+        return self._consumer.lag() if self._consumer else 0
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Runs until `stop`; then what was fetched is counted, published and committed. Raises Corrupt after that when
+        the transport can't be read on."""
+        self._waiting = Waiting(log, stop)
+        self._consumer = await self._waiting.until_available("the transport", self._transport.consume, RAW_LOGS, GROUP)
+        parsing = await self._in_thread(Parsing, self._make_parser)
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                fetching = tasks.create_task(self._fetch(self._consumer, stop), name="alerter.fetch")
+                tasks.create_task(self._count(parsing, self._consumer), name="alerter.count")
+        finally:
+            await self._in_thread(parsing.close)
+            await self._in_thread(self._counter.close)
+            await asyncio.to_thread(self._thread.shutdown)
+        if damage := fetching.result():
+            raise damage
+
+    async def _fetch(self, consumer: Consumer, stop: asyncio.Event) -> Corrupt | None:
+        async def fetch(lines: int, wait_seconds: float) -> Sequence[Message]:
+            return await self._waiting.fetched(consumer, lines, wait_seconds, stop)
+
+        try:
+            while not stop.is_set():
+                at_us = time.time_ns() // 1_000
+                messages = await joined(fetch, self._limits.join_lines, self._limits.join_seconds)
+                await self._channel.put(Fetched(messages, at_us, consumer.lags()))
+        except Corrupt as damage:
+            return damage
+        finally:
+            await self._channel.close()
+        return None
+
+    async def _count(self, parsing: Parsing, consumer: Consumer) -> None:
+        async for fetched in self._channel:
+            await self._use_rules()
+            await self._go_on(fetched)
+            new = [message for message in fetched.messages if self._is_new(message)]
+            if new and self._rules.gauges:
+                for some in parts(new):
+                    await self._in_thread(self._counted, parsing, some)
+            self._advance(fetched)
+            if time.monotonic() >= self._publish_at:
+                await self._publish()
+            if time.monotonic() >= self._commit_at:
+                await self._commit(consumer)
+        await self._publish()
+        await self._commit(consumer)
+
+    async def _use_rules(self) -> None:
+        """Those that hold by now: what was counted for the same goes on."""
+        if self._generation == self._rules.generation:
+            return
+        self._generation = self._rules.generation
+        gauges = [gauge for of_rule in self._rules.gauges.values() for gauge in of_rule]
+        counter = await self._in_thread(Counter, self._name, gauges, records)
+        await self._in_thread(counter.take_over, self._counter)
+        self._counter = counter
+
+    async def _go_on(self, fetched: Fetched) -> None:
+        """Reads what others have published of partitions that are ours only now, or that go on elsewhere."""
+        if fetched.lags:
+            for part in self._next.keys() - fetched.lags.keys():
+                await self._forget(part)
+        first = {message.partition: message.position for message in reversed(fetched.messages)}
+        new = {part for part, position in first.items() if self._next.get(part) != position}
+        if not new:
+            return
+        await self._publish()  # what isn't published would be lost
+        wanted = {b"%d" % part for part in new}
+        pages = await self._waiting.until_available(
+            "what alerters share", self._partials.read, lambda key: is_of(key, wanted)
+        )
+        for part in new:
+            await self._forget(part)
+        damaged = await self._in_thread(self._counter.restore, [page for page in pages if kind_of(page.key) != SOURCES])
+        damaged += self._restore_sources([page for page in pages if kind_of(page.key) == SOURCES])
+        if damaged:
+            log.error("%d pages of counts are damaged: what they had counted is missing in windows", damaged)
+        self._next |= {part: first[part] for part in new}
+
+    def _restore_sources(self, pages: Sequence[Page]) -> int:
+        """How many are damaged."""
+        damaged = 0
+        newest: dict[int, int] = {}
+        for page in pages:
+            if not page.value:
+                continue
+            try:
+                sources = read_sources(page)
+            except Corrupt:
+                damaged += 1
+                continue
+            part = int(page.key.split(b"/")[1])
+            if sources.version >= newest.get(part, 0):
+                newest[part] = sources.version
+                self._sources[part] = OrderedDict(sources.ends)
+            if not is_by(page.key, self._name):
+                self._superseded.append(Page(page.shard, page.key, b""))
+        return damaged
+
+    async def _forget(self, part: int) -> None:
+        for known in (self._next, self._upto_us, self._committed, self._sources):
+            known.pop(part, None)
+        await self._in_thread(self._counter.forget, part)
+
+    def _is_new(self, message: Message) -> bool:
+        """Whether its source hasn't sent it before: a resend is the same chunk again."""
+        headers = message.headers
+        if not self._remembers or "end" not in headers or "source-id" not in headers:
+            return True
+        known = self._sources.setdefault(message.partition, OrderedDict())
+        source, end = headers["source-id"], headers["end"]
+        if not end.isdigit() or int(end) <= known.get(source, -1):
+            return not end.isdigit()
+        known[source] = int(end)
+        known.move_to_end(source)
+        if len(known) > _MOST_SOURCES:
+            known.popitem(last=False)
+        return True
+
+    def _counted(self, parsing: Parsing, messages: Sequence[Message]) -> None:
+        started = time.perf_counter()
+        parsed, refused = parsing.parse(messages)
+        lost = {(one.message.partition, one.message.position) for one in refused}
+        kept = [one for one in messages if (one.partition, one.position) not in lost]
+        table, rows = _not_dropped(parsed)
+        each = np.array(parsed.chunk_lines, np.int64)
+        where = (np.repeat(np.array(column, np.int64), each)[rows] for column in zip(*map(_place, kept), strict=True))
+        parsed_at = time.perf_counter()
+        try:
+            if len(table):
+                self._counter.count(table, *where)
+        except Failed as error:
+            log.error("alerts miss %d records, which can't be counted: %s", len(table), error)
+        metrics.ALERT_LINES.inc(len(table))
+        metrics.ALERT_COUNT_SECONDS.inc(time.perf_counter() - parsed_at)
+        metrics.ALERT_PARSE_SECONDS.inc(parsed_at - started)
+
+    def _advance(self, fetched: Fetched) -> None:
+        for message in fetched.messages:
+            self._next[message.partition] = message.position + 1
+            self._upto_us[message.partition] = message.timestamp_us
+        for part, lag in fetched.lags.items():
+            if not lag:
+                self._upto_us[part] = max(self._upto_us.get(part, 0), fetched.at_us)
+
+    async def _publish(self) -> None:
+        pages = await self._in_thread(self._counter.pages)
+        clocks = clock_pages(self._partials.shards, self._name, self._upto_us) if self._upto_us else ()
+        await self._waiting.until_available("what alerters share", self._partials.publish, [*pages, *clocks])
+        if theirs := self._counter.superseded():
+            await self._waiting.until_available("what alerters share", self._partials.publish, theirs)
+        for rule_id, count in self._counter.refused().items():
+            metrics.ALERT_OTHERS.labels(rule_id).inc(count)
+        metrics.ALERT_PAGES.inc(len(pages))
+        metrics.ALERTER_LAG.set(self.lag())
+        self._publish_at = time.monotonic() + _PUBLISH_SECONDS
+
+    async def _commit(self, consumer: Consumer) -> None:
+        self._commit_at = time.monotonic() + _COMMIT_SECONDS
+        moved = {part: at for part, at in self._next.items() if at != self._committed.get(part)}
+        if not moved:
+            return
+        await self._publish()
+        sources = [
+            sources_page(self._partials.shards, self._name, part, self._next[part], self._sources[part])
+            for part in moved
+            if part in self._sources
+        ]
+        if sources:
+            await self._waiting.until_available("what alerters share", self._partials.publish, sources)
+        if theirs := self._superseded:
+            await self._waiting.until_available("what alerters share", self._partials.publish, theirs)
+            self._superseded = []
+        await self._waiting.until_available("the transport", consumer.commit, moved)
+        self._committed |= moved
+
+    async def _in_thread(self, function: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T:
+        call = functools.partial(function, *arguments, **named)
+        return await asyncio.get_running_loop().run_in_executor(self._thread, call)
+
+
+def _place(message: Message) -> tuple[int, int]:
+    return message.partition, message.position
+
+
+def _not_dropped(parsed: Parsed) -> tuple[pa.Table, np.ndarray[tuple[int], np.dtype[np.int64]]]:
+    """The records that no rule drops, and which rows they were. What is sampled is dropped in the index alone."""
+    rows = np.arange(len(parsed.table))
+    dropped = [places for (what, _), places in parsed.left_out.items() if what == "dropped"]
+    if not dropped:
+        return parsed.table, rows
+    kept = np.delete(rows, np.concatenate(dropped))
+    return parsed.table.take(pa.array(kept)), kept
