@@ -75,6 +75,12 @@ class Consumer(Protocol):
         """Messages of the topic that this reader hasn't fetched yet."""
         ...
 
+    def lags(self) -> Mapping[int, int]:
+        """By partition that this reader has now, messages of it that it hasn't fetched yet. One that came is in it once
+        it is known where it begins, which is after the next fetch at the latest; one that was taken away isn't any
+        more."""
+        ...
+
 
 class Follower(Protocol):
     """A reader of one topic that is in no group: nothing waits for it, so it may lose what it is too slow for."""

@@ -18,6 +18,23 @@ class TestConsume:
         assert texts(await consumer.fetch(100, 5)) == ["a", "b"]
         assert consumer.lag() == 0
 
+    async def test_how_much_is_left_of_each_partition(self, transport: Transport) -> None:
+        consumer = await transport.consume(RAW_LOGS, "g")
+        partitions = set(consumer.lags())
+        assert partitions >= {0}
+        assert consumer.lags() == dict.fromkeys(partitions, 0), "without any message, it has them all the same"
+        await transport.append(RAW_LOGS, plain("a", "b"))
+        (first,) = await consumer.fetch(1, 30)
+        assert consumer.lags() == {**dict.fromkeys(partitions, 0), first.partition: 1}
+        assert consumer.lag() == 1
+        await rest(consumer)
+        assert consumer.lags() == dict.fromkeys(partitions, 0)
+
+    async def test_what_is_read_again_is_left_again(self, transport: Transport) -> None:
+        await transport.append(RAW_LOGS, plain("a", "b"))
+        await rest(await transport.consume(RAW_LOGS, "g"))
+        assert sorted((await transport.consume(RAW_LOGS, "g")).lags().values())[-1] == 2
+
     async def test_a_topic_that_is_not_there_yet(self, transport: Transport) -> None:
         consumer = await transport.consume(RAW_LOGS, "g")
         assert consumer.lag() == 0

@@ -48,6 +48,32 @@ class TestGroup:
             assert len(places) == len(set(places)) == 200, "all was committed in time, so nothing comes twice"
             assert (await one.status())[RAW_LOGS]["groups"]["g"]["lag"] == 0
 
+    async def test_what_is_left_is_told_of_those_that_it_has(self, topics: KafkaStore) -> None:
+        async with opened(topics, partitions=6) as one, opened(topics, partitions=6) as two:
+            alone = await one.consume(RAW_LOGS, "g")
+            assert alone.lags() == dict.fromkeys(range(6), 0)
+            await one.append(RAW_LOGS, of_services(40))
+            under_way = await alone.fetch(1, 30)
+            joining = asyncio.create_task(two.consume(RAW_LOGS, "g"))
+            assert isinstance(alone, kafka_consumer.KafkaConsumer)
+            await until(lambda: not alone._owned.is_set())
+            assert alone.lags() == {}, "nobody knows yet whose they will be"
+            await alone.commit(ends(under_way))
+            other = await joining
+            await until(alone._owned.is_set)
+            assert alone.lags() == {}, "nobody has asked yet where they begin"
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                while not alone.lags():
+                    await alone.fetch(1, 0.25)
+            mine, others = alone.lags(), other.lags()
+            assert mine.keys().isdisjoint(others)
+            assert mine.keys() | others.keys() == set(range(6))
+            left = await rest(other)
+            assert len(left) == sum(others.values()) > 0
+            assert other.lags() == dict.fromkeys(others, 0)
+            assert {message.partition for message in left} <= others.keys()
+            assert sum(mine.values()) == alone.lag() > 0
+
     async def test_a_batch_under_way_is_waited_for(self, topics: KafkaStore) -> None:
         async with opened(topics) as one, opened(topics) as two:
             await one.append(RAW_LOGS, of_services(30))

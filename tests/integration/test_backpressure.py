@@ -7,7 +7,7 @@ import asyncio
 import contextlib
 import random
 import threading
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -106,6 +106,9 @@ class _CountedConsumer:
 
     def lag(self) -> int:
         return self._consumer.lag()
+
+    def lags(self) -> Mapping[int, int]:
+        return self._consumer.lags()
 
 
 class _CountedTransport:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -37,6 +37,9 @@ class Flaky:
     def lag(self) -> int:
         return self._consumer.lag()
 
+    def lags(self) -> Mapping[int, int]:
+        return self._consumer.lags()
+
 
 class Forgetful:
     """A consumer that was taken for dead: it leaves its first commit to others, and then is given the same again."""
@@ -61,6 +64,9 @@ class Forgetful:
     def lag(self) -> int:
         return self._consumer.lag()
 
+    def lags(self) -> Mapping[int, int]:
+        return self._consumer.lags()
+
 
 class Stuck:
     """A consumer that can be read, and takes no commit."""
@@ -81,6 +87,9 @@ class Stuck:
 
     def lag(self) -> int:
         return self._consumer.lag()
+
+    def lags(self) -> Mapping[int, int]:
+        return self._consumer.lags()
 
 
 class FlakyTransport:

@@ -19,7 +19,7 @@ import contextlib
 import logging
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from aiokafka import TopicPartition, errors
@@ -123,6 +123,11 @@ class KafkaConsumer:
 
     def lag(self) -> int:
         return self._reader.lag()
+
+    def lags(self) -> Mapping[int, int]:
+        """See Consumer.lags. While partitions are handed out anew, and until it is known where they begin: none."""
+        known = self._owned.is_set() and not self._fresh and not self._beginning.locked()
+        return self._reader.lags() if known else {}
 
     def bytes_each(self) -> float:
         """Of the values of the messages that were given last."""

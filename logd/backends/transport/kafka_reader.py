@@ -147,10 +147,11 @@ class KafkaReader:
 
     def lag(self) -> int:
         """Messages that there are behind those that were given."""
-        behind = 0
-        for partition, position in self.next.items():
-            behind += max(0, self._ends.get(partition, 0) - position)
-        return behind
+        return sum(self.lags().values())
+
+    def lags(self) -> dict[int, int]:
+        """The same, by partition."""
+        return {partition: max(0, self._ends.get(partition, 0) - at) for partition, at in self.next.items()}
 
     async def fetch(self, max_lines: int, wait_seconds: float) -> Sequence[Message]:
         """See Consumer.fetch; comes back early, with nothing, after `drop` and `begin`."""

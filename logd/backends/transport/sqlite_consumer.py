@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import threading
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,9 @@ class SqliteConsumer:
         self.fetch = reader.fetch
         self.lag = reader.lag
         self._commit = commit
+
+    def lags(self) -> Mapping[int, int]:
+        return {PARTITION: max(self.lag(), 0)}
 
     async def commit(self, positions: StreamPositions, tally: Tally = NOTHING) -> None:
         await self._commit(positions[PARTITION])
