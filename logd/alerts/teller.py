@@ -89,7 +89,12 @@ class Teller:
     @property
     def waiting(self) -> int:
         """How many are held and not under way."""
-        return len(self._held) - len(self._under_way)
+        return len(self._held) - self.sending
+
+    @property
+    def sending(self) -> int:
+        """How many are under way."""
+        return len(self._under_way)
 
     def hold(self, shard: int, deliveries: Sequence[Delivery]) -> None:
         """Delivers those that wait of a shard that was taken, or that were just recorded. At once; one that is held
@@ -296,4 +301,4 @@ class Teller:
 
     def _count(self) -> None:
         metrics.ALERT_DELIVERIES.labels("waiting").set(self.waiting)
-        metrics.ALERT_DELIVERIES.labels("sending").set(len(self._under_way))
+        metrics.ALERT_DELIVERIES.labels("sending").set(self.sending)

@@ -16,7 +16,7 @@ from logd.backends.catalog.alert_history import CatalogAlertHistory
 from logd.backends.catalog.alerts import CatalogAlerts
 from logd.backends.catalog.sqlite_file import SqliteFile
 from logd.config.alerting import Notify
-from logd.seams import Delivery, Event, Pace
+from logd.seams import AlertHistory, Delivery, Event, Pace
 from tests.support.process import PATIENCE_SECONDS
 from tests.support.telling import Shard, rule
 
@@ -67,6 +67,28 @@ class CountedPace:
         await self._pace.close()
 
 
+class Gate:
+    """Holds those who have read what waits, until it is opened."""
+
+    def __init__(self) -> None:
+        self.reached = asyncio.Event()
+        self.opened = asyncio.Event()
+
+    def before(self, history: AlertHistory) -> AlertHistory:
+        read = history.deliveries
+
+        async def deliveries(
+            rule_id: str | None, statuses: Sequence[str], before: int | None, limit: int
+        ) -> Sequence[tuple[int, Delivery]]:
+            page = await read(rule_id, statuses, before, limit)
+            self.reached.set()
+            await self.opened.wait()
+            return page
+
+        history.deliveries = deliveries  # type: ignore[method-assign]
+        return history
+
+
 class Desk:
     """The catalog, as alerters and people see it, and a teller of its only shard."""
 
@@ -78,11 +100,13 @@ class Desk:
         known: dict[str, Any] = {"allow": ["127.0.0.1"], "timeout_seconds": 120.0, "give_up_seconds": 86_400.0}
         known |= {"rate_per_minute": 100_000, "breaker_failures": 1_000} | settings
         self.clock: QuickClock = known.pop("clock", None) or QuickClock()
+        gate = known.pop("gate", None)
         notify = Notify(**known)
         notifier = Notifier(notify, {}, None, self.clock)
+        asked = CatalogAlertHistory(file)
         self.teller = Teller(
             self.alerts,
-            self.history,
+            asked if gate is None else gate.before(asked),
             notifier,
             pace or MemoryPace(),
             MemoryPace(),

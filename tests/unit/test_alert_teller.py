@@ -19,7 +19,7 @@ from logd.config.schema import Cache
 from logd.seams import Delivery
 from tests.support.process import PATIENCE_SECONDS, free_port
 from tests.support.receivers import Receiver, answers
-from tests.support.tellers import CountedPace, HeldClock, deliveries, eventually, opened, story, working
+from tests.support.tellers import CountedPace, Gate, HeldClock, deliveries, eventually, opened, story, working
 
 
 def statuses(received: Receiver) -> list[str]:
@@ -228,6 +228,41 @@ async def test_what_waits_in_the_catalog_is_not_overtaken(tmp_path: Path) -> Non
     heard = [json.loads(one.body) for one in receiver.received]
     for n in range(10):
         assert [one["status"] for one in heard if one["rule"]["name"] == f"rule {n}"] == ["firing", "resolved"]
+
+
+async def test_who_comes_after_what_had_no_room_waits_behind_it(tmp_path: Path) -> None:
+    async with Receiver() as receiver, working(tmp_path, clock=HeldClock(), most_held=2) as desk:
+        stories = [story(receiver.url, f"rule {n}") for n in range(3)]
+        for part in (0, 1):
+            made = [one[part] for one in stories]
+            await desk.record(made)
+            desk.teller.hold(0, made)
+            assert (desk.teller.waiting + desk.teller.sending) == (2 if part == 0 else 0)
+            await desk.settled(2)
+
+            async def idle() -> bool:
+                return not desk.teller.sending
+
+            await eventually(idle)
+    assert statuses(receiver) == ["firing", "firing"]
+
+
+async def test_what_ends_during_a_look_is_not_delivered_again(tmp_path: Path) -> None:
+    receiver, gate = Receiver(), Gate()
+    receiver.then(receiver.hangs, answers(200))
+    async with receiver, working(tmp_path, gate=gate) as desk:
+        made = deliveries(receiver.url, "a")
+        await desk.record(made)
+        desk.teller.hold(0, made)
+        await receiver.reached(1)
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            await gate.reached.wait()
+            receiver.release()
+            await desk.settled(1)
+            gate.reached.clear()
+            gate.opened.set()
+            await gate.reached.wait()
+    assert len(receiver.received) == 2
 
 
 async def test_who_has_too_much_keeps_no_other_waiting(tmp_path: Path) -> None:
