@@ -119,7 +119,7 @@ class Telling:
             again.append(open_us)
         elif due:
             deliveries = self._messages.made(rule, due, now_us)
-            to = [target_id(action) for action in rule.targets]
+            to = tuple(target_id(action) for action in rule.targets)
             now |= {one.alert.group: _told(one, to, now_us) for one in due}
             again += [at_us for one in due if (at_us := self._next_us(rule, now[one.alert.group], now_us)) is not None]
         return Told(list(now.values()), gone, events, deliveries, min(again, default=None))
@@ -159,7 +159,7 @@ class Telling:
         )
 
 
-def _told(due: Due, to: Sequence[str], now_us: int) -> Alert:
+def _told(due: Due, to: tuple[str, ...], now_us: int) -> Alert:
     alert = replace(due.alert, held="", spoken_us=now_us)
     if due.fires:
         return replace(alert, told=alert.told + 1, told_us=now_us, told_to=to, told_end=False)
