@@ -311,13 +311,17 @@ async def test_who_is_stopped_while_a_target_has_had_enough_leaves_the_rest(tmp_
     assert len(receiver.received) == 1
 
 
-async def test_without_the_shared_pace_each_has_its_own(tmp_path: Path) -> None:
+async def test_without_the_shared_pace_each_has_its_own(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     pace = RedisPace(Cache(type="redis", url=f"redis://127.0.0.1:{free_port()}/0"), "")
-    async with Receiver() as receiver, working(tmp_path, pace) as desk:
-        desk.teller.hold(0, deliveries(receiver.url, "a"))
-        (found,) = await desk.settled(1)
-        await pace.close()
-    assert found.status == "delivered"
+    with caplog.at_level(logging.WARNING, "logd.alerts"):
+        async with Receiver() as receiver, working(tmp_path, pace) as desk:
+            desk.teller.hold(0, deliveries(receiver.url, *"abcdef"))
+            found = await desk.settled(6)
+            await pace.close()
+    assert {one.status for one in found} == {"delivered"}
+    assert [record.message for record in caplog.records if "this process's own" in record.message] == [
+        caplog.records[0].message
+    ]
 
 
 async def test_damaged_rows(tmp_path: Path) -> None:
