@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from logd.alerts.notify.notifier import Notifier
-from logd.alerts.teller import Teller
+from logd.alerts.teller import LOOK_SECONDS, Teller
 from logd.backends.cache.memory_pace import MemoryPace
 from logd.backends.catalog.alert_history import CatalogAlertHistory
 from logd.backends.catalog.alerts import CatalogAlerts
@@ -45,6 +45,23 @@ class HeldClock(QuickClock):
 
     async def wait(self, seconds: float, stop: asyncio.Event) -> None:
         await stop.wait()
+
+
+class SteppedClock(QuickClock):
+    """Time passes only by waiting; nobody looks at the catalog now and then."""
+
+    def __init__(self) -> None:
+        self._seconds = 0.0
+
+    def monotonic(self) -> float:
+        return self._seconds
+
+    async def wait(self, seconds: float, stop: asyncio.Event) -> None:
+        if seconds == LOOK_SECONDS:
+            await stop.wait()
+        else:
+            self._seconds += seconds
+            await asyncio.sleep(0)
 
 
 class CountedPace:

@@ -19,7 +19,17 @@ from logd.config.schema import Cache
 from logd.seams import Delivery
 from tests.support.process import PATIENCE_SECONDS, free_port
 from tests.support.receivers import Receiver, answers
-from tests.support.tellers import CountedPace, Gate, HeldClock, deliveries, eventually, opened, story, working
+from tests.support.tellers import (
+    CountedPace,
+    Gate,
+    HeldClock,
+    SteppedClock,
+    deliveries,
+    eventually,
+    opened,
+    story,
+    working,
+)
 
 
 def statuses(received: Receiver) -> list[str]:
@@ -281,7 +291,8 @@ async def test_who_has_too_much_keeps_no_other_waiting(tmp_path: Path) -> None:
 
 async def test_what_is_over_the_limit_waits_and_is_said_once(tmp_path: Path) -> None:
     pace = CountedPace()
-    async with Receiver() as receiver, working(tmp_path, pace, rate_per_minute=6, concurrency=2) as desk:
+    settings: dict[str, Any] = {"clock": SteppedClock(), "rate_per_minute": 6, "concurrency": 2}
+    async with Receiver() as receiver, working(tmp_path, pace, **settings) as desk:
         made = [one for n in range(14) for one in deliveries(receiver.url, "a", name=f"rule {n}")]
         desk.teller.hold(0, made)
         found = await desk.settled(14)
