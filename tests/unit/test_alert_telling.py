@@ -347,6 +347,10 @@ def test_what_fires_in_other_shards_keeps_others_quiet_too() -> None:
     it.rows.clear()
     it.fires(0, "a", "b")
     assert said(it.look(0, [other])) == ["firing b 0"]
+    # Nobody says when it ends there.
+    assert it.again == 5
+    assert said(it.look(5, [other])) == []
+    assert it.again == 10
     assert said(it.look(100)) == ["firing a 0"]
 
 
