@@ -13,14 +13,16 @@ from logd.alerts.silencing import RuleSilencing, Silencing
 from logd.config.alerting import Alerts as Settings
 from logd.seams import Acknowledgement, Alert, AlertGroup, AlertStage, Silence
 
+#: What keeps it quiet may be in another shard, and end there.
+_INHIBITED_US = 5 * 1_000_000
 ACKNOWLEDGED = "acknowledged"
 #: So long what a schedule has made is used: it makes the windows of two days.
 _SCHEDULED_US = 3_600 * 1_000_000
 
 
 class Held(NamedTuple):
-    """What an event says: `what` it is, `why` and `by` whom. `until_us` is when it ends by itself, None if that isn't
-    known."""
+    """What an event says: `what` it is, `why` and `by` whom. `until_us` is when it may be over though nobody says so,
+    None for never."""
 
     what: str
     why: str = ""
@@ -89,7 +91,7 @@ class HeldNow:
             loud = (other for other in self._alerts if other.stage is AlertStage.FIRING and not self._silenced(other))
             self._inhibiting = Inhibiting(self._settings.inhibit_by, self._rules, loud)
         if (name := self._inhibiting.by(rule, alert)) is not None:
-            return Held("inhibited", f"{name} fires")
+            return Held("inhibited", f"{name} fires", until_us=self._now_us + _INHIBITED_US)
         return None
 
     def ended(self, rule: Rule, alert: Alert) -> Held | None:

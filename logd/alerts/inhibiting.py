@@ -64,7 +64,8 @@ class Inhibiting:
     def _values(self, rule: Rule, alert: Alert) -> dict[str, str]:
         """Of the names those that an alert has: by its group, the rule's labels, or the one service or host that the
         rule is for."""
-        group = dict(zip(map(group_field, rule.group_names), alert.group, strict=True))
+        names = [group_field(name, text=True) for name in rule.group_names]
+        group = dict(zip(names, alert.group, strict=True))
         found = {}
         for name, field in self._by.items():
             value = group.get(field)

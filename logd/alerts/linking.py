@@ -13,9 +13,10 @@ from logd.alerts.notify.notification import time_text
 from logd.alerts.rules import Condition, Rule
 from logd.alerts.trees import group_field, texts_of
 from logd.errors import QueryError
-from logd.query.fields import METADATA, TRACE_ID
+from logd.query.fields import METADATA, TEXT, TRACE_ID
 from logd.query.parse import parse
-from logd.query.tree import Equals, Exists, Node, Not, Or, Wildcard
+from logd.query.tokens import tokens
+from logd.query.tree import Equals, Exists, Node, Not, Or, Wildcard, Words
 from logd.seams import AlertGroup
 
 _SECOND_US = 1_000_000
@@ -31,7 +32,9 @@ def made_link(public_url: str, rule: Rule, group: AlertGroup | None, at_us: int)
     and where the query is too long for a link."""
     if not public_url:
         return ""
-    from_us = at_us - rule.condition.window_seconds * _SECOND_US
+    # What is absent was there before it.
+    windows = 2 if rule.condition.aggregation == "absence" else 1
+    from_us = at_us - windows * rule.condition.window_seconds * _SECOND_US
     # The window's last record is in it, and a record's time may have been read as milliseconds.
     query = {"q": search_of(rule, group), "from": time_text(from_us), "to": time_text(at_us + _SECOND_US)}
     link = f"{public_url.rstrip('/')}/?{urlencode({name: text for name, text in query.items() if text})}"
@@ -73,7 +76,7 @@ def _values(field: str, setting: str) -> Iterator[str]:
 def _grouped(rule: Rule, group: AlertGroup) -> Iterator[str]:
     # A pattern is no field: what it was made of has other words in its place.
     names = rule.group_names[:-1] if rule.condition.aggregation == "new_pattern" else rule.group_names
-    for name, value in zip(map(group_field, names), group, strict=False):
+    for name, value in zip([group_field(name, text=True) for name in names], group, strict=False):
         field = _name(name)
         if value is None:
             text = f"NOT _exists_:{field}"
@@ -86,7 +89,8 @@ def _grouped(rule: Rule, group: AlertGroup) -> Iterator[str]:
 
 
 def wanted(field: str, value: str | None) -> Node:
-    """What a group's value means, as a tree. A trace id may be in the column, or in the metadata."""
+    """What a group's value means, as a tree. A trace id may be in the column, or in the metadata; a message has these
+    words side by side, at least."""
     places = [TRACE_ID, METADATA + TRACE_ID] if field == TRACE_ID else [field]
     nodes: list[Node] = []
     for place in places:
@@ -94,6 +98,8 @@ def wanted(field: str, value: str | None) -> Node:
             nodes.append(Exists(place))
         elif len(value) > _CUT_CHARACTERS and value.endswith(_CUT):
             nodes.append(Wildcard(place, _pattern(value[:_CUT_CHARACTERS])))
+        elif place == TEXT:
+            nodes.append(Words(TEXT, value, tuple(tokens(value))))
         else:
             nodes.append(Equals(place, value))
     node = nodes[0] if len(nodes) == 1 else Or(tuple(nodes))

@@ -49,7 +49,7 @@ class Silencing:
             and (matcher.silence.rule == rule_id or matcher.rule.fullmatch(rule.name))
             and _all(matcher.labels, labels)
         ]
-        return RuleSilencing(found, [group_field(name) for name in rule.group_names])
+        return RuleSilencing(found, [group_field(name, text=True) for name in rule.group_names])
 
 
 class RuleSilencing:

@@ -23,10 +23,11 @@ from logd.alerts.notify.attempts import Attempt, Outcome, Result
 from logd.alerts.notify.named import by_group
 from logd.alerts.notify.notifier import Notifier
 from logd.alerts.settling import Settling
+from logd.alerts.turns import Turns
 from logd.config.alerting import Notify
 from logd.errors import Corrupt, Unavailable
 from logd.flow.timer import Clock, SystemClock
-from logd.seams import AlertHistory, Alerts, Delivery, Event, Pace, shard_of
+from logd.seams import AlertHistory, Alerts, Delivery, Pace, shard_of
 from logd.telemetry import metrics
 
 logger = logging.getLogger("logd.alerts")
@@ -65,18 +66,16 @@ class Teller:
         self._alerts = alerts
         self._history = history
         self._notifier = notifier
-        self._pace = pace
-        self._spare = spare
         self._settings = settings
         self._shards = shards
         self._clock: Clock = clock or SystemClock()
+        self._turns = Turns(pace, spare, history, settings.rate_per_minute, self._clock)
         self._most_held = most_held
         self._grace_seconds = grace_seconds
         self._mine: set[int] = set()
         self._held: dict[str, Held] = {}
         self._under_way: dict[str, asyncio.Task[None]] = {}
         self._targets: dict[str, Lanes] = {}
-        self._limited: set[str] = set()
         #: Those that were settled lately, the last one last: nobody holds them again by an old look.
         self._settled: OrderedDict[str, int] = OrderedDict()
         self._looks = 0
@@ -89,7 +88,12 @@ class Teller:
     @property
     def waiting(self) -> int:
         """How many are held and not under way."""
-        return len(self._held) - len(self._under_way)
+        return len(self._held) - self.sending
+
+    @property
+    def sending(self) -> int:
+        """How many are under way."""
+        return len(self._under_way)
 
     def hold(self, shard: int, deliveries: Sequence[Delivery]) -> None:
         """Delivers those that wait of a shard that was taken, or that were just recorded. At once; one that is held
@@ -178,7 +182,7 @@ class Teller:
         lanes.done(held)
         if not lanes.many:
             del self._targets[held.target]
-            self._limited.discard(held.target)
+            self._turns.over(held.target)
         else:
             self._start(held.target)
         self._count()
@@ -186,7 +190,7 @@ class Teller:
     async def _deliver(self, held: Held) -> None:
         """Ends early, with nothing done, when it is stopped before the target has a turn."""
         try:
-            if await self._turn(held):
+            if await self._turns.taken(held, self._stop):
                 await self._delivered(held)
         except Exception:
             self._stop.set()  # the process ends: nothing else begins
@@ -214,44 +218,6 @@ class Teller:
         self._settled[held.delivery.id] = self._looks
         while len(self._settled) > _MOST_SETTLED:
             self._settled.popitem(last=False)
-
-    async def _turn(self, held: Held) -> bool:
-        """Waits until the target may have one more; False when it was stopped first."""
-        rate = self._settings.rate_per_minute
-        while not self._stop.is_set():
-            now_us = self._clock.now_us()
-            try:
-                wait_us = await self._pace.take(held.target, rate, now_us)
-            except (Unavailable, Corrupt) as error:
-                logger.warning("what targets may have is this process's own to say for now: %s", error)
-                wait_us = await self._spare.take(held.target, rate, now_us)
-            if not wait_us:
-                return True
-            await self._say_limited(held)
-            await self._clock.wait(wait_us / 1_000_000, self._stop)
-        return False
-
-    async def _say_limited(self, held: Held) -> None:
-        """Once for a target, until nothing of it waits."""
-        if held.target in self._limited:
-            return
-        self._limited.add(held.target)
-        metrics.ALERT_LIMITED.labels(held.action.type).inc()
-        delivery = held.delivery
-        why = f"{delivery.target} has had {self._settings.rate_per_minute} messages within a minute: others wait"
-        logger.warning("%s", why)
-        event = Event(
-            at_us=self._clock.now_us(),
-            rule_id=delivery.rule_id,
-            rule=delivery.rule,
-            group=delivery.group,
-            what="limited",
-            why=why,
-        )
-        try:
-            await self._history.add(event)
-        except (Unavailable, Corrupt) as error:
-            logger.warning("the history of alerts doesn't say that %s: %s", why, error)
 
     async def _look_now_and_then(self) -> None:
         pause = LOOK_SECONDS
@@ -296,4 +262,4 @@ class Teller:
 
     def _count(self) -> None:
         metrics.ALERT_DELIVERIES.labels("waiting").set(self.waiting)
-        metrics.ALERT_DELIVERIES.labels("sending").set(len(self._under_way))
+        metrics.ALERT_DELIVERIES.labels("sending").set(self.sending)

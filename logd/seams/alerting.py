@@ -47,7 +47,7 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True):
     samples: Sequence[Mapping[str, Any]] = ()
     told_us: int | None = None
     told: int = 0
-    told_to: Sequence[str] = ()
+    told_to: tuple[str, ...] = ()
     told_end: bool = False
     spoken_us: int | None = None
     held: str = ""

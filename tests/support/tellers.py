@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from logd.alerts.notify.notifier import Notifier
-from logd.alerts.teller import Teller
+from logd.alerts.teller import LOOK_SECONDS, Teller
 from logd.backends.cache.memory_pace import MemoryPace
 from logd.backends.catalog.alert_history import CatalogAlertHistory
 from logd.backends.catalog.alerts import CatalogAlerts
 from logd.backends.catalog.sqlite_file import SqliteFile
 from logd.config.alerting import Notify
-from logd.seams import Delivery, Event, Pace
+from logd.seams import AlertHistory, Delivery, Event, Pace
 from tests.support.process import PATIENCE_SECONDS
 from tests.support.telling import Shard, rule
 
@@ -47,6 +47,23 @@ class HeldClock(QuickClock):
         await stop.wait()
 
 
+class SteppedClock(QuickClock):
+    """Time passes only by waiting; nobody looks at the catalog now and then."""
+
+    def __init__(self) -> None:
+        self._seconds = 0.0
+
+    def monotonic(self) -> float:
+        return self._seconds
+
+    async def wait(self, seconds: float, stop: asyncio.Event) -> None:
+        if seconds == LOOK_SECONDS:
+            await stop.wait()
+        else:
+            self._seconds += seconds
+            await asyncio.sleep(0)
+
+
 class CountedPace:
     """Remembers when there was a turn."""
 
@@ -67,6 +84,28 @@ class CountedPace:
         await self._pace.close()
 
 
+class Gate:
+    """Holds those who have read what waits, until it is opened."""
+
+    def __init__(self) -> None:
+        self.reached = asyncio.Event()
+        self.opened = asyncio.Event()
+
+    def before(self, history: AlertHistory) -> AlertHistory:
+        read = history.deliveries
+
+        async def deliveries(
+            rule_id: str | None, statuses: Sequence[str], before: int | None, limit: int
+        ) -> Sequence[tuple[int, Delivery]]:
+            page = await read(rule_id, statuses, before, limit)
+            self.reached.set()
+            await self.opened.wait()
+            return page
+
+        history.deliveries = deliveries  # type: ignore[method-assign]
+        return history
+
+
 class Desk:
     """The catalog, as alerters and people see it, and a teller of its only shard."""
 
@@ -78,11 +117,13 @@ class Desk:
         known: dict[str, Any] = {"allow": ["127.0.0.1"], "timeout_seconds": 120.0, "give_up_seconds": 86_400.0}
         known |= {"rate_per_minute": 100_000, "breaker_failures": 1_000} | settings
         self.clock: QuickClock = known.pop("clock", None) or QuickClock()
+        gate = known.pop("gate", None)
         notify = Notify(**known)
         notifier = Notifier(notify, {}, None, self.clock)
+        asked = CatalogAlertHistory(file)
         self.teller = Teller(
             self.alerts,
-            self.history,
+            asked if gate is None else gate.before(asked),
             notifier,
             pace or MemoryPace(),
             MemoryPace(),

@@ -41,7 +41,7 @@ def counted(rule: Rule, group: AlertGroup, operator: Operator) -> Node:
     compiled = compile_rule(rule, operator)
     parts = [And((part.node, part.matches)) if part.matches is not None else part.node for part in compiled.parts]
     whole = parts[0] if len(parts) == 1 else Or(tuple(map(flat, parts)))
-    named = zip(map(group_field, rule.group_by), group, strict=True)
+    named = zip([group_field(name, text=True) for name in rule.group_names], group, strict=True)
     return flat(And((whole, *(wanted(field, value) for field, value in named))))
 
 
@@ -84,6 +84,26 @@ def test_it_is_read_back_as_what_is_counted(
     if query is not None:
         assert text == query
     assert flat(parse(text, operator)) == counted(of, group, operator)
+
+
+@pytest.mark.parametrize("operator", ["or", "and"])
+@pytest.mark.parametrize(
+    ("field", "value", "query"),
+    [
+        ("user", "ann", 'host:"h" AND metadata.user:"ann"'),
+        ("message", 'no "space" left', 'host:"h" AND message:"no \\"space\\" left"'),
+        ("message", "x" * 200 + "…", f'host:"h" AND message:{"x" * 200}*'),
+    ],
+)
+def test_what_is_new(field: str, value: str, query: str, operator: Operator) -> None:
+    of = read_rule({"name": "r", "group_by": ["host"], "condition": {"aggregation": "new_value", "field": field}})
+    assert search_of(of, ("h", value)) == query
+    assert flat(parse(query, operator)) == counted(of, ("h", value), operator)
+
+
+def test_a_new_pattern_is_no_field() -> None:
+    of = read_rule({"name": "r", "group_by": ["host"], "condition": {"aggregation": "new_pattern"}})
+    assert search_of(of, ("h", "user <*> failed")) == 'host:"h"'
 
 
 @pytest.mark.parametrize("operator", ["or", "and"])
@@ -152,6 +172,12 @@ def test_the_link() -> None:
     assert found["q"] == "(a&b=c #d)"
     start, end = (datetime.fromisoformat(found[name]).astimezone(UTC).timestamp() for name in ("from", "to"))
     assert (start, end) == (at_us / 1e6 - 300, at_us / 1e6 + 1)
+
+
+def test_the_link_of_what_is_absent_shows_when_it_was_there() -> None:
+    of = read_rule({"name": "r", "condition": {"aggregation": "absence", "window_seconds": 60}, "group_by": ["host"]})
+    link = parse_qs(urlsplit(made_link("https://a", of, ("h",), 1_700_000_000_000_000)).query)
+    assert (link["from"], link["to"]) == (["2023-11-14T22:11:20.000Z"], ["2023-11-14T22:13:21.000Z"])
 
 
 def test_no_link() -> None:

@@ -19,7 +19,17 @@ from logd.config.schema import Cache
 from logd.seams import Delivery
 from tests.support.process import PATIENCE_SECONDS, free_port
 from tests.support.receivers import Receiver, answers
-from tests.support.tellers import CountedPace, HeldClock, deliveries, eventually, opened, story, working
+from tests.support.tellers import (
+    CountedPace,
+    Gate,
+    HeldClock,
+    SteppedClock,
+    deliveries,
+    eventually,
+    opened,
+    story,
+    working,
+)
 
 
 def statuses(received: Receiver) -> list[str]:
@@ -230,6 +240,41 @@ async def test_what_waits_in_the_catalog_is_not_overtaken(tmp_path: Path) -> Non
         assert [one["status"] for one in heard if one["rule"]["name"] == f"rule {n}"] == ["firing", "resolved"]
 
 
+async def test_who_comes_after_what_had_no_room_waits_behind_it(tmp_path: Path) -> None:
+    async with Receiver() as receiver, working(tmp_path, clock=HeldClock(), most_held=2) as desk:
+        stories = [story(receiver.url, f"rule {n}") for n in range(3)]
+        for part in (0, 1):
+            made = [one[part] for one in stories]
+            await desk.record(made)
+            desk.teller.hold(0, made)
+            assert (desk.teller.waiting + desk.teller.sending) == (2 if part == 0 else 0)
+            await desk.settled(2)
+
+            async def idle() -> bool:
+                return not desk.teller.sending
+
+            await eventually(idle)
+    assert statuses(receiver) == ["firing", "firing"]
+
+
+async def test_what_ends_during_a_look_is_not_delivered_again(tmp_path: Path) -> None:
+    receiver, gate = Receiver(), Gate()
+    receiver.then(receiver.hangs, answers(200))
+    async with receiver, working(tmp_path, gate=gate) as desk:
+        made = deliveries(receiver.url, "a")
+        await desk.record(made)
+        desk.teller.hold(0, made)
+        await receiver.reached(1)
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            await gate.reached.wait()
+            receiver.release()
+            await desk.settled(1)
+            gate.reached.clear()
+            gate.opened.set()
+            await gate.reached.wait()
+    assert len(receiver.received) == 2
+
+
 async def test_who_has_too_much_keeps_no_other_waiting(tmp_path: Path) -> None:
     slow = Receiver()
     slow.then(slow.hangs)
@@ -246,7 +291,8 @@ async def test_who_has_too_much_keeps_no_other_waiting(tmp_path: Path) -> None:
 
 async def test_what_is_over_the_limit_waits_and_is_said_once(tmp_path: Path) -> None:
     pace = CountedPace()
-    async with Receiver() as receiver, working(tmp_path, pace, rate_per_minute=6, concurrency=2) as desk:
+    settings: dict[str, Any] = {"clock": SteppedClock(), "rate_per_minute": 6, "concurrency": 2}
+    async with Receiver() as receiver, working(tmp_path, pace, **settings) as desk:
         made = [one for n in range(14) for one in deliveries(receiver.url, "a", name=f"rule {n}")]
         desk.teller.hold(0, made)
         found = await desk.settled(14)
@@ -276,13 +322,17 @@ async def test_who_is_stopped_while_a_target_has_had_enough_leaves_the_rest(tmp_
     assert len(receiver.received) == 1
 
 
-async def test_without_the_shared_pace_each_has_its_own(tmp_path: Path) -> None:
+async def test_without_the_shared_pace_each_has_its_own(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     pace = RedisPace(Cache(type="redis", url=f"redis://127.0.0.1:{free_port()}/0"), "")
-    async with Receiver() as receiver, working(tmp_path, pace) as desk:
-        desk.teller.hold(0, deliveries(receiver.url, "a"))
-        (found,) = await desk.settled(1)
-        await pace.close()
-    assert found.status == "delivered"
+    with caplog.at_level(logging.WARNING, "logd.alerts"):
+        async with Receiver() as receiver, working(tmp_path, pace) as desk:
+            desk.teller.hold(0, deliveries(receiver.url, *"abcdef"))
+            found = await desk.settled(6)
+            await pace.close()
+    assert {one.status for one in found} == {"delivered"}
+    assert [record.message for record in caplog.records if "this process's own" in record.message] == [
+        caplog.records[0].message
+    ]
 
 
 async def test_damaged_rows(tmp_path: Path) -> None:

@@ -319,6 +319,15 @@ def ruled(**settings: Any) -> Shard:
     return Shard({"r": rule(), "worse": worse}, **({"repeat_interval_seconds": 0.0} | settings))
 
 
+def test_new_texts_are_told_as_other_groups_are() -> None:
+    of = rule(condition=Condition(aggregation="new_value", field="message"), group_by=[])
+    it = Shard({"r": of, "worse": rule(severity="critical")}, public_url="https://logs.example.org")
+    it.silence(0, 100, "b")
+    it.fires(0, "a text")
+    it.fires(0, "b", "c", rule_id="worse")
+    assert sorted(said(it.look(0))) == ["firing a text 0", "firing c 0"]
+
+
 def test_what_is_worse_keeps_others_quiet() -> None:
     it = ruled()
     it.fires(0, "a", rule_id="worse")
@@ -338,6 +347,10 @@ def test_what_fires_in_other_shards_keeps_others_quiet_too() -> None:
     it.rows.clear()
     it.fires(0, "a", "b")
     assert said(it.look(0, [other])) == ["firing b 0"]
+    # Nobody says when it ends there.
+    assert it.again == 5
+    assert said(it.look(5, [other])) == []
+    assert it.again == 10
     assert said(it.look(100)) == ["firing a 0"]
 
 
