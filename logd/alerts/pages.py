@@ -1,7 +1,7 @@
 """What alerters publish of their counts, as bytes.
 
-    gauge/part/name/slot/number    cells of one gauge, part of the stream and bucket, at most CELLS of them: zstd of
-                                   msgpack. The slot is the bucket's place in the ring, so that a page takes the place
+    gauge/part/name/slot/number    cells of one gauge, part of the stream and bucket, at most CELLS of them: msgpack,
+                                   zstd where it is large. The slot is the bucket's place in the ring, so that a page takes the place
                                    of one that nobody needs any more.
     sources/part/name              up to where each source was counted
     clock/0/name                   up to when an alerter has counted each of its parts
@@ -32,6 +32,9 @@ CELLS = 400
 SKETCH_CELLS = 2
 SAMPLE_BYTES = 300_000
 SOURCES, CLOCK = "sources", "clock"
+#: The first byte of a page. What is small isn't compressed: that would take longer than all else.
+_PLAIN, _ZSTD = b"\0", b"\1"
+_SMALL_BYTES = 4_096
 _MOST_BYTES = 64 * 1024 * 1024
 T = TypeVar("T", "Cells", "Sources", "Clock")
 
@@ -135,12 +138,15 @@ def read_clock(page: Page) -> Clock:
 
 
 def _packed(what: Cells | Sources | Clock) -> bytes:
-    return zstandard.compress(_encode(what), 1)
+    data = _encode(what)
+    return _PLAIN + data if len(data) < _SMALL_BYTES else _ZSTD + zstandard.compress(data, 1)
 
 
 def _read(page: Page, kind: type[T]) -> T:
     try:
-        found: T = _decoders[kind](zstandard.decompress(page.value, _MOST_BYTES))
+        packed = page.value[:1] == _ZSTD
+        data = zstandard.decompress(page.value[1:], _MOST_BYTES) if packed else page.value[1:]
+        found: T = _decoders[kind](data)
     except (zstandard.ZstdError, msgspec.MsgspecError) as error:
         raise Corrupt(f"a page of counts is damaged: {page.key!r}: {error}") from error
     return found

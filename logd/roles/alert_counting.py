@@ -22,6 +22,7 @@ import pyarrow as pa
 
 from logd.alerts.counter import Counter
 from logd.alerts.pages import SOURCES, clock_pages, is_by, is_of, kind_of, read_sources, sources_page
+from logd.alerts.windows import Ints
 from logd.chunk import Message
 from logd.config.schema import Config
 from logd.enrich.filters import Failed
@@ -44,6 +45,8 @@ GROUP = "alerter"
 _PUBLISH_SECONDS = 0.5
 #: What is read again after a crash; Kafka waits 10 s for a commit when partitions go to others.
 _COMMIT_SECONDS = 2.0
+#: What is counted together at most: 50 MB.
+_MOST_ROWS = 64_000
 #: Of a partition, those that sent last; who sends again does so within minutes.
 _MOST_SOURCES = 20_000
 T = TypeVar("T")
@@ -56,6 +59,14 @@ class Fetched(NamedTuple):
     messages: Sequence[Message]
     at_us: int
     lags: Mapping[int, int]
+
+
+class _Rows(NamedTuple):
+    """Records, and of each the partition and the position of the message that it came in."""
+
+    table: pa.Table
+    parts: Ints
+    positions: Ints
 
 
 class AlertCounting:
@@ -78,6 +89,7 @@ class AlertCounting:
         self._consumer: Consumer | None = None
         self._counter = Counter(name, [], records)
         self._generation = 0
+        self._parsed: list[_Rows] = []
         #: By partition, the position up to which everything is counted, and when the transport took it.
         self._next: dict[int, int] = {}
         self._upto_us: dict[int, int] = {}
@@ -138,8 +150,10 @@ class AlertCounting:
             new = [message for message in fetched.messages if self._is_new(message)]
             if new and self._rules.gauges:
                 for some in parts(new):
-                    await self._in_thread(self._counted, parsing, some)
+                    await self._in_thread(self._parse, parsing, some)
             self._advance(fetched)
+            if sum(len(rows.table) for rows in self._parsed) >= _MOST_ROWS:
+                await self._in_thread(self._count_parsed)
             if time.monotonic() >= self._publish_at:
                 await self._publish()
             if time.monotonic() >= self._commit_at:
@@ -152,6 +166,7 @@ class AlertCounting:
         if self._generation == self._rules.generation:
             return
         self._generation = self._rules.generation
+        await self._in_thread(self._count_parsed)
         gauges = [gauge for of_rule in self._rules.gauges.values() for gauge in of_rule]
         counter = await self._in_thread(Counter, self._name, gauges, records)
         await self._in_thread(counter.take_over, self._counter)
@@ -219,23 +234,32 @@ class AlertCounting:
             known.popitem(last=False)
         return True
 
-    def _counted(self, parsing: Parsing, messages: Sequence[Message]) -> None:
+    def _parse(self, parsing: Parsing, messages: Sequence[Message]) -> None:
         started = time.perf_counter()
         parsed, refused = parsing.parse(messages)
         lost = {(one.message.partition, one.message.position) for one in refused}
         kept = [one for one in messages if (one.partition, one.position) not in lost]
         table, rows = _not_dropped(parsed)
         each = np.array(parsed.chunk_lines, np.int64)
-        where = (np.repeat(np.array(column, np.int64), each)[rows] for column in zip(*map(_place, kept), strict=True))
-        parsed_at = time.perf_counter()
+        if len(table):
+            columns = (np.array(column, np.int64) for column in zip(*map(_place, kept), strict=True))
+            self._parsed.append(_Rows(table, *(np.repeat(column, each)[rows] for column in columns)))
+        metrics.ALERT_PARSE_SECONDS.inc(time.perf_counter() - started)
+
+    def _count_parsed(self) -> None:
+        """Together: a rule takes as long for many rows as for few."""
+        if not self._parsed:
+            return
+        started = time.perf_counter()
+        table = pa.concat_tables([rows.table for rows in self._parsed])
+        where = (np.concatenate([rows[column] for rows in self._parsed]) for column in (1, 2))
+        self._parsed = []
         try:
-            if len(table):
-                self._counter.count(table, *where)
+            self._counter.count(table, *where)
         except Failed as error:
             log.error("alerts miss %d records, which can't be counted: %s", len(table), error)
         metrics.ALERT_LINES.inc(len(table))
-        metrics.ALERT_COUNT_SECONDS.inc(time.perf_counter() - parsed_at)
-        metrics.ALERT_PARSE_SECONDS.inc(parsed_at - started)
+        metrics.ALERT_COUNT_SECONDS.inc(time.perf_counter() - started)
 
     def _advance(self, fetched: Fetched) -> None:
         for message in fetched.messages:
@@ -246,6 +270,7 @@ class AlertCounting:
                 self._upto_us[part] = max(self._upto_us.get(part, 0), fetched.at_us)
 
     async def _publish(self) -> None:
+        await self._in_thread(self._count_parsed)
         pages = await self._in_thread(self._counter.pages)
         clocks = clock_pages(self._partials.shards, self._name, self._upto_us) if self._upto_us else ()
         await self._waiting.until_available("what alerters share", self._partials.publish, [*pages, *clocks])
@@ -285,7 +310,7 @@ def _place(message: Message) -> tuple[int, int]:
     return message.partition, message.position
 
 
-def _not_dropped(parsed: Parsed) -> tuple[pa.Table, np.ndarray[tuple[int], np.dtype[np.int64]]]:
+def _not_dropped(parsed: Parsed) -> tuple[pa.Table, Ints]:
     """The records that no rule drops, and which rows they were. What is sampled is dropped in the index alone."""
     rows = np.arange(len(parsed.table))
     dropped = [places for (what, _), places in parsed.left_out.items() if what == "dropped"]
