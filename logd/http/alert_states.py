@@ -279,7 +279,7 @@ def _one(now: _Now, wanted: schemas.ToAcknowledge) -> Alert:
     ]
     if not found:
         raise NotFound(f"there is no alert of the rule {shortened(key)}, or not of this group")
-    fire = [alert for alert, _ in found if alert.stage is AlertStage.FIRING]
+    fire = [alert for alert, _ in found if alert.stage is AlertStage.FIRING and alert.fired_us is not None]
     if not fire:
         raise Conflict(f"the alert of {shortened(key)} is {found[0][0].stage}, only what fires is acknowledged", "rule")
     if len(fire) > 1:
