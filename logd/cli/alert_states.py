@@ -184,6 +184,8 @@ def _alert(one: Mapping[str, Any]) -> Sequence[str]:
         )
     if (silence := one["silenced"]) is not None:
         notes.append(f"silent until {silence['to']}" + (f": {silence['why']}" * bool(silence["why"])))
+    elif one["held"]:
+        notes.append(f"not told: {one['held']}")
     since = one["ended"] or one["fired"] or one["since"]
     named = (one["state"], one["severity"], one["rule"], _as_text(one["group"]))
     return (*named, _number(one["value"]), since, "; ".join(notes))

@@ -24,7 +24,7 @@ class Acknowledged(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class SilencedBy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The silence because of which nobody is told; of several, the one that ends last."""
+    """The silence, or maintenance, because of which nobody is told; of several, the one that ends last."""
 
     id: str
     to: str
@@ -35,7 +35,8 @@ class SilencedBy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Alert(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A group of a rule whose condition is true, or was lately. `group` has the values by the rule's fields, or by 1, 2
     … where the rule has had others since, or is gone. The `value` is that of the window that ended `at` that time, null
-    where it has none. `since` is when the condition became true; `told` is how often people were told."""
+    where it has none. `since` is when the condition became true; `told` is how often people were told, `held` why they
+    aren't when they should be: a word as silenced or inhibited."""
 
     rule_id: str
     rule: str
@@ -50,6 +51,7 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     ended: str | None
     told: int
     told_at: str | None
+    held: str | None
     acknowledged: Acknowledged | None
     silenced: SilencedBy | None
     samples: list[dict[str, Any]]

@@ -18,8 +18,10 @@ import orjson
 from aiohttp import web
 from msgspec import Meta
 
+from logd.alerts import maintenance
 from logd.alerts.rules import Condition, Rule, Severity
 from logd.alerts.silencing import Silencing
+from logd.config.alerting import Maintenance
 from logd.errors import BadRequest, Conflict, NotFound
 from logd.flow.clock import now_us
 from logd.http import alert_state_schemas as schemas
@@ -93,8 +95,14 @@ class Firing:
     """The handlers. What the catalog can't do now is 503."""
 
     def __init__(
-        self, history: AlertHistory, silences: Silences, acknowledgements: Acknowledgements, names: RuleNames
+        self,
+        settings: Sequence[Maintenance],
+        history: AlertHistory,
+        silences: Silences,
+        acknowledgements: Acknowledgements,
+        names: RuleNames,
     ) -> None:
+        self._maintenance = settings
         self._history = history
         self._silences = silences
         self._acknowledgements = acknowledgements
@@ -194,8 +202,10 @@ class Firing:
                     silences = await self._silences.all() if alerts else []
                     acknowledged = await self._acknowledgements.all() if alerts else []
                 named = await self._names.of({one.rule_id for one in alerts}) if alerts else {}
+                now = now_us()
+                silent = [*silences, *maintenance.silences(self._maintenance, now)]
                 # Others are answered meanwhile.
-                self._known = await asyncio.to_thread(_seen, alerts, silences, acknowledged, named, now_us())
+                self._known = await asyncio.to_thread(_seen, alerts, silent, acknowledged, named, now)
                 self._known_at = began
                 self._good_seconds = max(_FRESH_SECONDS, _FRESH_TIMES * (time.monotonic() - began))
             return self._known
@@ -234,6 +244,7 @@ def _seen(
                 "ended": texts[one.ended_us],
                 "told": one.told,
                 "told_at": texts[one.told_us],
+                "held": one.held or None,
                 "acknowledged": None
                 if care is None
                 else {"by": care.by or None, "why": care.why, "time": texts[care.at_us]},
@@ -279,7 +290,7 @@ def _one(now: _Now, wanted: schemas.ToAcknowledge) -> Alert:
     ]
     if not found:
         raise NotFound(f"there is no alert of the rule {shortened(key)}, or not of this group")
-    fire = [alert for alert, _ in found if alert.stage is AlertStage.FIRING]
+    fire = [alert for alert, _ in found if alert.stage is AlertStage.FIRING and alert.fired_us is not None]
     if not fire:
         raise Conflict(f"the alert of {shortened(key)} is {found[0][0].stage}, only what fires is acknowledged", "rule")
     if len(fire) > 1:

@@ -131,7 +131,9 @@ def make_app(
     saved = saved_searches.Saved(behind.saved, config.search.default_operator)
     names = alert_names.RuleNames(behind.alert_rules, behind.rule_folder)
     rules = alert_rules.Rules(config, behind.alert_rules, behind.rule_folder, names)
-    firing = alert_states.Firing(behind.alert_history, behind.silences, behind.acknowledgements, names)
+    firing = alert_states.Firing(
+        config.alerts.maintenance, behind.alert_history, behind.silences, behind.acknowledgements, names
+    )
     past = alert_history.Past(behind.alert_history, names)
     quiet = silences.Quiet(behind.silences)
     letters = deadletters.Letters(behind.dead_letters)

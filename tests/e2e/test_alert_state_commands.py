@@ -27,7 +27,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         record(
             server,
             _alert(pay, "pay", ("cart", "web\n1"), AlertStage.FIRING, fired_us=_START_US + 1_000_000, value=1.5),
-            _alert(pay, "pay", ("cart", None), AlertStage.PENDING),
+            _alert(pay, "pay", ("cart", None), AlertStage.PENDING, held="inhibited"),
             _alert(disk, "disk", (), AlertStage.RESOLVED, fired_us=_START_US, ended_us=_START_US + 9_000_000),
             events=[_event(pay, "firing", 7.0, "a hundred"), _event(pay, "resolved", None, "")],
             deliveries=[
@@ -85,7 +85,7 @@ def test_what_fires(server: Server) -> None:
         "state     severity  rule  group                    value  since                     notes\n"
         "firing    error     pay   service=cart host=web 1    1.5  2026-11-27T00:00:01.000Z\n"
         "resolved  critical  disk  -                        2e+07  2026-11-27T00:00:09.000Z\n"
-        "pending   error     pay   service=cart host        2e+07  2026-11-27T00:00:00.000Z\n"
+        "pending   error     pay   service=cart host        2e+07  2026-11-27T00:00:00.000Z  not told: inhibited\n"
     )
     found = _printed(server, "list")
     assert [(one["rule"], one["state"], len(one["samples"])) for one in found] == [

@@ -24,7 +24,8 @@ _GONE = "file-0123456789ab"
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with Server(tmp_path_factory.mktemp("alerts"), roles="processor,api") as server:
+    settings = {"alerts.maintenance": "[{rule = 'two', group = {host = 'm*'}, start = '00:00', end = '00:00'}]"}
+    with Server(tmp_path_factory.mktemp("alerts"), roles="processor,api", settings=settings) as server:
         yield server
 
 
@@ -35,7 +36,15 @@ def rule_id(server: Server) -> str:
     made = make_rule(server, name="pay", condition={"threshold": 1}, group_by=["service", "host"])["rule_id"]
     record(
         server,
-        _alert(made, ("cart", "a"), stage=AlertStage.FIRING, fired_us=_START_US + 3_000_000, told=2, told_us=_START_US),
+        _alert(
+            made,
+            ("cart", "a"),
+            stage=AlertStage.FIRING,
+            fired_us=_START_US + 3_000_000,
+            told=2,
+            told_us=_START_US,
+            held="inhibited",
+        ),
         _alert(made, ("cart", None), value=math.nan),
         _alert(made, ("shop", "ü"), stage=AlertStage.RESOLVED, fired_us=_START_US + 2, ended_us=_START_US + 5),
         _alert(_GONE, ("x",), rule="gone", stage=AlertStage.FIRING, fired_us=_START_US + 1, severity="critical"),
@@ -103,6 +112,7 @@ def test_what_fires_is_listed(server: Server, rule_id: str) -> None:
         "ended": None,
         "told": 2,
         "told_at": "2026-11-27T00:00:00.000Z",
+        "held": "inhibited",
         "acknowledged": None,
         "silenced": None,
         "samples": [_SAMPLE],
@@ -218,13 +228,18 @@ def test_it_is_silenced(server: Server) -> None:
     planned = ask(server, "POST", SILENCES, {"rule": two, "from": "now+1h", "to": "now+2h"}).json()
     by = {"id": made["id"], "to": made["to"], "why": "deploy", "created_by": None}
 
-    def silenced() -> dict[str, object]:
+    def silenced() -> dict[str, dict[str, Any] | None]:
         return {one["group"]["host"]: one["silenced"] for one in _get(server, rule="two")["alerts"]}
 
     until(lambda: silenced() == {"a": None, "b": by}, "the silence is seen")
     for one in (made, planned):
         assert ask(server, "DELETE", f"{SILENCES}/{one['id']}").status == 200
     until(lambda: not any(silenced().values()), "it has ended")
+    # Maintenance holds all day.
+    record(server, _alert(two, ("m1",), "two", stage=AlertStage.FIRING, fired_us=1))
+    until(lambda: "m1" in silenced(), "it is seen")
+    found = {host: one and one["id"] for host, one in silenced().items()}
+    assert found == {"a": None, "b": None, "m1": "maintenance-0"}
 
 
 def test_what_happened(server: Server) -> None:

@@ -29,7 +29,8 @@ _REPLACE = update(ALERT_DELIVERIES).where(ALERT_DELIVERIES.c.number == bindparam
 
 
 class CatalogAlerts:
-    """The tables `alert_shards`, `alerts`, `alert_events` and `alert_deliveries`."""
+    """The tables `alert_shards`, `alerts`, `alert_events` and `alert_deliveries`. To record 10,000 alerts, events and
+    deliveries of 4 kB each at once takes 0.7 s on SQLite and 2.3 on MariaDB, where a call may take 10."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
