@@ -1,8 +1,8 @@
 """What alerters publish of their counts, as bytes.
 
     gauge/part/name/slot/number    cells of one gauge, part of the stream and bucket, at most CELLS of them: msgpack,
-                                   zstd where it is large. The slot is the bucket's place in the ring, so that a page takes the place
-                                   of one that nobody needs any more.
+                                   zstd where it is large. The slot is the bucket's place in the ring, so that a page
+                                   takes the place of one that nobody needs any more.
     sources/part/name              up to where each source was counted
     clock/0/name                   up to when an alerter has counted each of its parts
 

@@ -252,10 +252,11 @@ class AlertCounting:
             return
         started = time.perf_counter()
         table = pa.concat_tables([rows.table for rows in self._parsed])
-        where = (np.concatenate([rows[column] for rows in self._parsed]) for column in (1, 2))
+        numbers = np.concatenate([rows.parts for rows in self._parsed])
+        positions = np.concatenate([rows.positions for rows in self._parsed])
         self._parsed = []
         try:
-            self._counter.count(table, *where)
+            self._counter.count(table, numbers, positions)
         except Failed as error:
             log.error("alerts miss %d records, which can't be counted: %s", len(table), error)
         metrics.ALERT_LINES.inc(len(table))

@@ -249,7 +249,7 @@ def test_a_reader_that_leaves_ends_it_quietly(url: str, monkeypatch: pytest.Monk
         (
             ["config", "check"],
             0,
-            "ok: roles agent, processor, api, archiver, data in logd-data, api on 127.0.0.1:8080\n",
+            "ok: roles agent, processor, api, alerter, archiver, data in logd-data, api on 127.0.0.1:8080\n",
             "",
         ),
         (["config", "check", "--set", "api.listen=x"], 2, "", 'logd: api.listen is "x" on the command line, expected '),
@@ -259,7 +259,12 @@ def test_a_reader_that_leaves_ends_it_quietly(url: str, monkeypatch: pytest.Monk
             "",
             "logd: can't read none.toml: No such file or directory\n",
         ),
-        (["server", "--roles", "alerter"], 2, "", "logd: role 'alerter' does not exist yet in this version: "),
+        (
+            ["server", "--roles", "alarm"],
+            2,
+            "",
+            'logd: server.roles[0] is "alarm" on the command line, expected agent, ',
+        ),
         (
             ["server", "none.log"],
             2,
