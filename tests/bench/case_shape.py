@@ -3,32 +3,27 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from itertools import islice
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pyarrow as pa
 
-from logd.chunk import Chunk, Message, compress
+from logd.chunk import Message
 from logd.config.shaping import ShapeTable, SheddingTable
 from logd.enrich.rules import compile_rules
 from logd.enrich.shaping import Shaping
 from logd.enrich.shedding import Shedding
-from logd.parse.plan import Parser
 from tests.bench.bench import Bench
-from tests.bench.corpus import generate
 from tests.bench.report import Line
+from tests.bench.tables import OBSERVED_US, tables_of
 
 _US = "CPU µs a line"
 _MOST_LINES = 240_000
-#: What a role joins, see parse.join_lines.
-_BATCH_LINES = 24_000
 _CHUNK_LINES = 1_000
 _RUNS = 3
 #: What is usual is known within a run.
 _WINDOWS: Mapping[str, Any] = {"window_seconds": 0.5, "warm_up_seconds": 0.5, "baseline_seconds": 60.0}
 _NO_PEER = "no peer has such rules apart from its parsers"
-_OBSERVED_US = 1_795_600_000_000_000
 #: As people have them: most name a service or a level, some a field, some words.
 _DROPS = (
     *(f"level:DEBUG AND service:chatty-{number}" for number in range(4)),
@@ -77,9 +72,9 @@ def shape_spike(bench: Bench) -> Line:
 def _shedding(bench: Bench, name: str, settings: SheddingTable, goal: float | None = None) -> Line:
     """A batch each 0.2 s of the stream, of chunks of 1,000 lines."""
     count = min(bench.corpus.lines, _MOST_LINES)
-    tables = list(_tables(count))
+    tables = list(tables_of(count))
     shedding = Shedding(settings)
-    now_us, position, kept, times = _OBSERVED_US, 0, 0, []
+    now_us, position, kept, times = OBSERVED_US, 0, 0, []
     for _ in range(_RUNS + 1):
         begin = time.thread_time()
         kept = 0
@@ -97,7 +92,7 @@ def _shedding(bench: Bench, name: str, settings: SheddingTable, goal: float | No
 
 def _case(bench: Bench, name: str, rules: Sequence[ShapeTable], goal: float | None = None) -> Line:
     count = min(bench.corpus.lines, _MOST_LINES)
-    tables = list(_tables(count))
+    tables = list(tables_of(count))
     shaping = Shaping(compile_rules(rules))
     try:
         kept = sum(_kept(shaping, table) for table in tables)
@@ -116,25 +111,3 @@ def _case(bench: Bench, name: str, rules: Sequence[ShapeTable], goal: float | No
 def _kept(shaping: Shaping, table: pa.Table) -> int:
     kept = shaping.shape(table).kept
     return len(table) if kept is None else int(kept.true_count)
-
-
-def _tables(count: int) -> Iterator[pa.Table]:
-    """The corpus' records, in batches as a role makes them."""
-    lines = generate(count)
-    parser = Parser()
-    try:
-        while part := list(islice(lines, _BATCH_LINES)):
-            chunk = Chunk(
-                service="bench",
-                host="host-1",
-                source="/var/log/bench.log",
-                source_id="0123456789abcdef",
-                offset=0,
-                lines=len(part),
-                observed_us=_OBSERVED_US,
-                value=compress(b"".join(part)),
-                content_type="application/x-ndjson",
-            )
-            yield parser.parse([chunk], [0]).table
-    finally:
-        parser.close()

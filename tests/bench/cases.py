@@ -5,6 +5,8 @@ from collections.abc import Callable, Mapping, Sequence
 from tests.bench import case_counts, case_newest, case_stats
 from tests.bench.bench import Bench
 from tests.bench.case_agent import agent_backlog, agent_catch_up, agent_quiet, agent_steady
+from tests.bench.case_alerts import alerts_100, alerts_1000
+from tests.bench.case_alerts_told import alerts_latency, alerts_restart
 from tests.bench.case_chunks import small_chunks
 from tests.bench.case_cluster import cluster_four, cluster_rss, cluster_sink, cluster_small_chunks
 from tests.bench.case_cluster_agent import cluster_agent
@@ -64,6 +66,10 @@ CASES: Mapping[str, Case] = {
     "shape_fields": shape_fields,
     "shape_calm": shape_calm,
     "shape_spike": shape_spike,
+    "alerts_100": alerts_100,
+    "alerts_1000": alerts_1000,
+    "alerts_latency": alerts_latency,
+    "alerts_restart": alerts_restart,
     "agent_catch_up": agent_catch_up,
     "agent_steady": agent_steady,
     "agent_quiet": agent_quiet,
@@ -89,6 +95,7 @@ GROUPS: Mapping[str, Sequence[str]] = {
     ],
     "stats": list(case_stats.CASES),
     "parse": [name for name in CASES if name.startswith(("parse_", "shape_"))],
+    "alerts": [name for name in CASES if name.startswith("alerts_")],
     "agent": [name for name in CASES if name.startswith("agent_")],
     "cluster": [name for name in CASES if name.startswith("cluster_")],
 }

@@ -41,13 +41,18 @@ class LogdServer:
 
 @contextmanager
 def logd_server(
-    folder: Path, follow: Sequence[Path] = (), settings: Mapping[str, object] = MappingProxyType({})
+    folder: Path,
+    follow: Sequence[Path] = (),
+    settings: Mapping[str, object] = MappingProxyType({}),
+    roles: str = "agent,processor,api,archiver",
 ) -> Iterator[LogdServer]:
-    """Start logd with an empty data folder below `folder`, following the files given; stopped at the end. `settings`
-    are those that aren't the defaults."""
+    """Start logd with a data folder below `folder`, empty unless there is one, following the files given; stopped at
+    the end. `settings` are those that aren't the defaults."""
     data_dir = folder / "logd-data"
-    data_dir.mkdir(parents=True)
-    process = ServerProcess("logd", _command(data_dir, follow, settings), data_dir=data_dir, environment=_environment())
+    data_dir.mkdir(parents=True, exist_ok=True)
+    process = ServerProcess(
+        "logd", _command(data_dir, follow, settings, roles), data_dir=data_dir, environment=_environment()
+    )
     try:
         address = process.wait_for_line("logd listens on ", _START_SECONDS)
         port = urlsplit(address.split()[0]).port
@@ -60,8 +65,8 @@ def logd_server(
         process.stop()
 
 
-def _command(data_dir: Path, follow: Sequence[Path], others: Mapping[str, object]) -> list[str]:
-    command = [sys.executable, "-m", "logd", "server", "--roles", "agent,processor,api,archiver"]
+def _command(data_dir: Path, follow: Sequence[Path], others: Mapping[str, object], roles: str) -> list[str]:
+    command = [sys.executable, "-m", "logd", "server", "--roles", roles]
     settings = {"api.listen": "127.0.0.1:0", "data_dir": data_dir, "ingest.max_ahead_seconds": AHEAD_SECONDS, **others}
     for key, value in settings.items():
         command += ["--set", f"{key}={value}"]
