@@ -60,8 +60,8 @@ def replayed_seconds(gauges: Collection[Gauge], most_seconds: float) -> float:
 
 
 class Replay:
-    """Use `run` in a task, until `hand_over` gives what was counted; cancel it when the rules change again, `close` it,
-    and begin another one."""
+    """Use `run` in a task, and `hand_over` once that has ended. When the rules change before, cancel and close it, and
+    begin another one."""
 
     def __init__(
         self,
@@ -98,6 +98,7 @@ class Replay:
         self._turn = asyncio.Lock()
         self._empty = 0
         self._given_up = False
+        self._ended = False
 
     async def run(self) -> None:
         """Counts until it is where the alerter is. Waits while the stream can't be read; where it never can be, what
@@ -116,6 +117,8 @@ class Replay:
     async def step(self) -> bool:
         """Counts some more of what the alerter has; whether there is more of it. Raises Unavailable."""
         async with self._turn:
+            if self._ended:
+                return False
             upto = {part: at for part, at in self._positions().items() if part in self._parts}
             if ready := self._ready(upto):
                 await self._take(ready)
@@ -166,7 +169,8 @@ class Replay:
             await self._forget(part)
 
     async def close(self) -> None:
-        """Reads no more. May be called twice."""
+        """Counts no more. May be called twice."""
+        self._ended = True
         follower, self._follower = self._follower, None
         self._held.clear()
         if follower is not None:

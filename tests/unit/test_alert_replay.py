@@ -19,8 +19,9 @@ from logd.alerts.replay import Replay, replayed_seconds
 from logd.alerts.sources import Sources
 from logd.errors import Corrupt, Unavailable
 from logd.http.records import records
+from logd.seams import StreamPositions
 from tests.support.alert_engine import rule
-from tests.support.alert_stream import Cells, Stream, at_once, cells_of, counted_in
+from tests.support.alert_stream import Cells, Follower, Stream, at_once, cells_of, counted_in
 from tests.support.rows import DAY
 
 SECOND = 1_000_000
@@ -298,6 +299,46 @@ async def test_what_a_source_sent_the_last_owner_does_not_count_again() -> None:
     await run.alerter.batch(2, 1)
     await run.end()
     await run.check()
+
+
+async def test_nothing_is_counted_after_the_handover() -> None:
+    run = Run(0)
+    for _ in range(4):
+        run.append(0, 0, "a", "")
+    await run.alerter.batch(0, 2)
+    async with asyncio.timeout(120):
+        running = asyncio.create_task(run.replay.run())
+        await run.end()
+        await running
+    assert not await run.replay.step()
+    assert run.stream.opened == 1
+    await run.check()
+
+
+async def test_one_that_is_cancelled_leaves_no_reader_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(replaying, "_RETRY_SECONDS", (600.0, 600.0))
+    run = Run(0)
+    run.append(0, 0, "a", "")
+    await run.alerter.batch(0, 1)
+    opened = []
+
+    async def follow(start: StreamPositions | None, since_us: int | None) -> Follower:
+        opened.append(await run.stream.follow(start, since_us))
+        run.stream.failing = 1
+        return opened[0]
+
+    monkeypatch.setattr(run.replay, "_follow", follow)
+    running = asyncio.create_task(run.replay.run())
+    async with asyncio.timeout(120):
+        while run.stream.failing or not opened:  # noqa: ASYNC110 - it waits for the next try then
+            await asyncio.sleep(0)
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    await run.replay.close()
+    assert [one.closed for one in opened] == [True]
+    run.made.close()
+    run.alerter.counter.close()
 
 
 async def test_a_stream_that_can_never_be_read_holds_no_rule_up(monkeypatch: pytest.MonkeyPatch) -> None:
