@@ -71,12 +71,14 @@ class Alerts(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     never. While a group fires, those of lower severities that have the same values of `inhibit_by` (fields, and labels
     of rules), where both have them, aren't told; with no names nothing is held back so.
 
-    A window is decided `late_seconds` after it is over. What happened to alerts, and to messages, is known for
+    A window is decided `late_seconds` after it is over. Those of a rule that is new or changed are filled from what the
+    stream has of the last `replay_seconds`, 0 for nothing. What happened to alerts, and to messages, is known for
     `history_days`, 0 for ever. Over Kafka, alerters share the rules by `shards`, which say how the topic alert-partials
     is made, and nothing later."""
 
     rules: str = ""
     late_seconds: Annotated[int, Meta(ge=0, le=86_400)] = 15
+    replay_seconds: Annotated[int, Meta(ge=0, le=7 * 86_400)] = 3_600
     history_days: Annotated[int, Meta(ge=0, le=100_000)] = 90
     shards: Annotated[int, Meta(ge=1, le=1_000)] = 8
     public_url: str = ""

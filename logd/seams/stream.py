@@ -135,11 +135,17 @@ class Transport(Protocol):
         stream doesn't reach it. A transport has one reader of a group: asked again, it begins anew."""
         ...
 
-    async def follow(self, topic: str, start: StreamPositions | None = None) -> Follower:
+    async def follow(self, topic: str, start: StreamPositions | None = None, since_us: int | None = None) -> Follower:
         """A reader of `topic` without a group; from `start`, or the oldest that is left after it, else from what is
         appended from now on. While a topic is followed, and a while longer, what was appended last is kept for those
         who come back to it, also when every group is past it, and across a restart; how much is bounded, whatever its
-        followers do."""
+        followers do.
+
+        With `since_us` instead, in each partition from the first message that the transport took then (Unix µs) or
+        later, or the oldest that is left after it; where there is none, from what is appended from now on. On Kafka,
+        which knows milliseconds, what was taken in the same one comes too. Where the transport's clock went back, it
+        begins at a message that was taken then or later, after one that was taken earlier: of what was taken in a time
+        that came twice, the first part may be left out. Raises ValueError when both are given."""
         ...
 
     async def trouble(self) -> str:

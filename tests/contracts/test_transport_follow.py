@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import sqlite3
+import time
 
 import pytest
 
@@ -10,7 +13,7 @@ from logd.backends.transport import sqlite_retention
 from logd.chunk import Message
 from logd.config.schema import Transport as Limits
 from logd.seams import RAW_LOGS, Consumer, Follower, Transport
-from tests.support.transports import Clock, Store, held, past, plain, rest, texts
+from tests.support.transports import Clock, SqliteStore, Store, held, past, plain, rest, texts
 
 
 async def all_of(follower: Follower) -> list[Message]:
@@ -87,6 +90,96 @@ class TestFollow:
         assert texts(await all_of(two)) == ["a"]
         await transport.close()
         await two.close()
+
+
+class TestSince:
+    """By what messages say when they were taken, which on Kafka is in milliseconds."""
+
+    async def test_each_time_finds_its_first_message(self, transport: Transport) -> None:
+        for text in "abcdefgh":
+            before_us = time.time_ns() // 1_000
+            while time.time_ns() // 1_000 < before_us + 2_000:  # noqa: ASYNC110
+                await asyncio.sleep(0.001)
+            await transport.append(RAW_LOGS, plain(text, text.upper()))
+        messages = await rest(await transport.consume(RAW_LOGS, "g"))
+        times = sorted({message.timestamp_us for message in messages})
+        assert len(times) >= 8
+        for since_us in (0, *times, times[3] + 1_000):
+            follower = await transport.follow(RAW_LOGS, since_us=since_us)
+            left = [message for message in messages if message.timestamp_us >= since_us]
+            assert follower.lag() == len(left)
+            assert texts(await all_of(follower)) == texts(left)
+            await follower.close()
+
+    async def test_where_there_is_none_what_comes_from_now_on(self, transport: Transport) -> None:
+        await transport.append(RAW_LOGS, plain("before"))
+        (message,) = await rest(await transport.consume(RAW_LOGS, "g"))
+        follower = await transport.follow(RAW_LOGS, since_us=message.timestamp_us + 3_600_000_000)
+        assert follower.lag() == 0
+        await transport.append(RAW_LOGS, plain("a"))
+        assert texts(await all_of(follower)) == ["a"]
+        await follower.close()
+
+    async def test_a_topic_that_is_not_there_yet(self, transport: Transport) -> None:
+        follower = await transport.follow(RAW_LOGS, since_us=0)
+        await transport.append(RAW_LOGS, plain("a"))
+        assert texts(await all_of(follower)) == ["a"]
+        await follower.close()
+
+    async def test_a_position_and_a_time_are_one_too_many(self, transport: Transport) -> None:
+        with pytest.raises(ValueError, match="not at both"):
+            await transport.follow(RAW_LOGS, {0: 1}, since_us=0)
+
+    @pytest.mark.only("sqlite", reason="the brokers' clocks can't be set")
+    async def test_a_clock_that_went_back(self, store: Store) -> None:
+        clock = Clock()
+        transport = await store.open(Limits(), clock)
+        begin = clock.seconds
+        seconds = [0, 10, 20, 30, 5, 15, 25, 35, 45]
+        for after in seconds:
+            clock.seconds = begin + after
+            await transport.append(RAW_LOGS, plain(str(after)))
+        for since in range(46):
+            follower = await transport.follow(RAW_LOGS, since_us=int((begin + since) * 1e6))
+            found = [int(text) for text in texts(await all_of(follower))]
+            assert seconds[-len(found) :] == found
+            assert found[0] >= since, "it begins at one that was taken then or later"
+            assert len(found) == len(seconds) or seconds[-len(found) - 1] < since, "after one that was taken earlier"
+            await follower.close()
+        await transport.close()
+
+    @pytest.mark.only("sqlite", reason="brokers delete what is too old in large pieces")
+    async def test_the_oldest_that_is_left(self, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(sqlite_retention, "FOLLOWED_BYTES", 10)
+        transport = await store.open()
+        group, first = await transport.consume(RAW_LOGS, "g"), await transport.follow(RAW_LOGS)
+        await transport.append(RAW_LOGS, plain(*"abcdefghijklmnopqrstuvwxyz"))
+        await pass_all(group)
+        assert await left(transport, 10) == 10
+        follower = await transport.follow(RAW_LOGS, since_us=1)
+        assert texts(await all_of(follower)) == list("qrstuvwxyz")
+        await follower.close()
+        await first.close()
+        await transport.close()
+
+    @pytest.mark.only("sqlite", reason="what brokers store they check themselves")
+    async def test_times_that_are_damaged_mislead_nobody(self, store: Store) -> None:
+        assert isinstance(store, SqliteStore)
+        clock = Clock()
+        transport = await store.open(Limits(), clock)
+        for _ in range(16):
+            clock.seconds += 1
+            await transport.append(RAW_LOGS, plain("a"))
+        times = [message.timestamp_us for message in await rest(await transport.consume(RAW_LOGS, "g"))]
+        with contextlib.closing(sqlite3.connect(store.path)) as db, db:
+            db.execute('UPDATE "log_raw_logs" SET taken = 5 WHERE position % 3 = 0')
+            db.execute('UPDATE "log_raw_logs" SET taken = ? WHERE position % 3 = 1', (1 << 60,))
+        for number, since_us in enumerate(times):
+            follower = await transport.follow(RAW_LOGS, since_us=since_us)
+            # The nearest before it that isn't damaged is the last to be left out.
+            assert number - 2 <= follower.positions[0] - 1 <= number
+            await follower.close()
+        await transport.close()
 
 
 @pytest.mark.only("sqlite", reason="Kafka keeps everything until its retention ends, whoever follows")

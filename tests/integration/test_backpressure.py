@@ -137,8 +137,8 @@ class _CountedTransport:
     async def trouble(self) -> str:
         return await self._transport.trouble()
 
-    async def follow(self, topic: str, start: StreamPositions | None = None) -> Follower:
-        return await self._transport.follow(topic, start)
+    async def follow(self, topic: str, start: StreamPositions | None = None, since_us: int | None = None) -> Follower:
+        return await self._transport.follow(topic, start, since_us)
 
     async def status(self) -> dict[str, Any]:
         return await self._transport.status()

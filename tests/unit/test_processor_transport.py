@@ -111,8 +111,8 @@ class FlakyTransport:
         self.consumers.append(consumer)
         return consumer
 
-    async def follow(self, topic: str, start: StreamPositions | None = None) -> Follower:
-        return await self._transport.follow(topic, start)
+    async def follow(self, topic: str, start: StreamPositions | None = None, since_us: int | None = None) -> Follower:
+        return await self._transport.follow(topic, start, since_us)
 
     async def status(self) -> dict[str, object]:
         return await self._transport.status()

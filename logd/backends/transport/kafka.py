@@ -129,9 +129,11 @@ class KafkaTransport:
             self._retention.start(self._consumers)
             return consumer
 
-    async def follow(self, topic: str, start: StreamPositions | None = None) -> Follower:
+    async def follow(self, topic: str, start: StreamPositions | None = None, since_us: int | None = None) -> Follower:
+        if start is not None and since_us is not None:
+            raise ValueError("a reader begins at a position or at a time, not at both")
         self._refuse_if_closed()
-        follower = await KafkaFollower.open(await self._known(topic), start, self._followers.discard)
+        follower = await KafkaFollower.open(await self._known(topic), start, since_us, self._followers.discard)
         self._followers.add(follower)
         return follower
 

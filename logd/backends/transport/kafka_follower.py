@@ -28,7 +28,11 @@ class KafkaFollower:
 
     @classmethod
     async def open(
-        cls, topic: Topic, start: StreamPositions | None, release: Callable[[KafkaFollower], None]
+        cls,
+        topic: Topic,
+        start: StreamPositions | None,
+        since_us: int | None,
+        release: Callable[[KafkaFollower], None],
     ) -> KafkaFollower:
         """`release` is called when it is closed. Raises Unavailable."""
         self = cls(topic, release)
@@ -36,15 +40,18 @@ class KafkaFollower:
             await self._driver.start()
             places = self._places(range(topic.partitions))
             self._driver.assign(places)
-            if start is None:
-                positions = await self._driver.end_offsets(places)
-            else:
+            positions = await self._driver.end_offsets(places)
+            if start is not None:
                 # A partition that isn't named wasn't there yet.
                 oldest = await self._driver.beginning_offsets(places)
-                ends = await self._driver.end_offsets(places)
                 positions = {
-                    place: min(max(start.get(place.partition, 0), oldest[place]), ends[place]) for place in places
+                    place: min(max(start.get(place.partition, 0), oldest[place]), end)
+                    for place, end in positions.items()
                 }
+            elif since_us is not None:
+                # The brokers have cut off the microseconds of theirs. What is taken from now on is not before the ends.
+                found = await self._driver.offsets_for_times(dict.fromkeys(places, max(since_us, 0) // 1_000))
+                positions |= {place: at.offset for place, at in found.items() if at is not None}
             await self._reader.begin({place.partition: at for place, at in positions.items()})
         return self
 

@@ -105,14 +105,23 @@ class SqliteTransport:
         position = await self._ask(lambda topics: topics.register(topic, group, begin))
         return SqliteConsumer(await self._reader(topic, position), partial(self._commit, topic, group))
 
-    async def follow(self, topic: str, start: StreamPositions | None = None) -> Follower:
+    async def follow(self, topic: str, start: StreamPositions | None = None, since_us: int | None = None) -> Follower:
+        if start is not None and since_us is not None:
+            raise ValueError("a reader begins at a position or at a time, not at both")
         try:
             newest = await self._ask(lambda topics: topics.follow(topic))
             reader = await self._reader(topic, (start or {}).get(PARTITION, newest))
         except BaseException:
             await self._unfollow(topic)
             raise
-        return SqliteFollower(reader, partial(self._release, topic, reader))
+        follower = SqliteFollower(reader, partial(self._release, topic, reader))
+        if since_us is not None:
+            try:
+                await reader.go_to_time(since_us)
+            except BaseException:
+                await follower.close()
+                raise
+        return follower
 
     async def trouble(self) -> str:
         return self._trouble if time.monotonic() < self._trouble_until else ""

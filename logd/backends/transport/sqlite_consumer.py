@@ -70,6 +70,7 @@ class SqliteReader:
             "SELECT position, taken, lines, CAST(key AS BLOB), headers, checksum, value "
             f"FROM {schema.table_of(topic)} WHERE position >= ? ORDER BY position"
         )
+        self._oldest = f"SELECT min(position) FROM {schema.table_of(topic)}"
         #: Of the message that is read next, unless it is gone by then.
         self.position = position
         self._newest = newest
@@ -91,6 +92,11 @@ class SqliteReader:
         self.position = messages[-1].position + 1 if messages else newest
         return messages
 
+    async def go_to_time(self, since_us: int) -> None:
+        """Before the first message that was taken then or later, if there is one before where this is; see
+        Transport.follow."""
+        self.position = await asyncio.to_thread(self._find, since_us, self.position)
+
     def lag(self) -> int:
         """Messages that aren't read yet."""
         return self._newest() - max(self.position, 1)
@@ -104,6 +110,32 @@ class SqliteReader:
         with self._reading:
             self._closed = True
             self._reader.close()
+
+    def _find(self, since_us: int, end: int) -> int:
+        """By halving what is between the oldest message and `end`: the times rise with the positions, and some twenty
+        messages are read of a million. Of one that is damaged the time says nothing. Raises Corrupt or Unavailable."""
+        with self._reading:
+            try:
+                (oldest,) = (None,) if self._closed else self._reader.execute(self._oldest).fetchone()
+                least = end if oldest is None else min(oldest, end)
+                while least < end:
+                    middle = (least + end) // 2
+                    found = self._intact(middle)
+                    if found is None or found.position >= end or found.timestamp_us >= since_us:
+                        end = middle
+                    else:
+                        least = found.position + 1
+            except sqlite3.Error as error:
+                raise failure(self._path, "read", error) from error
+        return end
+
+    def _intact(self, position: int) -> Message | None:
+        """The first message from there on that is what was appended. Raises sqlite3.Error."""
+        rows = self._reader.execute(self._select, (position,))
+        try:
+            return next((message for row in rows if not (message := checked(*row)[0]).damage), None)
+        finally:
+            rows.close()
 
     def _read(self, max_lines: int) -> list[Message]:
         with self._reading:
