@@ -18,7 +18,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from logd.alerts.masking import Masking
-from logd.alerts.pins import COLUMNS, Pinned
+from logd.alerts.pins import COLUMNS, Pinned, compile_pinned
 from logd.enrich.filters import MANY_ROWS, Filters
 from logd.enrich.named import Field
 from logd.enrich.work import Ints, Work
@@ -88,9 +88,12 @@ class Counting:
     def __init__(self, watches: Sequence[Watch]) -> None:
         self._watches = watches
         pinned = [one for watch in watches for one in (watch.pinned, watch.match) if one is not None]
-        rest = (one.rest for one in pinned)
-        self._nodes: list[Node] = list(dict.fromkeys(node for node in rest if not isinstance(node, Everything)))
-        self._filters = Filters(MANY_ROWS) if self._nodes else None
+        #: By the identity of what is pinned: to hash a tree takes as long as to count a rule.
+        whole = {id(one): one.whole for one in pinned if not isinstance(one.rest, Everything)}
+        self._nodes: list[Node] = list(dict.fromkeys(whole.values()))
+        places = {node: place for place, node in enumerate(self._nodes)}
+        self._places = {key: places[node] for key, node in whole.items()}
+        self._filters = Filters(MANY_ROWS, compile_pinned) if self._nodes else None
         named = (name for watch in watches for name in (watch.numbers_of, watch.texts_of) if name)
         self._often = Tally(named)
         self._masking = Masking() if any(MASK in watch.group_by for watch in watches) else None
@@ -100,7 +103,9 @@ class Counting:
         Raises filters.Failed."""
         if not len(table):
             return [None] * len(self._watches)
-        matches = {} if self._filters is None else self._filters.match(table, self._nodes)
+        found_by_node = {} if self._filters is None else self._filters.match(table, self._nodes)
+        columns = [found_by_node[node] for node in self._nodes]
+        matches = {key: columns[place] for key, place in self._places.items()}
         batch = _Batch(table, parts, matches, self._masking, self._often)
         found: list[Counts | None] = []
         for watch in self._watches:
@@ -123,7 +128,7 @@ class _Batch:
         self,
         table: pa.Table,
         parts: Ints,
-        matches: Mapping[Node, npt.NDArray[np.bool_]],
+        matches: Mapping[int, npt.NDArray[np.bool_]],
         masking: Masking | None,
         often: Tally[str],
     ) -> None:
@@ -150,8 +155,8 @@ class _Batch:
                     return self._all[:0]
                 some = having[0] if len(having) == 1 else np.sort(np.concatenate(having))
                 rows = some if len(rows) == len(self._all) else np.intersect1d(rows, some, assume_unique=True)
-        if len(rows) and pinned.rest in self._matches:
-            rows = rows[self._matches[pinned.rest][rows]]
+        if len(rows) and (matches := self._matches.get(id(pinned))) is not None:
+            rows = rows[matches[rows]]
         return rows
 
     def _having(self, column: str) -> dict[str, Ints]:

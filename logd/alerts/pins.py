@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from logd.levels import level_of
+from logd.query.sql import Condition, compile_sql
 from logd.query.tree import And, Equals, Everything, Node, Or
 
 COLUMNS = ("service", "level", "host")
@@ -17,6 +18,28 @@ class Pinned(NamedTuple):
 
     pins: Mapping[str, frozenset[str]]
     rest: Node
+
+    @property
+    def whole(self) -> Node:
+        """The query that it was made of."""
+        return And((*_guards(self.pins), self.rest))
+
+
+def compile_pinned(node: Node) -> Condition:
+    """The rest is looked at only in rows that have the values: an AND would look at all of it in all of them."""
+    found = pinned(node)
+    if not found.pins:
+        return compile_sql(node)
+    guards = _guards(found.pins)
+    guard = compile_sql(guards[0] if len(guards) == 1 else And(guards))
+    rest = compile_sql(found.rest)
+    sql = f"CASE WHEN {guard.sql} THEN {rest.sql} ELSE false END"
+    return Condition(sql, [*guard.parameters, *rest.parameters], guard.columns | rest.columns)
+
+
+def _guards(pins: Mapping[str, frozenset[str]]) -> tuple[Node, ...]:
+    each = ([Equals(column, value) for value in sorted(values)] for column, values in sorted(pins.items()))
+    return tuple(nodes[0] if len(nodes) == 1 else Or(tuple(nodes)) for nodes in each)
 
 
 def pinned(node: Node) -> Pinned:

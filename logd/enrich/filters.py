@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import duckdb
@@ -41,10 +41,11 @@ class Failed(Exception):
 
 
 class Filters:
-    """Which rows match which tree. Not thread-safe. Owns a DuckDB instance."""
+    """Which rows match which tree. Not thread-safe. Owns a DuckDB instance. `compiled` gives a tree's condition."""
 
-    def __init__(self, step_rows: int = FEW_ROWS) -> None:
+    def __init__(self, step_rows: int = FEW_ROWS, compiled: Callable[[Node], Condition] = compile_sql) -> None:
         self._step_rows = step_rows
+        self._compiled = compiled
         self._sql = _connected()
         self._nodes: Sequence[Node] = ()
         self._running: _Running | None = None
@@ -73,7 +74,7 @@ class Filters:
         self._sql.close()
 
     def _run(self, nodes: Sequence[Node]) -> _Running:
-        return _Running(self._sql, [compile_sql(node) for node in nodes], self._step_rows)
+        return _Running(self._sql, [self._compiled(node) for node in nodes], self._step_rows)
 
     def _forget(self) -> None:
         if self._running is not None:

@@ -1,4 +1,4 @@
-"""How soon people are told, through the real process: from a line that was accepted to the webhook, and after a restart."""
+"""How soon people are told, through the real process: after a line was accepted, and after a restart."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ class _Told:
 
 
 def alerts_latency(bench: Bench) -> Line:
-    """From the 202 of the line by which a count of a window of 60 s is over its threshold to the webhook: p99, goal 2 s.
-    A thousand other rules watch."""
+    """From the 202 of the line by which a count of a window of 60 s is over its threshold to the webhook: p99, goal 2
+    s. A thousand other rules watch."""
     folder = bench.folder / "alerts_latency"
     with _told() as told, _server(folder, told) as server, Client(server.port) as client:
         _fire(server, client, told, ["warm"])

@@ -31,7 +31,7 @@ from logd.config.schema import Index as IndexLimits
 from logd.flow.stage import Stage
 from logd.http.app import Behind
 from logd.http.bodies import read_body
-from logd.roles import processor
+from logd.roles import waiting
 from logd.roles.api import Api
 from logd.roles.processor import Processor
 from logd.seams import (
@@ -246,7 +246,7 @@ async def test_an_index_that_cannot_flush(
     transport: _CountedTransport, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It takes what its memory may hold; the rest stays where it is."""
-    monkeypatch.setattr(processor, "_RETRY_SECONDS", (0.001, 0.01))
+    monkeypatch.setattr(waiting, "_RETRY_SECONDS", (0.001, 0.01))
     limits = IndexLimits(flush_rows=5, flush_bytes=2**40, flush_seconds=1_000_000)
     index = await SegmentsIndex.open(tmp_path / "index", limits, SearchLimits(threads=1))
     in_the_way = tmp_path / "index" / "policy=DEFAULT"

@@ -15,7 +15,7 @@ from logd.chunk import Envelope
 from logd.config.schema import Index as IndexLimits
 from logd.config.shaping import ShapeTable
 from logd.parse import joining
-from logd.roles import processor
+from logd.roles import waiting
 from logd.roles.processor import Processor
 from logd.seams import RAW_LOGS
 from tests.support.naive_parse import as_records
@@ -263,7 +263,7 @@ class TestUnavailable:
     async def test_an_index_that_cannot_write_is_asked_again(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
     ) -> None:
-        monkeypatch.setattr(processor, "_RETRY_SECONDS", (0.001, 0.01))
+        monkeypatch.setattr(waiting, "_RETRY_SECONDS", (0.001, 0.01))
         limits = IndexLimits(flush_rows=1, flush_bytes=2**40, flush_seconds=1_000_000)
         async with World.open(tmp_path / "data", limits, join_lines=1) as world:
             in_the_way = world.folder / "index" / "policy=DEFAULT"

@@ -10,7 +10,7 @@ import pytest
 
 from logd.chunk import Envelope, Message
 from logd.errors import Corrupt, Unavailable
-from logd.roles import processor
+from logd.roles import waiting
 from logd.roles.processor import GROUP, Processor
 from logd.seams import NOTHING, RAW_LOGS, Appended, Consumer, Follower, StreamPositions, Tally, Transport
 from tests.support.processing import World, envelope
@@ -122,7 +122,7 @@ class FlakyTransport:
 
 
 async def test_a_transport_that_is_unavailable_is_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(processor, "_RETRY_SECONDS", (0.001, 0.001))
+    monkeypatch.setattr(waiting, "_RETRY_SECONDS", (0.001, 0.001))
     async with World.open(tmp_path / "data") as world:
         flaky = FlakyTransport(world.transport)
         stop = asyncio.Event()
@@ -154,7 +154,7 @@ async def test_a_commit_that_was_left_to_others_is_made_again(tmp_path: Path, mo
 async def test_a_commit_that_fails_is_trouble_also_while_it_is_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(processor, "_RETRY_SECONDS", (1_000.0, 1_000.0))
+    monkeypatch.setattr(waiting, "_RETRY_SECONDS", (1_000.0, 1_000.0))
     async with World.open(tmp_path / "data") as world:
         stuck = Stuck(await world.transport.consume(RAW_LOGS, GROUP))
 
