@@ -51,7 +51,7 @@ _KEPT = Answer("The rule as it is kept.", alert_schemas.AlertRule)
 #: So often a rule is switched over that others change at the same moment.
 _TRIES = 5
 #: What an answer has beside the rule and its version.
-_BESIDE = frozenset(alert_schemas.ChangedRule.__struct_fields__) - {
+BESIDE = frozenset(alert_schemas.ChangedRule.__struct_fields__) - {
     *alert_schemas.RuleToMake.__struct_fields__,
     "version",
 }
@@ -135,7 +135,7 @@ class Rules:
     async def change(self, request: web.Request) -> web.Response:
         """200 with AlertRule."""
         sender = _writer(request)
-        body = {name: value for name, value in (await _body(request)).items() if name not in _BESIDE}
+        body = {name: value for name, value in (await _body(request)).items() if name not in BESIDE}
         version = _version(body.pop("version", None))
         found = await self._own(request)
         rule = await self._rule(body, found)

@@ -8,6 +8,7 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType, field
 
 from logd.alerts.rules import Action, Condition, Severity
+from logd.http import schemas
 from logd.seams import MAX_NAME_CHARACTERS, MAX_WHY_CHARACTERS
 
 _MOST_VERSION = 2**63 - 1
@@ -58,6 +59,64 @@ class AlertRule(RuleToMake, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     updated: str | UnsetType = UNSET
     updated_by: str | UnsetType | None = UNSET
     version: int | UnsetType = UNSET
+
+
+class RuleInTest(ChangedRule, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A rule that needn't have a name. Whom it tells isn't looked at."""
+
+    name: str | UnsetType = UNSET  # type: ignore[assignment]
+
+
+class RuleToTest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Either a `rule`, or the `rule_id` of one that there is: its id, or its name. `from` is -24h unless told, `to`
+    now; both as in a search."""
+
+    rule: RuleInTest | UnsetType = UNSET
+    rule_id: str | UnsetType = UNSET
+    from_: str | int | UnsetType = field(name="from", default=UNSET)
+    to: str | int | UnsetType = UNSET
+
+
+class BacktestFiring(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A group, by its fields, fired: when; until when, null if it does at the end; the value by which it did, and the
+    furthest one while it did, null for none; up to 5 records."""
+
+    group: dict[str, str | None]
+    fired: str
+    resolved: str | None
+    value: float | None
+    peak: float | None
+    samples: list[schemas.Record]
+
+
+class BacktestSeries(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A group's value at each of the `times`, null for none: of several windows the furthest."""
+
+    group: dict[str, str | None]
+    values: list[float | None]
+
+
+class Backtest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What fired from `from` to `to`, and what fired at `from` already. `rule_id` is null for a rule that was sent.
+    `fired` are all, of which up to 1,000 are listed, in order of time. If it was `stopped`, only windows that end by
+    `upto` were looked at. `lines` are those that were read. `times` are the ends of the windows of the `series`, up to
+    500, of the up to 10 groups that went furthest; of a composite the values of its first condition. `partial`: lines
+    may be missing."""
+
+    rule_id: str | None
+    name: str
+    from_: str = field(name="from")
+    to: str
+    upto: str
+    stopped: bool
+    lines: int
+    fired: int
+    firings: list[BacktestFiring]
+    times: list[str]
+    series: list[BacktestSeries]
+    took_ms: int
+    partial: bool
+    warnings: list[str]
 
 
 class BrokenRuleFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

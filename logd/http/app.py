@@ -13,6 +13,7 @@ from logd import __version__
 from logd.alerts.folder import RuleFolder
 from logd.config.schema import Config
 from logd.http import (
+    alert_backtests,
     alert_history,
     alert_names,
     alert_rules,
@@ -131,6 +132,7 @@ def make_app(
     saved = saved_searches.Saved(behind.saved, config.search.default_operator)
     names = alert_names.RuleNames(behind.alert_rules, behind.rule_folder)
     rules = alert_rules.Rules(config, behind.alert_rules, behind.rule_folder, names)
+    tested = alert_backtests.Backtests(config, turns, searches, names)
     firing = alert_states.Firing(
         config.alerts.maintenance, behind.alert_history, behind.silences, behind.acknowledgements, names
     )
@@ -198,6 +200,7 @@ def make_app(
         (alert_rules.REMOVE, rules.remove),
         (alert_rules.ENABLE, rules.enable),
         (alert_rules.DISABLE, rules.disable),
+        (alert_backtests.OPERATION, tested.test),
         (alert_states.LIST, firing.list),
         (alert_states.ACKNOWLEDGE, firing.acknowledge),
         (alert_states.TAKE_BACK, firing.take_back),
