@@ -110,7 +110,7 @@ class Watching:
             values, true = judged.values[:, place].tolist(), judged.true[:, place].tolist()
             for group, value, is_true in zip(asked, values, true, strict=True):
                 changes.append(self._settle(group, end, value, is_true))
-        self._forget(judged.ends.start)
+        self._forget(min(judge.store.ends().start for judge in self._judges))
         return [change for change in changes if change is not None]
 
     def _seen(self, bucket: int | None = None) -> bool:

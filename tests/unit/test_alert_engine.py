@@ -168,6 +168,13 @@ def test_conditions(condition: dict[str, Any], rows: list[Record], told: list[st
     assert _run(Shard({"r": rule(**condition)}), rows, 12) == told
 
 
+@pytest.mark.parametrize("late", [0, 3])
+def test_what_was_resolved_is_not_told_again_when_other_lines_come(late: int) -> None:
+    shard = Shard({"r": rule(aggregation="max", field="ms", threshold=8, window_seconds=10)}, late_seconds=late)
+    rows = [_row(20, ms=9), *(_row(at) for at in range(20, 60, 2))]
+    assert _run(shard, rows, 60) == ["r firing 9", "r resolved nan"]
+
+
 def test_for_and_groups() -> None:
     shard = Shard({"r": rule(group_by=["service", "user"], threshold=0, window_seconds=2, lasting=2)})
     rows = [_row(at, user="u") for at in (5, 6, 7)] + [_row(at, user="v") for at in (5, 9)]
