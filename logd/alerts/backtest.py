@@ -62,7 +62,8 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
 
 class Backtest:
     """Not thread-safe. What fired from `from_us` to `to_us` by `rules`, and what fires then already; records from
-    `reads_from_us` on have to be fed. Windows are decided up to `until_us`, which is some seconds behind it."""
+    `reads_from_us` on have to be fed, or if it is `anew`, from `from_us` on: then there was nothing before. Windows are
+    decided up to `until_us`, which is `late_seconds` behind `to_us` unless told."""
 
     def __init__(
         self,
@@ -73,19 +74,23 @@ class Backtest:
         shown: Shown,
         operator: Operator = "or",
         until_us: int | None = None,
+        *,
+        anew: bool = False,
     ) -> None:
         found: Mapping[str, Sequence[Gauge]] = gauges(rules, 1, late_seconds, operator)
         every = [gauge for some in found.values() for gauge in some]
         self._late_us = late_seconds * _SECOND_US
         self._from_us, self._to_us = from_us, to_us
         self._until_us = to_us + self._late_us if until_us is None else until_us
-        self._step_us = min(gauge.span.width_us for gauge in every)
-        self._same_steps = all(gauge.span.width_us == self._step_us for gauge in every)
+        #: The clock goes on by so much.
+        self.step_us = min(gauge.span.width_us for gauge in every)
+        self._same_steps = all(gauge.span.width_us == self.step_us for gauge in every)
         self._at_once = max(1, min(gauge.span.window for gauge in every) // 2)
         self._for_us = {rule_id: rule.for_seconds * _SECOND_US for rule_id, rule in rules.items()}
         kept_us = max(gauge.span.kept * gauge.span.width_us for gauge in every)
-        self.reads_from_us = from_us - kept_us - max(self._for_us.values()) - self._late_us
-        self._kept_steps = -(-(kept_us + 2 * self._late_us) // self._step_us) + 2
+        before_us = 0 if anew else kept_us + max(self._for_us.values()) + self._late_us
+        self.reads_from_us = from_us - before_us
+        self._kept_steps = -(-(kept_us + 2 * self._late_us) // self.step_us) + 2
         self._counter = Counter("backtest", every, shown)
         self._evaluator = Evaluator()
         self._evaluator.set_rules(rules, found, 0)
@@ -93,7 +98,7 @@ class Backtest:
         self._curve_of = {some[0].key: self._curves[rule_id] for rule_id, some in found.items()}
         self._curve_steps = min(curves.step for curves in self._curves.values())
         self._waiting: defaultdict[int, list[tuple[Page, Cells]]] = defaultdict(list)
-        self._step = self.reads_from_us // self._step_us
+        self._step = self.reads_from_us // self.step_us
         self._last_put = self._step
         self._last_curves = self._step
         self._position = 0
@@ -112,7 +117,7 @@ class Backtest:
     @property
     def upto_us(self) -> int:
         """Where the clock is: as far as this has come."""
-        return min(self._step * self._step_us, self._to_us)
+        return min(self._step * self.step_us, self._to_us)
 
     def feed(self, table: pa.Table, go_on: Callable[[], bool] = lambda: True, at_us: Ints | None = None) -> bool:
         """Records of record.SCHEMA in order of time, or nearly: the clock is at `at_us` as each of them comes, or else
@@ -124,8 +129,8 @@ class Backtest:
         times = np.maximum.accumulate(own if at_us is None else at_us)
         times = np.maximum(times, self._clock_us)
         self._clock_us = int(times[-1])
-        steps = times // self._step_us
-        in_step = self._same_steps and bool((own // self._step_us == steps).all())
+        steps = times // self.step_us
+        in_step = self._same_steps and bool((own // self.step_us == steps).all())
         start = 0
         while start < len(table):
             first = int(steps[start])
@@ -140,7 +145,7 @@ class Backtest:
 
     def end(self, go_on: Callable[[], bool] = lambda: True) -> Outcome:
         """After the last record; nothing can be fed any more."""
-        last = -(-self._until_us // self._step_us)
+        last = -(-self._until_us // self.step_us)
         self._advance(last, go_on)
         self._draw()
         firings = sorted(self._firings, key=lambda firing: firing.fired_us)
@@ -197,8 +202,10 @@ class Backtest:
                     curves.put(cells)
         self._evaluator.look()
         changed = self._take()
-        self._evaluator.decide(min((self._step + 1) * self._step_us, self._until_us) - self._late_us)
-        changed |= self._take()
+        decided_us = min((self._step + 1) * self.step_us, self._until_us) - self._late_us
+        if decided_us > self.reads_from_us:
+            self._evaluator.decide(decided_us)
+            changed |= self._take()
         # What was resolved may be true again of a window that isn't decided yet.
         self._evaluator.look()
         return changed | self._take()
@@ -211,8 +218,8 @@ class Backtest:
                 continue
             lasts_us = self._for_us[alert.rule_id] if alert.stage is AlertStage.PENDING else _ABSENT_US
             next_us = alert.since_us + lasts_us + self._late_us
-            if next_us > self._step * self._step_us:
-                most = min(most, next_us // self._step_us - 1)
+            if next_us > self._step * self.step_us:
+                most = min(most, next_us // self.step_us - 1)
         self._step = max(self._step, most - 1)
 
     def _take(self) -> bool:
@@ -249,7 +256,7 @@ class Backtest:
     def _draw(self) -> None:
         """Before the windows that are decided are forgotten."""
         self._last_curves = self._step
-        decided_us = min(self._step * self._step_us, self._until_us) - self._late_us
+        decided_us = min(self._step * self.step_us, self._until_us) - self._late_us
         of_rule: defaultdict[str, list[Firing]] = defaultdict(list)
         for firing in (*self._ended, *self._open.values()):
             of_rule[firing.rule_id].append(firing)

@@ -3,37 +3,17 @@
 from __future__ import annotations
 
 import argparse
-import json
 import shutil
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import quote
 
-from logd.cli import alert_states, connect, lines, settings
-from logd.errors import ConfigError
-
-if TYPE_CHECKING:
-    from logd.alerts.rules import Rule
+from logd.cli import alert_backtests, alert_states, connect, lines, rule_files, settings
 
 _PATH = "/api/v1/alerts/rules"
 _NOT_FOUND = 404
-#: What an answer has beside the rule.
-_BESIDE = (
-    "rule_id",
-    "read_only",
-    "file",
-    "created",
-    "created_by",
-    "updated",
-    "updated_by",
-    "version",
-)
-
-
-#: The server knows which it allows.
-_SECRETS = ("env:*", "file:*")
 
 
 def add_to(commands: Any) -> None:
@@ -57,6 +37,7 @@ def add_to(commands: Any) -> None:
         return action
 
     alert_states.add_to(actions, add)
+    alert_backtests.add_to(actions, add)
     every = "Prints all rules, by their names; in a pipe, as JSON lines. Files that are broken are named at the end."
     listed = add(of_rules, "list", "list them", every, run_list, "rules list")
     one = "Prints a rule; in a pipe, as a JSON line. Secrets are not shown."
@@ -144,7 +125,7 @@ def run_apply(args: argparse.Namespace) -> int:
     from logd.cli import ask
 
     server = connect.server(args)
-    for rule in _rules(args.file):
+    for rule in rule_files.read(args.file):
         wanted = written(rule)
         try:
             before = server.json("GET", _path(rule.name))
@@ -154,7 +135,9 @@ def run_apply(args: argparse.Namespace) -> int:
             before = None
         if before is None:
             done, what = server.json("POST", _PATH, (), wanted), "created"
-        elif wanted == shown(wanted) == {name: value for name, value in before.items() if name not in _BESIDE}:
+        elif (
+            wanted == shown(wanted) == {name: value for name, value in before.items() if name not in rule_files.BESIDE}
+        ):
             # Of one with secrets nobody can tell.
             done, what = before, "unchanged"
         else:
@@ -167,17 +150,11 @@ def run_apply(args: argparse.Namespace) -> int:
 def run_check(args: argparse.Namespace) -> int:
     """1 when something is wrong."""
     from logd.alerts.file import BrokenFile, read_rule_file
-    from logd.alerts.folder import files_of
     from logd.cli.hits import printable
     from logd.roles.wiring import terms_of
 
     terms = terms_of(settings.load(args))
-    folder: Path = args.folder
-    try:
-        names = sorted(files_of(folder)) if folder.is_dir() else [folder.name]
-    except OSError as error:
-        raise ConfigError(f"can't read {error.filename or folder}: {(error.strerror or str(error)).lower()}") from None
-    root = folder if folder.is_dir() else folder.parent
+    root, names = rule_files.files_in(args.folder)
     rules = tests = wrong = 0
     for name in names:
         try:
@@ -192,25 +169,6 @@ def run_check(args: argparse.Namespace) -> int:
     said = f"files: {len(names)}, rules: {rules}, tests: {tests}, problems: {wrong}"
     print(said, file=sys.stderr)
     return 1 if wrong else 0
-
-
-def _rules(path: Path) -> list[Rule]:
-    """Those of a file of TOML, or of JSON. Raises ConfigError."""
-    from logd.alerts.file import read_rule_file
-    from logd.alerts.reading import Terms, WrongRule, typed
-
-    if path.suffix != ".json":
-        return [one.rule for one in read_rule_file(path, str(path), Terms(secrets=_SECRETS)).rules]
-    try:
-        tree = json.loads(path.read_text())
-    except (OSError, ValueError, RecursionError) as error:
-        raise ConfigError(f"can't read {path}: {getattr(error, 'strerror', None) or error}") from None
-    try:
-        # What `rules show` printed has more, and hides secrets, which the server knows.
-        return [typed({name: value for name, value in tree.items() if name not in _BESIDE})]
-    except (WrongRule, AttributeError) as error:
-        said = str(error) if isinstance(error, WrongRule) else "it is no JSON object"
-        raise ConfigError(f"{path}: {said}") from None
 
 
 def _path(name: str) -> str:

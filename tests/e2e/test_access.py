@@ -53,6 +53,7 @@ _ROUTES: list[tuple[str, str, set[str]]] = [
     ("GET", alert_rules.PATH, {"search", "admin"}),
     ("GET", f"{alert_rules.PATH}/{{id}}", {"search", "admin"}),
     *((method, path, {"admin"}) for method, path in _WITH_SEARCH),
+    ("POST", f"{alert_rules.PATH}/test", {"search"}),
     ("GET", silences.PATH, {"search", "admin"}),
     ("POST", silences.PATH, {"search", "admin"}),
     ("DELETE", f"{silences.PATH}/{{id}}", {"search", "admin"}),
