@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ import pytest
 from tests.support.access import token
 from tests.support.alerts import RULES, ask, make_rule
 from tests.support.process import INGEST, NDJSON, Answer, Server, ndjson, until
+from tests.support.terminal import on_a_terminal, run
 
 _TEST = f"{RULES}/test"
 #: 2024-10-04T00:00:00Z.
@@ -106,6 +108,49 @@ def test_hits_come_in_pages_and_requests_one_after_the_other(server: Server) -> 
         found = list(pool.map(lambda _: _tested(server, rule=rule), range(4)))
     assert [(one["lines"], one["fired"]) for one in found] == [(25_000, 1)] * 4
     assert found[0]["firings"][0]["peak"] == 25_000
+
+
+def test_on_the_command_line(server: Server, tmp_path: Path) -> None:
+    make_rule(server, name="by host", condition=_ERRORS, group_by=["host"])
+    file = tmp_path / "rules.toml"
+    condition = '{ service = "pay", level = "ERROR", threshold = 5, window_seconds = 60 }'
+    hook = 'group_by = ["host"]\naction = { type = "slack", url = "env:ALERT_HOOK" }\n'
+    file.write_text("".join(f'[[rule]]\nname = "{name}"\ncondition = {condition}\n{hook}' for name in ("a", "b: c")))
+    times = ("--from", "2024-10-04", "--to", "2024-10-05")
+    for which in ("by host", f"{file}:b: c"):
+        done = run(server, "alerts", "backtest", which, *times)
+        assert (done.returncode, done.stderr) == (
+            0,
+            "fired 1 time from 2024-10-04T00:00:00.000Z to 2024-10-05T00:00:00.000Z, lines: 13\n",
+        )
+        (firing,) = map(json.loads, done.stdout.splitlines())
+        assert (firing["fired"], len(firing["samples"])) == ("2024-10-04T10:00:06.000Z", 5)
+    code, said = on_a_terminal(server, "alerts", "backtest", "by host", *times)
+    head, line, _ = said.splitlines()
+    assert (code, head.split()) == (0, ["fired", "resolved", "group", "value", "furthest", "first", "line"])
+    assert line.split() == [
+        "2024-10-04T10:00:06.000Z",
+        "2024-10-04T10:01:06.000Z",
+        "host=a",
+        "6",
+        "10",
+        "declined",
+        "1",
+    ]
+    times = ("--from", "2024-10-04", "--to", "2024-10-04T10:00:30")
+    code, said = on_a_terminal(server, "alerts", "backtest", "by host", *times)
+    assert (code, "\x1b[31m2024-10-04T10:00:06.000Z  still fires" in said) == (0, True)
+    for which, code, why in (
+        ("nothing", 1, "there is no alert rule 'nothing'"),
+        (str(file), 2, "has 2 rules; name one as FILE:NAME, of 'a', 'b: c'"),
+        (f"{file}:d", 2, "has no rule 'd'"),
+        ("nothing.toml", 2, "there is no file nothing.toml"),
+        ("by host", 1, "from is 'x', expected"),
+    ):
+        done = run(server, "alerts", "backtest", which, *(("--from", "x") if "from is" in why else ()))
+        assert (done.returncode, done.stdout, why in done.stderr) == (code, "", True), done
+    done = run(server, "alerts", "backtest", "by host", "--url", "http://127.0.0.1:9")
+    assert done.returncode == 3
 
 
 def _code(answer: Answer) -> tuple[int, str, str]:

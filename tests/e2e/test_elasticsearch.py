@@ -11,7 +11,7 @@ import pytest
 from tests.services import running
 from tests.support import elastic
 from tests.support.letters import PATH
-from tests.support.process import NDJSON, SEARCH, Server, until
+from tests.support.process import JSON, NDJSON, SEARCH, Server, until
 
 
 def _settings(url: str) -> dict[str, object]:
@@ -107,3 +107,24 @@ def test_it_waits_for_an_elasticsearch_that_was_killed(tmp_path: Path) -> None:
         cluster.start()
         until(lambda: _total(logd, "timeout") == 100, "all lines are found")
         until(lambda: logd.get("/readyz").status == 200, "it is ready again")
+
+
+def test_a_rule_is_replayed(server: Server) -> None:
+    start = 1_728_000_000
+    lines = [{"timestamp": start + n, "level": "ERROR", "message": f"declined {n}", "ms": n} for n in range(40)]
+    server.ingest("pay", [line for line in lines for _ in range(3)])
+    server.ingest("web", [{"timestamp": start + 10 * n, "message": "fine"} for n in range(100)])
+    until(lambda: _total(server, "*") == 220, "all lines are found")
+    conditions = [
+        {"service": "pay", "level": "ERROR", "query": "declined", "threshold": 60, "window_seconds": 30},
+        {"aggregation": "max", "field": "ms", "query": "declined", "threshold": 38, "window_seconds": 30},
+    ]
+    found = []
+    for condition in conditions:
+        asked = {"rule": {"condition": condition}, "from": "2024-10-04", "to": "2024-10-04T01:00"}
+        answer = server.request("POST", "/api/v1/alerts/rules/test", json.dumps(asked).encode(), JSON)
+        assert answer.status == 200, answer
+        found.append(answer.json())
+    assert [(one["lines"], one["partial"], one["warnings"]) for one in found] == [(120, False, [])] * 2
+    fired = [(one["fired"][11:19], one["resolved"][11:19], one["peak"]) for of in found for one in of["firings"]]
+    assert fired == [("00:00:21", "00:00:50", 90), ("00:00:40", "00:01:10", 39)]

@@ -143,7 +143,8 @@ def test_the_parsers_of_the_configuration(tmp_path: Path) -> None:
         "types = { took = 'int' }\n"
     )
     (tmp_path / "rule.toml").write_text(
-        "[[rule]]\nname = 'r'\ncondition = { aggregation = 'max', field = 'took', threshold = 5, window_seconds = 10 }\n"
+        "[[rule]]\nname = 'r'\n"
+        "condition = { aggregation = 'max', field = 'took', threshold = 5, window_seconds = 10 }\n"
         "[[test]]\nservice = 'p'\nlines = [{ line = '7' }]\nexpect = [{ at = 0, value = 7 }]\n"
     )
     assert main(["alerts", "test", "--config", "logd.toml", "rule.toml"]) == 0
