@@ -3,8 +3,8 @@
     records in order of time ── Counter ── pages ── each at its time ──> Evaluator, which decides as the clock goes on
 
 The clock goes on by the rules' buckets. Many buckets are counted at once, and what comes of each is held back until the
-clock is there; records that are late, or ahead of the clock, are counted alone. Where nothing can happen for long the
-clock leaps.
+clock is there; records that are late, or ahead of the clock, are counted alone. Where nothing changes, by all windows
+that are over then, the clock leaps.
 """
 
 from __future__ import annotations
@@ -34,8 +34,6 @@ _SECOND_US = 1_000_000
 _ABSENT_US = 7 * 86_400 * _SECOND_US
 #: Of a batch 300 cells' records are kept, five of a cell: with more groups fewer buckets are counted at once.
 _SAMPLED = 60
-#: So many steps of the clock are a moment.
-_LOOK_STEPS = 64
 
 
 class Series(NamedTuple):
@@ -97,6 +95,9 @@ class Backtest:
         self._curves = {rule_id: Curves(some[0], from_us, to_us) for rule_id, some in found.items()}
         self._curve_of = {some[0].key: self._curves[rule_id] for rule_id, some in found.items()}
         self._curve_steps = min(curves.step for curves in self._curves.values())
+        #: Many steps may be one: each rule is of one gauge.
+        self._leaps = self._same_steps and len(every) == len(rules) and all(one.leaps for one in self._curves.values())
+        self._lasts = any(some[0].part.condition.compare in ("<", "<=") for some in found.values())
         self._waiting: defaultdict[int, list[tuple[Page, Cells]]] = defaultdict(list)
         self._step = self.reads_from_us // self.step_us
         self._last_put = self._step
@@ -182,33 +183,63 @@ class Backtest:
         """All steps before this one are over."""
         self._stopped |= not go_on()
         while self._step < step and not self._stopped:
-            if self._step % _LOOK_STEPS == 0 and not go_on():
-                self._stopped = True
-                return
-            changed = self._pass()
-            self._step += 1
+            end = min(self._step + self._curve_steps, step)
+            if self._leaps and self._is_calm(end):
+                self._pass(end)
+                self._draw()
+            else:
+                self._go(end, step, go_on)
+            self._stopped |= not go_on()
+
+    def _go(self, end: int, most: int, go_on: Callable[[], bool]) -> None:
+        """Step by step, or further where nothing can happen."""
+        while self._step < end and go_on():
+            changed = self._pass(self._step + 1)
             if self._step - self._last_curves >= self._curve_steps:
                 self._draw()
             if not changed and not self._waiting and self._step - self._last_put > self._kept_steps:
-                self._leap(step)
+                self._leap(most)
 
-    def _pass(self) -> bool:
-        """A step is over; whether anything changed by it."""
-        if waiting := self._waiting.pop(self._step, ()):
-            self._last_put = self._step
-            self._evaluator.put(page for page, _ in waiting)
-            for _, cells in waiting:
-                if (curves := self._curve_of.get(cells.gauge)) is not None:
-                    curves.put(cells)
+    def _is_calm(self, end: int) -> bool:
+        """Whether nothing changes in the steps before this one."""
+        waiting = [(step, self._waiting[step]) for step in range(self._step, end) if step in self._waiting]
+        if any(cells.bucket != step for step, some in waiting for _, cells in some):
+            return False
+        active = [alert for alert in self._evaluator.alerts.values() if alert.stage is not AlertStage.RESOLVED]
+        if any(alert.stage is AlertStage.PENDING for alert in active) or (active and self._lasts):
+            return False
+        for _, some in waiting:
+            self._put_in_curves(some)
+        decided_us = (self._evaluator.clock_us or self.reads_from_us) // self.step_us * self.step_us
+        for rule_id, curves in self._curves.items():
+            fires = {alert.group for alert in active if alert.rule_id == rule_id}
+            if not curves.is_calm(decided_us, end * self.step_us, fires):
+                return False
+        return True
+
+    def _pass(self, end: int) -> bool:
+        """The steps before this one are over; whether anything changed by it."""
+        for step in range(self._step, end):
+            if waiting := self._waiting.pop(step, ()):
+                self._last_put = step
+                self._evaluator.put(page for page, _ in waiting)
+                self._put_in_curves(waiting)
+        self._step = end
         self._evaluator.look()
         changed = self._take()
-        decided_us = min((self._step + 1) * self.step_us, self._until_us) - self._late_us
+        decided_us = min(end * self.step_us, self._until_us) - self._late_us
         if decided_us > self.reads_from_us:
             self._evaluator.decide(decided_us)
             changed |= self._take()
         # What was resolved may be true again of a window that isn't decided yet.
         self._evaluator.look()
         return changed | self._take()
+
+    def _put_in_curves(self, waiting: Iterable[tuple[Page, Cells]]) -> None:
+        """What is there already stays."""
+        for _, cells in waiting:
+            if (curves := self._curve_of.get(cells.gauge)) is not None:
+                curves.put(cells)
 
     def _leap(self, most: int) -> None:
         """Nothing is counted of any window that isn't decided: it goes on as it is until something has lasted."""
@@ -263,7 +294,9 @@ class Backtest:
         self._ended.clear()
         for rule_id, curves in self._curves.items():
             curves.upto(decided_us, of_rule[rule_id])
+        # What was pending since is gone by itself.
         alerts = self._evaluator.alerts
+        self._over &= alerts.keys()
         over = [key for key in self._over if alerts[key].stage is AlertStage.RESOLVED]
         self._over.difference_update(self._evaluator.forget(over))
 

@@ -6,7 +6,7 @@ looks for what is low, the lowest.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from typing import Any
 
 import msgspec
@@ -78,6 +78,28 @@ class Curves:
         buckets = np.full(len(rows), cells.bucket)
         values = cells.values(self._gauge)
         self._judge.store.put(rows, buckets, values, cells.version_numbers)  # type: ignore[arg-type]
+
+    @property
+    def leaps(self) -> bool:
+        """Whether what a window says is the same however far ahead of it more is counted: nothing but its records, and
+        those of the window that it is compared with, tells it."""
+        aggregation = self._gauge.part.aggregation
+        of_groups = self._judge.of_few and bool(self._gauge.watch.group_by)
+        return not of_groups and aggregation not in ("absence", "new_value", "new_pattern")
+
+    def is_calm(self, decided_us: int, upto_us: int, fires: Set[Group]) -> bool:
+        """Whether each of the windows that end after the one, up to the other, is true of all groups that fire and of no
+        other. Of those that `leaps`."""
+        first, last = decided_us // self._width_us, upto_us // self._width_us - 1
+        self._judge.store.move_on(last)
+        groups = [()] if not self._gauge.watch.group_by else list({*self._judge.groups, *fires})
+        if not groups:
+            return True
+        judged = self._judge.judge(groups, first)
+        if judged.ends.start > first:
+            return False
+        wanted = np.array([group in fires for group in groups])
+        return bool((judged.true == wanted[:, None]).all())
 
     def upto(self, decided_us: int, firings: Sequence[Firing]) -> None:
         """The windows that end by then are over. `firings` are those that fired, or were resolved, since the last

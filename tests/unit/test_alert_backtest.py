@@ -57,6 +57,9 @@ def _seconds(outcome: Outcome) -> list[tuple[float, float | None, float, float]]
 
 _RULES = {
     "counts": rule(group_by=["user"], threshold=2, window_seconds=5),
+    "long": rule(group_by=["user"], threshold=3, window_seconds=20),
+    "few of late": rule(threshold=3, compare="<=", window_seconds=20, lasting=3),
+    "mean": rule(group_by=["service"], aggregation="avg", field="ms", threshold=120, window_seconds=20),
     "some": rule(service="a", query="y", threshold=0, window_seconds=4),
     "few": rule(threshold=3, compare="<", window_seconds=5),
     "p90": rule(group_by=["service"], aggregation="p90", field="ms", threshold=150, window_seconds=10),
@@ -89,24 +92,31 @@ def _streams(draw: st.DrawFn) -> list[tuple[int, Record]]:
         st.sampled_from("xy"),
     )
     second, found = 20, []
-    for pause, off, service, user, ms, message in draw(st.lists(some, max_size=40)):
+    for pause, off, service, user, ms, message in draw(st.lists(some, max_size=30)):
         second += pause if pause < 6 else 60
         found.append((second, _row(second + off + 0.5, message, service=service, user=user, ms=ms)))
     return found
 
 
-@settings(deadline=None, max_examples=60)
-@given(_streams(), st.lists(st.integers(0, 50), max_size=5), st.sampled_from([0, 3, 12]), st.booleans())
+@settings(deadline=None, max_examples=100)
+@given(
+    _streams(),
+    st.lists(st.integers(0, 50), max_size=5),
+    st.sampled_from([0, 3, 12]),
+    st.booleans(),
+    st.sampled_from([None, *_RULES]),
+)
 def test_it_is_what_would_have_fired(
-    stream: list[tuple[int, Record]], ends: list[int], late: int, own_times: bool
+    stream: list[tuple[int, Record]], ends: list[int], late: int, own_times: bool, one_rule: str | None
 ) -> None:
+    rules = _RULES if one_rule is None else {one_rule: _RULES[one_rule]}
     end = max([60, *(second + 40 for second, _ in stream)])
     if own_times:
         # What comes late is known only by what came before it.
         times = np.maximum.accumulate(np.array([_micros(one) for _, one in stream], np.int64))
         stream = [((at - DAY) // SECOND, one) for at, (_, one) in zip(times.tolist(), stream, strict=True)]
-    shard = Shard(_RULES, late_seconds=late)
-    test = Backtest(_RULES, DAY, DAY + end * SECOND, late, records)
+    shard = Shard(rules, late_seconds=late)
+    test = Backtest(rules, DAY, DAY + end * SECOND, late, records)
     counter = shard.counter()
     try:
         position = 0
