@@ -88,8 +88,8 @@ class Curves:
         return not of_groups and aggregation not in ("absence", "new_value", "new_pattern")
 
     def is_calm(self, decided_us: int, upto_us: int, fires: Set[Group]) -> bool:
-        """Whether each of the windows that end after the one, up to the other, is true of all groups that fire and of no
-        other. Of those that `leaps`."""
+        """Whether each of the windows that end after the one, up to the other, is true of all groups that fire and of
+        no other. Of those that `leaps`."""
         first, last = decided_us // self._width_us, upto_us // self._width_us - 1
         self._judge.store.move_on(last)
         groups = [()] if not self._gauge.watch.group_by else list({*self._judge.groups, *fires})
