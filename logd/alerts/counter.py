@@ -114,7 +114,10 @@ class Counter:
         np.maximum.at(versions, parts, positions + 1)
         wanted: list[tuple[list[bytes], _Bucket, int]] = []
         for counted, found in zip(self._counted, self._counting.count(table, parts), strict=True):
-            if found is not None and (new := _not_counted(counted.store, found, positions)) is not None:
+            if found is None:
+                continue
+            placed = _with_room(counted, found)
+            if (new := _not_counted(counted.store, placed, positions)) is not None:
                 _add(counted, new, versions, wanted)
         self._sample(table, wanted)
 
@@ -140,7 +143,10 @@ class Counter:
             except Corrupt:
                 damaged += 1
                 continue
-            if (counted := by_key.get(cells.gauge)) is not None and cells.groups:
+            counted = by_key.get(cells.gauge)
+            if counted is None:
+                continue
+            if cells.groups:
                 _restore(counted, cells)
             if not is_by(page.key, self._name):
                 self._others_pages.append(Page(page.shard, page.key, b""))
@@ -191,7 +197,6 @@ def _not_counted(store: Store, found: Counts, positions: Ints) -> Counts | None:
 
 def _add(counted: _Counted, counts: Counts, versions: Ints, wanted: list[tuple[list[bytes], _Bucket, int]]) -> None:
     """`versions` are those of each part, now."""
-    counts = _with_room(counted, counts)
     rows = [Row(group, part) for group, part in zip(counts.groups, counts.parts.tolist(), strict=True)]
     store, numbers = counted.store, counted.gauge.numbers(counts)
     # Each store takes what its own gauge gives.

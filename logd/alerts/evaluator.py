@@ -84,6 +84,7 @@ class Evaluator:
         self.clock_us = clock_us
         self._alerts = {(alert.rule_id, alert.group): alert for alert in alerts}
         self._rules: Mapping[str, Rule] = {}
+        self._set = False
         self._gauged: dict[str, _Gauged] = {}
         self._watching: dict[str, Watching] = {}
         self._rule_of: dict[str, str] = {}
@@ -108,9 +109,13 @@ class Evaluator:
         wanted = {gauge.key: gauge for of_rule in gauges.values() for gauge in of_rule}
         self._gauged = {key: self._gauged.get(key) or _Gauged(gauge) for key, gauge in wanted.items()}
         self._rules = rules
+        made_us = now_us if self._set else None
+        self._set = True
         self._rule_of = {gauge.key: rule_id for rule_id, of_rule in gauges.items() for gauge in of_rule}
         known = {rule_id: watching for rule_id, watching in self._watching.items() if self._is_same(rule_id, gauges)}
-        self._watching = {rule_id: known.get(rule_id) or self._watch(rule_id, gauges[rule_id]) for rule_id in gauges}
+        self._watching = {
+            rule_id: known.get(rule_id) or self._watch(rule_id, gauges[rule_id], made_us) for rule_id in gauges
+        }
         for key, alert in list(self._alerts.items()):
             if alert.rule_id not in gauges:
                 self._drop(key)
@@ -177,7 +182,7 @@ class Evaluator:
         keys = [gauge.key for gauge in gauges.get(rule_id, ())]
         return before == now and [gauge.key for gauge in self._watching[rule_id].gauges] == keys
 
-    def _watch(self, rule_id: str, gauges: Sequence[Gauge]) -> Watching:
+    def _watch(self, rule_id: str, gauges: Sequence[Gauge], made_us: int | None) -> Watching:
         alerts = [alert for alert in self._alerts.values() if alert.rule_id == rule_id]
         return Watching(
             self._rules[rule_id],
@@ -185,6 +190,7 @@ class Evaluator:
             {alert.group: _state(alert) for alert in alerts if alert.stage is not AlertStage.RESOLVED},
             {alert.group: alert.ended_us for alert in alerts if alert.ended_us is not None},
             self.clock_us,
+            made_us,
         )
 
     def _note(self, rule_id: str, watching: Watching) -> None:

@@ -23,7 +23,8 @@ _ABSENT_US = 7 * 86_400 * 1_000_000
 
 class Watching:
     """Of one rule, which has a judge, or one for each of its conditions. `known` are the states of groups, `resolved`
-    since when others are resolved (Unix µs), `clock_us` up to when windows were decided."""
+    since when others are resolved (Unix µs), `clock_us` up to when windows were decided. What was before `made_us`
+    wasn't all counted, so that no window from before it can have too few."""
 
     def __init__(
         self,
@@ -32,6 +33,7 @@ class Watching:
         known: Mapping[Group, State],
         resolved: Mapping[Group, int],
         clock_us: int | None,
+        made_us: int | None = None,
     ) -> None:
         self.rule = rule
         self._judges = judges
@@ -43,6 +45,8 @@ class Watching:
         self._always: Sequence[Group] = () if judges[0].gauge.watch.group_by else ((),)
         #: The last bucket with which a decided window ends.
         self._decided = None if clock_us is None else clock_us // self._width_us - 1
+        counted_us = made_us if any(judge.of_few for judge in judges) else None
+        self._first = 0 if counted_us is None else counted_us // self._width_us + judges[0].gauge.span.window
         #: Of groups that were resolved, the bucket with which the window ends that did it.
         self._resolved = {group: ended_us // self._width_us - 1 for group, ended_us in resolved.items()}
         self._ended: dict[Group, State] = {}
@@ -102,7 +106,7 @@ class Watching:
         asked = list(dict.fromkeys((*self._states.known, *known, *self._always)))
         if not asked or not self._seen(last):
             return []
-        judged = self._judged(asked, first)
+        judged = self._judged(asked, max(first, self._first))
         changes: list[Change | None] = []
         for place, end in enumerate(judged.ends):
             if end > last:

@@ -12,7 +12,6 @@ import asyncio
 import functools
 import logging
 import time
-from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple, ParamSpec, TypeVar
@@ -21,7 +20,10 @@ import numpy as np
 import pyarrow as pa
 
 from logd.alerts.counter import Counter
+from logd.alerts.gauges import Gauge
 from logd.alerts.pages import SOURCES, clock_pages, is_by, is_of, kind_of, read_sources, sources_page
+from logd.alerts.replay import Replay, replayed_seconds
+from logd.alerts.sources import Sources
 from logd.alerts.windows import Ints
 from logd.chunk import Message
 from logd.config.schema import Config
@@ -36,7 +38,7 @@ from logd.parse.parsing import Parsing
 from logd.roles.alert_rules import RulesInForce
 from logd.roles.parsing import parser_of
 from logd.roles.waiting import Waiting
-from logd.seams import RAW_LOGS, Consumer, Page, Partials, Transport
+from logd.seams import RAW_LOGS, Consumer, Follower, Page, Partials, StreamPositions, Transport
 from logd.telemetry import metrics
 
 log = logging.getLogger("logd.alerter")
@@ -47,8 +49,6 @@ _PUBLISH_SECONDS = 0.5
 _COMMIT_SECONDS = 2.0
 #: What is counted together at most: 50 MB.
 _MOST_ROWS = 64_000
-#: Of a partition, those that sent last; who sends again does so within minutes.
-_MOST_SOURCES = 20_000
 T = TypeVar("T")
 P = ParamSpec("P")
 
@@ -76,8 +76,9 @@ class AlertCounting:
         self, config: Config, transport: Transport, partials: Partials, rules: RulesInForce, name: str
     ) -> None:
         self._limits = config.parse
-        # A transport of our own leaves out what was sent twice.
-        self._remembers = config.transport.type == "kafka"
+        # A transport of our own leaves out itself what was sent twice.
+        self._sources = Sources() if config.transport.type == "kafka" else None
+        self._replay_seconds = config.alerts.replay_seconds
         self._make_parser = parser_of(config)
         self._transport = transport
         self._partials = partials
@@ -87,14 +88,16 @@ class AlertCounting:
         self._thread = ThreadPoolExecutor(1, "alerter.count")
         self._channel: Channel[Fetched] = Channel(Stage("alerter.count", 1, "batches"))
         self._consumer: Consumer | None = None
-        self._counter = Counter(name, [], records)
+        self._counter = self._filled = Counter(name, [], records)
         self._generation = 0
         self._parsed: list[_Rows] = []
         #: By partition, the position up to which everything is counted, and when the transport took it.
         self._next: dict[int, int] = {}
         self._upto_us: dict[int, int] = {}
         self._committed: dict[int, int] = {}
-        self._sources: dict[int, OrderedDict[str, int]] = {}
+        #: The windows of new rules are filled meanwhile.
+        self._replay: Replay | None = None
+        self._replaying: asyncio.Task[None] | None = None
         self._superseded: list[Page] = []
         self._publish_at = self._commit_at = 0.0
 
@@ -120,7 +123,7 @@ class AlertCounting:
         try:
             async with asyncio.TaskGroup() as tasks:
                 fetching = tasks.create_task(self._fetch(self._consumer, stop), name="alerter.fetch")
-                tasks.create_task(self._count(parsing, self._consumer), name="alerter.count")
+                tasks.create_task(self._count(parsing, self._consumer, tasks), name="alerter.count")
         finally:
             await self._in_thread(parsing.close)
             await self._in_thread(self._counter.close)
@@ -143,34 +146,87 @@ class AlertCounting:
             await self._channel.close()
         return None
 
-    async def _count(self, parsing: Parsing, consumer: Consumer) -> None:
+    async def _count(self, parsing: Parsing, consumer: Consumer, tasks: asyncio.TaskGroup) -> None:
         async for fetched in self._channel:
-            await self._use_rules()
+            await self._use_rules(parsing, tasks)
             await self._go_on(fetched)
-            new = [message for message in fetched.messages if self._is_new(message)]
-            if new and self._rules.gauges:
+            new = fetched.messages
+            if self._sources is not None:
+                new = [message for message in new if self._sources.is_new(message)]
+            if new and self._counter.gauges:
                 for some in parts(new):
-                    await self._in_thread(self._parse, parsing, some)
+                    self._parsed += await self._in_thread(_parsed, parsing, some)
             self._advance(fetched)
+            await self._hand_over()
             if sum(len(rows.table) for rows in self._parsed) >= _MOST_ROWS:
                 await self._in_thread(self._count_parsed)
             if time.monotonic() >= self._publish_at:
                 await self._publish()
             if time.monotonic() >= self._commit_at:
                 await self._commit(consumer)
+        await self._end_replay()
         await self._publish()
         await self._commit(consumer)
 
-    async def _use_rules(self) -> None:
-        """Those that hold by now: what was counted for the same goes on."""
+    async def _use_rules(self, parsing: Parsing, tasks: asyncio.TaskGroup) -> None:
+        """Those that hold by now: what was counted for the same goes on, and what is new is counted from a while ago
+        on."""
         if self._generation == self._rules.generation:
             return
+        starts = not self._generation
         self._generation = self._rules.generation
         await self._in_thread(self._count_parsed)
+        await self._end_replay()
         gauges = [gauge for of_rule in self._rules.gauges.values() for gauge in of_rule]
+        known = {gauge.key for gauge in self._counter.gauges}
+        new = [gauge for gauge in gauges if gauge.key not in known]
+        seconds = 0.0 if starts or not self._upto_us else replayed_seconds(new, self._replay_seconds)
+        if seconds:
+            await self._fill(new, int(min(self._upto_us.values()) - seconds * 1e6), parsing, tasks)
+            gauges = [gauge for gauge in gauges if gauge.key in known]
+        await self._count_for(gauges)
+
+    async def _count_for(self, gauges: Sequence[Gauge], *others: Counter) -> None:
+        """From now on, with what was counted of them."""
         counter = await self._in_thread(Counter, self._name, gauges, records)
-        await self._in_thread(counter.take_over, self._counter)
+        for other in (self._counter, *others):
+            await self._in_thread(counter.take_over, other)
         self._counter = counter
+
+    async def _fill(self, new: Sequence[Gauge], since_us: int, parsing: Parsing, tasks: asyncio.TaskGroup) -> None:
+        counter = await self._in_thread(Counter, self._name, new, records)
+
+        async def count(messages: Sequence[Message]) -> None:
+            for some in parts(messages):
+                rows = await self._in_thread(_parsed, parsing, some)
+                await self._in_thread(_count, counter, rows)
+
+        async def follow(start: StreamPositions | None, since_us: int | None) -> Follower:
+            return await self._transport.follow(RAW_LOGS, start, since_us)
+
+        sources = None if self._sources is None else Sources()
+        self._filled = counter
+        self._replay = Replay(counter, since_us, self._next.copy, follow, count, self._in_thread, sources)
+        self._replaying = tasks.create_task(self._replay.run(), name="alerter.replay")
+
+    async def _hand_over(self) -> None:
+        """What new rules have counted, once that is all up to here."""
+        if self._replay is None or self._replaying is None or not self._replaying.done():
+            return
+        await self._in_thread(self._count_parsed)
+        if await self._replay.hand_over():
+            self._replay = self._replaying = None
+            await self._count_for([*self._counter.gauges, *self._filled.gauges], self._filled)
+
+    async def _end_replay(self) -> None:
+        """Rules have changed meanwhile, or the end is there."""
+        if self._replay is None or self._replaying is None:
+            return
+        self._replaying.cancel()
+        await asyncio.wait([self._replaying])
+        await self._replay.close()
+        await self._in_thread(self._filled.close)
+        self._replay = self._replaying = None
 
     async def _go_on(self, fetched: Fetched) -> None:
         """Reads what others have published of partitions that are ours only now, or that go on elsewhere."""
@@ -188,8 +244,14 @@ class AlertCounting:
         )
         for part in new:
             await self._forget(part)
-        damaged = await self._in_thread(self._counter.restore, [page for page in pages if kind_of(page.key) != SOURCES])
+        counts = [page for page in pages if kind_of(page.key) != SOURCES]
+        damaged = await self._in_thread(self._counter.restore, counts)
         damaged += self._restore_sources([page for page in pages if kind_of(page.key) == SOURCES])
+        if self._replay is not None:
+            for part in new:
+                of_part = [page for page in counts if is_of(page.key, {b"%d" % part})]
+                ends = None if self._sources is None else self._sources.ends(part)
+                await self._replay.begin(part, first[part], of_part, ends)
         if damaged:
             log.error("%d pages of counts are damaged: what they had counted is missing in windows", damaged)
         self._next |= {part: first[part] for part in new}
@@ -209,58 +271,25 @@ class AlertCounting:
             part = int(page.key.split(b"/")[1])
             if sources.version >= newest.get(part, 0):
                 newest[part] = sources.version
-                self._sources[part] = OrderedDict(sources.ends)
+                if self._sources is not None:
+                    self._sources.forget(part, sources.ends)
             if not is_by(page.key, self._name):
                 self._superseded.append(Page(page.shard, page.key, b""))
         return damaged
 
     async def _forget(self, part: int) -> None:
-        for known in (self._next, self._upto_us, self._committed, self._sources):
+        for known in (self._next, self._upto_us, self._committed):
             known.pop(part, None)
+        if self._sources is not None:
+            self._sources.forget(part)
+        if self._replay is not None:
+            await self._replay.forget(part)
         await self._in_thread(self._counter.forget, part)
-
-    def _is_new(self, message: Message) -> bool:
-        """Whether its source hasn't sent it before: a resend is the same chunk again."""
-        headers = message.headers
-        if not self._remembers or "end" not in headers or "source-id" not in headers:
-            return True
-        known = self._sources.setdefault(message.partition, OrderedDict())
-        source, end = headers["source-id"], headers["end"]
-        if not end.isdigit() or int(end) <= known.get(source, -1):
-            return not end.isdigit()
-        known[source] = int(end)
-        known.move_to_end(source)
-        if len(known) > _MOST_SOURCES:
-            known.popitem(last=False)
-        return True
-
-    def _parse(self, parsing: Parsing, messages: Sequence[Message]) -> None:
-        started = time.perf_counter()
-        parsed, refused = parsing.parse(messages)
-        lost = {(one.message.partition, one.message.position) for one in refused}
-        kept = [one for one in messages if (one.partition, one.position) not in lost]
-        table, rows = _not_dropped(parsed)
-        each = np.array(parsed.chunk_lines, np.int64)
-        if len(table):
-            columns = (np.array(column, np.int64) for column in zip(*map(_place, kept), strict=True))
-            self._parsed.append(_Rows(table, *(np.repeat(column, each)[rows] for column in columns)))
-        metrics.ALERT_PARSE_SECONDS.inc(time.perf_counter() - started)
 
     def _count_parsed(self) -> None:
         """Together: a rule takes as long for many rows as for few."""
-        if not self._parsed:
-            return
-        started = time.perf_counter()
-        table = pa.concat_tables([rows.table for rows in self._parsed])
-        numbers = np.concatenate([rows.parts for rows in self._parsed])
-        positions = np.concatenate([rows.positions for rows in self._parsed])
-        self._parsed = []
-        try:
-            self._counter.count(table, numbers, positions)
-        except Failed as error:
-            log.error("alerts miss %d records, which can't be counted: %s", len(table), error)
-        metrics.ALERT_LINES.inc(len(table))
-        metrics.ALERT_COUNT_SECONDS.inc(time.perf_counter() - started)
+        parsed, self._parsed = self._parsed, []
+        _count(self._counter, parsed)
 
     def _advance(self, fetched: Fetched) -> None:
         for message in fetched.messages:
@@ -290,9 +319,9 @@ class AlertCounting:
             return
         await self._publish()
         sources = [
-            sources_page(self._partials.shards, self._name, part, self._next[part], self._sources[part])
+            sources_page(self._partials.shards, self._name, part, self._next[part], self._sources.ends(part))
             for part in moved
-            if part in self._sources
+            if self._sources is not None and self._sources.ends(part)
         ]
         if sources:
             await self._waiting.until_available("what alerters share", self._partials.publish, sources)
@@ -305,6 +334,36 @@ class AlertCounting:
     async def _in_thread(self, function: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T:
         call = functools.partial(function, *arguments, **named)
         return await asyncio.get_running_loop().run_in_executor(self._thread, call)
+
+
+def _parsed(parsing: Parsing, messages: Sequence[Message]) -> list[_Rows]:
+    """What can't be parsed at all becomes a dead letter in the processor."""
+    started = time.perf_counter()
+    parsed, refused = parsing.parse(messages)
+    lost = {_place(one.message) for one in refused}
+    kept = [_place(one) for one in messages if _place(one) not in lost]
+    table, rows = _not_dropped(parsed)
+    metrics.ALERT_PARSE_SECONDS.inc(time.perf_counter() - started)
+    if not len(table):
+        return []
+    each = np.array(parsed.chunk_lines, np.int64)
+    partitions, positions = (np.repeat(np.array(column, np.int64), each)[rows] for column in zip(*kept, strict=True))
+    return [_Rows(table, partitions, positions)]
+
+
+def _count(counter: Counter, parsed: Sequence[_Rows]) -> None:
+    if not parsed:
+        return
+    started = time.perf_counter()
+    table = pa.concat_tables([rows.table for rows in parsed])
+    numbers = np.concatenate([rows.parts for rows in parsed])
+    positions = np.concatenate([rows.positions for rows in parsed])
+    try:
+        counter.count(table, numbers, positions)
+    except Failed as error:
+        log.error("alerts miss %d records, which can't be counted: %s", len(table), error)
+    metrics.ALERT_LINES.inc(len(table))
+    metrics.ALERT_COUNT_SECONDS.inc(time.perf_counter() - started)
 
 
 def _place(message: Message) -> tuple[int, int]:

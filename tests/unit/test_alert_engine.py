@@ -248,6 +248,7 @@ def _shared(shard: Shard, stream: list[list[tuple[int, list[Record]]]], rng: ran
     """Parts go from one alerter to another, which begins where something was committed; some have died, and some don't
     know yet that they have lost a part."""
     committed = dict.fromkeys(range(PARTS), 0)
+    owner: dict[int, int] = {}
     made: list[Counter] = []
     at: dict[int, dict[int, int]] = {}
     try:
@@ -256,6 +257,7 @@ def _shared(shard: Shard, stream: list[list[tuple[int, list[Record]]]], rng: ran
                 parts = rng.sample(range(PARTS), rng.randint(1, PARTS))
                 made.append(shard.counter(parts))
                 at[len(made) - 1] = {part: committed[part] for part in parts}
+                owner |= dict.fromkeys(parts, len(made) - 1)
             alive = [number for number, where in at.items() if where]
             if not alive:
                 continue
@@ -273,7 +275,8 @@ def _shared(shard: Shard, stream: list[list[tuple[int, list[Record]]]], rng: ran
             rng.shuffle(pages)
             shard.publish(pages)
             shard.publish(counter.superseded())
-            committed[part] = max(committed[part], where[part])
+            if owner[part] == number:  # others' commits are refused
+                committed[part] = where[part]
     finally:
         for counter in made:
             counter.close()

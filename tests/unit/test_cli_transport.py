@@ -29,7 +29,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         await transport.append(RAW_LOGS, plain("aa", "bb", lines="3"))
         await transport.append(DEAD_LETTERS, plain("c"))
         consumer = await transport.consume(RAW_LOGS, "processor")
-        await transport.consume(RAW_LOGS, "alerter")
+        await transport.consume(RAW_LOGS, "elderly")
         await consumer.commit(past((await rest(consumer))[0]))
         await transport.close()
 
@@ -42,25 +42,25 @@ def test_status(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["transport", "status"]) == 0
     out = capsys.readouterr().out
     assert "raw-logs: holds 2 messages, 6 lines, 4 bytes, the oldest for " in out
-    assert "  group alerter: at position 0, 2 messages behind\n" in out
+    assert "  group elderly: at position 0, 2 messages behind\n" in out
     assert "  group processor: at position 2, 1 messages behind\n" in out
     assert "  appended: 2 messages, 6 lines\n  duplicate: 0 messages, 0 lines\n  expired: 0 messages" in out
     assert "dead-letters: holds 1 messages, " in out
 
 
 def test_forget(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["transport", "forget", "alerter"]) == 0
-    assert capsys.readouterr().out == "group 'alerter' of topic raw-logs is forgotten\n"
+    assert main(["transport", "forget", "elderly"]) == 0
+    assert capsys.readouterr().out == "group 'elderly' of topic raw-logs is forgotten\n"
     assert main(["transport", "status"]) == 0
-    assert "alerter" not in capsys.readouterr().out
+    assert "elderly" not in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
     ("arguments", "code", "sentence"),
     [
-        (["nobody"], 1, "topic raw-logs has no group 'nobody': there are alerter (raw-logs), processor (raw-logs)"),
-        (["alerter", "--topic", "dead-letters"], 1, "topic dead-letters has no group 'alerter': there are alerter ("),
-        (["alerter", "--topic", "x; y"], 1, "topic x; y has no group 'alerter': there are"),
+        (["nobody"], 1, "topic raw-logs has no group 'nobody': there are elderly (raw-logs), processor (raw-logs)"),
+        (["elderly", "--topic", "dead-letters"], 1, "topic dead-letters has no group 'elderly': there are elderly ("),
+        (["elderly", "--topic", "x; y"], 1, "topic x; y has no group 'elderly': there are"),
         (["processor"], 1, "group 'processor' belongs to a role that this configuration runs: remove it from server.r"),
         (["x", "--set", "data_dir=/none"], 2, "/none/transport.db does not exist: no server has used this data_dir"),
     ],
@@ -84,7 +84,7 @@ def test_another_format(folder: Path, capsys: pytest.CaptureFixture[str], versio
     with sqlite3.connect(folder / FILE) as db:
         db.execute(f"PRAGMA user_version = {version}")
     db.close()
-    for command in (["status"], ["forget", "alerter"]):
+    for command in (["status"], ["forget", "elderly"]):
         assert main(["transport", *command]) == 2
         assert capsys.readouterr().err.endswith(f"this logd works on 3: {what}\n")
 
@@ -93,9 +93,9 @@ async def test_a_transport_in_use_takes_again_and_deletes(folder: Path) -> None:
     transport = await SqliteTransport.open(folder / FILE, Limits(max_bytes=3))
     processor = await transport.consume(RAW_LOGS, "processor")
     await processor.commit(past((await rest(processor))[-1]))
-    with pytest.raises(Unavailable, match="logd transport forget alerter"):
+    with pytest.raises(Unavailable, match="logd transport forget elderly"):
         await transport.append(RAW_LOGS, plain("refused"))
-    assert await asyncio.to_thread(main, ["transport", "forget", "alerter"]) == 0
+    assert await asyncio.to_thread(main, ["transport", "forget", "elderly"]) == 0
     assert await transport.append(RAW_LOGS, plain("taken")) == Appended(1, 0)
     assert await held(transport, group="processor") == ["taken"]
     async with asyncio.timeout(60):
@@ -107,7 +107,7 @@ async def test_a_transport_in_use_takes_again_and_deletes(folder: Path) -> None:
 async def test_an_idle_transport_notices_by_itself(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sqlite_writer, "_TICK_SECONDS", 0.01)
     transport = await SqliteTransport.open(folder / FILE)
-    assert await asyncio.to_thread(main, ["transport", "forget", "alerter"]) == 0
+    assert await asyncio.to_thread(main, ["transport", "forget", "elderly"]) == 0
     async with asyncio.timeout(60):
         while (await transport.status())[RAW_LOGS]["messages"] > 1:
             pass

@@ -231,7 +231,7 @@ def test_values(tmp_path: Path, toml: str, env: Env, sets: list[str], key: str, 
         ("[server]\nroles = ['api', 'api']", 'server.roles[1] is "api" in FILE, expected every role once'),
         (
             "[server]\nroles = []",
-            "server.roles is [] in FILE, expected at least one of agent, processor, api or archiver",
+            "server.roles is [] in FILE, expected at least one of agent, processor, api, alerter or archiver",
         ),
         ("[server]\nroles = ['agent']", "agent.files is [] by default, expected files to follow, or another input, as"),
         (
