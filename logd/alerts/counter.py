@@ -218,6 +218,9 @@ def _with_room(counted: _Counted, counts: Counts) -> Counts:
     groups = counted.store.groups
     if len(groups) + len(counts.groups) <= counted.gauge.max_groups or not counts.groups[0]:
         return counts
+    # Those of which nothing is kept any more have to make room first.
+    counted.store.move_on(int(counts.buckets.max()))
+    counted.store.clear()
     room = counted.gauge.max_groups - len(groups)
     kept: set[Group] = set()
     others = (OTHERS,) * len(counts.groups[0])

@@ -280,3 +280,13 @@ def _outcome(shard: Shard) -> dict[tuple[str, tuple[str | None, ...]], Any]:
     for events in found.values():
         assert [what for what, _ in events] == [("firing", "resolved")[at % 2] for at in range(len(events))]
     return {key: key[0] in ("counts", "most") or events for key, events in sorted(found.items())}
+
+
+def test_groups_of_long_ago_make_room_for_others() -> None:
+    shard = Shard({"r": rule(group_by=["service"], threshold=1, window_seconds=3, max_groups=10)})
+    counter = shard.counter()
+    for number in range(30):
+        count(counter, [(0, number, [_row(number * 10, service=f"s{number}")] * 2)])
+        shard.publish(counter.pages())
+    counter.close()
+    assert shard.told() == [f"r s{number} firing 2" for number in range(30)]
