@@ -105,15 +105,17 @@ class Counter:
         """What is counted."""
         return [counted.gauge for counted in self._counted]
 
-    def count(self, table: pa.Table, parts: Ints, positions: Ints) -> None:
+    def count(self, table: pa.Table, parts: Ints, positions: Ints, taken_us: Ints | None = None) -> None:
         """Records of record.SCHEMA, each of a part of the stream, with the position of the message that it came in;
-        those of a part come in order, and a message's all in one call. Raises filters.Failed."""
+        those of a part come in order, and a message's all in one call. `taken_us` is when the transport took each (Unix
+        µs): one whose own time is later counts then, or windows would go on without all others. Raises
+        filters.Failed."""
         if not len(table):
             return
         versions: Ints = np.zeros(int(parts.max()) + 1, np.int64)
         np.maximum.at(versions, parts, positions + 1)
         wanted: list[tuple[list[bytes], _Bucket, int]] = []
-        for counted, found in zip(self._counted, self._counting.count(table, parts), strict=True):
+        for counted, found in zip(self._counted, self._counting.count(table, parts, taken_us), strict=True):
             if found is not None and (new := _not_counted(counted.store, found, positions)) is not None:
                 _add(counted, new, versions, wanted)
         self._sample(table, wanted)

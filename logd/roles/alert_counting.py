@@ -62,11 +62,13 @@ class Fetched(NamedTuple):
 
 
 class _Rows(NamedTuple):
-    """Records, and of each the partition and the position of the message that it came in."""
+    """Records, and of each the partition and the position of the message that it came in, and when the transport took
+    it (Unix µs)."""
 
     table: pa.Table
     parts: Ints
     positions: Ints
+    taken_us: Ints
 
 
 class AlertCounting:
@@ -134,7 +136,7 @@ class AlertCounting:
 
         try:
             while not stop.is_set():
-                at_us = time.time_ns() // 1_000
+                at_us = _now_us()
                 messages = await joined(fetch, self._limits.join_lines, self._limits.join_seconds)
                 await self._channel.put(Fetched(messages, at_us, consumer.lags()))
         except Corrupt as damage:
@@ -254,18 +256,21 @@ class AlertCounting:
         table = pa.concat_tables([rows.table for rows in self._parsed])
         numbers = np.concatenate([rows.parts for rows in self._parsed])
         positions = np.concatenate([rows.positions for rows in self._parsed])
+        # A clock that was ahead, ours or that of who sent it, doesn't make a record one of the future.
+        taken_us = np.minimum(np.concatenate([rows.taken_us for rows in self._parsed]), _now_us())
         self._parsed = []
         try:
-            self._counter.count(table, numbers, positions)
+            self._counter.count(table, numbers, positions, taken_us)
         except Failed as error:
             log.error("alerts miss %d records, which can't be counted: %s", len(table), error)
         metrics.ALERT_LINES.inc(len(table))
         metrics.ALERT_COUNT_SECONDS.inc(time.perf_counter() - started)
 
     def _advance(self, fetched: Fetched) -> None:
+        now_us = _now_us()  # a producer's clock may be ahead: windows would be decided before they are over
         for message in fetched.messages:
             self._next[message.partition] = message.position + 1
-            self._upto_us[message.partition] = message.timestamp_us
+            self._upto_us[message.partition] = min(message.timestamp_us, now_us)
         for part, lag in fetched.lags.items():
             if not lag:
                 self._upto_us[part] = max(self._upto_us.get(part, 0), fetched.at_us)
@@ -307,8 +312,12 @@ class AlertCounting:
         return await asyncio.get_running_loop().run_in_executor(self._thread, call)
 
 
-def _place(message: Message) -> tuple[int, int]:
-    return message.partition, message.position
+def _place(message: Message) -> tuple[int, int, int]:
+    return message.partition, message.position, message.timestamp_us
+
+
+def _now_us() -> int:
+    return time.time_ns() // 1_000
 
 
 def _not_dropped(parsed: Parsed) -> tuple[pa.Table, Ints]:

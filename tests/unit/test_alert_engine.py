@@ -290,3 +290,22 @@ def test_groups_of_long_ago_make_room_for_others() -> None:
         shard.publish(counter.pages())
     counter.close()
     assert shard.told() == [f"r s{number} firing 2" for number in range(30)]
+
+
+def test_a_record_of_the_future_hides_no_others() -> None:
+    shard = Shard({"r": rule(threshold=2, window_seconds=3)}, late_seconds=15)
+    counter = shard.counter()
+    count(counter, [(0, 0, [_row(1_800)])], DAY + 5 * SECOND)
+    count(counter, [(0, 1, [_row(6), _row(6)])], DAY + 6 * SECOND)
+    shard.publish(counter.pages())
+    counter.close()
+    assert shard.told() == ["r firing 3"]
+
+
+def test_long_texts_with_the_same_name_are_one_group() -> None:
+    shard = Shard({"r": rule(group_by=["url"], threshold=3, window_seconds=3)})
+    counter = shard.counter()
+    count(counter, [(0, 0, [_row(5, url=f"{'u' * 250}{number}") for number in range(4)] + [_row(5), _row(5, url="u")])])
+    shard.publish(counter.pages())
+    counter.close()
+    assert shard.told() == [f"r {'u' * 200}… firing 4"]
