@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from logd.alerts.counter import Counter
-from logd.alerts.gauges import OTHERS
+from logd.alerts.gauges import OTHERS, gauges
+from logd.alerts.rules import Rule
 from tests.support.alert_engine import Record, Shard, count, rule
 from tests.support.rows import DAY, row
 
@@ -309,3 +310,48 @@ def test_long_texts_with_the_same_name_are_one_group() -> None:
     shard.publish(counter.pages())
     counter.close()
     assert shard.told() == [f"r {'u' * 200}… firing 4"]
+
+
+def _rules_now(shard: Shard, **rules: Rule) -> None:
+    shard.rules, shard.gauges = rules, gauges(rules, 1, 0)
+    shard.evaluator.set_rules(shard.rules, shard.gauges, 0)
+    shard.decide(DAY)
+
+
+def test_what_others_have_counted_of_a_rule_that_comes_to_be_known_counts() -> None:
+    shard, other = Shard({}), Shard({"r": rule(threshold=2, window_seconds=3)})
+    counter = other.counter()
+    count(counter, [(0, 0, [_row(5)] * 3)])
+    shard.publish(counter.pages())
+    counter.close()
+    _rules_now(shard, r=other.rules["r"])
+    shard.publish([])
+    assert shard.told() == ["r firing 3"]
+
+
+def test_what_fires_isnt_forgotten() -> None:
+    """Who tells people may know of its rule a moment later."""
+    shard = Shard({"r": rule(threshold=2, window_seconds=3)})
+    counter = shard.counter()
+    count(counter, [(0, 0, [_row(1_000)] * 3)])
+    shard.decide(DAY + 1_000 * SECOND)
+    shard.publish(counter.pages())
+    counter.close()
+    assert shard.told() == ["r firing 3"]
+    assert not shard.evaluator.forget([("r", ())])
+    shard.decide(DAY + 1_010 * SECOND)
+    assert shard.told() == ["r resolved 0"]
+    assert not shard.evaluator.forget([("r", ())])
+    shard.decide(DAY + 1_020 * SECOND)
+    assert shard.evaluator.forget([("r", ())]) == [("r", ())]
+
+
+@pytest.mark.parametrize("group_by", [["host"], ["service", "host"], []])
+def test_groups_that_a_rule_no_longer_has_end(group_by: list[str]) -> None:
+    shard = Shard({"r": rule(group_by=["service"], aggregation="absence", window_seconds=3)})
+    assert _run(shard, [_row(1)], 8) == ["r web firing 0"]
+    _rules_now(shard, r=rule(group_by=group_by, aggregation="absence", window_seconds=3))
+    assert shard.told() == ["r web ended 0"]
+    shard.decide(DAY + 10 * SECOND)
+    assert not shard.told()
+    assert not shard.alerts
