@@ -244,7 +244,8 @@ class AlertWatching:
         if (changes or due) and self._known[0] >= 0:
             others = (one.evaluator.alerts.values() for one in self._shards.values() if one is not shard)
             elsewhere = [alert for some in others for alert in some if alert.stage is AlertStage.FIRING]
-            told = self._telling.look(evaluator.alerts.values(), now_us, [*elsewhere, *self._elsewhere])
+            ours = list(evaluator.alerts.values())
+            told = await self._in_thread(self._telling.look, ours, now_us, [*elsewhere, *self._elsewhere])
             evaluator.told(told.alerts)
         gone = [*changes.gone, *evaluator.forget(told.gone)]
         alerts = _last(evaluator, [*changes.alerts, *told.alerts], gone)
