@@ -97,7 +97,7 @@ class Counter:
         self._counted = [_Counted(gauge) for gauge in gauges]
         self._counting = Counting([gauge.watch for gauge in gauges])
         self._shown = shown
-        #: Of others, whose counts are ours now.
+        #: Of others, whose counts are ours now, and of rules that aren't there any more.
         self._others_pages: list[Page] = []
 
     @property
@@ -125,7 +125,8 @@ class Counter:
         return [page for counted in self._counted for page in counted.pages(self._name)]
 
     def superseded(self) -> Sequence[Page]:
-        """Takes away what others have published, once the pages that were given last are published."""
+        """Takes away what others have published, once the pages that were given last are published; and what nobody
+        counts any more, which would be there for ever."""
         theirs, self._others_pages = self._others_pages, []
         return theirs
 
@@ -144,7 +145,7 @@ class Counter:
                 continue
             if (counted := by_key.get(cells.gauge)) is not None and cells.groups:
                 _restore(counted, cells)
-            if not is_by(page.key, self._name):
+            if counted is None or not is_by(page.key, self._name):
                 self._others_pages.append(Page(page.shard, page.key, b""))
         return damaged
 

@@ -143,7 +143,9 @@ class AlertWatching:
             watched = await self._waiting.until_available(
                 "the catalog", self._alerts.take, number, self._partials.shards
             )
-            shard = _Shard(number, watched.epoch, Evaluator(watched.alerts, watched.clock_us))
+            # A clock that was ahead when it was kept would decide nothing until then.
+            clock_us = None if watched.clock_us is None else min(watched.clock_us, _now_us())
+            shard = _Shard(number, watched.epoch, Evaluator(watched.alerts, clock_us))
             self._shards[number] = shard
             await self._use_rules(shard)
             self._teller.hold(number, watched.deliveries)
@@ -222,7 +224,7 @@ class AlertWatching:
         upto_us = evaluator.upto_us
         if upto_us is None:
             return
-        upto_us -= self._settings.late_seconds * _SECOND_US
+        upto_us = min(upto_us, _now_us()) - self._settings.late_seconds * _SECOND_US
         at_us = upto_us if evaluator.clock_us is None else evaluator.clock_us
         step_us = max(_STEP_US, (upto_us - at_us) // _MOST_STEPS)
         while at_us < upto_us or evaluator.clock_us is None:

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from logd.alerts.counter import Counter
 from logd.alerts.gauges import OTHERS, gauges
 from logd.alerts.rules import Rule
+from logd.http.records import records
 from tests.support.alert_engine import Record, Shard, count, rule
 from tests.support.rows import DAY, row
 
@@ -367,3 +368,17 @@ def test_what_is_written_as_a_number_that_there_isnt_is_none(aggregation: str) -
         ["r firing 8"],
         ["r firing 7.92497"],
     )
+
+
+def test_pages_of_a_rule_that_is_gone_are_taken_away() -> None:
+    old = Shard({"r": rule(threshold=5, window_seconds=3)})
+    counter = old.counter()
+    count(counter, [(0, 0, [_row(5)])])
+    pages = counter.pages()
+    counter.close()
+    assert pages
+    for there in ({}, old.rules):
+        again = Counter("alerter-1", [gauge for some in gauges(there, 1, 0).values() for gauge in some], records)
+        assert again.restore(pages) == 0
+        assert [page.key for page in again.superseded()] == ([] if there else [page.key for page in pages])
+        again.close()
