@@ -97,7 +97,7 @@ class Counter:
         self._counted = [_Counted(gauge) for gauge in gauges]
         self._counting = Counting([gauge.watch for gauge in gauges])
         self._shown = shown
-        #: Of others, whose counts are ours now.
+        #: Of others, whose counts are ours now, and of rules that aren't there any more.
         self._others_pages: list[Page] = []
 
     @property
@@ -105,15 +105,17 @@ class Counter:
         """What is counted."""
         return [counted.gauge for counted in self._counted]
 
-    def count(self, table: pa.Table, parts: Ints, positions: Ints) -> None:
+    def count(self, table: pa.Table, parts: Ints, positions: Ints, taken_us: Ints | None = None) -> None:
         """Records of record.SCHEMA, each of a part of the stream, with the position of the message that it came in;
-        those of a part come in order, and a message's all in one call. Raises filters.Failed."""
+        those of a part come in order, and a message's all in one call. `taken_us` is when the transport took each (Unix
+        µs): one whose own time is later counts then, or windows would go on without all others. Raises
+        filters.Failed."""
         if not len(table):
             return
         versions: Ints = np.zeros(int(parts.max()) + 1, np.int64)
         np.maximum.at(versions, parts, positions + 1)
         wanted: list[tuple[list[bytes], _Bucket, int]] = []
-        for counted, found in zip(self._counted, self._counting.count(table, parts), strict=True):
+        for counted, found in zip(self._counted, self._counting.count(table, parts, taken_us), strict=True):
             if found is None:
                 continue
             placed = _with_room(counted, found)
@@ -126,7 +128,8 @@ class Counter:
         return [page for counted in self._counted for page in counted.pages(self._name)]
 
     def superseded(self) -> Sequence[Page]:
-        """Takes away what others have published, once the pages that were given last are published."""
+        """Takes away what others have published, once the pages that were given last are published; and what nobody
+        counts any more, which would be there for ever."""
         theirs, self._others_pages = self._others_pages, []
         return theirs
 
@@ -144,11 +147,9 @@ class Counter:
                 damaged += 1
                 continue
             counted = by_key.get(cells.gauge)
-            if counted is None:
-                continue
-            if cells.groups:
+            if counted is not None and cells.groups:
                 _restore(counted, cells)
-            if not is_by(page.key, self._name):
+            if counted is None or not is_by(page.key, self._name):
                 self._others_pages.append(Page(page.shard, page.key, b""))
         return damaged
 
@@ -223,6 +224,9 @@ def _with_room(counted: _Counted, counts: Counts) -> Counts:
     groups = counted.store.groups
     if len(groups) + len(counts.groups) <= counted.gauge.max_groups or not counts.groups[0]:
         return counts
+    # Those of which nothing is kept any more have to make room first.
+    counted.store.move_on(int(counts.buckets.max()))
+    counted.store.clear()
     room = counted.gauge.max_groups - len(groups)
     kept: set[Group] = set()
     others = (OTHERS,) * len(counts.groups[0])

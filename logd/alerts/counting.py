@@ -98,15 +98,15 @@ class Counting:
         self._often = Tally(named)
         self._masking = Masking() if any(MASK in watch.group_by for watch in watches) else None
 
-    def count(self, table: pa.Table, parts: Ints) -> list[Counts | None]:
+    def count(self, table: pa.Table, parts: Ints, taken_us: Ints | None = None) -> list[Counts | None]:
         """For each watch what it counts of records of record.SCHEMA, of which each is of a part; None is nothing.
-        Raises filters.Failed."""
+        `taken_us` is when each was taken (Unix µs): none counts as later. Raises filters.Failed."""
         if not len(table):
             return [None] * len(self._watches)
         found_by_node = {} if self._filters is None else self._filters.match(table, self._nodes)
         columns = [found_by_node[node] for node in self._nodes]
         matches = {key: columns[place] for key, place in self._places.items()}
-        batch = _Batch(table, parts, matches, self._masking, self._often)
+        batch = _Batch(table, parts, taken_us, matches, self._masking, self._often)
         found: list[Counts | None] = []
         for watch in self._watches:
             rows = batch.rows(watch.pinned)
@@ -128,6 +128,7 @@ class _Batch:
         self,
         table: pa.Table,
         parts: Ints,
+        taken_us: Ints | None,
         matches: Mapping[int, npt.NDArray[np.bool_]],
         masking: Masking | None,
         often: Tally[str],
@@ -141,7 +142,8 @@ class _Batch:
         self._numbers_of: dict[str, Floats] = {}
         self._texts_of: dict[str, pa.StringArray] = {}
         self._all: Ints = np.arange(len(table))
-        self._micros: Ints = table["timestamp"].cast(pa.int64()).to_numpy()
+        micros: Ints = table["timestamp"].cast(pa.int64()).to_numpy()
+        self._micros = micros if taken_us is None else np.minimum(micros, taken_us)
         self._fields: dict[str, tuple[Ints, Sequence[str | None]]] = {}
         self._by_value: dict[str, dict[str, Ints]] = {}
 
@@ -226,7 +228,12 @@ class _Batch:
         if found is None:
             encoded = self._column(name).dictionary_encode()
             codes = encoded.indices.fill_null(-1).to_numpy().astype(np.int64)
-            found = self._fields[name] = (codes, [*map(_name, encoded.dictionary.to_pylist()), None])
+            # Of long texts some have the same name.
+            names = dict.fromkeys(map(_name, texts := encoded.dictionary.to_pylist()))
+            if len(names) < len(texts):
+                places = {name: place for place, name in enumerate(names)}
+                codes = np.array([*(places[_name(text)] for text in texts), -1])[codes]
+            found = self._fields[name] = (codes, [*names, None])
         return found
 
     def _column(self, name: str) -> pa.StringArray:

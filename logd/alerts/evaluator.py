@@ -31,6 +31,8 @@ _ROOM = 2
 _SAMPLES = 5
 #: Of a gauge, cells whose records are kept.
 _SAMPLED_CELLS = 1_000
+#: Of pages of rules that aren't known: other alerters may know a new one two seconds earlier.
+_UNKNOWN_BYTES = 16 * 1024 * 1024
 _SECOND_US = 1_000_000
 
 
@@ -93,6 +95,9 @@ class Evaluator:
         self._gone: set[tuple[str, Group]] = set()
         self._changed: set[tuple[str, Group]] = set()
         self._events: list[Event] = []
+        #: By key, the oldest first.
+        self._unknown: dict[bytes, Page] = {}
+        self._unknown_bytes = 0
 
     @property
     def alerts(self) -> Mapping[tuple[str, Group], Alert]:
@@ -105,22 +110,24 @@ class Evaluator:
         return min(self._parts_us.values(), default=None)
 
     def set_rules(self, rules: Mapping[str, Rule], gauges: Mapping[str, Sequence[Gauge]], now_us: int) -> None:
-        """From now on these, of which what is counted as before goes on. What fires of other rules is forgotten."""
+        """From now on these, of which what is counted as before goes on. What fires of other rules is forgotten, and of
+        groups that the rule no longer has."""
         wanted = {gauge.key: gauge for of_rule in gauges.values() for gauge in of_rule}
         self._gauged = {key: self._gauged.get(key) or _Gauged(gauge) for key, gauge in wanted.items()}
         self._rules = rules
         made_us = now_us if self._set else None
         self._set = True
         self._rule_of = {gauge.key: rule_id for rule_id, of_rule in gauges.items() for gauge in of_rule}
-        known = {rule_id: watching for rule_id, watching in self._watching.items() if self._is_same(rule_id, gauges)}
-        self._watching = {
-            rule_id: known.get(rule_id) or self._watch(rule_id, gauges[rule_id], made_us) for rule_id in gauges
-        }
         for key, alert in list(self._alerts.items()):
-            if alert.rule_id not in gauges:
+            if (why := self._why_ended(alert, rules)) is not None:
                 self._drop(key)
                 if alert.stage is AlertStage.FIRING:
-                    self._tell(alert, "ended", now_us, "the rule was removed, or disabled")
+                    self._tell(alert, "ended", now_us, why)
+        known = {rule_id: watching for rule_id, watching in self._watching.items() if self._is_same(rule_id, gauges)}
+        self._watching = {
+            rule_id: known.get(rule_id) or self._watch(rule_id, of_rule, made_us) for rule_id, of_rule in gauges.items()
+        }
+        self.put([self._take_unknown(key) for key in list(self._unknown) if kind_of(key) in wanted])
 
     def put(self, pages: Iterable[Page]) -> int:
         """Counts, and clocks; how many pages were damaged, of which nothing counts."""
@@ -137,6 +144,8 @@ class Evaluator:
                     cells = read_cells(page)
                     gauged.put(cells)
                     self._touched[self._rule_of[kind]].update(cells.groups)
+                else:
+                    self._put_aside(page)
             except Corrupt:
                 damaged += 1
         return damaged
@@ -175,6 +184,27 @@ class Evaluator:
         for key in gone:
             del self._alerts[key]
         return gone
+
+    def _put_aside(self, page: Page) -> None:
+        if page.key in self._unknown:
+            self._take_unknown(page.key)
+        self._unknown[page.key] = page
+        self._unknown_bytes += len(page.value)
+        while self._unknown_bytes > _UNKNOWN_BYTES:
+            self._take_unknown(next(iter(self._unknown)))
+
+    def _take_unknown(self, key: bytes) -> Page:
+        page = self._unknown.pop(key)
+        self._unknown_bytes -= len(page.value)
+        return page
+
+    def _why_ended(self, alert: Alert, rules: Mapping[str, Rule]) -> str | None:
+        """Why nobody will know any more whether it fires, None when somebody will."""
+        if (rule := rules.get(alert.rule_id)) is None:
+            return "the rule was removed, or disabled"
+        before = self._watching.get(alert.rule_id)
+        same = before is None or list(before.rule.group_names) == list(rule.group_names)
+        return None if same and len(alert.group) == len(rule.group_names) else "the rule has other groups now"
 
     def _is_same(self, rule_id: str, gauges: Mapping[str, Sequence[Gauge]]) -> bool:
         """Whether nothing of the rule has changed that its windows go by."""
@@ -258,8 +288,11 @@ class Evaluator:
         self._events.append(told)
 
     def _is_over(self, alert: Alert) -> bool:
-        watching = self._watching.get(alert.rule_id)
-        return watching is None or (self.clock_us or 0) > (alert.ended_us or 0) + watching.kept_us
+        if (watching := self._watching.get(alert.rule_id)) is None:
+            return True
+        # What fires goes on by itself, whatever who tells people knows of its rule by now.
+        ended = alert.stage is AlertStage.RESOLVED
+        return ended and (self.clock_us or 0) > (alert.ended_us or 0) + watching.kept_us
 
 
 def _state(alert: Alert) -> State:

@@ -73,7 +73,7 @@ def cells(name: str, cell: npt.NDArray[np.int64], count: int, values: Floats) ->
         return np.bincount(cell, minlength=count).astype(np.float64)[:, None]
     if name == "ratio":
         return np.stack([np.bincount(cell, values, count), np.bincount(cell, minlength=count).astype(np.float64)], 1)
-    some = ~np.isnan(values)
+    some = np.isfinite(values)  # as 1e999 is a number, but has none
     if measure.fold is SUM:
         sums = np.bincount(cell[some], values[some], count)
         return np.stack([sums, np.bincount(cell[some], minlength=count).astype(np.float64)], 1)

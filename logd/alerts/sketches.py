@@ -98,6 +98,9 @@ class Sketches:
             for row in [row for row in bucket if row.part == part]:
                 self._drop(row, bucket.pop(row))
 
+    def clear(self) -> None:
+        """As of Windows: here a row goes with its last cell."""
+
     def move_on(self, bucket: int) -> None:
         """As of Windows."""
         if self.newest is not None and bucket <= self.newest:

@@ -7,7 +7,7 @@
 Buckets are aligned to the epoch and go by the records' own times. The ring moves on with the newest bucket that was
 seen, and forgets what is `kept` buckets before it: what comes later than that isn't counted, but told. A cell is
 replaced only by a higher version, so that what is counted again after a restart, or comes twice, counts once. A row
-without any cell makes room for another when there is none left.
+without any cell makes room for others from time to time, and when there is none left.
 """
 
 from __future__ import annotations
@@ -29,6 +29,8 @@ _MOST_STEPS = 120
 #: The version of no cell.
 NOTHING = -1
 _FIRST_ROWS = 4
+#: Fewer rows are left alone, with or without cells.
+_FEW_ROWS = 1_000
 
 
 class Span(msgspec.Struct, frozen=True):
@@ -80,6 +82,8 @@ class Windows:
         self._of_group: dict[Group, list[int]] = {}
         self._free: list[int] = []
         self._cleared: int | None = None
+        #: With so many rows it is time to look for those without a cell: when half of them may have none.
+        self._clear_at = _FEW_ROWS
         self._numbers: Floats = np.full((_FIRST_ROWS, span.kept, size), fold.empty)
         self._versions: Ints = np.full((_FIRST_ROWS, span.kept), NOTHING, np.int64)
         #: The newest bucket that was seen.
@@ -144,11 +148,25 @@ class Windows:
         for row in [row for row in self._places if row.part == part]:
             self._remove(row)
 
+    def clear(self) -> None:
+        """Forgets rows without a cell; once for each bucket, as it looks at all of them."""
+        if self._cleared != self.newest:
+            self._cleared = self.newest
+            empty = (self._versions == NOTHING).all(axis=1)
+            for row in [row for row, place in self._places.items() if empty[place]]:
+                self._remove(row)
+            self._clear_at = max(_FEW_ROWS, 2 * len(self._places))
+
     def _find(self, rows: Sequence[Row], buckets: Ints) -> tuple[Ints, Put]:
         """The places of the rows, NOTHING for cells that are late or have no room."""
         self.move_on(int(buckets.max()))
         assert self.newest is not None
         late = buckets <= self.newest - self._span.kept
+        # Before any of these has its place: until it has its cell it looks like one of long ago.
+        if len(self._places) + len(rows) > min(self._clear_at, self._most_rows):
+            new = len(set(rows).difference(self._places))
+            if len(self._places) + new > min(self._clear_at, self._most_rows):
+                self.clear()
         places = np.array([NOTHING if old else self._place(row) for row, old in zip(rows, late.tolist(), strict=True)])
         return places, Put(int(late.sum()), int((places < 0).sum() - late.sum()))
 
@@ -156,7 +174,7 @@ class Windows:
         place = self._places.get(row)
         if place is not None:
             return place
-        if len(self._places) >= self._most_rows and not self._clear():
+        if len(self._places) >= self._most_rows:
             return NOTHING
         place = self._places[row] = self._free.pop() if self._free else len(self._places)
         self._of_group.setdefault(row.group, []).append(place)
@@ -164,15 +182,6 @@ class Windows:
             self._numbers = np.concatenate([self._numbers, np.full_like(self._numbers, self._fold.empty)])
             self._versions = np.concatenate([self._versions, np.full_like(self._versions, NOTHING)])
         return place
-
-    def _clear(self) -> bool:
-        """Makes room, if there are rows without a cell; once for each bucket, as it looks at all of them."""
-        if self._cleared != self.newest:
-            self._cleared = self.newest
-            empty = (self._versions == NOTHING).all(axis=1)
-            for row in [row for row, place in self._places.items() if empty[place]]:
-                self._remove(row)
-        return len(self._places) < self._most_rows
 
     def _remove(self, row: Row) -> None:
         place = self._places.pop(row)

@@ -62,11 +62,13 @@ class Fetched(NamedTuple):
 
 
 class _Rows(NamedTuple):
-    """Records, and of each the partition and the position of the message that it came in."""
+    """Records, and of each the partition and the position of the message that it came in, and when the transport took
+    it (Unix µs)."""
 
     table: pa.Table
     parts: Ints
     positions: Ints
+    taken_us: Ints
 
 
 class AlertCounting:
@@ -137,7 +139,7 @@ class AlertCounting:
 
         try:
             while not stop.is_set():
-                at_us = time.time_ns() // 1_000
+                at_us = _now_us()
                 messages = await joined(fetch, self._limits.join_lines, self._limits.join_seconds)
                 await self._channel.put(Fetched(messages, at_us, consumer.lags()))
         except Corrupt as damage:
@@ -245,7 +247,9 @@ class AlertCounting:
         for part in new:
             await self._forget(part)
         counts = [page for page in pages if kind_of(page.key) != SOURCES]
-        damaged = await self._in_thread(self._counter.restore, counts)
+        filled = {gauge.key for gauge in self._filled.gauges} if self._replay is not None else ()
+        known = [page for page in counts if kind_of(page.key) not in filled]
+        damaged = await self._in_thread(self._counter.restore, known)
         damaged += self._restore_sources([page for page in pages if kind_of(page.key) == SOURCES])
         if self._replay is not None:
             for part in new:
@@ -292,9 +296,10 @@ class AlertCounting:
         _count(self._counter, parsed)
 
     def _advance(self, fetched: Fetched) -> None:
+        now_us = _now_us()  # a producer's clock may be ahead: windows would be decided before they are over
         for message in fetched.messages:
             self._next[message.partition] = message.position + 1
-            self._upto_us[message.partition] = message.timestamp_us
+            self._upto_us[message.partition] = min(message.timestamp_us, now_us)
         for part, lag in fetched.lags.items():
             if not lag:
                 self._upto_us[part] = max(self._upto_us.get(part, 0), fetched.at_us)
@@ -341,14 +346,14 @@ def _parsed(parsing: Parsing, messages: Sequence[Message]) -> list[_Rows]:
     started = time.perf_counter()
     parsed, refused = parsing.parse(messages)
     lost = {_place(one.message) for one in refused}
-    kept = [_place(one) for one in messages if _place(one) not in lost]
+    kept = [place for one in messages if (place := _place(one)) not in lost]
     table, rows = _not_dropped(parsed)
     metrics.ALERT_PARSE_SECONDS.inc(time.perf_counter() - started)
     if not len(table):
         return []
     each = np.array(parsed.chunk_lines, np.int64)
-    partitions, positions = (np.repeat(np.array(column, np.int64), each)[rows] for column in zip(*kept, strict=True))
-    return [_Rows(table, partitions, positions)]
+    columns = (np.repeat(np.array(column, np.int64), each)[rows] for column in zip(*kept, strict=True))
+    return [_Rows(table, *columns)]
 
 
 def _count(counter: Counter, parsed: Sequence[_Rows]) -> None:
@@ -358,16 +363,22 @@ def _count(counter: Counter, parsed: Sequence[_Rows]) -> None:
     table = pa.concat_tables([rows.table for rows in parsed])
     numbers = np.concatenate([rows.parts for rows in parsed])
     positions = np.concatenate([rows.positions for rows in parsed])
+    # A clock that was ahead, ours or that of who sent it, doesn't make a record one of the future.
+    taken_us = np.minimum(np.concatenate([rows.taken_us for rows in parsed]), _now_us())
     try:
-        counter.count(table, numbers, positions)
+        counter.count(table, numbers, positions, taken_us)
     except Failed as error:
         log.error("alerts miss %d records, which can't be counted: %s", len(table), error)
     metrics.ALERT_LINES.inc(len(table))
     metrics.ALERT_COUNT_SECONDS.inc(time.perf_counter() - started)
 
 
-def _place(message: Message) -> tuple[int, int]:
-    return message.partition, message.position
+def _place(message: Message) -> tuple[int, int, int]:
+    return message.partition, message.position, message.timestamp_us
+
+
+def _now_us() -> int:
+    return time.time_ns() // 1_000
 
 
 def _not_dropped(parsed: Parsed) -> tuple[pa.Table, Ints]:

@@ -99,6 +99,7 @@ class AlertWatching:
         self._known: tuple[int, Sequence[Silence], Sequence[Acknowledgement]] = (-1, (), ())
         self._elsewhere: Sequence[Alert] = ()
         self._look_at = self._history_at = 0.0
+        self._counts: Mapping[str, int] = {}
 
     @property
     def shards(self) -> Sequence[int]:
@@ -110,9 +111,8 @@ class AlertWatching:
         return self._waiting.trouble()
 
     def counts(self) -> Mapping[str, int]:
-        """How many alerts of our shards are in each state."""
-        alerts = (alert for shard in self._shards.values() for alert in shard.evaluator.alerts.values())
-        return Tally(str(alert.stage) for alert in alerts)
+        """How many alerts of our shards were in each state a moment ago."""
+        return self._counts
 
     async def run(self, stop: asyncio.Event) -> None:
         """Watches until `stop`."""
@@ -125,8 +125,10 @@ class AlertWatching:
                 for shard in list(self._shards.values()):
                     if shard.caught_up:
                         await self._watch(shard)
+                alerts = (alert for shard in self._shards.values() for alert in shard.evaluator.alerts.values())
+                self._counts = Tally(str(alert.stage) for alert in alerts)
                 for stage in AlertStage:
-                    metrics.ALERT_FIRING.labels(stage).set(self.counts().get(stage, 0))
+                    metrics.ALERT_FIRING.labels(stage).set(self._counts.get(stage, 0))
         except Unavailable as error:
             if not stop.is_set():
                 raise
@@ -141,7 +143,9 @@ class AlertWatching:
             watched = await self._waiting.until_available(
                 "the catalog", self._alerts.take, number, self._partials.shards
             )
-            shard = _Shard(number, watched.epoch, Evaluator(watched.alerts, watched.clock_us))
+            # A clock that was ahead when it was kept would decide nothing until then.
+            clock_us = None if watched.clock_us is None else min(watched.clock_us, _now_us())
+            shard = _Shard(number, watched.epoch, Evaluator(watched.alerts, clock_us))
             self._shards[number] = shard
             await self._use_rules(shard)
             self._teller.hold(number, watched.deliveries)
@@ -169,6 +173,9 @@ class AlertWatching:
             if shard_of(rule_id, self._partials.shards) == shard.number
         }
         gauges = {rule_id: self._rules.gauges[rule_id] for rule_id in ours}
+        # Of what fires of a rule that is new, people have to be told now.
+        if self._known[0] >= 0:
+            self._tell_by((self._rules.generation, *self._known[1:]))
         shard.rules = len(ours)
         await self._in_thread(shard.evaluator.set_rules, ours, gauges, _now_us())
 
@@ -192,6 +199,10 @@ class AlertWatching:
         except (Unavailable, Corrupt) as error:
             log.warning("silences and acknowledgements can't be looked at, those of before hold: %s", error)
             return
+        self._tell_by(known)
+
+    def _tell_by(self, known: tuple[int, Sequence[Silence], Sequence[Acknowledgement]]) -> None:
+        """Rules, silences and acknowledgements as they are now."""
         if known != self._known:
             self._known = known
             self._telling = Telling(self._settings, self._rules.rules, *known[1:])
@@ -213,7 +224,7 @@ class AlertWatching:
         upto_us = evaluator.upto_us
         if upto_us is None:
             return
-        upto_us -= self._settings.late_seconds * _SECOND_US
+        upto_us = min(upto_us, _now_us()) - self._settings.late_seconds * _SECOND_US
         at_us = upto_us if evaluator.clock_us is None else evaluator.clock_us
         step_us = max(_STEP_US, (upto_us - at_us) // _MOST_STEPS)
         while at_us < upto_us or evaluator.clock_us is None:
@@ -231,10 +242,12 @@ class AlertWatching:
             return True
         evaluator = shard.evaluator
         told = Told((), (), (), (), shard.again_us)
-        if changes or due:
+        # Until silences are known nobody is told, and nothing is over.
+        if (changes or due) and self._known[0] >= 0:
             others = (one.evaluator.alerts.values() for one in self._shards.values() if one is not shard)
             elsewhere = [alert for some in others for alert in some if alert.stage is AlertStage.FIRING]
-            told = self._telling.look(evaluator.alerts.values(), now_us, [*elsewhere, *self._elsewhere])
+            ours = list(evaluator.alerts.values())
+            told = await self._in_thread(self._telling.look, ours, now_us, [*elsewhere, *self._elsewhere])
             evaluator.told(told.alerts)
         gone = [*changes.gone, *evaluator.forget(told.gone)]
         alerts = _last(evaluator, [*changes.alerts, *told.alerts], gone)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import sqlite3
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -150,3 +152,17 @@ def _keeps_writing(server: Server, hooked: Hook) -> bool:
     _write(server, "here", host="b")
     time.sleep(0.2)  # a steady rate
     return bool(hooked.told)
+
+
+def test_a_clock_that_was_ahead_holds_nothing_up(tmp_path: Path, hooked: Hook) -> None:
+    with _server(tmp_path) as server:
+        _rule(server, hooked, condition={"aggregation": "avg", "field": "ms", "threshold": 1, "window_seconds": 2})
+        server.kill()
+        ahead_us = time.time_ns() // 1_000 + 365 * 86_400 * 1_000_000
+        with contextlib.closing(sqlite3.connect(server.data_dir / "catalog.db")) as db:
+            assert db.execute("UPDATE alert_shards SET clock_us = ?", (ahead_us,)).rowcount == 1
+            db.commit()
+        server.start()
+        until(lambda: _status(server)["rules"] == 1, "the rule watches")
+        _write(server, "slow", ms=5)
+        until(lambda: hooked.titles() == ["firing: pay", "resolved: pay"], "it fires, and is resolved")

@@ -95,9 +95,10 @@ class Shard:
         self.events += changes.events
 
 
-def count(counter: Counter, messages: Sequence[tuple[int, int, Sequence[Record]]]) -> None:
-    """Messages, each with its part of the stream, its position and its records, as one batch."""
+def count(counter: Counter, messages: Sequence[tuple[int, int, Sequence[Record]]], taken_us: int | None = None) -> None:
+    """Messages, each with its part of the stream, its position and its records, as one batch, which the transport took
+    then."""
     rows = [(part, position, row) for part, position, some in messages for row in some]
     table = pa.Table.from_pylist([row for *_, row in rows], schema=SCHEMA)
     parts, positions = (np.array([row[column] for row in rows], np.int64) for column in (0, 1))
-    counter.count(table, parts, positions)
+    counter.count(table, parts, positions, None if taken_us is None else np.full(len(rows), taken_us))

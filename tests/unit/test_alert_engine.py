@@ -12,7 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from logd.alerts.counter import Counter
-from logd.alerts.gauges import OTHERS
+from logd.alerts.gauges import OTHERS, gauges
+from logd.alerts.rules import Rule
+from logd.http.records import records
 from tests.support.alert_engine import Record, Shard, count, rule
 from tests.support.rows import DAY, row
 
@@ -246,18 +248,18 @@ def test_any_number_of_alerters_says_the_same(stream: list[list[tuple[int, list[
 
 def _shared(shard: Shard, stream: list[list[tuple[int, list[Record]]]], rng: random.Random) -> None:
     """Parts go from one alerter to another, which begins where something was committed; some have died, and some don't
-    know yet that they have lost a part."""
+    know yet that they have lost a part: these can't commit any more."""
     committed = dict.fromkeys(range(PARTS), 0)
-    owner: dict[int, int] = {}
     made: list[Counter] = []
     at: dict[int, dict[int, int]] = {}
+    owners: dict[int, int] = {}
     try:
         while any(committed[part] < len(stream[part]) for part in committed):
             if rng.random() < 0.3:
                 parts = rng.sample(range(PARTS), rng.randint(1, PARTS))
                 made.append(shard.counter(parts))
                 at[len(made) - 1] = {part: committed[part] for part in parts}
-                owner |= dict.fromkeys(parts, len(made) - 1)
+                owners |= dict.fromkeys(parts, len(made) - 1)
             alive = [number for number, where in at.items() if where]
             if not alive:
                 continue
@@ -275,7 +277,7 @@ def _shared(shard: Shard, stream: list[list[tuple[int, list[Record]]]], rng: ran
             rng.shuffle(pages)
             shard.publish(pages)
             shard.publish(counter.superseded())
-            if owner[part] == number:  # others' commits are refused
+            if owners[part] == number:
                 committed[part] = where[part]
     finally:
         for counter in made:
@@ -290,3 +292,100 @@ def _outcome(shard: Shard) -> dict[tuple[str, tuple[str | None, ...]], Any]:
     for events in found.values():
         assert [what for what, _ in events] == [("firing", "resolved")[at % 2] for at in range(len(events))]
     return {key: key[0] in ("counts", "most") or events for key, events in sorted(found.items())}
+
+
+def test_groups_of_long_ago_make_room_for_others() -> None:
+    shard = Shard({"r": rule(group_by=["service"], threshold=1, window_seconds=3, max_groups=10)})
+    counter = shard.counter()
+    for number in range(30):
+        count(counter, [(0, number, [_row(number * 10, service=f"s{number}")] * 2)])
+        shard.publish(counter.pages())
+    counter.close()
+    assert shard.told() == [f"r s{number} firing 2" for number in range(30)]
+
+
+def test_a_record_of_the_future_hides_no_others() -> None:
+    shard = Shard({"r": rule(threshold=2, window_seconds=3)}, late_seconds=15)
+    counter = shard.counter()
+    count(counter, [(0, 0, [_row(1_800)])], DAY + 5 * SECOND)
+    count(counter, [(0, 1, [_row(6), _row(6)])], DAY + 6 * SECOND)
+    shard.publish(counter.pages())
+    counter.close()
+    assert shard.told() == ["r firing 3"]
+
+
+def test_long_texts_with_the_same_name_are_one_group() -> None:
+    shard = Shard({"r": rule(group_by=["url"], threshold=3, window_seconds=3)})
+    counter = shard.counter()
+    count(counter, [(0, 0, [_row(5, url=f"{'u' * 250}{number}") for number in range(4)] + [_row(5), _row(5, url="u")])])
+    shard.publish(counter.pages())
+    counter.close()
+    assert shard.told() == [f"r {'u' * 200}… firing 4"]
+
+
+def _rules_now(shard: Shard, **rules: Rule) -> None:
+    shard.rules, shard.gauges = rules, gauges(rules, 1, 0)
+    shard.evaluator.set_rules(shard.rules, shard.gauges, 0)
+    shard.decide(DAY)
+
+
+def test_what_others_have_counted_of_a_rule_that_comes_to_be_known_counts() -> None:
+    shard, other = Shard({}), Shard({"r": rule(threshold=2, window_seconds=3)})
+    counter = other.counter()
+    count(counter, [(0, 0, [_row(5)] * 3)])
+    shard.publish(counter.pages())
+    counter.close()
+    _rules_now(shard, r=other.rules["r"])
+    shard.publish([])
+    assert shard.told() == ["r firing 3"]
+
+
+def test_what_fires_isnt_forgotten() -> None:
+    """Who tells people may know of its rule a moment later."""
+    shard = Shard({"r": rule(threshold=2, window_seconds=3)})
+    counter = shard.counter()
+    count(counter, [(0, 0, [_row(1_000)] * 3)])
+    shard.decide(DAY + 1_000 * SECOND)
+    shard.publish(counter.pages())
+    counter.close()
+    assert shard.told() == ["r firing 3"]
+    assert not shard.evaluator.forget([("r", ())])
+    shard.decide(DAY + 1_010 * SECOND)
+    assert shard.told() == ["r resolved 0"]
+    assert not shard.evaluator.forget([("r", ())])
+    shard.decide(DAY + 1_020 * SECOND)
+    assert shard.evaluator.forget([("r", ())]) == [("r", ())]
+
+
+@pytest.mark.parametrize("group_by", [["host"], ["service", "host"], []])
+def test_groups_that_a_rule_no_longer_has_end(group_by: list[str]) -> None:
+    shard = Shard({"r": rule(group_by=["service"], aggregation="absence", window_seconds=3)})
+    assert _run(shard, [_row(1)], 8) == ["r web firing 0"]
+    _rules_now(shard, r=rule(group_by=group_by, aggregation="absence", window_seconds=3))
+    assert shard.told() == ["r web ended 0"]
+    shard.decide(DAY + 10 * SECOND)
+    assert not shard.told()
+    assert not shard.alerts
+
+
+@pytest.mark.parametrize("aggregation", ["avg", "sum", "min", "max", "p50"])
+def test_what_is_written_as_a_number_that_there_isnt_is_none(aggregation: str) -> None:
+    shard = Shard({"r": rule(aggregation=aggregation, field="n", threshold=1, window_seconds=3)})
+    assert _run(shard, [_row(5, n="1e999"), _row(5, n="-1e999"), _row(5, n=8)], 7) in (
+        ["r firing 8"],
+        ["r firing 7.92497"],
+    )
+
+
+def test_pages_of_a_rule_that_is_gone_are_taken_away() -> None:
+    old = Shard({"r": rule(threshold=5, window_seconds=3)})
+    counter = old.counter()
+    count(counter, [(0, 0, [_row(5)])])
+    pages = counter.pages()
+    counter.close()
+    assert pages
+    for there in ({}, old.rules):
+        again = Counter("alerter-1", [gauge for some in gauges(there, 1, 0).values() for gauge in some], records)
+        assert again.restore(pages) == 0
+        assert [page.key for page in again.superseded()] == ([] if there else [page.key for page in pages])
+        again.close()

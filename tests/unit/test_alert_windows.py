@@ -94,3 +94,21 @@ def test_the_least_and_the_most() -> None:
         found = windows.of([("a",)])[0, :, 0]
         assert np.isinf(found[:2]).all()
         assert found[2:].tolist() == totals
+
+
+def test_a_row_of_long_ago_that_comes_back_with_a_new_one_keeps_its_place() -> None:
+    windows = Windows(Span(1_000_000, 2, 4), 1, 2)
+    old, back, new = (Row((name,), 0) for name in "abc")
+    windows.add([old, back], np.array([0, 0]), np.ones((2, 1)), np.array([1, 1]))
+    assert windows.add([back, new], np.array([9, 9]), np.array([[2.0], [3.0]]), np.array([2, 2])) == (0, 0)
+    assert windows.of([("b",), ("c",)])[:, -1, 0].tolist() == [2, 3]
+    assert set(windows.groups) == {("b",), ("c",)}
+
+
+def test_rows_that_come_and_go_take_no_more_room_than_those_that_are_kept() -> None:
+    windows = Windows(Span(1_000_000, 2, 4), 1, 10_000_000)
+    for bucket in range(200):
+        rows = [Row((f"{bucket} {number}",), 0) for number in range(100)]
+        windows.put(rows, np.full(100, bucket), np.ones((100, 1)), np.ones(100, np.int64))
+    assert len(windows.groups) <= 1_100
+    assert windows.of([("199 7",)])[0, -1, 0] == 1
