@@ -194,6 +194,10 @@ def _condition(
             yield _wrong((*path, name), value, f"nothing: {kind} takes no {name}")
     if around is not None and condition.window_seconds not in (usual.window_seconds, around.window_seconds):
         yield _wrong((*path, "window_seconds"), condition.window_seconds, "nothing: the composite's window is for all")
+    if around is not None and kind in ("new_value", "new_pattern"):
+        yield _wrong((*path, "aggregation"), kind, "another one: what is new has groups of its own")
+    if around is not None and condition.against == "last_week":
+        yield _wrong((*path, "against"), condition.against, "previous: a composite's windows are those of all")
     yield from _numbers(condition, path)
     yield from _records(condition, path, operator)
     if condition.field and "field" in takes and (expected := _field(condition)):

@@ -41,9 +41,10 @@ class Failed(Exception):
 
 
 class Filters:
-    """Which rows match which tree. Not thread-safe. Owns a DuckDB instance. `compiled` gives a tree's condition."""
+    """Which rows match which tree. Not thread-safe. Owns a DuckDB instance. `compiled` gives a tree's condition, if not
+    compile_sql."""
 
-    def __init__(self, step_rows: int = FEW_ROWS, compiled: Callable[[Node], Condition] = compile_sql) -> None:
+    def __init__(self, step_rows: int = FEW_ROWS, compiled: Callable[[Node], Condition] | None = None) -> None:
         self._step_rows = step_rows
         self._compiled = compiled
         self._sql = _connected()
@@ -74,7 +75,7 @@ class Filters:
         self._sql.close()
 
     def _run(self, nodes: Sequence[Node]) -> _Running:
-        return _Running(self._sql, [self._compiled(node) for node in nodes], self._step_rows)
+        return _Running(self._sql, [(self._compiled or compile_sql)(node) for node in nodes], self._step_rows)
 
     def _forget(self) -> None:
         if self._running is not None:
