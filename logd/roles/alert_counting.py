@@ -20,7 +20,7 @@ import numpy as np
 import pyarrow as pa
 
 from logd.alerts.counter import Counter
-from logd.alerts.gauges import Gauge
+from logd.alerts.gauges import OTHERS, Gauge
 from logd.alerts.pages import SOURCES, clock_pages, is_by, is_of, kind_of, read_sources, sources_page
 from logd.alerts.replay import Replay, replayed_seconds
 from logd.alerts.sources import Sources
@@ -28,7 +28,7 @@ from logd.alerts.windows import Ints
 from logd.chunk import Message
 from logd.config.schema import Config
 from logd.enrich.filters import Failed
-from logd.errors import Corrupt
+from logd.errors import Corrupt, Unavailable
 from logd.flow.channel import Channel
 from logd.flow.stage import Stage
 from logd.http.records import records
@@ -38,7 +38,17 @@ from logd.parse.parsing import Parsing
 from logd.roles.alert_rules import RulesInForce
 from logd.roles.parsing import parser_of
 from logd.roles.waiting import Waiting
-from logd.seams import RAW_LOGS, Consumer, Follower, Page, Partials, StreamPositions, Transport
+from logd.seams import (
+    RAW_LOGS,
+    AlertHistory,
+    Consumer,
+    Event,
+    Follower,
+    Page,
+    Partials,
+    StreamPositions,
+    Transport,
+)
 from logd.telemetry import metrics
 
 log = logging.getLogger("logd.alerter")
@@ -47,6 +57,7 @@ GROUP = "alerter"
 _PUBLISH_SECONDS = 0.5
 #: What is read again after a crash; Kafka waits 10 s for a commit when partitions go to others.
 _COMMIT_SECONDS = 2.0
+_FULL_SECONDS = 3_600.0
 #: What is counted together at most: 50 MB.
 _MOST_ROWS = 64_000
 T = TypeVar("T")
@@ -75,7 +86,13 @@ class AlertCounting:
     """One member of the group `alerter`. `name` is no other's."""
 
     def __init__(
-        self, config: Config, transport: Transport, partials: Partials, rules: RulesInForce, name: str
+        self,
+        config: Config,
+        transport: Transport,
+        partials: Partials,
+        rules: RulesInForce,
+        history: AlertHistory,
+        name: str,
     ) -> None:
         self._limits = config.parse
         # A transport of our own leaves out itself what was sent twice.
@@ -85,6 +102,9 @@ class AlertCounting:
         self._transport = transport
         self._partials = partials
         self._rules = rules
+        self._history = history
+        #: By rule, when it may be said again that it has too many groups.
+        self._said_full: dict[str, float] = {}
         self._name = name
         self._waiting = Waiting(log)
         self._thread = ThreadPoolExecutor(1, "alerter.count")
@@ -307,15 +327,35 @@ class AlertCounting:
     async def _publish(self) -> None:
         await self._in_thread(self._count_parsed)
         pages = await self._in_thread(self._counter.pages)
-        clocks = clock_pages(self._partials.shards, self._name, self._upto_us) if self._upto_us else ()
-        await self._waiting.until_available("what alerters share", self._partials.publish, [*pages, *clocks])
-        if theirs := self._counter.superseded():
-            await self._waiting.until_available("what alerters share", self._partials.publish, theirs)
+        clocks: Sequence[Page] = ()
+        if self._upto_us and self._rules.gauges:
+            clocks = clock_pages(self._partials.shards, self._name, self._upto_us)
+        await self._share([*pages, *clocks])
+        await self._share(self._counter.superseded())
         for rule_id, count in self._counter.refused().items():
             metrics.ALERT_OTHERS.labels(rule_id).inc(count)
+            await self._say_full(rule_id)
         metrics.ALERT_PAGES.inc(len(pages))
         metrics.ALERTER_LAG.set(self.lag())
         self._publish_at = time.monotonic() + _PUBLISH_SECONDS
+
+    async def _share(self, pages: Sequence[Page]) -> None:
+        if pages:
+            await self._waiting.until_available("what alerters share", self._partials.publish, pages)
+
+    async def _say_full(self, rule_id: str) -> None:
+        """That a rule has more groups than it may have; of each rule now and then."""
+        rule = self._rules.rules.get(rule_id)
+        if rule is None or time.monotonic() < self._said_full.get(rule_id, 0.0):
+            return
+        self._said_full[rule_id] = time.monotonic() + _FULL_SECONDS
+        why = f"there are more than {rule.max_groups:,} groups: further ones are counted together, as {OTHERS}"
+        log.warning("the alert rule %r: %s", rule.name, why)
+        event = Event(at_us=_now_us(), rule_id=rule_id, rule=rule.name, what="groups_full", why=why)
+        try:
+            await self._history.add(event)
+        except (Unavailable, Corrupt) as error:
+            log.warning("the history of alerts doesn't say so: %s", error)
 
     async def _commit(self, consumer: Consumer) -> None:
         self._commit_at = time.monotonic() + _COMMIT_SECONDS
@@ -328,11 +368,9 @@ class AlertCounting:
             for part in moved
             if self._sources is not None and self._sources.ends(part)
         ]
-        if sources:
-            await self._waiting.until_available("what alerters share", self._partials.publish, sources)
-        if theirs := self._superseded:
-            await self._waiting.until_available("what alerters share", self._partials.publish, theirs)
-            self._superseded = []
+        await self._share(sources)
+        await self._share(self._superseded)
+        self._superseded = []
         await self._waiting.until_available("the transport", consumer.commit, moved)
         self._committed |= moved
 

@@ -8,6 +8,7 @@ What is in the catalog is what holds: who takes a shard goes on from there, and 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import functools
 import logging
 import time
@@ -118,6 +119,7 @@ class AlertWatching:
         """Watches until `stop`."""
         self._waiting = Waiting(log, stop)
         try:
+            await self._has_work(stop)
             while not stop.is_set():
                 taken = await self._waiting.until_available("what alerters share", self._partials.take, _TAKE_SECONDS)
                 await self._take(taken)
@@ -135,6 +137,15 @@ class AlertWatching:
             log.warning("not everything that fires is kept, and will be found again: %s", error)
         finally:
             await asyncio.to_thread(self._thread.shutdown)
+
+    async def _has_work(self, stop: asyncio.Event) -> None:
+        """Waits for the first rule, or for an alert of one that is gone: who has none needs no catalog."""
+        while not (stop.is_set() or self._rules.rules):
+            if await self._waiting.until_available("the catalog", self._history.alerts):
+                return
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_LOOK_SECONDS):
+                    await stop.wait()
 
     async def _take(self, taken: Taken) -> None:
         for number in taken.lost:

@@ -47,7 +47,9 @@ class Alerter:
         )
         # On one machine nobody else publishes, and the next process goes on with the same pages.
         name = "one" if config.transport.type == "sqlite" else f"{socket.gethostname()}-{os.urandom(4).hex()}"
-        self._counting = AlertCounting(config, transport, shared.partials, self._rules, name.replace("/", "_"))
+        self._counting = AlertCounting(
+            config, transport, shared.partials, self._rules, shared.history, name.replace("/", "_")
+        )
         self._watching = AlertWatching(
             settings,
             shared.partials,

@@ -128,6 +128,18 @@ def _fires_by(server: Server, hooked: Hook, word: str) -> bool:
     return bool(hooked.told)
 
 
+def test_more_groups_than_a_rule_may_have(tmp_path: Path, hooked: Hook) -> None:
+    with _server(tmp_path) as server:
+        condition = {"threshold": 2, "window_seconds": 600}
+        rule_id = _rule(server, hooked, condition=condition, group_by=["user"], max_groups=3)
+        for user in "abcdef":
+            _write(server, "one", user=user)
+        until(lambda: hooked.told, "those that are too many fire together")
+        assert hooked.titles() == ["firing: pay (user (others))"]
+        events = server.get(f"{ALERTS}/history?rule={rule_id}").json()["events"]
+        assert {event["what"] for event in events} == {"firing", "groups_full"}
+
+
 def test_a_file_of_rules(tmp_path: Path, hooked: Hook) -> None:
     folder = tmp_path / "rules"
     folder.mkdir()
