@@ -402,3 +402,17 @@ def test_templates_that_cant_be_made_end_nothing() -> None:
     masking.close()
     with pytest.raises(Failed, match="the templates of messages"):
         masking.masks(pa.array(["a"]))
+
+
+@pytest.mark.parametrize("condition", [{"aggregation": "absence"}, {"threshold": 1, "compare": "<"}])
+def test_who_falls_silent_is_known_when_windows_are_decided_late(condition: dict[str, Any]) -> None:
+    shard = Shard({"r": rule(group_by=["service"], window_seconds=3, **condition)})
+    shard.decide(DAY)
+    counter = shard.counter()
+    for second in range(9):
+        rows = [_row(second)] + [_row(second, service="dies")] * (second < 2)
+        count(counter, [(0, second, rows)])
+        shard.publish(counter.pages())
+    counter.close()
+    shard.decide(DAY + 9 * SECOND)
+    assert shard.told() == ["r dies firing 0"]
