@@ -25,6 +25,10 @@ from logd.seams import shard_of
 _WEEK_SECONDS = 7 * 86_400
 #: Of a window that is compared with last week's there are so many for a week, and a row has 2,016 cells at most.
 _WEEKS_STEP_SECONDS = 300
+#: Who is silent has to be known from before, also when windows are decided late: alerters may be down for a while.
+_SILENT_WINDOWS = 4
+#: Of a gauge, groups × buckets, of 16 bytes each: 100,000 groups of a window of a minute, 9,000 of a week of them.
+_MOST_CELLS = 20_000_000
 #: What is there besides the groups of which each is counted by itself: all others.
 OTHERS = "(others)"
 Store = Windows | Sketches
@@ -84,12 +88,16 @@ def _gauges(rule_id: str, rule: Rule, shards: int, late_seconds: int, operator: 
         of = repr([rule_id, *told, list(compiled.group_by), span, rule.max_groups])
         key = hashlib.sha256(of.encode()).hexdigest()[:24]
         measure = part.aggregation if part.aggregation in MEASURES or part.aggregation in KINDS else "count"
-        yield Gauge(key, rule_id, shard_of(rule_id, shards), part, watch, span, measure, rule.max_groups)
+        max_groups = min(rule.max_groups, max(_MOST_CELLS // span.kept, 1))
+        yield Gauge(key, rule_id, shard_of(rule_id, shards), part, watch, span, measure, max_groups)
 
 
 def _span(part: Part, late_seconds: int) -> Span:
     if part.aggregation != "spike":
-        return Span.of(part.window_seconds, late_seconds)
+        few = part.aggregation == "absence" or (
+            part.aggregation in ("count", "rate") and part.condition.compare in ("<", "<=")
+        )
+        return Span.of(part.window_seconds, late_seconds, windows=_SILENT_WINDOWS if few else 2)
     if part.condition.against != "last_week":
         return Span.of(part.window_seconds, late_seconds, windows=3)
     return week_span(part.window_seconds, late_seconds)

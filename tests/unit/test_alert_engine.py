@@ -7,13 +7,16 @@ import random
 from collections import defaultdict
 from typing import Any
 
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from logd.alerts.counter import Counter
 from logd.alerts.gauges import OTHERS, gauges
+from logd.alerts.masking import Masking
 from logd.alerts.rules import Rule
+from logd.enrich.filters import Failed
 from logd.http.records import records
 from tests.support.alert_engine import Record, Shard, count, rule
 from tests.support.rows import DAY, row
@@ -389,3 +392,34 @@ def test_pages_of_a_rule_that_is_gone_are_taken_away() -> None:
         assert again.restore(pages) == 0
         assert [page.key for page in again.superseded()] == ([] if there else [page.key for page in pages])
         again.close()
+
+
+@pytest.mark.parametrize(
+    ("condition", "late_seconds", "groups"),
+    [({"window_seconds": 60}, 15, 100_000), ({"window_seconds": 300, "against": "last_week"}, 15, 9_905)],
+)
+def test_groups_are_as_many_as_memory_allows(condition: dict[str, Any], late_seconds: int, groups: int) -> None:
+    asked = rule(group_by=["user"], aggregation="spike", threshold=2, max_groups=100_000, **condition)
+    (gauge,) = gauges({"r": asked}, 1, late_seconds)["r"]
+    assert gauge.max_groups == groups
+
+
+def test_templates_that_cant_be_made_end_nothing() -> None:
+    masking = Masking()
+    masking.close()
+    with pytest.raises(Failed, match="the templates of messages"):
+        masking.masks(pa.array(["a"]))
+
+
+@pytest.mark.parametrize("condition", [{"aggregation": "absence"}, {"threshold": 1, "compare": "<"}])
+def test_who_falls_silent_is_known_when_windows_are_decided_late(condition: dict[str, Any]) -> None:
+    shard = Shard({"r": rule(group_by=["service"], window_seconds=3, **condition)})
+    shard.decide(DAY)
+    counter = shard.counter()
+    for second in range(9):
+        rows = [_row(second)] + [_row(second, service="dies")] * (second < 2)
+        count(counter, [(0, second, rows)])
+        shard.publish(counter.pages())
+    counter.close()
+    shard.decide(DAY + 9 * SECOND)
+    assert shard.told() == ["r dies firing 0"]

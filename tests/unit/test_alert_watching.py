@@ -27,7 +27,8 @@ class _Rule:
     def __init__(self, **condition: Any) -> None:
         made = rule(group_by=["service"], window_seconds=3, **condition)
         ((gauge,),) = gauges({"r": made}, 1, 34).values()
-        assert gauge.span == SPAN
+        assert (gauge.span.width_us, gauge.span.window) == (SPAN.width_us, SPAN.window)
+        assert gauge.span.kept >= SPAN.kept
         store = gauge.store(100)
         assert isinstance(store, Windows)
         self.windows = store
