@@ -169,6 +169,7 @@ def _keeps_writing(server: Server, hooked: Hook) -> bool:
 def test_a_clock_that_was_ahead_holds_nothing_up(tmp_path: Path, hooked: Hook) -> None:
     with _server(tmp_path) as server:
         _rule(server, hooked, condition={"aggregation": "avg", "field": "ms", "threshold": 1, "window_seconds": 2})
+        until(lambda: _status(server)["shards"] == [0], "its shard was taken")
         server.kill()
         ahead_us = time.time_ns() // 1_000 + 365 * 86_400 * 1_000_000
         with contextlib.closing(sqlite3.connect(server.data_dir / "catalog.db")) as db:
