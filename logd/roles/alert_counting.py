@@ -16,25 +16,20 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple, ParamSpec, TypeVar
 
-import numpy as np
-import pyarrow as pa
-
 from logd.alerts.counter import Counter
 from logd.alerts.gauges import OTHERS, Gauge
 from logd.alerts.pages import SOURCES, clock_pages, is_by, is_of, kind_of, read_sources, sources_page
 from logd.alerts.replay import Replay, replayed_seconds
 from logd.alerts.sources import Sources
-from logd.alerts.windows import Ints
 from logd.chunk import Message
 from logd.config.schema import Config
-from logd.enrich.filters import Failed
 from logd.errors import Corrupt, Unavailable
 from logd.flow.channel import Channel
 from logd.flow.stage import Stage
 from logd.http.records import records
-from logd.parse.columns import Parsed
 from logd.parse.joining import joined, parts
 from logd.parse.parsing import Parsing
+from logd.roles.alert_rows import Rows, count_rows, parsed_rows
 from logd.roles.alert_rules import RulesInForce
 from logd.roles.parsing import parser_of
 from logd.roles.waiting import Waiting
@@ -72,16 +67,6 @@ class Fetched(NamedTuple):
     lags: Mapping[int, int]
 
 
-class _Rows(NamedTuple):
-    """Records, and of each the partition and the position of the message that it came in, and when the transport took
-    it (Unix µs)."""
-
-    table: pa.Table
-    parts: Ints
-    positions: Ints
-    taken_us: Ints
-
-
 class AlertCounting:
     """One member of the group `alerter`. `name` is no other's."""
 
@@ -112,7 +97,7 @@ class AlertCounting:
         self._consumer: Consumer | None = None
         self._counter = self._filled = Counter(name, [], records)
         self._generation = 0
-        self._parsed: list[_Rows] = []
+        self._parsed: list[Rows] = []
         #: By partition, the position up to which everything is counted, and when the transport took it.
         self._next: dict[int, int] = {}
         self._upto_us: dict[int, int] = {}
@@ -177,7 +162,7 @@ class AlertCounting:
                 new = [message for message in new if self._sources.is_new(message)]
             if new and self._counter.gauges:
                 for some in parts(new):
-                    self._parsed += await self._in_thread(_parsed, parsing, some)
+                    self._parsed += await self._in_thread(parsed_rows, parsing, some)
             self._advance(fetched)
             await self._hand_over()
             if sum(len(rows.table) for rows in self._parsed) >= _MOST_ROWS:
@@ -220,8 +205,8 @@ class AlertCounting:
 
         async def count(messages: Sequence[Message]) -> None:
             for some in parts(messages):
-                rows = await self._in_thread(_parsed, parsing, some)
-                await self._in_thread(_count, counter, rows)
+                rows = await self._in_thread(parsed_rows, parsing, some)
+                await self._in_thread(count_rows, counter, rows)
 
         async def follow(start: StreamPositions | None, since_us: int | None) -> Follower:
             return await self._transport.follow(RAW_LOGS, start, since_us)
@@ -311,9 +296,8 @@ class AlertCounting:
         await self._in_thread(self._counter.forget, part)
 
     def _count_parsed(self) -> None:
-        """Together: a rule takes as long for many rows as for few."""
         parsed, self._parsed = self._parsed, []
-        _count(self._counter, parsed)
+        count_rows(self._counter, parsed)
 
     def _advance(self, fetched: Fetched) -> None:
         now_us = _now_us()  # a producer's clock may be ahead: windows would be decided before they are over
@@ -379,51 +363,5 @@ class AlertCounting:
         return await asyncio.get_running_loop().run_in_executor(self._thread, call)
 
 
-def _parsed(parsing: Parsing, messages: Sequence[Message]) -> list[_Rows]:
-    """What can't be parsed at all becomes a dead letter in the processor."""
-    started = time.perf_counter()
-    parsed, refused = parsing.parse(messages)
-    lost = {_place(one.message) for one in refused}
-    kept = [place for one in messages if (place := _place(one)) not in lost]
-    table, rows = _not_dropped(parsed)
-    metrics.ALERT_PARSE_SECONDS.inc(time.perf_counter() - started)
-    if not len(table):
-        return []
-    each = np.array(parsed.chunk_lines, np.int64)
-    columns = (np.repeat(np.array(column, np.int64), each)[rows] for column in zip(*kept, strict=True))
-    return [_Rows(table, *columns)]
-
-
-def _count(counter: Counter, parsed: Sequence[_Rows]) -> None:
-    if not parsed:
-        return
-    started = time.perf_counter()
-    table = pa.concat_tables([rows.table for rows in parsed])
-    numbers = np.concatenate([rows.parts for rows in parsed])
-    positions = np.concatenate([rows.positions for rows in parsed])
-    # A clock that was ahead, ours or that of who sent it, doesn't make a record one of the future.
-    taken_us = np.minimum(np.concatenate([rows.taken_us for rows in parsed]), _now_us())
-    try:
-        counter.count(table, numbers, positions, taken_us)
-    except Failed as error:
-        log.error("alerts miss %d records, which can't be counted: %s", len(table), error)
-    metrics.ALERT_LINES.inc(len(table))
-    metrics.ALERT_COUNT_SECONDS.inc(time.perf_counter() - started)
-
-
-def _place(message: Message) -> tuple[int, int, int]:
-    return message.partition, message.position, message.timestamp_us
-
-
 def _now_us() -> int:
     return time.time_ns() // 1_000
-
-
-def _not_dropped(parsed: Parsed) -> tuple[pa.Table, Ints]:
-    """The records that no rule drops, and which rows they were. What is sampled is dropped in the index alone."""
-    rows = np.arange(len(parsed.table))
-    dropped = [places for (what, _), places in parsed.left_out.items() if what == "dropped"]
-    if not dropped:
-        return parsed.table, rows
-    kept = np.delete(rows, np.concatenate(dropped))
-    return parsed.table.take(pa.array(kept)), kept
