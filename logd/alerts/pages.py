@@ -147,6 +147,6 @@ def _read(page: Page, kind: type[T]) -> T:
         packed = page.value[:1] == _ZSTD
         data = zstandard.decompress(page.value[1:], _MOST_BYTES) if packed else page.value[1:]
         found: T = _decoders[kind](data)
-    except (zstandard.ZstdError, msgspec.MsgspecError) as error:
+    except (zstandard.ZstdError, msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise Corrupt(f"a page of counts is damaged: {page.key!r}: {error}") from error
     return found

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from logd.alerts.counter import Counter
 from logd.alerts.gauges import OTHERS, gauges
@@ -423,3 +424,14 @@ def test_who_falls_silent_is_known_when_windows_are_decided_late(condition: dict
     counter.close()
     shard.decide(DAY + 9 * SECOND)
     assert shard.told() == ["r dies firing 0"]
+
+
+def test_a_damaged_page_counts_nothing() -> None:
+    shard = Shard({"r": rule(group_by=["service"], threshold=1, window_seconds=3)})
+    counter = shard.counter()
+    count(counter, [(0, 0, [_row(5, service="ä" * 40)])])
+    (page,) = counter.pages()
+    counter.close()
+    cut = page.value.index("ä".encode()) + 1
+    damaged = replace(page, value=page.value[:cut] + b"?" + page.value[cut + 1 :])
+    assert shard.evaluator.put([damaged, replace(page, value=page.value[:9]), page]) == 2
