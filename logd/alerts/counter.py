@@ -8,7 +8,7 @@ the new one reads what the old one has published (`restore`), and of what comes 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -19,7 +19,7 @@ import pyarrow as pa
 from logd.alerts.counting import Counting, Counts
 from logd.alerts.gauges import OTHERS, Gauge, Store
 from logd.alerts.pages import CELLS, SAMPLE_BYTES, SKETCH_CELLS, Cells, cells_page, is_by, read_cells
-from logd.alerts.sketches import Sketches
+from logd.alerts.sketches import KINDS, Sketches
 from logd.alerts.windows import Group, Ints, Row
 from logd.errors import Corrupt
 from logd.seams import Page
@@ -41,14 +41,21 @@ class _Bucket(msgspec.Struct):
 
 
 class _Counted:
-    """What was counted for a gauge."""
+    """What was counted for a gauge. Each part has a store of its own: one that is behind is late for no other."""
 
     def __init__(self, gauge: Gauge) -> None:
         self.gauge = gauge
-        self.store: Store = gauge.store(gauge.max_groups)
-        self.cells = SKETCH_CELLS if isinstance(self.store, Sketches) else CELLS
+        self.stores: dict[int, Store] = {}
+        self.cells = SKETCH_CELLS if gauge.measure in KINDS else CELLS
         self.buckets: dict[tuple[int, int], _Bucket] = {}
         self.others = 0
+
+    def store(self, part: int) -> Store:
+        """Of a part."""
+        found = self.stores.get(part)
+        if found is None:
+            found = self.stores[part] = self.gauge.store(self.gauge.max_groups)
+        return found
 
     def bucket(self, part: int, number: int) -> _Bucket:
         """What there is of it."""
@@ -59,7 +66,7 @@ class _Counted:
 
     def forget(self, part: int) -> None:
         """All of a part."""
-        self.store.forget(part)
+        self.stores.pop(part, None)
         for key in [key for key in self.buckets if key[0] == part]:
             del self.buckets[key]
 
@@ -67,7 +74,7 @@ class _Counted:
         """Of what has changed since the last call, and is kept."""
         found = []
         for (part, number), bucket in list(self.buckets.items()):
-            if not self.store.is_kept(number):
+            if not self.store(part).is_kept(number):
                 del self.buckets[part, number]
                 continue
             if bucket.changed:
@@ -81,11 +88,12 @@ class _Counted:
     def _cells(self, part: int, number: int, groups: list[Group], bucket: _Bucket) -> Cells:
         rows = [Row(group, part) for group in groups]
         samples = [bucket.samples.get(group, []) for group in groups]
-        if isinstance(self.store, Sketches):
-            sketches, versions = self.store.cells(rows, number)
+        store = self.store(part)
+        if isinstance(store, Sketches):
+            sketches, versions = store.cells(rows, number)
             packed = [(keys.astype(np.int32).tobytes(), numbers.tobytes()) for keys, numbers in sketches]
             return Cells(self.gauge.key, part, number, groups, versions.tobytes(), b"", packed, samples)
-        numbers, versions = self.store.cells(rows, number)
+        numbers, versions = store.cells(rows, number)
         return Cells(self.gauge.key, part, number, groups, versions.tobytes(), numbers.tobytes(), [], samples)
 
 
@@ -116,11 +124,11 @@ class Counter:
         np.maximum.at(versions, parts, positions + 1)
         wanted: list[tuple[list[bytes], _Bucket, int]] = []
         for counted, found in zip(self._counted, self._counting.count(table, parts, taken_us), strict=True):
-            if found is None:
-                continue
-            placed = _with_room(counted, found)
-            if (new := _not_counted(counted.store, placed, positions)) is not None:
-                _add(counted, new, versions, wanted)
+            for part, counts in () if found is None else _by_part(found):
+                store = counted.store(part)
+                placed = _with_room(counted, store, counts)
+                if (new := _not_counted(store, placed, positions)) is not None:
+                    _add(counted, store, new, int(versions[part]), wanted)
         self._sample(table, wanted)
 
     def pages(self) -> Sequence[Page]:
@@ -186,6 +194,18 @@ class Counter:
                 samples.append(text)
 
 
+def _by_part(counts: Counts) -> Iterator[tuple[int, Counts]]:
+    """The counts of each part."""
+    each = np.unique(counts.parts).tolist()
+    if len(each) == 1:
+        yield each[0], counts
+        return
+    of_rows = counts.parts[counts.cell]
+    for part in each:
+        if (some := counts.only(of_rows == part)) is not None:
+            yield part, some
+
+
 def _not_counted(store: Store, found: Counts, positions: Ints) -> Counts | None:
     """What of it isn't in the cells yet, which a version says up to what position they go."""
     rows = [Row(group, part) for group, part in zip(found.groups, found.parts.tolist(), strict=True)]
@@ -196,12 +216,14 @@ def _not_counted(store: Store, found: Counts, positions: Ints) -> Counts | None:
     return found.only(at >= versions[found.cell])
 
 
-def _add(counted: _Counted, counts: Counts, versions: Ints, wanted: list[tuple[list[bytes], _Bucket, int]]) -> None:
-    """`versions` are those of each part, now."""
+def _add(
+    counted: _Counted, store: Store, counts: Counts, version: int, wanted: list[tuple[list[bytes], _Bucket, int]]
+) -> None:
+    """Counts of one part, with its version now."""
     rows = [Row(group, part) for group, part in zip(counts.groups, counts.parts.tolist(), strict=True)]
-    store, numbers = counted.store, counted.gauge.numbers(counts)
+    numbers = counted.gauge.numbers(counts)
     # Each store takes what its own gauge gives.
-    store.add(rows, counts.buckets, numbers, versions[counts.parts])  # type: ignore[arg-type]
+    store.add(rows, counts.buckets, numbers, np.full(len(rows), version))  # type: ignore[arg-type]
     firsts = np.searchsorted(counts.cell, np.arange(len(rows) + 1))
     for place, (row, number) in enumerate(zip(rows, counts.buckets.tolist(), strict=True)):
         if not (store.has(row) and store.is_kept(number)):
@@ -219,14 +241,14 @@ def _add(counted: _Counted, counts: Counts, versions: Ints, wanted: list[tuple[l
             wanted += [(samples, bucket, at) for at in some.tolist()]
 
 
-def _with_room(counted: _Counted, counts: Counts) -> Counts:
+def _with_room(counted: _Counted, store: Store, counts: Counts) -> Counts:
     """Cells of groups for which there is no room are those of OTHERS."""
-    groups = counted.store.groups
+    groups = store.groups
     if len(groups) + len(counts.groups) <= counted.gauge.max_groups or not counts.groups[0]:
         return counts
     # Those of which nothing is kept any more have to make room first.
-    counted.store.move_on(int(counts.buckets.max()))
-    counted.store.clear()
+    store.move_on(int(counts.buckets.max()))
+    store.clear()
     room = counted.gauge.max_groups - len(groups)
     kept: set[Group] = set()
     others = (OTHERS,) * len(counts.groups[0])
@@ -261,10 +283,11 @@ def _restore(counted: _Counted, cells: Cells) -> None:
     rows = [Row(group, cells.part) for group in cells.groups]
     buckets = np.full(len(rows), cells.bucket)
     values = cells.values(counted.gauge)
-    counted.store.put(rows, buckets, values, cells.version_numbers)  # type: ignore[arg-type]
+    store = counted.store(cells.part)
+    store.put(rows, buckets, values, cells.version_numbers)  # type: ignore[arg-type]
     bucket = counted.bucket(cells.part, cells.bucket)
     for place, row in enumerate(rows):
-        if counted.store.has(row) and counted.store.is_kept(cells.bucket):
+        if store.has(row) and store.is_kept(cells.bucket):
             place_in_bucket = bucket.groups.setdefault(row.group, len(bucket.groups))
             bucket.changed.add(place_in_bucket // counted.cells)
             if cells.samples and cells.samples[place] and row.group not in bucket.samples:

@@ -34,6 +34,10 @@ _SAMPLED_CELLS = 1_000
 #: Of pages of rules that aren't known: other alerters may know a new one two seconds earlier.
 _UNKNOWN_BYTES = 16 * 1024 * 1024
 _SECOND_US = 1_000_000
+#: Of a part that nobody has told of: it isn't waited for.
+_NEVER_US = 2**62
+#: What waits for parts that are behind; what is more doesn't.
+_HELD_BYTES = 64 * 1024 * 1024
 
 
 class Changes(msgspec.Struct, frozen=True):
@@ -54,8 +58,16 @@ class _Gauged:
         self.gauge = gauge
         parts = 1_000  # of the stream: each may have every group
         self.store: Store = gauge.store(_ROOM * gauge.max_groups * (parts if gauge.watch.group_by else 1) + parts)
+        self._parts: set[int] = set()
         self._samples: OrderedDict[tuple[Row, int], list[bytes]] = OrderedDict()
         self._of_group: defaultdict[Group, set[tuple[Row, int]]] = defaultdict(set)
+
+    def is_ahead(self, cells: Cells, parts_us: Mapping[int, int]) -> bool:
+        """Whether with them its windows would forget what isn't counted yet of parts that are far behind."""
+        self._parts.add(cells.part)
+        upto_us = min(parts_us.get(part, 0) or _NEVER_US for part in self._parts)
+        span = self.gauge.span
+        return (cells.bucket - span.kept + span.window) * span.width_us > upto_us
 
     def put(self, cells: Cells) -> None:
         """Cells of it."""
@@ -95,6 +107,8 @@ class Evaluator:
         self._gone: set[tuple[str, Group]] = set()
         self._changed: set[tuple[str, Group]] = set()
         self._events: list[Event] = []
+        self._held: list[tuple[Cells, int]] = []
+        self._held_bytes = 0
         #: By key, the oldest first.
         self._unknown: dict[bytes, Page] = {}
         self._unknown_bytes = 0
@@ -140,15 +154,29 @@ class Evaluator:
                 if kind == CLOCK:
                     for part, upto_us in read_clock(page).upto_us.items():
                         self._parts_us[part] = max(self._parts_us.get(part, upto_us), upto_us)
+                    self._put_held()
                 elif (gauged := self._gauged.get(kind)) is not None:
-                    cells = read_cells(page)
-                    gauged.put(cells)
-                    self._touched[self._rule_of[kind]].update(cells.groups)
+                    self._put_cells(gauged, read_cells(page), len(page.value))
                 else:
                     self._put_aside(page)
             except Corrupt:
                 damaged += 1
         return damaged
+
+    def _put_cells(self, gauged: _Gauged, cells: Cells, size: int) -> None:
+        if gauged.is_ahead(cells, self._parts_us) and self._held_bytes + size <= _HELD_BYTES:
+            self._held.append((cells, size))
+            self._held_bytes += size
+            return
+        gauged.put(cells)
+        self._touched[self._rule_of[gauged.gauge.key]].update(cells.groups)
+
+    def _put_held(self) -> None:
+        """What was ahead of other parts, as far as these have come by now."""
+        held, self._held, self._held_bytes = self._held, [], 0
+        for cells, size in held:
+            if (gauged := self._gauged.get(cells.gauge)) is not None:
+                self._put_cells(gauged, cells, size)
 
     def look(self) -> None:
         """At what was counted since the last time."""

@@ -29,7 +29,7 @@ from logd.flow.stage import Stage
 from logd.http.records import records
 from logd.parse.joining import joined, parts
 from logd.parse.parsing import Parsing
-from logd.roles.alert_rows import Rows, count_rows, parsed_rows
+from logd.roles.alert_rows import Rows, count_rows, parsed_rows, slices
 from logd.roles.alert_rules import RulesInForce
 from logd.roles.parsing import parser_of
 from logd.roles.waiting import Waiting
@@ -83,6 +83,8 @@ class AlertCounting:
         # A transport of our own leaves out itself what was sent twice.
         self._sources = Sources() if config.transport.type == "kafka" else None
         self._replay_seconds = config.alerts.replay_seconds
+        # Shorter than any window and the lateness together.
+        self._slice_us = max(1, config.alerts.late_seconds // 2) * 1_000_000
         self._make_parser = parser_of(config)
         self._transport = transport
         self._partials = partials
@@ -161,8 +163,7 @@ class AlertCounting:
             if self._sources is not None:
                 new = [message for message in new if self._sources.is_new(message)]
             if new and self._counter.gauges:
-                for some in parts(new):
-                    self._parsed += await self._in_thread(parsed_rows, parsing, some)
+                await self._parse(parsing, new)
             self._advance(fetched)
             await self._hand_over()
             if sum(len(rows.table) for rows in self._parsed) >= _MOST_ROWS:
@@ -174,6 +175,16 @@ class AlertCounting:
         await self._end_replay()
         await self._publish()
         await self._commit(consumer)
+
+    async def _parse(self, parsing: Parsing, messages: Sequence[Message]) -> None:
+        """What took long to come is published step by step of the stream's time: or who evaluates it would see its end
+        before its beginning was decided."""
+        for number, some in enumerate(slices(messages, self._slice_us)):
+            if number:
+                await self._publish()
+            for part in parts(some):
+                self._parsed += await self._in_thread(parsed_rows, parsing, part)
+            self._upto_us |= {message.partition: min(message.timestamp_us, _now_us()) for message in some}
 
     async def _use_rules(self, parsing: Parsing, tasks: asyncio.TaskGroup) -> None:
         """Those that hold by now: what was counted for the same goes on, and what is new is counted from a while ago

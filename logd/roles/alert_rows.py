@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -29,6 +29,18 @@ class Rows(NamedTuple):
     parts: Ints
     positions: Ints
     taken_us: Ints
+
+
+def slices(messages: Sequence[Message], slice_us: int) -> Iterator[Sequence[Message]]:
+    """The messages in steps of the time at which the transport took them, those of each partition in order."""
+    found: dict[int, list[Message]] = {}
+    newest: dict[int, int] = {}
+    for message in messages:
+        # Where a clock went back, order goes before time.
+        at = newest[message.partition] = max(newest.get(message.partition, 0), message.timestamp_us // slice_us)
+        found.setdefault(at, []).append(message)
+    for at in sorted(found):
+        yield found[at]
 
 
 def parsed_rows(parsing: Parsing, messages: Sequence[Message]) -> list[Rows]:

@@ -13,11 +13,12 @@ import functools
 import logging
 import time
 from collections import Counter as Tally
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import ParamSpec, TypeVar
 
 from logd.alerts.evaluator import Changes, Evaluator
+from logd.alerts.pages import CLOCK, kind_of
 from logd.alerts.teller import Teller
 from logd.alerts.telling import Telling, Told
 from logd.config.alerting import Alerts as Settings
@@ -164,8 +165,14 @@ class AlertWatching:
         for page in taken.pages:
             by_shard.setdefault(page.shard, []).append(page)
         for number, pages in by_shard.items():
-            if number in self._shards and (damaged := await self._in_thread(self._shards[number].evaluator.put, pages)):
-                log.error("%d pages of counts are damaged: what they had counted is missing in windows", damaged)
+            for some in _published(pages):
+                if (of := self._shards.get(number)) is None:
+                    break
+                if damaged := await self._in_thread(of.evaluator.put, some):
+                    log.error("%d pages of counts are damaged: what they had counted is missing in windows", damaged)
+                # What was published next may go on to windows behind which these are forgotten.
+                if of.caught_up:
+                    await self._watch(of)
         for number in taken.caught_up:
             if number in self._shards:
                 self._shards[number].caught_up = True
@@ -293,6 +300,17 @@ class AlertWatching:
             return await asyncio.get_running_loop().run_in_executor(self._thread, call)
         finally:
             metrics.ALERT_EVALUATE_SECONDS.inc(time.perf_counter() - started)
+
+
+def _published(pages: Sequence[Page]) -> Iterator[Sequence[Page]]:
+    """What alerters have published at a time: each ends with a clock."""
+    begin = 0
+    for place, page in enumerate(pages):
+        if kind_of(page.key) == CLOCK:
+            yield pages[begin : place + 1]
+            begin = place + 1
+    if begin < len(pages):
+        yield pages[begin:]
 
 
 def _looked(evaluator: Evaluator) -> Changes:

@@ -108,6 +108,24 @@ def test_what_was_counted_before_a_kill_counts(tmp_path: Path, hooked: Hook) -> 
         assert [(one["title"], one["value"]) for one in hooked.told] == [("firing: nine", 10), ("firing: ten", 11)]
 
 
+def test_what_came_while_no_alerter_ran_is_told(tmp_path: Path, hooked: Hook) -> None:
+    """The burst was over long before, by more than its windows are kept."""
+    with _server(tmp_path) as server:
+        rule_id = _rule(server, hooked, condition={"threshold": 3, "window_seconds": 2, "query": "burst"})
+        server.kill()
+    with Server(tmp_path, roles="processor,api", settings=dict(_SETTINGS)) as server:
+        _write(server, *["burst"] * 5)
+        for _ in range(40):
+            _write(server, "calm")
+            time.sleep(0.2)  # a steady rate
+        server.kill()
+    with _server(tmp_path) as server:
+        until(lambda: len(hooked.told) == 2, "it fired, and was resolved")
+        assert hooked.titles() == ["firing: pay", "resolved: pay"]
+        events = server.get(f"{ALERTS}/history?rule={rule_id}").json()["events"]
+        assert [event["what"] for event in events] == ["resolved", "firing"]
+
+
 def test_rules_change(tmp_path: Path, hooked: Hook) -> None:
     with _server(tmp_path) as server:
         rule_id = _rule(server, hooked, condition={"threshold": 0, "window_seconds": 600, "query": "never"})

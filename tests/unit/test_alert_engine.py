@@ -204,6 +204,35 @@ def test_more_groups_than_may_be() -> None:
     assert len(told) == 3
 
 
+def test_a_part_that_is_behind_misses_nothing() -> None:
+    """One is a quarter of an hour ahead of the other, which comes step by step, with its clock."""
+    shard = Shard({"r": rule(threshold=2, window_seconds=3), "few": rule(threshold=1, compare="<", window_seconds=3)})
+    counter = shard.counter()
+    try:
+        for part in (0, 1):
+            count(counter, [(part, 0, [_row(0)])])
+        shard.publish(counter.pages())
+        shard.clock(DAY, parts=(0, 1))
+        count(counter, [(0, 1, [_row(900)])])
+        shard.publish(counter.pages())
+        shard.clock(DAY + 901 * SECOND, "one", parts=(0,))
+        for number, second in enumerate(range(5, 35, 5)):
+            some = [_row(second)] * (3 if second == 10 else 1)
+            count(counter, [(1, 1 + number, some)])
+            shard.publish(counter.pages())
+            shard.clock(DAY + (second + 1) * SECOND, "two", parts=(1,))
+            shard.decide(DAY + (second + 1) * SECOND)
+        assert [told for told in shard.told() if told.startswith("r ")] == ["r firing 3", "r resolved 0"]
+        shard.clock(DAY + 902 * SECOND, "two", parts=(1,))
+        assert shard.evaluator.upto_us == DAY + 901 * SECOND
+        for second in range(31, 904):
+            shard.decide(DAY + second * SECOND)
+        told = [told for told in shard.told() if told.startswith("few ")]
+        assert told[-2:] == ["few resolved 1", "few firing 0"], "what was held back is there at last"
+    finally:
+        counter.close()
+
+
 @st.composite
 def _streams(draw: st.DrawFn) -> list[list[tuple[int, list[Record]]]]:
     """By part: messages with their position and records, some of which are late."""

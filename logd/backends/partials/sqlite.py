@@ -31,6 +31,8 @@ from logd.seams import Page, Taken
 
 #: Of values that are read from the file at a time: some milliseconds of its thread, which publishing waits for.
 _PORTION_BYTES = 8 * 1024 * 1024
+#: Who publishes more waits for who takes, for so long: there may be nobody any more.
+_MOST_UNTAKEN, _UNTAKEN_SECONDS = 20_000, 5.0
 T = TypeVar("T")
 
 
@@ -48,8 +50,9 @@ class SqlitePartials:
         self._end: int | None = None
         self._read_up_to = 0
         self._gained = self._caught_up = False
-        #: By key, what was published and not taken since; the last comes last.
-        self._new: dict[bytes, Page] = {}
+        #: What was published and not taken since.
+        self._new: list[Page] = []
+        self._taken = asyncio.Event()
         self._arrived = asyncio.Event()
         self._closed = False
 
@@ -60,6 +63,11 @@ class SqlitePartials:
 
     async def publish(self, pages: Sequence[Page]) -> None:
         await self._in(self._writer, lambda: self._publish(pages))
+        if len(self._new) > _MOST_UNTAKEN and self._caught_up and not self._closed:
+            self._taken.clear()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_UNTAKEN_SECONDS):
+                    await self._taken.wait()
 
     async def take(self, wait_seconds: float) -> Taken:
         if not self._caught_up:
@@ -70,7 +78,8 @@ class SqlitePartials:
                 await self._arrived.wait()
         self._refuse_if_closed()
         self._arrived.clear()
-        pages, self._new = list(self._new.values()), {}
+        pages, self._new = self._new, []
+        self._taken.set()
         return Taken(pages)
 
     async def read(self, wanted: Callable[[bytes], bool]) -> Sequence[Page]:
@@ -81,6 +90,7 @@ class SqlitePartials:
             return
         self._closed = True
         self._arrived.set()
+        self._taken.set()
         for thread in (self._writer, self._reader):
             await asyncio.to_thread(thread.shutdown)
         await asyncio.to_thread(self._db.close)
@@ -105,9 +115,7 @@ class SqlitePartials:
         return sqlite_file.portion(self._db, after, self._end, _PORTION_BYTES)
 
     def _add(self, pages: Iterable[Page]) -> None:
-        for page in pages:
-            self._new.pop(page.key, None)
-            self._new[page.key] = page
+        self._new += pages
         if self._new:
             self._arrived.set()
 
