@@ -17,8 +17,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import ParamSpec, TypeVar
 
+import msgspec
+
 from logd.alerts.evaluator import Changes, Evaluator
 from logd.alerts.pages import CLOCK, kind_of
+from logd.alerts.rules import Rule
 from logd.alerts.teller import Teller
 from logd.alerts.telling import Telling, Told
 from logd.config.alerting import Alerts as Settings
@@ -32,6 +35,7 @@ from logd.seams import (
     AlertHistory,
     Alerts,
     AlertStage,
+    Delivery,
     Page,
     Partials,
     Silence,
@@ -65,7 +69,9 @@ class _Shard:
         self.epoch = epoch
         self.evaluator = evaluator
         self.generation = 0
-        self.rules = 0
+        self.rules: Mapping[str, Rule] = {}
+        #: Of rules that are gone, to be kept with what comes next.
+        self.deliveries: Sequence[Delivery] = ()
         self.caught_up = False
         #: When to look again who has to be told, in Unix µs.
         self.again_us: int | None = 0
@@ -194,8 +200,20 @@ class AlertWatching:
         # Of what fires of a rule that is new, people have to be told now.
         if self._known[0] >= 0:
             self._tell_by((self._rules.generation, *self._known[1:]))
-        shard.rules = len(ours)
+        shard.deliveries = [*shard.deliveries, *self._last_words(shard, ours)]
+        shard.rules = ours
         await self._in_thread(shard.evaluator.set_rules, ours, gauges, _now_us())
+
+    def _last_words(self, shard: _Shard, ours: Mapping[str, Rule]) -> Sequence[Delivery]:
+        """That what fires is over, to those who were told of it, by rules that are gone: nobody else will say so."""
+        now_us = _now_us()
+        ended = [
+            msgspec.structs.replace(alert, stage=AlertStage.RESOLVED, ended_us=now_us)
+            for alert in shard.evaluator.alerts.values()
+            if alert.stage is AlertStage.FIRING and alert.rule_id in shard.rules.keys() - ours.keys()
+        ]
+        at_once = msgspec.structs.replace(self._settings, group_interval_seconds=0.0)
+        return Telling(at_once, shard.rules, *self._known[1:]).look(ended, now_us).deliveries if ended else ()
 
     async def _look(self) -> None:
         """At what people have said, and at what fires elsewhere."""
@@ -256,7 +274,7 @@ class AlertWatching:
         now_us = _now_us()
         due = shard.again_us is not None and shard.again_us <= now_us
         idle = time.monotonic() < shard.clock_at or not (shard.rules or shard.evaluator.alerts)
-        if not changes and not due and idle:
+        if not (changes or due or shard.deliveries) and idle:
             return True
         evaluator = shard.evaluator
         told = Told((), (), (), (), shard.again_us)
@@ -269,7 +287,8 @@ class AlertWatching:
             evaluator.told(told.alerts)
         gone = [*changes.gone, *evaluator.forget(told.gone)]
         alerts = _last(evaluator, [*changes.alerts, *told.alerts], gone)
-        if not (alerts or gone or changes.events or told.events or told.deliveries) and due:
+        deliveries = [*shard.deliveries, *told.deliveries]
+        if not (alerts or gone or changes.events or told.events or deliveries) and due:
             shard.again_us = told.again_us
             return True
         try:
@@ -282,7 +301,7 @@ class AlertWatching:
                 alerts,
                 gone,
                 [*changes.events, *told.events],
-                told.deliveries,
+                deliveries,
             )
         except Conflict:
             log.info("another alerter has the rules of shard %d now", shard.number)
@@ -290,7 +309,8 @@ class AlertWatching:
             return False
         shard.again_us = told.again_us
         shard.clock_at = time.monotonic() + _CLOCK_SECONDS
-        self._teller.hold(shard.number, told.deliveries)
+        shard.deliveries = ()
+        self._teller.hold(shard.number, deliveries)
         return True
 
     async def _in_thread(self, function: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T:

@@ -136,9 +136,11 @@ def test_rules_change(tmp_path: Path, hooked: Hook) -> None:
         }
         assert ask(server, "PUT", f"{RULES}/{rule_id}", changed).status == 200
         until(lambda: _fires_by(server, hooked, "now"), "the changed rule watches")
+        until(lambda: _delivered(server) == 1, "it is told")
         assert ask(server, "POST", f"{RULES}/{rule_id}/disable").status == 200
         until(lambda: _status(server)["rules"] == 0, "it rests")
         until(lambda: server.get(ALERTS).json()["alerts"] == [], "nothing fires of it any more")
+        until(lambda: hooked.titles() == ["firing: pay", "resolved: pay"], "who was told hears that it is over")
 
 
 def _fires_by(server: Server, hooked: Hook, word: str) -> bool:
