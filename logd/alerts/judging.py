@@ -121,7 +121,7 @@ class Judge:
         last = series[:, window - 1 :]
         upto = np.cumsum(np.pad(series, ((0, 0), (window + 1, 0))), axis=1)
         before = (upto[:, window:-1] - upto[:, : -window - 1])[:, window - 1 :]
-        everything = np.cumsum(windows.series(list(windows.groups))[..., 0].sum(axis=0))
+        everything = np.cumsum(windows.total()[..., 0])
         learned = np.zeros(len(everything), bool)
         learned[window:] = everything[:-window] > 0
         return last, (last > 0) & (before == 0) & learned[window - 1 :]

@@ -8,7 +8,7 @@ window that ended before a group was resolved makes it fire no more: late record
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 
 import numpy as np
 
@@ -19,6 +19,9 @@ from logd.alerts.states import Change, Group, State, States
 
 #: For so long people are told that something is missing.
 _ABSENT_US = 7 * 86_400 * 1_000_000
+
+#: So many groups are judged at a time: of each all windows, some 50 kB.
+_PORTION = 2_000
 
 
 class Watching:
@@ -84,18 +87,20 @@ class Watching:
         asked = [group for group in dict.fromkeys(groups) if group not in self._states.known]
         if not self._early or not asked or not self._seen():
             return []
-        judged = self._judged(asked, 0)
         changes = []
-        for number, group in enumerate(asked):
-            some = judged.true[number] & (np.array(judged.ends) > self._resolved.get(group, judged.ends.start - 1))
-            if some.any():
-                place = int(np.argmax(some))
-                at_us = self._end_us(judged.ends[place])
-                changes.append(self._states.true(group, at_us, float(judged.values[number, place])))
+        for some in _portions(asked):
+            judged = self._judged(some, 0)
+            for number, group in enumerate(some):
+                late = self._resolved.get(group, judged.ends.start - 1)
+                true = judged.true[number] & (np.array(judged.ends) > late)
+                if true.any():
+                    place = int(np.argmax(true))
+                    at_us = self._end_us(judged.ends[place])
+                    changes.append(self._states.true(group, at_us, float(judged.values[number, place])))
         return [change for change in changes if change is not None]
 
     def decide(self, upto_us: int) -> list[Change]:
-        """All windows that end by then, in order."""
+        """All windows that end by then, for each group in order."""
         last = upto_us // self._width_us - 1
         if self._decided is not None and last <= self._decided:
             return []
@@ -106,14 +111,15 @@ class Watching:
         asked = list(dict.fromkeys((*self._states.known, *known, *self._always)))
         if not asked or not self._seen(last):
             return []
-        judged = self._judged(asked, max(first, self._first))
         changes: list[Change | None] = []
-        for place, end in enumerate(judged.ends):
-            if end > last:
-                break
-            values, true = judged.values[:, place].tolist(), judged.true[:, place].tolist()
-            for group, value, is_true in zip(asked, values, true, strict=True):
-                changes.append(self._settle(group, end, value, is_true))
+        for some in _portions(asked):
+            judged = self._judged(some, max(first, self._first))
+            for place, end in enumerate(judged.ends):
+                if end > last:
+                    break
+                values, true = judged.values[:, place].tolist(), judged.true[:, place].tolist()
+                for group, value, is_true in zip(some, values, true, strict=True):
+                    changes.append(self._settle(group, end, value, is_true))
         self._forget(min(judge.store.ends().start for judge in self._judges))
         return [change for change in changes if change is not None]
 
@@ -160,3 +166,8 @@ class Watching:
 
     def _end_us(self, end: int) -> int:
         return (end + 1) * self._width_us
+
+
+def _portions(groups: Sequence[Group]) -> Iterator[Sequence[Group]]:
+    for start in range(0, len(groups), _PORTION):
+        yield groups[start : start + _PORTION]

@@ -223,6 +223,12 @@ class Windows:
             found[there] = self._fold.ufunc.reduceat(self._numbers[flat], starts, axis=0)[:, order]
         return found
 
+    def total(self) -> Floats:
+        """The numbers of all groups together, as of `series`: buckets × numbers."""
+        assert self.newest is not None
+        order = (self.newest + 1 + np.arange(self._span.kept)) % self._span.kept
+        return np.asarray(self._fold.ufunc.reduce(self._numbers, axis=0)[order])
+
     def of(self, groups: Sequence[Group]) -> Floats:
         """Of each group the numbers of each window of `ends`: groups × windows × numbers."""
         return slid(self.series(groups), self._span.window, self._fold)
