@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from logd.levels import level_of
 from logd.query.sql import Condition, compile_sql
-from logd.query.tree import And, Equals, Everything, Node, Or
+from logd.query.tree import And, Equals, Everything, Node, Not, Or
 
 COLUMNS = ("service", "level", "host")
 
@@ -26,15 +26,17 @@ class Pinned(NamedTuple):
 
 
 def compile_pinned(node: Node) -> Condition:
-    """The rest is looked at only in rows that have the values: an AND would look at all of it in all of them."""
+    """Each part is looked at only in rows of which all before are true, the columns' values first, and what must not be
+    there last: an AND would look at all of them in all rows."""
     found = pinned(node)
-    if not found.pins:
-        return compile_sql(node)
-    guards = _guards(found.pins)
-    guard = compile_sql(guards[0] if len(guards) == 1 else And(guards))
-    rest = compile_sql(found.rest)
-    sql = f"CASE WHEN {guard.sql} THEN {rest.sql} ELSE false END"
-    return Condition(sql, [*guard.parameters, *rest.parameters], guard.columns | rest.columns)
+    rest = found.rest.children if isinstance(found.rest, And) else (found.rest,)
+    steps = [*_guards(found.pins), *sorted(rest, key=lambda one: isinstance(one, Not))]
+    parts = [compile_sql(step) for step in steps]
+    sql = "true"
+    for part in reversed(parts):
+        sql = f"CASE WHEN {part.sql} THEN {sql} ELSE false END"
+    columns = frozenset().union(*(part.columns for part in parts))
+    return Condition(sql, [value for part in parts for value in part.parameters], columns)
 
 
 def _guards(pins: Mapping[str, frozenset[str]]) -> tuple[Node, ...]:

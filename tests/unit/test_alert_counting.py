@@ -27,6 +27,8 @@ QUERIES = [
     "service:web AND level:(warn OR error) AND timeout",
     "timeout OR service:web",
     "host:h1 AND NOT timeout",
+    "service:(web OR shop) AND NOT fine AND timeout AND NOT user:u2",
+    "NOT timeout AND NOT level:error",
     "user:u1",
     "service:web AND service:shop",
     "level:odd",
