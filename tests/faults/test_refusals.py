@@ -69,7 +69,7 @@ def test_a_port_that_is_in_use(tmp_path: Path) -> None:
         assert "in use" in sentence
 
 
-@pytest.mark.parametrize("roles", ["alerter", "agent,processor,api,alerter", "processor,nonsense"])
+@pytest.mark.parametrize("roles", ["alarm", "agent,processor,api,alarm", "processor,nonsense"])
 def test_a_role_that_does_not_exist(tmp_path: Path, roles: str) -> None:
     server = Server(tmp_path, roles=roles)
     try:
