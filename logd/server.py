@@ -153,12 +153,13 @@ async def _run_roles(
             archiver = Archiver(config, index.upkeep)
             parts["archiver"] = archiver.status
             start("archiver", archiver.run)
-        rules = wiring.rule_folder(config)
-        if config.alerts.rules and {"api", "alerter"} & set(config.server.roles):
+        # An agent loads nothing of this.
+        rules = wiring.rule_folder(config) if catalog is not None else None
+        if config.alerts.rules and rules is not None:
             await asyncio.to_thread(rules.look)
             start("rules", rules.run)
             reload = _with_rules(reload, rules.ask)
-        if transport is not None and alerting is not None:
+        if transport is not None and alerting is not None and rules is not None:
             from logd.roles.alerter import Alerter
 
             alerter = Alerter(config, transport, alerting, rules, wiring.terms_of(config))
@@ -166,7 +167,7 @@ async def _run_roles(
             troubles.append(alerter.trouble)
             stages += alerter.stages
             start("alerter", alerter.run)
-        if queue and index and catalog and "api" in config.server.roles:
+        if queue and index and catalog and rules and "api" in config.server.roles:
             from logd.http.app import Behind
             from logd.roles.api import Api
 
