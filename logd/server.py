@@ -26,10 +26,11 @@ from logd.config.schema import Config
 from logd.datadir import locked
 from logd.errors import ConfigError, LogdError
 from logd.flow.stage import Stage, held
-from logd.roles import control, wiring
+from logd.roles import alert_wiring, control, wiring
+from logd.roles.alert_wiring import AlertSeams
 from logd.roles.readiness import Readiness
 from logd.roles.reload import on_request
-from logd.roles.wiring import AlertSeams, OpenCatalog, OpenIndex, OpenTransport
+from logd.roles.wiring import OpenCatalog, OpenIndex, OpenTransport
 from logd.seams import Cache, Index, Transport, Upkeep
 from logd.telemetry import systemd
 from logd.telemetry.logging import set_up_logging
@@ -79,7 +80,7 @@ async def _serve(config: Config, load: Callable[[], Config]) -> int:
             await stack.enter_async_context(_closing(index.stored))
             await stack.enter_async_context(_closing(index.upkeep))
         if transport is not None and catalog is not None and "alerter" in config.server.roles:
-            alerting = await stack.enter_async_context(wiring.alert_seams(config, catalog))
+            alerting = await stack.enter_async_context(alert_wiring.alert_seams(config, catalog))
         if queue is not None:
             backup = partial(wiring.backup, data_dir, queue=queue, index=index)
             await stack.enter_async_context(control.serving(data_dir / control.SOCKET, backup))
@@ -154,7 +155,7 @@ async def _run_roles(
             parts["archiver"] = archiver.status
             start("archiver", archiver.run)
         # An agent loads nothing of this.
-        rules = wiring.rule_folder(config) if catalog is not None else None
+        rules = alert_wiring.rule_folder(config) if catalog is not None else None
         if config.alerts.rules and rules is not None:
             await asyncio.to_thread(rules.look)
             start("rules", rules.run)
@@ -162,7 +163,7 @@ async def _run_roles(
         if transport is not None and alerting is not None and rules is not None:
             from logd.roles.alerter import Alerter
 
-            alerter = Alerter(config, transport, alerting, rules, wiring.terms_of(config))
+            alerter = Alerter(config, transport, alerting, rules, alert_wiring.terms_of(config))
             parts["alerter"] = alerter.status
             troubles.append(alerter.trouble)
             stages += alerter.stages

@@ -87,7 +87,8 @@ def _gauges(rule_id: str, rule: Rule, shards: int, late_seconds: int, operator: 
         told = [number, part.aggregation, repr(part.node), repr(part.matches), part.field, part.window_seconds]
         of = repr([rule_id, *told, list(compiled.group_by), span, rule.max_groups])
         key = hashlib.sha256(of.encode()).hexdigest()[:24]
-        measure = part.aggregation if part.aggregation in MEASURES or part.aggregation in KINDS else "count"
+        known = part.aggregation in MEASURES or part.aggregation in KINDS
+        measure = part.aggregation if known else "count" if watch.match is None else "ratio"
         max_groups = min(rule.max_groups, max(_MOST_CELLS // span.kept, 1))
         yield Gauge(key, rule_id, shard_of(rule_id, shards), part, watch, span, measure, max_groups)
 
@@ -115,11 +116,9 @@ def week_span(window_seconds: int, late_seconds: int) -> Span:
 def _watch(part: Part, group_by: Sequence[str], span: Span) -> Watch:
     node = pinned(part.node)
     match part.aggregation:
-        case "count" | "rate" | "spike" | "absence":
-            return Watch(node, group_by, span.width_us)
-        case "ratio":
-            assert part.matches is not None
-            return Watch(node, group_by, span.width_us, match=pinned(part.matches))
+        case "count" | "rate" | "spike" | "absence" | "ratio":
+            match = None if part.matches is None else pinned(part.matches)
+            return Watch(node, group_by, span.width_us, match=match)
         case "distinct":
             return Watch(node, group_by, span.width_us, texts_of=part.field)
         case "avg" | "min" | "max" | "sum" | "p50" | "p90" | "p95" | "p99":

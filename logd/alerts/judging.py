@@ -2,7 +2,7 @@
 
 threshold     the measure's value, compared
 spike         how many times as many there are as in the window before, or a week before
-absence       there are none, and there were some before
+absence       there are none, and there were some before; of who is alive, who wrote something else in the window
 new_value,    there are some in the window's last bucket, and there were none in a whole window before it, though
 new_pattern   something was counted by then
 """
@@ -111,9 +111,12 @@ class Judge:
 
     def _absence(self, windows: Windows, groups: Sequence[Group]) -> tuple[Floats, Bools]:
         series = windows.series(groups)
-        counts = slid(series, self.gauge.span.window)[..., 0]
+        numbers = slid(series, self.gauge.span.window)
+        counts = numbers[..., 0]
         before = np.cumsum(series[..., 0], axis=1)[:, self.gauge.span.window - 1 :] - counts
-        return counts, (counts == 0) & (before > 0)
+        # The last number is how many records there are of all that show that a group is alive, if that is asked.
+        alive = (numbers[..., 1] > 0) if self.gauge.watch.match is not None else True
+        return counts, np.asarray((counts == 0) & (before > 0) & alive)
 
     def _new(self, windows: Windows, groups: Sequence[Group]) -> tuple[Floats, Bools]:
         window = self.gauge.span.window

@@ -47,6 +47,7 @@ NEEDS: Mapping[str, Sequence[str]] = {
 TAKES: Mapping[str, Sequence[str]] = {
     **{name: ("compare",) for name, needs in NEEDS.items() if "threshold" in needs},
     "ratio": ("compare", "of"),
+    "absence": ("of",),
     "spike": ("compare", "against", "at_least"),
     "composite": ("match",),
 }
@@ -62,9 +63,10 @@ class Condition(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
     match `of` (all, unless told) also match the query and the levels, from 0 to 1, "distinct" how many different values
     `field` has; "avg" and the others are of the numbers in `field`. "spike" is how many times as many there are as in
     the window `against` (the previous one, unless told), where these were `at_least` so many. "absence": a group that
-    had records has none any more. "new_value" and "new_pattern": `field` has a value, or the message a template, that
-    it had not before. "composite": `all` (unless told) or `any` of the `conditions` are true, for the same group, in
-    the composite's window; which records it says holds for each of them."""
+    had records has none any more, while it has some that match `of`, if that is told: it is alive then. "new_value" and
+    "new_pattern": `field` has a value, or the message a template, that it had not before. "composite": `all` (unless
+    told) or `any` of the `conditions` are true, for the same group, in the composite's window; which records it says
+    holds for each of them."""
 
     aggregation: Aggregation = "count"
     query: Annotated[str, Meta(max_length=10_000)] = ""

@@ -21,8 +21,8 @@ _SECOND_US = 1_000_000
 
 
 class Part(msgspec.Struct, frozen=True, kw_only=True):
-    """A condition that is no composite, as it is counted: records that match `node`, and, of a ratio, of these those
-    that match `matches`. `field` is as group_field gives it, empty where there is none."""
+    """A condition that is no composite, as it is counted: records that match `node`, and, of a ratio and of an absence
+    from who is alive, of these those that match `matches`. `field` is as group_field gives it, empty for none."""
 
     aggregation: Aggregation
     node: Node
@@ -85,13 +85,21 @@ def group_field(name: str, *, text: bool = False) -> str:
 
 
 def _part(condition: Condition, window_seconds: int, around: Sequence[Node], operator: Operator) -> Part:
-    whose = [*around, *_whose(condition)]
+    whose = _whose(condition)
     narrowed = [_any("level", texts_of(condition.level)), node_of(condition.query, operator)]
-    ratio = condition.aggregation == "ratio"
+    matches: Node | None = None
+    of = [*around, node_of(condition.of or "", operator)]
+    match condition.aggregation, condition.of:
+        case "ratio", _:
+            node, matches = _all([*of, *whose]), _all(narrowed)
+        case "absence", str(alive) if alive:
+            node, matches = _all(of), _all([*whose, *narrowed])
+        case _:
+            node = _all([*around, *whose, *narrowed])
     return Part(
         aggregation=condition.aggregation,
-        node=_all([*whose, node_of(condition.of or "", operator)] if ratio else [*whose, *narrowed]),
-        matches=_all(narrowed) if ratio else None,
+        node=node,
+        matches=matches,
         field=group_field(condition.field, text=True) if condition.field else "",
         window_seconds=window_seconds,
         condition=condition,

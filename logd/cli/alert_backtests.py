@@ -82,7 +82,7 @@ def run_test(args: argparse.Namespace) -> int:
     """A line for each test, and what was expected of those that fail; 1 when one does, or a file is wrong."""
     from logd.alerts.file import BrokenFile, read_rule_file
     from logd.cli.hits import printable
-    from logd.roles.wiring import terms_of
+    from logd.roles.alert_wiring import terms_of
 
     config = settings.load(args)
     files = tests = failed = wrong = 0

@@ -151,7 +151,7 @@ def run_check(args: argparse.Namespace) -> int:
     """1 when something is wrong."""
     from logd.alerts.file import BrokenFile, read_rule_file
     from logd.cli.hits import printable
-    from logd.roles.wiring import terms_of
+    from logd.roles.alert_wiring import terms_of
 
     terms = terms_of(settings.load(args))
     root, names = rule_files.files_in(args.folder)

@@ -24,8 +24,8 @@ from logd.flow.stage import Stage
 from logd.roles.alert_counting import AlertCounting
 from logd.roles.alert_rules import RulesInForce
 from logd.roles.alert_watching import AlertWatching
+from logd.roles.alert_wiring import AlertSeams
 from logd.roles.waiting import Waiting
-from logd.roles.wiring import AlertSeams
 from logd.seams import Transport
 
 log = logging.getLogger("logd.alerter")

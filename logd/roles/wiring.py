@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import ctypes
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, assert_never
@@ -26,8 +26,6 @@ from logd.seams import (
     Disks,
     Index,
     Objects,
-    Pace,
-    Partials,
     SavedSearches,
     Searches,
     Silences,
@@ -39,8 +37,6 @@ from logd.seams import (
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from logd.alerts.folder import RuleFolder
-    from logd.alerts.reading import Terms
     from logd.backup.about import Backup
     from logd.store.folder import Stream
 
@@ -268,7 +264,7 @@ async def catalog(config: Config) -> OpenCatalog:
             from logd.backends.catalog.silences import CatalogAcknowledgements, CatalogSilences
             from logd.backends.catalog.tokens import CatalogTokens
 
-            server = await MysqlServer.open(config.catalog, _catalog_password(config))
+            server = await MysqlServer.open(config.catalog, catalog_password(config))
             return OpenCatalog(
                 CatalogTokens(server),
                 CatalogSaved(server),
@@ -294,81 +290,14 @@ async def migrate(config: Config) -> tuple[str, Sequence[str]]:
         case "mysql":
             from logd.backends.catalog.mysql_server import migrate
 
-            return await migrate(config.catalog, _catalog_password(config))
+            return await migrate(config.catalog, catalog_password(config))
         case unknown:
             assert_never(unknown)
 
 
-def _catalog_password(config: Config) -> str:
+def catalog_password(config: Config) -> str:
+    """Of the catalog's server. Raises ConfigError."""
     return read_password("catalog", config.catalog.password_file, os.environ)
-
-
-def terms_of(config: Config) -> Terms:
-    """What alert rules are read by."""
-    from logd.alerts.reading import Terms
-
-    return Terms(config.search.default_operator, tuple(config.alerts.notify.secrets), config.alerts.notify)
-
-
-def rule_folder(config: Config) -> RuleFolder:
-    """The folder of alert rules, which nobody has looked at yet."""
-    from logd.alerts.folder import RuleFolder
-
-    folder = config.alerts.rules
-    return RuleFolder(Path(folder) if folder else None, terms_of(config))
-
-
-async def open_partials(config: Config) -> Partials:
-    """Where alerters keep what they have counted: beside the configured transport. Raises ConfigError."""
-    match config.transport.type:
-        case "sqlite":
-            from logd.backends.partials.sqlite import SqlitePartials
-
-            return await SqlitePartials.open(Path(config.data_dir) / "alerts.db")
-        case "kafka":
-            from logd.backends.partials.kafka import KafkaPartials
-
-            return await KafkaPartials.open(config.transport, config.alerts.shards)
-        case unknown:
-            assert_never(unknown)
-
-
-class AlertSeams(NamedTuple):
-    """What alerters share. `pace` is of all alerters, `spare` this one's own."""
-
-    partials: Partials
-    rules: AlertRules
-    silences: Silences
-    acknowledgements: Acknowledgements
-    alerts: Alerts
-    history: AlertHistory
-    pace: Pace
-    spare: Pace
-
-
-@contextlib.asynccontextmanager
-async def alert_seams(config: Config, catalog: OpenCatalog) -> AsyncIterator[AlertSeams]:
-    """Over an open catalog, which stays open; the rest is closed in the end. Raises ConfigError."""
-    from logd.backends.cache.memory_pace import MemoryPace
-
-    partials = await open_partials(config)
-    try:
-        pace = await open_pace(config)
-        try:
-            yield AlertSeams(
-                partials,
-                catalog.alert_rules,
-                catalog.silences,
-                catalog.acknowledgements,
-                catalog.alerts,
-                catalog.alert_history,
-                pace,
-                MemoryPace(),
-            )
-        finally:
-            await pace.close()
-    finally:
-        await partials.close()
 
 
 def open_cache(config: Config) -> Cache | None:
@@ -384,26 +313,6 @@ def open_cache(config: Config) -> Cache | None:
             return RedisCache(config.cache, read_password("cache", config.cache.password_file, os.environ))
         case "none":
             return None
-        case unknown:
-            assert_never(unknown)
-
-
-async def open_pace(config: Config) -> Pace:
-    """What alerters share of their turns at targets: Redis where there is one, else the catalog. Raises ConfigError."""
-    if config.cache.type == "redis":
-        from logd.backends.cache.redis_pace import RedisPace
-
-        return RedisPace(config.cache, read_password("cache", config.cache.password_file, os.environ))
-    match config.catalog.type:
-        case "sqlite":
-            from logd.backends.cache.memory_pace import MemoryPace
-
-            return MemoryPace()  # no other server uses the file
-        case "mysql":
-            from logd.backends.catalog.mysql_server import MysqlServer
-            from logd.backends.catalog.pace import CatalogPace
-
-            return CatalogPace(await MysqlServer.open(config.catalog, _catalog_password(config)))
         case unknown:
             assert_never(unknown)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -17,8 +18,10 @@ from logd.alerts.rules import Rule
 from logd.http.records import records
 from logd.record import SCHEMA
 from logd.seams import Alert, Event, Page
+from tests.support.rows import DAY, row
 
 Record = dict[str, Any]
+SECOND = 1_000_000
 
 
 def rule(name: str = "r", group_by: Sequence[str] = (), lasting: int = 0, **others: Any) -> Rule:
@@ -102,3 +105,34 @@ def count(counter: Counter, messages: Sequence[tuple[int, int, Sequence[Record]]
     table = pa.Table.from_pylist([row for *_, row in rows], schema=SCHEMA)
     parts, positions = (np.array([row[column] for row in rows], np.int64) for column in (0, 1))
     counter.count(table, parts, positions, None if taken_us is None else np.full(len(rows), taken_us))
+
+
+def line_at(second: float, message: str = "x", service: str = "web", **others: Any) -> Record:
+    """A record so many seconds after DAY; `ms` and what else isn't a column are in its metadata."""
+    number = others.pop("ms", None)
+    level = others.pop("level", "INFO")
+    fields = {**others, **({} if number is None else {"ms": number})}
+    metadata = json.dumps(fields) if fields else None
+    return row(DAY + int(second * SECOND), "x", message, service=service, level=level, metadata=metadata)
+
+
+def run(shard: Shard, rows: list[Record], upto: float) -> list[str]:
+    """One alerter counts all of it, second by second."""
+    counter = shard.counter()
+    try:
+        last = max([upto, *((one["timestamp"] - _START).total_seconds() for one in rows)])
+        position = 0
+        for second in range(int(last) + 1):
+            some = [one for one in rows if second <= (one["timestamp"] - _START).total_seconds() < second + 1]
+            if some:
+                count(counter, [(0, position, some)])
+                position += 1
+            shard.publish(counter.pages())
+            if second + 1 <= upto:
+                shard.decide(DAY + (second + 1) * SECOND)
+        return shard.told()
+    finally:
+        counter.close()
+
+
+_START = line_at(0)["timestamp"]

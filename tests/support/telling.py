@@ -144,3 +144,9 @@ def _group(group: Mapping[str, str | None]) -> str:
 
 def _us(at: float) -> int:
     return START + int(at * SECOND)
+
+
+def one_rule(**settings: Any) -> Shard:
+    """Of one rule, that isn't told again unless a test says so."""
+    own = {name: settings.pop(name) for name in ("cooldown_seconds", "actions", "action") if name in settings}
+    return Shard({"r": rule(**own)}, **({"repeat_interval_seconds": 0.0} | settings))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import random
 from collections import defaultdict
 from typing import Any
@@ -19,187 +18,16 @@ from logd.alerts.masking import Masking
 from logd.alerts.rules import Rule
 from logd.enrich.filters import Failed
 from logd.http.records import records
-from tests.support.alert_engine import Record, Shard, count, rule
-from tests.support.rows import DAY, row
+from tests.support.alert_engine import SECOND, Record, Shard, count, line_at, rule, run
+from tests.support.rows import DAY
 
-SECOND = 1_000_000
 PARTS = 3
-
-
-def _row(second: float, message: str = "x", service: str = "web", **others: Any) -> Record:
-    number = others.pop("ms", None)
-    level = others.pop("level", "INFO")
-    fields = {**others, **({} if number is None else {"ms": number})}
-    metadata = json.dumps(fields) if fields else None
-    return row(DAY + int(second * SECOND), "x", message, service=service, level=level, metadata=metadata)
-
-
-def _run(shard: Shard, rows: list[Record], upto: float) -> list[str]:
-    """One alerter counts all of it, second by second."""
-    counter = shard.counter()
-    try:
-        last = max([upto, *((one["timestamp"] - _START).total_seconds() for one in rows)])
-        position = 0
-        for second in range(int(last) + 1):
-            some = [one for one in rows if second <= (one["timestamp"] - _START).total_seconds() < second + 1]
-            if some:
-                count(counter, [(0, position, some)])
-                position += 1
-            shard.publish(counter.pages())
-            if second + 1 <= upto:
-                shard.decide(DAY + (second + 1) * SECOND)
-        return shard.told()
-    finally:
-        counter.close()
-
-
-_START = _row(0)["timestamp"]
-
-
-@pytest.mark.parametrize(
-    ("condition", "rows", "told"),
-    [
-        pytest.param(
-            {"threshold": 2, "window_seconds": 3},
-            [_row(5), _row(6), _row(7)],
-            ["r firing 3", "r resolved 2"],
-            id="count",
-        ),
-        pytest.param(
-            {"threshold": 1, "window_seconds": 3, "service": "web", "level": "error", "query": "timeout"},
-            [_row(5, "a timeout", level="ERROR"), _row(6, "timeout", level="ERROR"), _row(6, "timeout")],
-            ["r firing 2", "r resolved 1"],
-            id="of a service and a level",
-        ),
-        pytest.param(
-            {"aggregation": "rate", "threshold": 0.9, "window_seconds": 2},
-            [_row(5), _row(5), _row(9)],
-            ["r firing 1", "r resolved 0"],
-            id="rate",
-        ),
-        pytest.param(
-            {"aggregation": "ratio", "threshold": 0.5, "window_seconds": 2, "level": "error"},
-            [_row(5), _row(6, level="ERROR"), _row(6, level="ERROR"), _row(7)],
-            ["r firing 0.666667", "r resolved 0"],
-            id="ratio",
-        ),
-        pytest.param(
-            {"aggregation": "distinct", "field": "user", "threshold": 2, "window_seconds": 2},
-            [_row(5, user="a"), _row(5, user="b"), _row(6, user="b"), _row(6, user="c"), _row(6)],
-            ["r firing 3", "r resolved 2"],
-            id="distinct",
-        ),
-        pytest.param(
-            {"aggregation": "p95", "field": "ms", "threshold": 100, "window_seconds": 2},
-            [_row(5, ms=5), _row(5, ms="200"), _row(6, ms="slow"), _row(8, ms=3)],
-            ["r firing 198.368", "r resolved nan"],
-            id="p95 of few",
-        ),
-        pytest.param(
-            {"aggregation": "avg", "field": "ms", "threshold": 100, "window_seconds": 1},
-            [_row(5, ms=50), _row(5, ms=250.0), _row(6, ms=1)],
-            ["r firing 150", "r resolved 1"],
-            id="avg",
-        ),
-        pytest.param(
-            {"aggregation": "min", "field": "ms", "threshold": 3, "compare": "<", "window_seconds": 1},
-            [_row(5, ms=2), _row(5, ms=250.0), _row(6, ms=100)],
-            ["r firing 2", "r resolved 100"],
-            id="min",
-        ),
-        pytest.param(
-            {"aggregation": "sum", "field": "ms", "threshold": 9, "window_seconds": 2},
-            [_row(5, ms=5), _row(6, ms=5), _row(7, ms=-5)],
-            ["r firing 10", "r resolved 0"],
-            id="sum",
-        ),
-        pytest.param(
-            {"aggregation": "spike", "threshold": 3, "window_seconds": 2, "at_least": 2},
-            [_row(4), _row(5), *(_row(6) for _ in range(6)), _row(7)],
-            ["r firing 3.5", "r resolved 0.142857"],
-            id="spike",
-        ),
-        pytest.param(
-            {"aggregation": "absence", "window_seconds": 3},
-            [_row(4), _row(5), _row(9)],
-            ["r firing 0", "r resolved 1"],
-            id="absence",
-        ),
-        pytest.param(
-            {"aggregation": "new_value", "field": "user", "window_seconds": 3},
-            [_row(2, user="a"), _row(4, user="a"), _row(6, user="b"), _row(6, user="a")],
-            ["r b firing 1", "r b resolved 0"],
-            id="new_value",
-        ),
-        pytest.param(
-            {"aggregation": "new_pattern", "window_seconds": 3},
-            [_row(2, "took 5 ms"), _row(4, "took 7 ms"), _row(6, "failed after 9 s"), _row(6, "took 9 ms")],
-            ["r failed after <*> s firing 1", "r failed after <*> s resolved 0"],
-            id="new_pattern",
-        ),
-        pytest.param(
-            {
-                "aggregation": "composite",
-                "window_seconds": 2,
-                "conditions": [
-                    {"aggregation": "p99", "field": "ms", "service": "a", "threshold": 100, "window_seconds": 2},
-                    {
-                        "aggregation": "ratio",
-                        "service": "b",
-                        "level": "error",
-                        "threshold": 0.4,
-                        "window_seconds": 2,
-                    },
-                ],
-            },
-            [
-                _row(5, service="a", ms=500),
-                _row(7, service="b", level="ERROR"),
-                _row(9, service="a", ms=500),
-                _row(9, service="b", level="ERROR"),
-                _row(9, service="b"),
-            ],
-            ["r firing 497.779", "r resolved nan"],
-            id="composite",
-        ),
-        pytest.param(
-            {"threshold": 1, "compare": "<", "window_seconds": 2},
-            [_row(1), _row(6)],
-            ["r firing 0", "r resolved 1"] * 2 + ["r firing 0"],
-            id="none at all",
-        ),
-    ],
-)
-def test_conditions(condition: dict[str, Any], rows: list[Record], told: list[str]) -> None:
-    assert _run(Shard({"r": rule(**condition)}), rows, 12) == told
-
-
-@pytest.mark.parametrize("late", [0, 3])
-def test_what_was_resolved_is_not_told_again_when_other_lines_come(late: int) -> None:
-    shard = Shard({"r": rule(aggregation="max", field="ms", threshold=8, window_seconds=10)}, late_seconds=late)
-    rows = [_row(20, ms=9), *(_row(at) for at in range(20, 60, 2))]
-    assert _run(shard, rows, 60) == ["r firing 9", "r resolved nan"]
-
-
-def test_for_and_groups() -> None:
-    shard = Shard({"r": rule(group_by=["service", "user"], threshold=0, window_seconds=2, lasting=2)})
-    rows = [_row(at, user="u") for at in (5, 6, 7)] + [_row(at, user="v") for at in (5, 9)]
-    assert _run(shard, rows, 12) == ["r web,u firing 2", "r web,u resolved 0"]
-    assert shard.alerts["r", ("web", "u")].fired_us == DAY + 8 * SECOND
-
-
-def test_an_alert_has_its_lines() -> None:
-    shard = Shard({"r": rule(threshold=5, window_seconds=10)})
-    _run(shard, [_row(at, f"line {at}", user="u") for at in range(8)], 8)
-    (alert,) = shard.alerts.values()
-    assert [sample["message"] for sample in alert.samples] == [f"line {at}" for at in range(1, 6)]
-    assert alert.samples[0]["metadata"] == {"user": "u"}
 
 
 def test_more_groups_than_may_be() -> None:
     shard = Shard({"r": rule(group_by=["user"], threshold=1, window_seconds=10, max_groups=3)})
-    rows = [_row(1, user=f"u{number}") for number in range(8) for _ in range(2)]
-    told = _run(shard, rows, 2)
+    rows = [line_at(1, user=f"u{number}") for number in range(8) for _ in range(2)]
+    told = run(shard, rows, 2)
     assert f"r {OTHERS} firing 12" in told
     assert len(told) == 3
 
@@ -210,14 +38,14 @@ def test_a_part_that_is_behind_misses_nothing() -> None:
     counter = shard.counter()
     try:
         for part in (0, 1):
-            count(counter, [(part, 0, [_row(0)])])
+            count(counter, [(part, 0, [line_at(0)])])
         shard.publish(counter.pages())
         shard.clock(DAY, parts=(0, 1))
-        count(counter, [(0, 1, [_row(900)])])
+        count(counter, [(0, 1, [line_at(900)])])
         shard.publish(counter.pages())
         shard.clock(DAY + 901 * SECOND, "one", parts=(0,))
         for number, second in enumerate(range(5, 35, 5)):
-            some = [_row(second)] * (3 if second == 10 else 1)
+            some = [line_at(second)] * (3 if second == 10 else 1)
             count(counter, [(1, 1 + number, some)])
             shard.publish(counter.pages())
             shard.clock(DAY + (second + 1) * SECOND, "two", parts=(1,))
@@ -242,7 +70,7 @@ def _streams(draw: st.DrawFn) -> list[list[tuple[int, list[Record]]]]:
         messages = draw(st.lists(st.lists(records, min_size=1, max_size=4), max_size=6))
         made.append(
             [
-                (position, [_row(at, service=service, user=user, ms=ms) for at, service, user, ms in some])
+                (position, [line_at(at, service=service, user=user, ms=ms) for at, service, user, ms in some])
                 for position, some in enumerate(messages)
             ]
         )
@@ -331,7 +159,7 @@ def test_groups_of_long_ago_make_room_for_others() -> None:
     shard = Shard({"r": rule(group_by=["service"], threshold=1, window_seconds=3, max_groups=10)})
     counter = shard.counter()
     for number in range(30):
-        count(counter, [(0, number, [_row(number * 10, service=f"s{number}")] * 2)])
+        count(counter, [(0, number, [line_at(number * 10, service=f"s{number}")] * 2)])
         shard.publish(counter.pages())
     counter.close()
     assert shard.told() == [f"r s{number} firing 2" for number in range(30)]
@@ -340,8 +168,8 @@ def test_groups_of_long_ago_make_room_for_others() -> None:
 def test_a_record_of_the_future_hides_no_others() -> None:
     shard = Shard({"r": rule(threshold=2, window_seconds=3)}, late_seconds=15)
     counter = shard.counter()
-    count(counter, [(0, 0, [_row(1_800)])], DAY + 5 * SECOND)
-    count(counter, [(0, 1, [_row(6), _row(6)])], DAY + 6 * SECOND)
+    count(counter, [(0, 0, [line_at(1_800)])], DAY + 5 * SECOND)
+    count(counter, [(0, 1, [line_at(6), line_at(6)])], DAY + 6 * SECOND)
     shard.publish(counter.pages())
     counter.close()
     assert shard.told() == ["r firing 3"]
@@ -350,7 +178,10 @@ def test_a_record_of_the_future_hides_no_others() -> None:
 def test_long_texts_with_the_same_name_are_one_group() -> None:
     shard = Shard({"r": rule(group_by=["url"], threshold=3, window_seconds=3)})
     counter = shard.counter()
-    count(counter, [(0, 0, [_row(5, url=f"{'u' * 250}{number}") for number in range(4)] + [_row(5), _row(5, url="u")])])
+    count(
+        counter,
+        [(0, 0, [line_at(5, url=f"{'u' * 250}{number}") for number in range(4)] + [line_at(5), line_at(5, url="u")])],
+    )
     shard.publish(counter.pages())
     counter.close()
     assert shard.told() == [f"r {'u' * 200}… firing 4"]
@@ -365,7 +196,7 @@ def _rules_now(shard: Shard, **rules: Rule) -> None:
 def test_what_others_have_counted_of_a_rule_that_comes_to_be_known_counts() -> None:
     shard, other = Shard({}), Shard({"r": rule(threshold=2, window_seconds=3)})
     counter = other.counter()
-    count(counter, [(0, 0, [_row(5)] * 3)])
+    count(counter, [(0, 0, [line_at(5)] * 3)])
     shard.publish(counter.pages())
     counter.close()
     _rules_now(shard, r=other.rules["r"])
@@ -377,7 +208,7 @@ def test_what_fires_isnt_forgotten() -> None:
     """Who tells people may know of its rule a moment later."""
     shard = Shard({"r": rule(threshold=2, window_seconds=3)})
     counter = shard.counter()
-    count(counter, [(0, 0, [_row(1_000)] * 3)])
+    count(counter, [(0, 0, [line_at(1_000)] * 3)])
     shard.decide(DAY + 1_000 * SECOND)
     shard.publish(counter.pages())
     counter.close()
@@ -393,7 +224,7 @@ def test_what_fires_isnt_forgotten() -> None:
 @pytest.mark.parametrize("group_by", [["host"], ["service", "host"], []])
 def test_groups_that_a_rule_no_longer_has_end(group_by: list[str]) -> None:
     shard = Shard({"r": rule(group_by=["service"], aggregation="absence", window_seconds=3)})
-    assert _run(shard, [_row(1)], 8) == ["r web firing 0"]
+    assert run(shard, [line_at(1)], 8) == ["r web firing 0"]
     _rules_now(shard, r=rule(group_by=group_by, aggregation="absence", window_seconds=3))
     assert shard.told() == ["r web ended 0"]
     shard.decide(DAY + 10 * SECOND)
@@ -404,7 +235,7 @@ def test_groups_that_a_rule_no_longer_has_end(group_by: list[str]) -> None:
 @pytest.mark.parametrize("aggregation", ["avg", "sum", "min", "max", "p50"])
 def test_what_is_written_as_a_number_that_there_isnt_is_none(aggregation: str) -> None:
     shard = Shard({"r": rule(aggregation=aggregation, field="n", threshold=1, window_seconds=3)})
-    assert _run(shard, [_row(5, n="1e999"), _row(5, n="-1e999"), _row(5, n=8)], 7) in (
+    assert run(shard, [line_at(5, n="1e999"), line_at(5, n="-1e999"), line_at(5, n=8)], 7) in (
         ["r firing 8"],
         ["r firing 7.92497"],
     )
@@ -413,7 +244,7 @@ def test_what_is_written_as_a_number_that_there_isnt_is_none(aggregation: str) -
 def test_pages_of_a_rule_that_is_gone_are_taken_away() -> None:
     old = Shard({"r": rule(threshold=5, window_seconds=3)})
     counter = old.counter()
-    count(counter, [(0, 0, [_row(5)])])
+    count(counter, [(0, 0, [line_at(5)])])
     pages = counter.pages()
     counter.close()
     assert pages
@@ -447,7 +278,7 @@ def test_who_falls_silent_is_known_when_windows_are_decided_late(condition: dict
     shard.decide(DAY)
     counter = shard.counter()
     for second in range(9):
-        rows = [_row(second)] + [_row(second, service="dies")] * (second < 2)
+        rows = [line_at(second)] + [line_at(second, service="dies")] * (second < 2)
         count(counter, [(0, second, rows)])
         shard.publish(counter.pages())
     counter.close()
@@ -458,7 +289,7 @@ def test_who_falls_silent_is_known_when_windows_are_decided_late(condition: dict
 def test_a_damaged_page_counts_nothing() -> None:
     shard = Shard({"r": rule(group_by=["service"], threshold=1, window_seconds=3)})
     counter = shard.counter()
-    count(counter, [(0, 0, [_row(5, service="ä" * 40)])])
+    count(counter, [(0, 0, [line_at(5, service="ä" * 40)])])
     (page,) = counter.pages()
     counter.close()
     cut = page.value.index("ä".encode()) + 1

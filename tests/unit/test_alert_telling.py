@@ -2,26 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
-from logd.alerts.rules import Action, Condition
-from logd.config.alerting import Maintenance
+from logd.alerts.rules import Action
 from logd.seams import Alert, AlertStage
-from tests.support.telling import SECOND, START, Shard, rule, said, timed
+from tests.support.telling import SECOND, START, one_rule, rule, said, timed
 
 _PAGER = Action(type="pagerduty", routing_key="env:ALERT_PAGER")
 
 
-def shard(**settings: Any) -> Shard:
-    """Of one rule, that isn't told again unless a test says so."""
-    own = {name: settings.pop(name) for name in ("cooldown_seconds", "actions", "action") if name in settings}
-    return Shard({"r": rule(**own)}, **({"repeat_interval_seconds": 0.0} | settings))
-
-
 def test_a_firing_is_told_once_and_its_end_once() -> None:
-    it = shard()
+    it = one_rule()
     it.fires(0, "a")
     assert said(it.look(0)) == ["firing a 0"]
     assert said(it.look(1_000)) == []
@@ -33,7 +24,7 @@ def test_a_firing_is_told_once_and_its_end_once() -> None:
 
 
 def test_what_the_message_says() -> None:
-    it = shard(public_url="https://logs.example.org/")
+    it = one_rule(public_url="https://logs.example.org/")
     it.fires(5, "a", value=12.5)
     (told,) = it.look(6)
     assert (told.rule_id, told.rule, told.severity, told.aggregation) == ("r", "errors", "error", "count")
@@ -48,7 +39,7 @@ def test_what_the_message_says() -> None:
 
 
 def test_an_end_that_was_over_before_anybody_looked_is_nobodys_business() -> None:
-    it = shard()
+    it = one_rule()
     it.fires(0, "a")
     it.ends(1, "a")
     assert said(it.look(2)) == []
@@ -57,7 +48,7 @@ def test_an_end_that_was_over_before_anybody_looked_is_nobodys_business() -> Non
 
 
 def test_what_goes_on_is_told_again() -> None:
-    it = shard(repeat_interval_seconds=100.0)
+    it = one_rule(repeat_interval_seconds=100.0)
     it.fires(0, "a")
     it.look(0)
     assert timed(it.until(350)) == [(100, "firing a 1"), (200, "firing a 2"), (300, "firing a 3")]
@@ -67,7 +58,7 @@ def test_what_goes_on_is_told_again() -> None:
 
 
 def test_nobody_is_told_of_what_is_acknowledged_but_for_its_end() -> None:
-    it = shard(repeat_interval_seconds=100.0)
+    it = one_rule(repeat_interval_seconds=100.0)
     it.fires(0, "a", "b")
     it.look(0)
     it.acknowledge(10, "a")
@@ -83,7 +74,7 @@ def test_nobody_is_told_of_what_is_acknowledged_but_for_its_end() -> None:
 
 
 def test_another_firing_is_another_matter() -> None:
-    it = shard(cooldown_seconds=0, group_interval_seconds=0.0)
+    it = one_rule(cooldown_seconds=0, group_interval_seconds=0.0)
     it.fires(0, "a")
     it.look(0)
     it.acknowledge(1, "a")
@@ -95,7 +86,7 @@ def test_another_firing_is_another_matter() -> None:
 
 @pytest.mark.parametrize(("again", "told_at"), [(300, 600), (599, 600), (601, 601)])
 def test_the_cooldown_is_from_when_it_was_last_told_as_firing(again: float, told_at: float) -> None:
-    it = shard()
+    it = one_rule()
     it.fires(0, "a")
     it.look(0)
     it.ends(200, "a")
@@ -106,7 +97,7 @@ def test_the_cooldown_is_from_when_it_was_last_told_as_firing(again: float, told
 
 
 def test_who_fires_and_ends_within_the_cooldown_is_not_told_of() -> None:
-    it = shard()
+    it = one_rule()
     it.fires(0, "a")
     it.look(0)
     it.ends(100, "a")
@@ -119,7 +110,7 @@ def test_who_fires_and_ends_within_the_cooldown_is_not_told_of() -> None:
 
 
 def test_the_cooldown_goes_by_the_wall_clock_though_records_are_late() -> None:
-    it = shard()
+    it = one_rule()
     it.fires(-5_000, "a")
     assert said(it.look(0)) == ["firing a 0"]
     it.ends(-4_900, "a")
@@ -131,7 +122,7 @@ def test_the_cooldown_goes_by_the_wall_clock_though_records_are_late() -> None:
 
 
 def test_a_pending_one_that_comes_to_nothing_leaves_the_cooldown() -> None:
-    it = shard()
+    it = one_rule()
     it.fires(0, "a")
     it.look(0)
     it.ends(100, "a")
@@ -146,7 +137,7 @@ def test_a_pending_one_that_comes_to_nothing_leaves_the_cooldown() -> None:
 
 
 def test_the_end_of_one_that_is_pending_again_is_told() -> None:
-    it = shard()
+    it = one_rule()
     it.fires(0, "a")
     it.look(0)
     it.ends(10, "a")
@@ -163,7 +154,7 @@ def test_the_end_of_one_that_is_pending_again_is_told() -> None:
 
 
 def test_who_fires_anew_before_the_end_was_told_went_on() -> None:
-    it = shard()
+    it = one_rule()
     it.fires(0, "a")
     it.look(0)
     it.ends(10, "a")
@@ -178,7 +169,7 @@ def test_who_fires_anew_before_the_end_was_told_went_on() -> None:
 
 
 def test_later_groups_come_together() -> None:
-    it = shard()
+    it = one_rule()
     it.fires(0, "a")
     assert said(it.look(0)) == ["firing a 0"]
     it.fires(10, "b")
@@ -192,7 +183,7 @@ def test_later_groups_come_together() -> None:
 
 
 def test_the_first_message_waits_for_others() -> None:
-    it = shard(group_wait_seconds=30.0)
+    it = one_rule(group_wait_seconds=30.0)
     it.fires(0, "a")
     assert said(it.look(0)) == []
     it.fires(20, "b")
@@ -201,13 +192,13 @@ def test_the_first_message_waits_for_others() -> None:
 
 
 def test_records_that_are_ahead_keep_nobody_waiting() -> None:
-    it = shard(group_wait_seconds=30.0)
+    it = one_rule(group_wait_seconds=30.0)
     it.fires(1_000, "a")
     assert said(it.look(0)) == ["firing a 0"]
 
 
 def test_what_a_message_holds_is_bounded() -> None:
-    it = shard()
+    it = one_rule()
     it.fires(0, *(f"g{n:03}" for n in range(100)))
     (told,) = it.look(0)
     assert (len(told.others), told.more) == (20, 79)
@@ -215,7 +206,7 @@ def test_what_a_message_holds_is_bounded() -> None:
 
 
 def test_those_who_put_groups_together_have_a_message_for_each() -> None:
-    it = shard(action=None, actions=[_PAGER, Action(type="webhook", url="https://hooks.example.org/a")])
+    it = one_rule(action=None, actions=[_PAGER, Action(type="webhook", url="https://hooks.example.org/a")])
     it.fires(0, "a", "b")
     assert said(it.look(0)) == ["firing a 0", "firing b 0", "firing a 0, firing b"]
     assert len({delivery.id for _, delivery in it.deliveries}) == 3
@@ -224,14 +215,14 @@ def test_those_who_put_groups_together_have_a_message_for_each() -> None:
 
 def test_two_actions_at_one_target_are_two_messages() -> None:
     hook = Action(type="webhook", url="https://hooks.example.org/a")
-    it = shard(action=None, actions=[hook, Action(type="webhook", url=hook.url, body='{"a": 1}')])
+    it = one_rule(action=None, actions=[hook, Action(type="webhook", url=hook.url, body='{"a": 1}')])
     it.fires(0, "a")
     it.look(0)
     assert len({delivery.id for _, delivery in it.deliveries}) == 2
 
 
 def test_an_end_is_for_those_who_were_told_of_the_firing() -> None:
-    it = shard()
+    it = one_rule()
     it.fires(0, "a")
     it.look(0)
     it.rules = {"r": rule(action=None, actions=[_PAGER, Action(type="webhook", url="https://hooks.example.org/a")])}
@@ -241,7 +232,7 @@ def test_an_end_is_for_those_who_were_told_of_the_firing() -> None:
 
 
 def test_a_rule_without_actions_tells_nobody() -> None:
-    it = shard(action=None)
+    it = one_rule(action=None)
     it.fires(0, "a")
     assert said(it.look(0)) == []
     it.ends(10, "a")
@@ -249,7 +240,7 @@ def test_a_rule_without_actions_tells_nobody() -> None:
 
 
 def test_alerts_of_rules_that_are_gone_or_otherwise_grouped_are_gone() -> None:
-    it = shard()
+    it = one_rule()
     it.fires(0, "a")
     it.look(0)
     it.rules = {"r": rule(group_by=["service", "host"])}
@@ -262,153 +253,16 @@ def test_alerts_of_rules_that_are_gone_or_otherwise_grouped_are_gone() -> None:
     assert it.rows == {}
 
 
-def test_a_silence() -> None:
-    it = shard()
-    it.silence(0, 100, "a", why="deploy", created_by="ann")
-    it.fires(10, "a", "b")
-    assert said(it.look(10)) == ["firing b 0"]
-    it.look(11)
-    assert [(event.what, event.group, event.why, event.by) for event in it.events] == [
-        ("silenced", ("a",), "deploy", "ann")
-    ]
-    assert timed(it.until(200)) == [(100, "firing a 0")]
-
-
-def test_an_end_within_a_silence_is_told_after_it() -> None:
-    it = shard()
-    it.fires(0, "a")
-    it.look(0)
-    it.silence(100, 1_000)
-    it.ends(200, "a")
-    assert said(it.look(200)) == []
-    assert timed(it.until(2_000)) == [(1_000, "resolved a 0")]
-
-
-def test_what_fires_and_ends_within_a_silence_is_not_told() -> None:
-    it = shard()
-    it.silence(0, 1_000)
-    it.fires(100, "a")
-    it.look(100)
-    it.ends(200, "a")
-    it.look(200)
-    assert it.until(9_000) == []
-    assert it.rows == {}
-
-
-def test_maintenance_comes_again() -> None:
-    # START is 2023-11-14 22:13:20 UTC, a Tuesday: 23:13:20 in Berlin.
-    window = Maintenance(days=["tue", "wed"], start="23:30", end="00:30", zone="Europe/Berlin", why="backups")
-    it = shard(maintenance=[window], cooldown_seconds=0, group_interval_seconds=0.0)
-    it.fires(0, "a")
-    assert said(it.look(0)) == ["firing a 0"]
-    it.ends(500, "a")
-    assert said(it.look(500)) == ["resolved a 0"]
-    to_start = 16 * 60 + 40
-    for day, held in ((0, True), (1, True), (2, False)):
-        at = day * 86_400 + to_start
-        it.fires(at, "b")
-        assert said(it.look(at)) == ([] if held else ["firing b 0"])
-        assert timed(it.until(at + 5_000)) == ([(at + 3_600, "firing b 0")] if held else [])
-        it.ends(at + 6_000, "b")
-        it.look(at + 6_000)
-    assert [event.why for event in it.events] == ["backups", "backups"]
-
-
-def ruled(**settings: Any) -> Shard:
-    worse = rule("critical errors", severity="critical")
-    return Shard({"r": rule(), "worse": worse}, **({"repeat_interval_seconds": 0.0} | settings))
-
-
-def test_new_texts_are_told_as_other_groups_are() -> None:
-    of = rule(condition=Condition(aggregation="new_value", field="message"), group_by=[])
-    it = Shard({"r": of, "worse": rule(severity="critical")}, public_url="https://logs.example.org")
-    it.silence(0, 100, "b")
-    it.fires(0, "a text")
-    it.fires(0, "b", "c", rule_id="worse")
-    assert sorted(said(it.look(0))) == ["firing a text 0", "firing c 0"]
-
-
-def test_what_is_worse_keeps_others_quiet() -> None:
-    it = ruled()
-    it.fires(0, "a", rule_id="worse")
-    it.fires(0, "a", "b")
-    assert sorted(said(it.look(0))) == ["firing a 0", "firing b 0"]
-    assert [(event.what, event.rule, event.group, event.why) for event in it.events] == [
-        ("inhibited", "errors", ("a",), "critical errors fires")
-    ]
-    it.ends(100, "a", rule_id="worse")
-    assert sorted(said(it.look(100))) == ["firing a 0", "resolved a 0"]
-
-
-def test_what_fires_in_other_shards_keeps_others_quiet_too() -> None:
-    it = ruled()
-    it.fires(0, "a", rule_id="worse")
-    (other,) = it.rows.values()
-    it.rows.clear()
-    it.fires(0, "a", "b")
-    assert said(it.look(0, [other])) == ["firing b 0"]
-    # Nobody says when it ends there.
-    assert it.again == 5
-    assert said(it.look(5, [other])) == []
-    assert it.again == 10
-    assert said(it.look(100)) == ["firing a 0"]
-
-
-@pytest.mark.parametrize(
-    ("settings", "worse", "told"),
-    [
-        ({}, {"severity": "error"}, True),
-        ({"inhibit_by": []}, {}, True),
-        ({"inhibit_by": ["host"]}, {}, True),
-        ({"inhibit_by": ["service", "host"]}, {}, False),
-        ({"inhibit_by": ["service.name"]}, {}, False),
-        ({"inhibit_by": ["team"]}, {"labels": {"team": "pay"}}, False),
-        ({"inhibit_by": ["team"]}, {"labels": {"team": "shop"}}, True),
-        ({"inhibit_by": ["team", "service"]}, {"labels": {"team": "shop"}}, True),
-        ({}, {"group_by": ["host"], "condition": Condition(service="a")}, False),
-        ({}, {"group_by": ["host"], "condition": Condition(service="a,b")}, True),
-        ({}, {"group_by": ["host"], "condition": Condition(service="b")}, True),
-        ({}, {"group_by": ["metadata.region"]}, True),
-    ],
-)
-def test_by_what_alerts_are_the_same_matter(settings: dict[str, Any], worse: dict[str, Any], told: bool) -> None:
-    rules = {"r": rule(labels={"team": "pay"}), "worse": rule("critical errors", **({"severity": "critical"} | worse))}
-    it = Shard(rules, **settings)
-    it.fires(0, "a", rule_id="worse")
-    it.fires(0, "a")
-    told_rules = {one.rule for one in it.look(0)}
-    assert ("errors" in told_rules) is told
-    assert "critical errors" in told_rules
-
-
-def test_who_is_silenced_keeps_nobody_quiet() -> None:
-    it = ruled()
-    it.silence(0, 1_000, rule="worse")
-    it.fires(0, "a", rule_id="worse")
-    it.fires(0, "a")
-    assert said(it.look(0)) == ["firing a 0"]
-
-
 def test_a_clock_that_went_back_keeps_nobody_waiting_for_long() -> None:
-    it = shard()
+    it = one_rule()
     it.fires(10_000, "a")
     it.look(10_000)
     it.fires(0, "b")
     assert said(it.look(0)) == ["firing b 0"]
 
 
-def test_a_thousand_against_a_thousand_take_no_million_steps() -> None:
-    it = ruled()
-    groups = [str(n) for n in range(2_000)]
-    it.fires(0, *groups, rule_id="worse")
-    it.fires(0, *groups)
-    (told,) = it.look(0)
-    assert (told.rule, told.more) == ("critical errors", 1_979)
-    assert len(it.events) == 2_000
-
-
 def test_an_alert_that_is_pending_is_not_told() -> None:
-    it = shard()
+    it = one_rule()
     it.pending(0, "a")
     assert it.look(0) == []
     assert it.rows["r", ("a",)].stage is AlertStage.PENDING
@@ -430,6 +284,6 @@ def test_an_alert_of_before_anything_was_kept_of_whom() -> None:
         told=1,
         told_us=START,
     )
-    it = shard()
+    it = one_rule()
     it.rows["r", ("a",)] = row
     assert said(it.look(100)) == ["resolved a 0"]
