@@ -8,9 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from logd.backends.catalog.mysql_server import MysqlServer
 from logd.seams import Transport
 from tests.services import Running
 from tests.support import indexes, partials
+from tests.support.catalogs import migrated
+from tests.support.kept_alerts import FILES, Kept, Open, over
 from tests.support.transports import KAFKA_VARIABLE, STORES, KafkaStore, Store
 
 
@@ -80,3 +83,32 @@ def partials_store(
         server: Running = request.getfixturevalue("kafka")
         monkeypatch.setenv(KAFKA_VARIABLE, server.url)
     return partials.STORES[partials_kind](tmp_path)
+
+
+@pytest.fixture(params=[*sorted(FILES), pytest.param("mysql", marks=pytest.mark.servers("mysql"))])
+async def open_kept(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Open]:
+    """Opens the same ones each time, as another process would."""
+    opened = []
+    if request.param == "mysql":
+        mysql = request.getfixturevalue("mysql")
+        catalog = await migrated(mysql)
+
+        async def made() -> Kept:
+            return over(await MysqlServer.open(catalog, mysql.password))
+    else:
+
+        async def made() -> Kept:
+            return await FILES[request.param](tmp_path / "catalog.db")
+
+    async def kept() -> Kept:
+        opened.append(await made())
+        return opened[-1]
+
+    yield kept
+    for one in opened:
+        await one.alerts.close()
+
+
+@pytest.fixture
+async def kept(open_kept: Open) -> Kept:
+    return await open_kept()

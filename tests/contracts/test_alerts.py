@@ -2,122 +2,34 @@
 
 from __future__ import annotations
 
-import asyncio
 import math
 import sqlite3
-import zlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import NamedTuple
 
 import msgspec
 import pytest
 
-from logd.backends.catalog.alert_history import CatalogAlertHistory
-from logd.backends.catalog.alerts import CatalogAlerts
-from logd.backends.catalog.appearing import AppearingFile
-from logd.backends.catalog.appearing_alerts import AppearingAlertHistory, AppearingAlerts
-from logd.backends.catalog.database import Database
-from logd.backends.catalog.mysql_server import MysqlServer
-from logd.backends.catalog.sqlite_file import SqliteFile
 from logd.errors import Conflict, NotFound
-from logd.seams import Alert, AlertHistory, Alerts, AlertStage, Delivery, Event, Watched, shard_of
-from tests.support.catalogs import migrated
+from logd.seams import AlertStage, Event, Watched, shard_of
+from tests.support.kept_alerts import (
+    ONE,
+    SHARDS,
+    ZERO,
+    Kept,
+    Open,
+    alert_of,
+    at_once,
+    delivery_of,
+    event_of,
+    rule_in,
+)
 
-_SHARDS = 4
 _STATUSES = ("waiting", "delivered", "refused", "failed")
 
 
-class Kept(NamedTuple):
-    """Over the same connections."""
-
-    alerts: Alerts
-    history: AlertHistory
-
-
-Open = Callable[[], Awaitable[Kept]]
-
-
-def _over(database: Database) -> Kept:
-    return Kept(CatalogAlerts(database), CatalogAlertHistory(database))
-
-
-async def _appearing(path: Path) -> Kept:
-    file = AppearingFile(path)
-    await file.open_if_there()
-    return Kept(AppearingAlerts(file), AppearingAlertHistory(file))
-
-
-async def _at_once(path: Path) -> Kept:
-    return _over(await SqliteFile.open(path))
-
-
-_FILES: dict[str, Callable[[Path], Awaitable[Kept]]] = {"sqlite": _at_once, "sqlite, lazily": _appearing}
-
-
-@pytest.fixture(params=[*sorted(_FILES), pytest.param("mysql", marks=pytest.mark.servers("mysql"))])
-async def open_kept(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Open]:
-    """Opens the same ones each time, as another process would."""
-    opened = []
-    if request.param == "mysql":
-        mysql = request.getfixturevalue("mysql")
-        catalog = await migrated(mysql)
-
-        async def made() -> Kept:
-            return _over(await MysqlServer.open(catalog, mysql.password))
-    else:
-
-        async def made() -> Kept:
-            return await _FILES[request.param](tmp_path / "catalog.db")
-
-    async def kept() -> Kept:
-        opened.append(await made())
-        return opened[-1]
-
-    yield kept
-    for one in opened:
-        await one.alerts.close()
-
-
-@pytest.fixture
-async def kept(open_kept: Open) -> Kept:
-    return await open_kept()
-
-
-def _rule_in(shard: int, shards: int = _SHARDS, *, start: int = 0) -> str:
-    """The id of a rule in it, another one for each `start`."""
-    ids = (f"{number:012x}" for number in range(start * 1_000, (start + 1) * 1_000))
-    return next(rule_id for rule_id in ids if shard_of(rule_id, shards) == shard)
-
-
-_ZERO, _ONE = _rule_in(0), _rule_in(1)
-
-
-def _alert(rule_id: str = _ZERO, **given: object) -> Alert:
-    alert = Alert(rule_id=rule_id, rule="a", stage=AlertStage.PENDING, since_us=1, value=1.0, at_us=1, samples=[])
-    return msgspec.structs.replace(alert, **given)
-
-
-def _event(what: str, rule_id: str = _ZERO, at_us: int = 1) -> Event:
-    return Event(at_us=at_us, rule_id=rule_id, rule="a", what=what)
-
-
-def _delivery(delivery_id: str, rule_id: str = _ZERO, **given: object) -> Delivery:
-    delivery = Delivery(
-        id=delivery_id,
-        rule_id=rule_id,
-        rule="a",
-        target="t",
-        action={"type": "slack"},
-        notification={},
-        attempts=[],
-        made_us=1,
-    )
-    return msgspec.structs.replace(delivery, **given)
-
-
-_FULL_ALERT = _alert(
+_FULL_ALERT = alert_of(
     rule="ünïcode 'quotes' \"and\" %s 𝄞 /",
     group=("𝄞" * 200, None, "null"),
     severity="critical",
@@ -134,9 +46,9 @@ _FULL_ALERT = _alert(
     told_end=True,
 )
 _FULL_EVENT = Event(
-    at_us=2**60 + 1, rule_id=_ZERO, rule="𝄞", group=(None, "ü"), what="firing", value=1.5, why="two\nlines", by="ü"
+    at_us=2**60 + 1, rule_id=ZERO, rule="𝄞", group=(None, "ü"), what="firing", value=1.5, why="two\nlines", by="ü"
 )
-_FULL_DELIVERY = _delivery(
+_FULL_DELIVERY = delivery_of(
     "𝄞/" * 300,
     group=(None, "x" * 200),
     target="a mail to ü",
@@ -158,57 +70,57 @@ async def test_nothing_at_first(kept: Kept) -> None:
     assert await history.forget(2**60) == 0
     with pytest.raises(NotFound, match="there is no delivery 'nobody'"):
         await history.again("nobody")
-    assert await kept.alerts.take(0, _SHARDS) == Watched(epoch=1, clock_us=None, alerts=[], deliveries=[])
+    assert await kept.alerts.take(0, SHARDS) == Watched(epoch=1, clock_us=None, alerts=[], deliveries=[])
 
 
 async def test_who_takes_a_shard_gets_what_was_left_of_it(kept: Kept, open_kept: Open) -> None:
-    mine = await kept.alerts.take(0, _SHARDS)
-    theirs = await kept.alerts.take(1, _SHARDS)
-    other = _delivery("other", _ONE)
-    await kept.alerts.record(1, theirs.epoch, 5, [_alert(_ONE)], (), [_event("of another", _ONE)], [other])
+    mine = await kept.alerts.take(0, SHARDS)
+    theirs = await kept.alerts.take(1, SHARDS)
+    other = delivery_of("other", ONE)
+    await kept.alerts.record(1, theirs.epoch, 5, [alert_of(ONE)], (), [event_of("of another", ONE)], [other])
     await kept.alerts.record(0, mine.epoch, 2**53 + 1, [_FULL_ALERT], (), [_FULL_EVENT], [_FULL_DELIVERY])
     await kept.alerts.record(0, mine.epoch, None)
     others = await open_kept()
-    left = await others.alerts.take(0, _SHARDS)
+    left = await others.alerts.take(0, SHARDS)
     assert (left.epoch, left.clock_us) == (mine.epoch + 1, 2**53 + 1)
     assert (list(left.alerts), list(left.deliveries)) == ([_FULL_ALERT], [_FULL_DELIVERY])
-    assert list(await others.history.alerts()) == [_FULL_ALERT, _alert(_ONE)]
-    assert [event for _, event in await others.history.events(_ZERO, None, 9)] == [_FULL_EVENT]
+    assert list(await others.history.alerts()) == [_FULL_ALERT, alert_of(ONE)]
+    assert [event for _, event in await others.history.events(ZERO, None, 9)] == [_FULL_EVENT]
     assert [one for _, one in await others.history.deliveries(None, ("waiting",), None, 9)] == [_FULL_DELIVERY, other]
-    left = await others.alerts.take(1, _SHARDS)
-    assert (left.clock_us, list(left.alerts), list(left.deliveries)) == (5, [_alert(_ONE)], [other])
+    left = await others.alerts.take(1, SHARDS)
+    assert (left.clock_us, list(left.alerts), list(left.deliveries)) == (5, [alert_of(ONE)], [other])
 
 
 async def test_who_was_overtaken_changes_nothing(kept: Kept, open_kept: Open) -> None:
-    mine = await kept.alerts.take(0, _SHARDS)
-    await kept.alerts.record(0, mine.epoch, 1, [_alert()], (), [_event("mine")], [_delivery("mine")])
+    mine = await kept.alerts.take(0, SHARDS)
+    await kept.alerts.record(0, mine.epoch, 1, [alert_of()], (), [event_of("mine")], [delivery_of("mine")])
     others = await open_kept()
-    theirs = await others.alerts.take(0, _SHARDS)
-    changed = [_alert(value=9.0), _alert(group=("new",))]
+    theirs = await others.alerts.take(0, SHARDS)
+    changed = [alert_of(value=9.0), alert_of(group=("new",))]
     with pytest.raises(Conflict, match=f"shard 0 .*its epoch is {theirs.epoch}, not {mine.epoch}"):
-        await kept.alerts.record(0, mine.epoch, 9, changed, [(_ZERO, ())], [_event("late")], [_delivery("late")])
+        await kept.alerts.record(0, mine.epoch, 9, changed, [(ZERO, ())], [event_of("late")], [delivery_of("late")])
     with pytest.raises(Conflict, match=r"shard 3 .*its epoch is None, not 1"):
         await kept.alerts.record(3, 1, 9)
-    left = await others.alerts.take(0, _SHARDS)
-    assert (left.clock_us, list(left.alerts), list(left.deliveries)) == (1, [_alert()], [_delivery("mine")])
+    left = await others.alerts.take(0, SHARDS)
+    assert (left.clock_us, list(left.alerts), list(left.deliveries)) == (1, [alert_of()], [delivery_of("mine")])
     assert [event.what for _, event in await others.history.events(None, None, 9)] == ["mine"]
 
 
 @pytest.mark.parametrize("shards", [1, 3, 8])
 async def test_shards_can_be_more_or_fewer(kept: Kept, shards: int) -> None:
-    rules = [_rule_in(shard) for shard in range(_SHARDS)]
-    before = [await kept.alerts.take(shard, _SHARDS) for shard in range(_SHARDS)]
+    rules = [rule_in(shard) for shard in range(SHARDS)]
+    before = [await kept.alerts.take(shard, SHARDS) for shard in range(SHARDS)]
     for shard, rule_id in enumerate(rules):
-        await kept.alerts.record(shard, before[shard].epoch, 10 + shard, [_alert(rule_id)], (), (), [])
+        await kept.alerts.record(shard, before[shard].epoch, 10 + shard, [alert_of(rule_id)], (), (), [])
     found = [await kept.alerts.take(shard, shards) for shard in range(shards)]
     assert {one.clock_us for one in found} == {10}
     for shard in range(shards):
         assert {one.rule_id for one in found[shard].alerts} == {one for one in rules if shard_of(one, shards) == shard}
     # Whoever shared them as before has nothing any more.
-    for shard in range(_SHARDS):
+    for shard in range(SHARDS):
         with pytest.raises(Conflict):
             await kept.alerts.record(shard, before[shard].epoch, 99)
-    again = [await kept.alerts.take(shard, _SHARDS) for shard in range(_SHARDS)]
+    again = [await kept.alerts.take(shard, SHARDS) for shard in range(SHARDS)]
     assert [one.alerts[0].rule_id for one in again] == rules
     for shard, one in enumerate(found):
         with pytest.raises(Conflict):
@@ -217,24 +129,26 @@ async def test_shards_can_be_more_or_fewer(kept: Kept, shards: int) -> None:
 
 async def test_alerts_are_replaced_and_forgotten_by_rule_and_group(kept: Kept) -> None:
     groups = [(), ("",), (None,), ("a", None), (None, "a"), ("null",), ("ü" * 200, "𝄞" * 200, "ss"), ("ß",), ("ss",)]
-    epoch = (await kept.alerts.take(0, _SHARDS)).epoch
-    same = _rule_in(0, start=1)
+    epoch = (await kept.alerts.take(0, SHARDS)).epoch
+    same = rule_in(0, start=1)
     await kept.alerts.record(
-        0, epoch, 1, [_alert(rule_id, group=group) for group in groups for rule_id in (_ZERO, same)]
+        0, epoch, 1, [alert_of(rule_id, group=group) for group in groups for rule_id in (ZERO, same)]
     )
-    assert {one.group for one in await kept.history.alerts() if one.rule_id == _ZERO} == set(groups)
-    await kept.alerts.record(0, epoch, 2, [_alert(group=(None,), value=2.0)], [(_ZERO, ("",)), (_ZERO, ("no such",))])
-    found = {one.group: one.value for one in await kept.history.alerts() if one.rule_id == _ZERO}
+    assert {one.group for one in await kept.history.alerts() if one.rule_id == ZERO} == set(groups)
+    await kept.alerts.record(0, epoch, 2, [alert_of(group=(None,), value=2.0)], [(ZERO, ("",)), (ZERO, ("no such",))])
+    found = {one.group: one.value for one in await kept.history.alerts() if one.rule_id == ZERO}
     assert found == {group: 2.0 if group == (None,) else 1.0 for group in groups if group != ("",)}
     assert len([one for one in await kept.history.alerts() if one.rule_id == same]) == len(groups)
     # Twice in one call: the last one counts.
-    await kept.alerts.record(0, epoch, 3, [_alert(value=7.0), _alert(value=8.0)], [(_ZERO, group) for group in groups])
-    assert [one.value for one in await kept.history.alerts() if one.rule_id == _ZERO] == [8.0]
+    await kept.alerts.record(
+        0, epoch, 3, [alert_of(value=7.0), alert_of(value=8.0)], [(ZERO, group) for group in groups]
+    )
+    assert [one.value for one in await kept.history.alerts() if one.rule_id == ZERO] == [8.0]
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf, 0.0, 1e300, 5e-324])
 async def test_any_value_is_kept(kept: Kept, value: float) -> None:
-    epoch = (await kept.alerts.take(0, _SHARDS)).epoch
+    epoch = (await kept.alerts.take(0, SHARDS)).epoch
     event = msgspec.structs.replace(_FULL_EVENT, value=value)
     await kept.alerts.record(0, epoch, 1, [msgspec.structs.replace(_FULL_ALERT, value=value)], (), [event])
     (found,), ((_, happened),) = await kept.history.alerts(), await kept.history.events(None, None, 9)
@@ -245,42 +159,42 @@ async def test_any_value_is_kept(kept: Kept, value: float) -> None:
 
 
 async def test_those_that_fired_last_come_first(kept: Kept) -> None:
-    epoch = (await kept.alerts.take(0, _SHARDS)).epoch
+    epoch = (await kept.alerts.take(0, SHARDS)).epoch
     wanted = [
-        _alert(group=("d",), stage=AlertStage.RESOLVED, fired_us=9, since_us=1),
-        _alert(group=("c",), stage=AlertStage.FIRING, fired_us=8, since_us=7),
-        _alert(group=("a",), since_us=99),
-        _alert(group=("b",), since_us=98),
+        alert_of(group=("d",), stage=AlertStage.RESOLVED, fired_us=9, since_us=1),
+        alert_of(group=("c",), stage=AlertStage.FIRING, fired_us=8, since_us=7),
+        alert_of(group=("a",), since_us=99),
+        alert_of(group=("b",), since_us=98),
     ]
     await kept.alerts.record(0, epoch, 1, [wanted[2], wanted[0], wanted[3], wanted[1]])
     assert list(await kept.history.alerts()) == wanted
 
 
 async def test_what_is_settled_stays_so(kept: Kept, open_kept: Open) -> None:
-    epoch = (await kept.alerts.take(0, _SHARDS)).epoch
+    epoch = (await kept.alerts.take(0, SHARDS)).epoch
     names = ["waits", "done", "refused"]
-    await kept.alerts.record(0, epoch, 1, (), (), (), [_delivery(name) for name in names])
+    await kept.alerts.record(0, epoch, 1, (), (), (), [delivery_of(name) for name in names])
     numbers = {one.id: number for number, one in await kept.history.deliveries(None, (), None, 9)}
-    done = _delivery("done", status="delivered", attempts=[{"result": "delivered"}], settled_us=5)
-    refused = _delivery("refused", status="refused", settled_us=6)
-    unknown = _delivery("unknown", _ONE, status="failed", settled_us=7)
+    done = delivery_of("done", status="delivered", attempts=[{"result": "delivered"}], settled_us=5)
+    refused = delivery_of("refused", status="refused", settled_us=6)
+    unknown = delivery_of("unknown", ONE, status="failed", settled_us=7)
     others = await open_kept()  # whoever has its shard
     for one in (done, refused, unknown):
         await others.alerts.settle(one)
-    new = [_delivery(name, target="new") for name in (*names, "new")]
+    new = [delivery_of(name, target="new") for name in (*names, "new")]
     await kept.alerts.record(0, epoch, 2, (), (), (), new)
     found = dict(await kept.history.deliveries(None, (), None, 9))
     assert found[numbers["waits"]] == new[0]
     assert (found[numbers["done"]], found[numbers["refused"]]) == (done, refused)
-    assert [one.id for _, one in await kept.history.deliveries(_ZERO, ("delivered", "waiting"), None, 9)] == [
+    assert [one.id for _, one in await kept.history.deliveries(ZERO, ("delivered", "waiting"), None, 9)] == [
         "new", "done", "waits"
     ]  # fmt: skip
     assert [one for _, one in await kept.history.deliveries(None, ("refused", "failed"), None, 9)] == [unknown, refused]
-    assert list((await others.alerts.take(0, _SHARDS)).deliveries) == [new[0], new[3]]
+    assert list((await others.alerts.take(0, SHARDS)).deliveries) == [new[0], new[3]]
 
 
 async def test_what_was_delivered_stays_so(kept: Kept) -> None:
-    states = {name: _delivery("a", status=name, settled_us=number) for number, name in enumerate(_STATUSES)}
+    states = {name: delivery_of("a", status=name, settled_us=number) for number, name in enumerate(_STATUSES)}
     for before in states.values():
         for after in states.values():
             name = f"{before.status} {after.status}"
@@ -296,17 +210,17 @@ async def test_what_was_delivered_stays_so(kept: Kept) -> None:
 
 async def test_a_dead_letter_waits_again(kept: Kept, open_kept: Open) -> None:
     for status in _STATUSES:
-        await kept.alerts.settle(_delivery(status, status=status, attempts=[{"error": "x"}], settled_us=5))
+        await kept.alerts.settle(delivery_of(status, status=status, attempts=[{"error": "x"}], settled_us=5))
     for status in ("waiting", "delivered"):
         with pytest.raises(Conflict, match=f"the delivery '{status}' is {status}"):
             await kept.history.again(status)
     for status in ("refused", "failed"):
         waits = await kept.history.again(status)
-        assert waits == _delivery(status, attempts=[{"error": "x"}])
+        assert waits == delivery_of(status, attempts=[{"error": "x"}])
         with pytest.raises(Conflict, match="is waiting"):
             await kept.history.again(status)
     others = await open_kept()
-    left = await others.alerts.take(0, _SHARDS)
+    left = await others.alerts.take(0, SHARDS)
     assert [one.id for one in left.deliveries] == ["waiting", "refused", "failed"]
 
 
@@ -324,25 +238,25 @@ async def _pages(asked: Callable[[int | None], Awaitable[Sequence[tuple[int, obj
 
 @pytest.mark.parametrize("limit", [1, 3, 100])
 async def test_pages_by_number(kept: Kept, limit: int) -> None:
-    epoch = (await kept.alerts.take(0, _SHARDS)).epoch
-    events = [_event(str(number), (_ZERO, _ONE)[number % 2]) for number in range(10)]
-    deliveries = [_delivery(str(number), (_ZERO, _ONE)[number % 2]) for number in range(10)]
+    epoch = (await kept.alerts.take(0, SHARDS)).epoch
+    events = [event_of(str(number), (ZERO, ONE)[number % 2]) for number in range(10)]
+    deliveries = [delivery_of(str(number), (ZERO, ONE)[number % 2]) for number in range(10)]
     await kept.alerts.record(0, epoch, 1, (), (), events[:5], deliveries[:5])
     await kept.history.add(events[5])
     await kept.alerts.record(0, epoch, 1, (), (), events[6:], deliveries[5:])
     history = kept.history
     assert await _pages(lambda before: history.events(None, before, limit)) == events[::-1]
-    assert await _pages(lambda before: history.events(_ONE, before, limit)) == events[::-2]
+    assert await _pages(lambda before: history.events(ONE, before, limit)) == events[::-2]
     assert await _pages(lambda before: history.deliveries(None, (), before, limit)) == deliveries[::-1]
-    assert await _pages(lambda before: history.deliveries(_ONE, ("waiting",), before, limit)) == deliveries[::-2]
+    assert await _pages(lambda before: history.deliveries(ONE, ("waiting",), before, limit)) == deliveries[::-2]
     assert list(await history.events(None, None, 0)) == []
 
 
 async def test_the_past_is_forgotten(kept: Kept) -> None:
-    epoch = (await kept.alerts.take(0, _SHARDS)).epoch
-    events = [_event(str(number), at_us=number) for number in range(2_500)]
-    done = [_delivery(str(number), status="delivered", made_us=number) for number in range(2_500)]
-    await kept.alerts.record(0, epoch, 1, [_alert()], (), events, [_delivery("waits"), *done])
+    epoch = (await kept.alerts.take(0, SHARDS)).epoch
+    events = [event_of(str(number), at_us=number) for number in range(2_500)]
+    done = [delivery_of(str(number), status="delivered", made_us=number) for number in range(2_500)]
+    await kept.alerts.record(0, epoch, 1, [alert_of()], (), events, [delivery_of("waits"), *done])
     newest = (await kept.history.events(None, None, 1))[0][0]
     assert await kept.history.forget(2_400) == 4_800
     assert await kept.history.forget(2_400) == 0
@@ -352,97 +266,23 @@ async def test_the_past_is_forgotten(kept: Kept) -> None:
     assert len(await kept.history.alerts()) == 1
     # No number is used again.
     assert await kept.history.forget(2**60) == 200
-    await kept.history.add(_event("new"))
+    await kept.history.add(event_of("new"))
     assert (await kept.history.events(None, None, 1))[0][0] == newest + 1
-
-
-async def test_thousands_at_once(kept: Kept) -> None:
-    rules = [one for one in (f"{number:012x}" for number in range(20_000)) if not zlib.crc32(one.encode()) % _SHARDS]
-    alerts = [_alert(rule_id, group=("x" * 200,)) for rule_id in rules]
-    events = [_event("firing", rule_id) for rule_id in rules]
-    deliveries = [_delivery(rule_id, rule_id) for rule_id in rules]
-    epoch = (await kept.alerts.take(0, _SHARDS)).epoch
-    for _ in range(2):
-        await kept.alerts.record(0, epoch, 1, alerts, (), events, deliveries)
-    left = await kept.alerts.take(0, _SHARDS)
-    assert (len(left.alerts), [one.id for one in left.deliveries]) == (len(rules), rules)
-    assert len(rules) > 4_000
-    await kept.alerts.record(0, left.epoch, 1, (), [(one.rule_id, one.group) for one in alerts])
-    assert list(await kept.history.alerts()) == []
-
-
-async def test_several_record_at_once(kept: Kept, open_kept: Open) -> None:
-    others = await open_kept()
-
-    async def alerter(keeper: Kept, shard: int) -> None:
-        rule_id = _rule_in(shard)
-        epoch = (await keeper.alerts.take(shard, _SHARDS)).epoch
-        for number in range(20):
-            alerts = [_alert(rule_id, group=(str(group),), value=number) for group in range(number, number + 5)]
-            told = [_delivery(f"{shard} {number} {n}", rule_id) for n in range(3)]
-            event = _event(str(number), rule_id)
-            await keeper.alerts.record(shard, epoch, number, alerts, [(rule_id, (str(number - 1),))], [event], told)
-            await keeper.alerts.settle(msgspec.structs.replace(told[0], status="delivered"))
-
-    await asyncio.gather(*(alerter((kept, others)[shard % 2], shard) for shard in range(_SHARDS)))
-    for shard in range(_SHARDS):
-        left = await kept.alerts.take(shard, _SHARDS)
-        assert (left.clock_us, len(left.deliveries)) == (19, 40)
-        assert {one.group: one.value for one in left.alerts} == {(str(19 + n),): 19.0 for n in range(5)}
-        events = await kept.history.events(_rule_in(shard), None, 99)
-        assert [event.what for _, event in events] == [*map(str, range(19, -1, -1))]
-
-
-async def test_several_take_the_same_shard_at_once(kept: Kept, open_kept: Open) -> None:
-    others = await open_kept()
-
-    async def alerter(number: int) -> list[str]:
-        keeper = (kept, others)[number % 2]
-        epoch = (await keeper.alerts.take(0, _SHARDS)).epoch
-        said: list[str] = []
-        try:
-            for n in range(5):
-                await keeper.alerts.record(0, epoch, epoch, (), (), [_event(f"{epoch} {n}")])
-                said.append(f"{epoch} {n}")
-        except Conflict:
-            pass
-        return said
-
-    said = await asyncio.gather(*(alerter(number) for number in range(6)))
-    kept_events = [event.what for _, event in await kept.history.events(None, None, 99)][::-1]
-    assert sorted(kept_events) == sorted(what for one in said for what in one)
-    # Each had it until the next one took it.
-    epochs = [int(what.split()[0]) for what in kept_events]
-    assert epochs == sorted(epochs)
-    assert (await kept.alerts.take(0, _SHARDS)).epoch == 7
-
-
-async def test_a_delivery_that_is_settled_by_many_at_once_is_there_once(kept: Kept, open_kept: Open) -> None:
-    others = await open_kept()
-    epoch = (await kept.alerts.take(0, _SHARDS)).epoch
-    settled = [_delivery("a", status="failed", settled_us=number) for number in range(6)]
-    await asyncio.gather(
-        *((kept, others)[n % 2].alerts.settle(one) for n, one in enumerate(settled)),
-        kept.alerts.record(0, epoch, 1, (), (), [_event("x")], [_delivery("a")]),
-    )
-    ((_, found),) = await kept.history.deliveries(None, (), None, 9)
-    assert found in settled
-    assert len(await kept.history.events(None, None, 9)) == 1
 
 
 async def test_what_is_damaged_is_left_out(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     path = tmp_path / "catalog.db"
-    kept = await _at_once(path)
-    epoch = (await kept.alerts.take(0, _SHARDS)).epoch
-    events = [_event(str(number)) for number in range(6)]
-    alerts = [_alert(group=("a",)), _alert(group=("b",))]
-    await kept.alerts.record(0, epoch, 1, alerts, (), events, [_delivery(str(number)) for number in range(6)])
+    kept = await at_once(path)
+    epoch = (await kept.alerts.take(0, SHARDS)).epoch
+    events = [event_of(str(number)) for number in range(6)]
+    alerts = [alert_of(group=("a",)), alert_of(group=("b",))]
+    await kept.alerts.record(0, epoch, 1, alerts, (), events, [delivery_of(str(number)) for number in range(6)])
     with closing(sqlite3.connect(path)) as db, db:
         for table in ("alert_events", "alert_deliveries"):
             db.execute(f"UPDATE {table} SET body = '{{}}' WHERE number IN (2, 5)")
         db.execute("UPDATE alerts SET body = replace(body, 'pending', 'nonsense') WHERE body LIKE '%\"b\"%'")
     assert list(await kept.history.alerts()) == alerts[:1]
-    assert list((await kept.alerts.take(0, _SHARDS)).alerts) == alerts[:1]
+    assert list((await kept.alerts.take(0, SHARDS)).alerts) == alerts[:1]
     # Pages are full all the same.
     assert [event.what for _, event in await kept.history.events(None, None, 3)] == ["5", "3", "2"]
     assert [one.id for _, one in await kept.history.deliveries(None, (), None, 4)] == ["5", "3", "2", "0"]

@@ -180,6 +180,22 @@ def test_a_file_of_rules(tmp_path: Path, hooked: Hook) -> None:
         until(lambda: "resolved: silent hosts (host a)" in hooked.titles(), "a is back")
 
 
+def test_a_service_that_is_silent_on_a_host_that_is_alive(tmp_path: Path, hooked: Hook) -> None:
+    with _server(tmp_path) as server:
+        condition = {"aggregation": "absence", "service": "payment", "of": "*", "window_seconds": 3}
+        _rule(server, hooked, condition=condition, group_by=["host"])
+        for host in ("alive", "down"):
+            _write(server, "here", host=host)
+
+        def told() -> bool:
+            _write(server, "other", service="cron", host="alive")
+            time.sleep(0.2)  # a steady rate
+            return bool(hooked.told)
+
+        until(told, "it is silent")
+        assert hooked.titles() == ["firing: pay (host alive)"]
+
+
 def _keeps_writing(server: Server, hooked: Hook) -> bool:
     _write(server, "here", host="b")
     time.sleep(0.2)  # a steady rate
