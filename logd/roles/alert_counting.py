@@ -86,6 +86,7 @@ class AlertCounting:
         # Shorter than any window and the lateness together.
         self._slice_us = max(1, config.alerts.late_seconds // 2) * 1_000_000
         self._make_parser = parser_of(config)
+        self._parsing: Parsing | None = None
         self._transport = transport
         self._partials = partials
         self._rules = rules
@@ -128,13 +129,13 @@ class AlertCounting:
         the transport can't be read on."""
         self._waiting = Waiting(log, stop)
         self._consumer = await self._waiting.until_available("the transport", self._transport.consume, RAW_LOGS, GROUP)
-        parsing = await self._in_thread(Parsing, self._make_parser)
         try:
             async with asyncio.TaskGroup() as tasks:
                 fetching = tasks.create_task(self._fetch(self._consumer, stop), name="alerter.fetch")
-                tasks.create_task(self._count(parsing, self._consumer, tasks), name="alerter.count")
+                tasks.create_task(self._count(self._consumer, tasks), name="alerter.count")
         finally:
-            await self._in_thread(parsing.close)
+            if self._parsing is not None:
+                await self._in_thread(self._parsing.close)
             await self._in_thread(self._counter.close)
             await asyncio.to_thread(self._thread.shutdown)
         if damage := fetching.result():
@@ -155,15 +156,15 @@ class AlertCounting:
             await self._channel.close()
         return None
 
-    async def _count(self, parsing: Parsing, consumer: Consumer, tasks: asyncio.TaskGroup) -> None:
+    async def _count(self, consumer: Consumer, tasks: asyncio.TaskGroup) -> None:
         async for fetched in self._channel:
-            await self._use_rules(parsing, tasks)
+            await self._use_rules(tasks)
             await self._go_on(fetched)
             new = fetched.messages
             if self._sources is not None:
                 new = [message for message in new if self._sources.is_new(message)]
             if new and self._counter.gauges:
-                await self._parse(parsing, new)
+                await self._parse(new)
             self._advance(fetched)
             await self._hand_over()
             if sum(len(rows.table) for rows in self._parsed) >= _MOST_ROWS:
@@ -176,17 +177,17 @@ class AlertCounting:
         await self._publish()
         await self._commit(consumer)
 
-    async def _parse(self, parsing: Parsing, messages: Sequence[Message]) -> None:
+    async def _parse(self, messages: Sequence[Message]) -> None:
         """What took long to come is published step by step of the stream's time: or who evaluates it would see its end
         before its beginning was decided."""
         for number, some in enumerate(slices(messages, self._slice_us)):
             if number:
                 await self._publish()
             for part in parts(some):
-                self._parsed += await self._in_thread(parsed_rows, parsing, part)
+                self._parsed += await self._in_thread(self._rows_of, part)
             self._upto_us |= {message.partition: min(message.timestamp_us, _now_us()) for message in some}
 
-    async def _use_rules(self, parsing: Parsing, tasks: asyncio.TaskGroup) -> None:
+    async def _use_rules(self, tasks: asyncio.TaskGroup) -> None:
         """Those that hold by now: what was counted for the same goes on, and what is new is counted from a while ago
         on."""
         if self._generation == self._rules.generation:
@@ -200,7 +201,7 @@ class AlertCounting:
         new = [gauge for gauge in gauges if gauge.key not in known]
         seconds = 0.0 if starts or not self._upto_us else replayed_seconds(new, self._replay_seconds)
         if seconds:
-            await self._fill(new, int(min(self._upto_us.values()) - seconds * 1e6), parsing, tasks)
+            await self._fill(new, int(min(self._upto_us.values()) - seconds * 1e6), tasks)
             gauges = [gauge for gauge in gauges if gauge.key in known]
         await self._count_for(gauges)
 
@@ -211,12 +212,12 @@ class AlertCounting:
             await self._in_thread(counter.take_over, other)
         self._counter = counter
 
-    async def _fill(self, new: Sequence[Gauge], since_us: int, parsing: Parsing, tasks: asyncio.TaskGroup) -> None:
+    async def _fill(self, new: Sequence[Gauge], since_us: int, tasks: asyncio.TaskGroup) -> None:
         counter = await self._in_thread(Counter, self._name, new, records)
 
         async def count(messages: Sequence[Message]) -> None:
             for some in parts(messages):
-                rows = await self._in_thread(parsed_rows, parsing, some)
+                rows = await self._in_thread(self._rows_of, some)
                 await self._in_thread(count_rows, counter, rows)
 
         async def follow(start: StreamPositions | None, since_us: int | None) -> Follower:
@@ -305,6 +306,12 @@ class AlertCounting:
         if self._replay is not None:
             await self._replay.forget(part)
         await self._in_thread(self._counter.forget, part)
+
+    def _rows_of(self, messages: Sequence[Message]) -> list[Rows]:
+        """Without a rule nothing is parsed, and no parser takes memory."""
+        if self._parsing is None:
+            self._parsing = Parsing(self._make_parser)
+        return parsed_rows(self._parsing, messages)
 
     def _count_parsed(self) -> None:
         parsed, self._parsed = self._parsed, []

@@ -20,7 +20,6 @@ from tests.bench.http_client import Client
 from tests.bench.logd_server import LogdServer, logd_server
 from tests.bench.report import Line
 
-_ROLES = "agent,processor,api,alerter,archiver"
 _NO_PEER = "p99; no peer: ElastAlert asks every minute"
 _RULES = 1_000
 #: One message names 21 groups, and says how many more there are.
@@ -81,7 +80,7 @@ def _server(folder: Path, told: _Told) -> Iterator[LogdServer]:
         "alerts.notify.allow": '["127.0.0.1"]',
         "alerts.notify.rate_per_minute": 100_000,
     }
-    with logd_server(folder, [folder / "load.log"], settings, _ROLES) as server, Client(server.port) as client:
+    with logd_server(folder, [folder / "load.log"], settings) as server, Client(server.port) as client:
 
         def watches() -> bool:
             status = orjson.loads(client.get("/api/v1/status"))

@@ -1,4 +1,4 @@
-"""logd under test: one process with the roles agent, processor, api and archiver, on the defaults."""
+"""logd under test: one process with all roles, on the defaults."""
 
 import os
 import sys
@@ -44,7 +44,7 @@ def logd_server(
     folder: Path,
     follow: Sequence[Path] = (),
     settings: Mapping[str, object] = MappingProxyType({}),
-    roles: str = "agent,processor,api,archiver",
+    roles: str = "agent,processor,api,alerter,archiver",
 ) -> Iterator[LogdServer]:
     """Start logd with a data folder below `folder`, empty unless there is one, following the files given; stopped at
     the end. `settings` are those that aren't the defaults."""
