@@ -26,6 +26,7 @@ from logd.alerts.teller import Teller
 from logd.alerts.telling import Telling, Told
 from logd.config.alerting import Alerts as Settings
 from logd.errors import Conflict, Corrupt, Unavailable
+from logd.roles.alert_portions import in_portions
 from logd.roles.alert_rules import RulesInForce
 from logd.roles.waiting import Waiting
 from logd.seams import (
@@ -291,18 +292,14 @@ class AlertWatching:
         if not (alerts or gone or changes.events or told.events or deliveries) and due:
             shard.again_us = told.again_us
             return True
+        portions = list(in_portions(alerts, gone, [*changes.events, *told.events], deliveries))
         try:
-            await self._waiting.until_available(
-                "the catalog",
-                self._alerts.record,
-                shard.number,
-                shard.epoch,
-                evaluator.clock_us,
-                alerts,
-                gone,
-                [*changes.events, *told.events],
-                deliveries,
-            )
+            for number, portion in enumerate(portions, 1):
+                # What fires, and isn't kept when it ends here, will be found again.
+                clock_us = evaluator.clock_us if number == len(portions) else None
+                await self._waiting.until_available(
+                    "the catalog", self._alerts.record, shard.number, shard.epoch, clock_us, *portion
+                )
         except Conflict:
             log.info("another alerter has the rules of shard %d now", shard.number)
             self._lose(shard.number)
