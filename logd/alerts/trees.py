@@ -88,12 +88,12 @@ def _part(condition: Condition, window_seconds: int, around: Sequence[Node], ope
     whose = _whose(condition)
     narrowed = [_any("level", texts_of(condition.level)), node_of(condition.query, operator)]
     matches: Node | None = None
-    of = [*around, node_of(condition.of or "", operator)]
+    of = node_of(condition.of or "", operator)
     match condition.aggregation, condition.of:
         case "ratio", _:
-            node, matches = _all([*of, *whose]), _all(narrowed)
+            node, matches = _all([*around, *whose, of]), _all(narrowed)
         case "absence", str(alive) if alive:
-            node, matches = _all(of), _all([*whose, *narrowed])
+            node, matches = _all([*around, of]), _all([*whose, *narrowed])
         case _:
             node = _all([*around, *whose, *narrowed])
     return Part(

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import os
 import sqlite3
+import time
 from collections.abc import AsyncIterator, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,12 +15,14 @@ import sqlalchemy as sa
 from sqlalchemy import event
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.util import await_only
 
 from logd.backends.catalog import schema
 from logd.errors import ConfigError, Corrupt, Unavailable
 
 #: How long another process's write is waited for; each takes milliseconds.
 _BUSY_SECONDS = 5.0
+_AGAIN_SECONDS = 0.01
 _DAMAGE_CODES = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 _HOLDS = "it holds the tokens and the saved searches"
 
@@ -82,9 +85,23 @@ class SqliteFile:
 def _set_up(connection: Any, _: object) -> None:
     connection.isolation_level = None  # BEGIN is ours
     cursor = connection.cursor()
-    for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON", "cache_size = -512"):
+    _to_wal(cursor)
+    for pragma in ("synchronous = FULL", "foreign_keys = ON", "cache_size = -512"):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
+
+
+def _to_wal(cursor: Any) -> None:
+    """Of several programs that make the file at once, SQLite lets none wait for who changes the mode."""
+    deadline = time.monotonic() + _BUSY_SECONDS
+    while True:
+        try:
+            cursor.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if _cause(error)[0] != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                raise
+        await_only(asyncio.sleep(_AGAIN_SECONDS))
 
 
 def _begin(connection: sa.Connection) -> None:
