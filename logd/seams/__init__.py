@@ -17,6 +17,8 @@ from logd.seams.alerts import (
     Silence,
     Silences,
 )
+from logd.seams.archive import Archive, ArchivedDay, ArchivedFile, Garbage
+from logd.seams.archived import Archived
 from logd.seams.beside import (
     CACHE_SECONDS,
     Cache,
@@ -59,6 +61,17 @@ from logd.seams.index import (
 from logd.seams.pacing import Pace, Spread, spread
 from logd.seams.partials import MAX_PAGE_BYTES, Page, Partials, Taken
 from logd.seams.patterns import Mined, Pattern, Patterns
+from logd.seams.retention import (
+    DEFAULT_POLICY,
+    MAX_HOLDS,
+    MAX_POLICIES,
+    MAX_POLICY_SERVICES,
+    POLICY_LEAD_SECONDS,
+    LegalHold,
+    LegalHolds,
+    RetentionPolicies,
+    RetentionPolicy,
+)
 from logd.seams.saved import (
     MAX_DESCRIPTION_CHARACTERS,
     MAX_NAME_CHARACTERS,
@@ -80,19 +93,25 @@ from logd.seams.stream import (
     Tally,
     Transport,
 )
+from logd.seams.tiering import BOUNDARY_SECONDS, Boundary, Holding, Holdings, Leases, Move, Restore, Restores, Tiering
 
 __all__ = [
+    "BOUNDARY_SECONDS",
     "CACHE_SECONDS",
     "DEAD_LETTERS",
+    "DEFAULT_POLICY",
     "LATE_SECONDS",
     "MAX_BUCKETS",
     "MAX_BY",
     "MAX_CELLS",
     "MAX_DESCRIPTION_CHARACTERS",
     "MAX_GROUPS",
+    "MAX_HOLDS",
     "MAX_NAME_CHARACTERS",
     "MAX_PAGE_BYTES",
     "MAX_PARAMETERS_BYTES",
+    "MAX_POLICIES",
+    "MAX_POLICY_SERVICES",
     "MAX_RULES",
     "MAX_RULE_BYTES",
     "MAX_SAVED",
@@ -100,6 +119,7 @@ __all__ = [
     "MAX_WHY_CHARACTERS",
     "NOTHING",
     "PAGE_BYTES",
+    "POLICY_LEAD_SECONDS",
     "RAW_LOGS",
     "SAMPLE_ROWS",
     "SILENCE_KEPT_US",
@@ -114,7 +134,12 @@ __all__ = [
     "AlertStage",
     "Alerts",
     "Appended",
+    "Archive",
+    "Archived",
+    "ArchivedDay",
+    "ArchivedFile",
     "Batch",
+    "Boundary",
     "Buckets",
     "Cache",
     "Cell",
@@ -129,11 +154,18 @@ __all__ = [
     "Found",
     "FoundFields",
     "Function",
+    "Garbage",
     "Group",
     "Groups",
     "Histogram",
+    "Holding",
+    "Holdings",
     "Index",
+    "Leases",
+    "LegalHold",
+    "LegalHolds",
     "Mined",
+    "Move",
     "Moved",
     "Objects",
     "Pace",
@@ -142,6 +174,10 @@ __all__ = [
     "Pattern",
     "Patterns",
     "Place",
+    "Restore",
+    "Restores",
+    "RetentionPolicies",
+    "RetentionPolicy",
     "SavedSearch",
     "SavedSearches",
     "Search",
@@ -155,6 +191,7 @@ __all__ = [
     "StreamPositions",
     "Taken",
     "Tally",
+    "Tiering",
     "Tokens",
     "Transport",
     "Upkeep",

@@ -9,6 +9,7 @@ from enum import StrEnum
 import msgspec
 
 from logd.query.tree import Everything, Node
+from logd.seams.archived import Archived
 
 #: More fields make more groups than anybody reads.
 MAX_BY = 3
@@ -52,11 +53,12 @@ class Stats(msgspec.Struct, frozen=True, kw_only=True):
     numbers. The `top` groups are those with the most of `aggregates[order]`, or of records if that is None, then those
     whose values come first. `by_time`: each also by intervals, aligned to the epoch; an `interval_us` of None chooses
     one that gives some 100 at most. `prefix`: only groups whose value of the first field begins so, which all values
-    do with ""; what is in none is counted apart. `within_seconds` as of a Search."""
+    do with ""; what is in none is counted apart. `within_seconds` and `archived` as of a Search."""
 
     query: Node = Everything()
     from_us: int | None = None
     to_us: int | None = None
+    archived: Archived = {}
     aggregates: tuple[Aggregate, ...] = ()
     by: tuple[str, ...] = ()
     by_time: bool = False
@@ -89,7 +91,7 @@ class Groups(msgspec.Struct, frozen=True, kw_only=True):
     """The top groups, of `total` hits. `other` is what the groups that aren't there add up to, and `without`, where a
     prefix was given, the hits without a value. `interval_us` is 0 unless they go by time. What was estimated:
     `estimated` has the places of those aggregates, and `estimated_groups` says that counts may be too low, and groups
-    missing. `missing` as of what is Found."""
+    missing. `missing` and `tiers` as of what is Found."""
 
     total: int
     groups: Sequence[Group]
@@ -99,26 +101,29 @@ class Groups(msgspec.Struct, frozen=True, kw_only=True):
     estimated: Sequence[int] = ()
     estimated_groups: bool = False
     missing: Sequence[str] = ()
+    tiers: Sequence[str] = ()
 
 
 class Fields(msgspec.Struct, frozen=True, kw_only=True):
-    """Which fields hits have. `within_seconds` as of a Search."""
+    """Which fields hits have. `within_seconds` and `archived` as of a Search."""
 
     query: Node = Everything()
     from_us: int | None = None
     to_us: int | None = None
+    archived: Archived = {}
     within_seconds: float | None = None
 
 
 class FoundFields(msgspec.Struct, frozen=True, kw_only=True):
     """Of `total` hits, `sampled` were looked at: all up to SAMPLE_ROWS, else so many at most, and the same when it is
     asked again. `counts` are how many of these have a field, by the field and the types of its values: a column's name,
-    or `metadata.` and a path without a further one behind it. `missing` as of what is Found."""
+    or `metadata.` and a path without a further one behind it. `missing` and `tiers` as of what is Found."""
 
     total: int
     sampled: int
     counts: Mapping[str, FieldCount]
     missing: Sequence[str] = ()
+    tiers: Sequence[str] = ()
 
 
 class FieldCount(msgspec.Struct):

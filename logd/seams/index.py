@@ -9,6 +9,7 @@ import msgspec
 
 from logd.flow.stage import Stage
 from logd.query.tree import Everything, Node
+from logd.seams.archived import Archived
 from logd.seams.groups import Fields, FoundFields, Groups, Stats
 from logd.seams.patterns import Mined, Patterns
 from logd.seams.stream import StreamPositions
@@ -59,6 +60,8 @@ class Search(msgspec.Struct, frozen=True, kw_only=True):
     the order asked for; `offset` and `limit` begin there. `count_limit`: count hits exactly up to this many, wherever
     `after` is; None counts all, 0 doesn't count. `within_seconds`: an engine that can answers then with what it has.
 
+    `archived`: by policy, a day (since 1970) before which its records aren't meant, since the archive answers for them.
+
     `columns`: those of a record that are wanted; None is all of them. `max_bytes`: the page ends with the hit by which
     it has so many, `limit` or not.
 
@@ -92,7 +95,7 @@ class Found(msgspec.Struct, frozen=True):
     """Hits in the order asked for, and by log_id within a microsecond, with the columns of record.part_of_schema.
     `total` is None when nobody asked, and a lower bound when `exact` is false. `more`: there may be hits after these.
     `missing`: why rows may be missing from it that are stored; empty when it is whole. None is missing before where it
-    `stopped`, if it did."""
+    `stopped`, if it did. `tiers` are those that were read, of hot, warm and cold; empty where nobody knows."""
 
     table: pa.Table
     total: int | None
@@ -100,17 +103,19 @@ class Found(msgspec.Struct, frozen=True):
     more: bool
     missing: Sequence[str] = ()
     stopped: Stopped | None = None
+    tiers: Sequence[str] = ()
 
 
 class Histogram(msgspec.Struct, frozen=True, kw_only=True):
     """Counts by time, asked for. Intervals are aligned to the epoch; None chooses one that gives some 100 at most.
     `by`: a record column or `metadata.` and a path, whose `top` most frequent values are counted apart. `fill`: also
-    the intervals with no hits, from `from_us` to `to_us`, or from the first hit to the last. `within_seconds` as of a
-    Search."""
+    the intervals with no hits, from `from_us` to `to_us`, or from the first hit to the last. `within_seconds` and
+    `archived` as of a Search."""
 
     query: Node = Everything()
     from_us: int | None = None
     to_us: int | None = None
+    archived: Archived = {}
     interval_us: int | None = None
     by: str | None = None
     top: int = 10
@@ -122,7 +127,7 @@ class Buckets(msgspec.Struct, frozen=True):
     """Counts by time. `starts` are Unix µs, ascending; `counts` are the hits of each interval. `values` are the most
     frequent of the field first (then by value), None for records without it; `by_value` has a row for each of
     `values`, and `other` is what the values that aren't there add up to, each as long as `starts`. Hits with several
-    tags count for each of them, but once in `counts`. `missing` as of what is Found."""
+    tags count for each of them, but once in `counts`. `missing` and `tiers` as of what is Found."""
 
     interval_us: int
     starts: Sequence[int]
@@ -131,6 +136,7 @@ class Buckets(msgspec.Struct, frozen=True):
     by_value: Sequence[Sequence[int]] = ()
     other: Sequence[int] = ()
     missing: Sequence[str] = ()
+    tiers: Sequence[str] = ()
 
 
 class Searches(Protocol):

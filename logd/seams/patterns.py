@@ -7,15 +7,17 @@ from collections.abc import Sequence
 import msgspec
 
 from logd.query.tree import Everything, Node
+from logd.seams.archived import Archived
 
 
 class Patterns(msgspec.Struct, frozen=True, kw_only=True):
     """Templates of messages, asked for: the `limit` most frequent. `new_since_us`: only those of which nothing was
-    found from `from_us` to it. `within_seconds` as of a Search."""
+    found from `from_us` to it. `within_seconds` and `archived` as of a Search."""
 
     query: Node = Everything()
     from_us: int | None = None
     to_us: int | None = None
+    archived: Archived = {}
     new_since_us: int | None = None
     limit: int = 50
     within_seconds: float | None = None
@@ -41,7 +43,7 @@ class Mined(msgspec.Struct, frozen=True, kw_only=True):
     """Patterns, the most frequent first, then by template. `total` hits are those of the patterns, `other` ones (of
     `others` templates that aren't listed, and `unmatched` ones that have none, as there were too many different) and
     `not_looked_at` ones, which aren't the newest. `coarse`: messages are alike when their first two words are, as there
-    were too many different. `missing` as of what is Found."""
+    were too many different. `missing` and `tiers` as of what is Found."""
 
     total: int = 0
     patterns: Sequence[Pattern] = ()
@@ -51,3 +53,4 @@ class Mined(msgspec.Struct, frozen=True, kw_only=True):
     not_looked_at: int = 0
     coarse: bool = False
     missing: Sequence[str] = ()
+    tiers: Sequence[str] = ()
