@@ -3,7 +3,7 @@
     archive/policy=P/date=2026-11-22/hour=05/ID.parquet         records, which DuckDB, Spark, Athena and pandas read
     archive-index/policy=P/date=2026-11-22/hour=05/ID.skip      the file's skip index (store/skip_index.py)
     archive-manifests/partition=00003/00000000000000001234.json what became of a partition's messages from 1234 on
-    archive-manifests/policy=P/date=2026-11-22/ID.json          which files took the place of which others, or of segments
+    archive-manifests/policy=P/date=2026-11-22/ID.json          which files replace which others, or segments
 
 A manifest is written after the files that it names, and only what one names is part of the archive.
 """
