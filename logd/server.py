@@ -28,6 +28,7 @@ from logd.errors import ConfigError, LogdError
 from logd.flow.stage import Stage, held
 from logd.roles import alert_wiring, control, wiring
 from logd.roles.alert_wiring import AlertSeams
+from logd.roles.policies import PolicyWatch
 from logd.roles.readiness import Readiness
 from logd.roles.reload import on_request
 from logd.roles.wiring import OpenCatalog, OpenIndex, OpenTransport
@@ -58,8 +59,8 @@ async def _serve(config: Config, load: Callable[[], Config]) -> int:
         stack.enter_context(signals.caught())
         data_dir = Path(config.data_dir)
         stack.enter_context(locked(data_dir))
-        queue, transport, index, catalog, cache, alerting = None, None, None, None, None, None
-        if {"api", "alerter"} & set(config.server.roles):
+        queue, transport, index, catalog, cache, alerting, policies = None, None, None, None, None, None, None
+        if {"api", "alerter", "processor", "archiver"} & set(config.server.roles):
             catalog = await stack.enter_async_context(_closing(await wiring.open_catalog(config)))
         if "api" in config.server.roles:
             cache = wiring.open_cache(config)
@@ -75,8 +76,10 @@ async def _serve(config: Config, load: Callable[[], Config]) -> int:
             transport = await stack.enter_async_context(_closing(queue.transport))
         if transport is not None and set(config.server.roles) != {"agent"}:
             wiring.set_up_native_libraries(roomy=config.index.type == "elasticsearch")
+        if catalog is not None and transport is not None and {"processor", "archiver"} & set(config.server.roles):
+            policies = await wiring.watch_policies(config, catalog)
         if transport is not None and {"processor", "api", "archiver"} & set(config.server.roles):
-            index = await wiring.open_index(config, transport)
+            index = await wiring.open_index(config, transport, None if policies is None else policies.assignment)
             await stack.enter_async_context(_closing(index.stored))
             await stack.enter_async_context(_closing(index.upkeep))
         if transport is not None and catalog is not None and "alerter" in config.server.roles:
@@ -85,7 +88,7 @@ async def _serve(config: Config, load: Callable[[], Config]) -> int:
             backup = partial(wiring.backup, data_dir, queue=queue, index=index)
             await stack.enter_async_context(control.serving(data_dir / control.SOCKET, backup))
         try:
-            await _run_roles(config, queue, index, catalog, cache, alerting, signals, load)
+            await _run_roles(config, queue, index, catalog, cache, alerting, policies, signals, load)
         except ExceptionGroup as failures:
             return _exit_code(failures)
     return EXIT_OK
@@ -110,6 +113,7 @@ async def _run_roles(
     catalog: OpenCatalog | None,
     cache: Cache | None,
     alerting: AlertSeams | None,
+    policies: PolicyWatch | None,
     signals: _Signals,
     load: Callable[[], Config],
 ) -> None:
@@ -120,7 +124,9 @@ async def _run_roles(
     stages = [stage for part in (transport, stored) if part is not None for stage in part.stages]
     parts: dict[str, Callable[[], dict[str, object]]] = {}
     troubles: list[Callable[[], str]] = []
-    ready = Readiness(stop, transport, stored, None if catalog is None else catalog.tokens, troubles)
+    # A processor and an archiver go on without the catalog, with the policies that they know.
+    people = catalog if {"api", "alerter"} & set(config.server.roles) else None
+    ready = Readiness(stop, transport, stored, None if people is None else people.tokens, troubles)
     reload: Reload | None = None
     async with asyncio.TaskGroup() as tasks, contextlib.AsyncExitStack() as sockets, _told():
         roles: list[asyncio.Task[None]] = []
@@ -154,8 +160,10 @@ async def _run_roles(
             archiver = Archiver(config, index.upkeep)
             parts["archiver"] = archiver.status
             start("archiver", archiver.run)
-        # An agent loads nothing of this.
-        rules = alert_wiring.rule_folder(config) if catalog is not None else None
+        if policies is not None:
+            start("policies", policies.run)
+        # Others load nothing of this.
+        rules = alert_wiring.rule_folder(config) if people is not None else None
         if config.alerts.rules and rules is not None:
             await asyncio.to_thread(rules.look)
             start("rules", rules.run)
@@ -185,6 +193,8 @@ async def _run_roles(
                 acknowledgements=catalog.acknowledgements,
                 alerts=catalog.alerts,
                 alert_history=catalog.alert_history,
+                retention=catalog.retention,
+                holds=catalog.holds,
                 cache=cache,
                 rule_folder=rules,
             )

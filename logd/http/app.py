@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -28,6 +28,10 @@ from logd.http import (
     ingest,
     patterns,
     record,
+    retention_holds,
+    retention_policies,
+    retention_preview,
+    retention_usage,
     saved_searches,
     schemas,
     search,
@@ -51,7 +55,10 @@ from logd.seams import (
     Alerts,
     Cache,
     DeadLetters,
+    Holdings,
     Index,
+    LegalHolds,
+    RetentionPolicies,
     SavedSearches,
     Searches,
     Silences,
@@ -100,8 +107,11 @@ class Behind(msgspec.Struct, frozen=True):
     acknowledgements: Acknowledgements
     alerts: Alerts
     alert_history: AlertHistory
+    retention: RetentionPolicies
+    holds: LegalHolds
     cache: Cache | None = None
     rule_folder: RuleFolder = RuleFolder(None)
+    holdings: Sequence[Holdings] = ()
 
 
 def make_app(
@@ -138,6 +148,10 @@ def make_app(
     )
     past = alert_history.Past(behind.alert_history, names)
     quiet = silences.Quiet(behind.silences)
+    previews = retention_preview.Previews(config, behind.holds, behind.holdings)
+    policies = retention_policies.Policies(config, behind.retention, previews)
+    held = retention_holds.Held(config, behind.holds)
+    used = retention_usage.Used(config.archiver, behind.holdings)
     letters = deadletters.Letters(behind.dead_letters)
     tails = tail.Tails(tailing, config.search.default_operator, config.search.tail_rate)
 
@@ -210,6 +224,17 @@ def make_app(
         (silences.LIST, quiet.list),
         (silences.CREATE, quiet.create),
         (silences.REMOVE, quiet.remove),
+        (retention_policies.LIST, policies.list),
+        (retention_policies.SHOW, policies.show),
+        (retention_policies.CREATE, policies.create),
+        (retention_policies.CHANGE, policies.change),
+        (retention_policies.REMOVE, policies.remove),
+        (retention_policies.PREVIEW, policies.preview),
+        (retention_holds.LIST, held.list),
+        (retention_holds.SHOW, held.show),
+        (retention_holds.CREATE, held.create),
+        (retention_holds.RELEASE, held.release),
+        (retention_usage.OPERATION, used.get),
         (deadletters.LIST, letters.list),
         (deadletters.SHOW, letters.show),
         (deadletters.REPLAY, letters.replay),

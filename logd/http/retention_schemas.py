@@ -95,6 +95,26 @@ class Preview(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     later: list[Deleted]
 
 
+class PolicyOrPreview(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A RetentionPolicy, or if a `preview` was asked for, a Preview, which has a `message`."""
+
+    name: str | UnsetType = UNSET
+    service: str | UnsetType = UNSET
+    services: list[str] | UnsetType = UNSET
+    hot_days: int | UnsetType = UNSET
+    warm_days: int | UnsetType = UNSET
+    cold_days: int | UnsetType = UNSET
+    description: str | UnsetType = UNSET
+    read_only: bool | UnsetType = UNSET
+    version: int | UnsetType | None = UNSET
+    valid_from: str | UnsetType | None = UNSET
+    updated: str | UnsetType | None = UNSET
+    updated_by: str | UnsetType | None = UNSET
+    message: str | UnsetType = UNSET
+    deletes: list[Deleted] | UnsetType = UNSET
+    later: list[Deleted] | UnsetType = UNSET
+
+
 class PreviewError(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Why a change isn't made."""
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from logd.config.schema import Config
-from logd.errors import Corrupt, Unavailable
+from logd.errors import ConfigError, Corrupt, Unavailable
 from logd.seams import RetentionPolicies, RetentionPolicy
 from logd.tiers.policy import Retention
 
@@ -32,22 +32,23 @@ class PolicyWatch:
         self._config = config
         self._kept = kept
         self._history: Sequence[RetentionPolicy] = ()
-        self._known = False
         self._trouble = ""
-
-    @property
-    def known(self) -> bool:
-        """Whether the catalog's policies were read at all: before that, nobody should delete anything."""
-        return self._known
 
     def trouble(self) -> str:
         """Why the policies can't be read now; empty when they can."""
         return self._trouble
 
+    async def begin(self) -> None:
+        """Before a line is stored, which would lie where it doesn't belong. Raises ConfigError."""
+        try:
+            await self._learn()
+        except (Unavailable, Corrupt) as error:
+            raise ConfigError(f"retention policies can't be read from the catalog: {error}") from error
+
     async def look(self) -> None:
         """Reads them now. Says once what is wrong, and once that it is over."""
         try:
-            history = tuple(await self._kept.history())
+            await self._learn()
         except (Unavailable, Corrupt) as error:
             if not self._trouble:
                 log.error("retention policies can't be read, those that are known go on: %s", error)
@@ -56,12 +57,6 @@ class PolicyWatch:
         if self._trouble:
             log.info("retention policies can be read again")
         self._trouble = ""
-        if history != self._history:
-            await asyncio.to_thread(self.assignment.learn, history)
-            latest = [policy for policy in history if policy.until_us is None]
-            self.retention = Retention(self._config.policies, latest, self._config.archiver.retention_days)
-            self._history = history
-        self._known = True
 
     async def run(self, stop: asyncio.Event) -> None:
         """Looks until `stop`."""
@@ -71,3 +66,12 @@ class PolicyWatch:
                     await stop.wait()
             except TimeoutError:
                 await self.look()
+
+    async def _learn(self) -> None:
+        history = tuple(await self._kept.history())
+        if history == self._history:
+            return
+        await asyncio.to_thread(self.assignment.learn, history)
+        latest = [policy for policy in history if policy.until_us is None]
+        self.retention = Retention(self._config.policies, latest, self._config.archiver.retention_days)
+        self._history = history

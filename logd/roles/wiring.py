@@ -27,8 +27,10 @@ from logd.seams import (
     Disks,
     Index,
     Leases,
+    LegalHolds,
     Objects,
     Restores,
+    RetentionPolicies,
     SavedSearches,
     Searches,
     Silences,
@@ -41,7 +43,9 @@ from logd.seams import (
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from logd.backends.index.policies import Assignment
     from logd.backup.about import Backup
+    from logd.roles.policies import PolicyWatch
     from logd.store.folder import Stream
 
 #: mallopt(3): M_ARENA_MAX, M_MMAP_THRESHOLD, and M_TRIM_THRESHOLD, which would be small once the second is set.
@@ -169,11 +173,22 @@ class OpenIndex(NamedTuple):
     put_aside: Callable[[Mapping[int, str]], Awaitable[None]]
 
 
-async def open_index(config: Config, transport: Transport) -> OpenIndex:
-    """The configured index. Raises ConfigError when it can't be opened."""
+async def watch_policies(config: Config, catalog: OpenCatalog) -> PolicyWatch:
+    """Everybody's policies, as the catalog has them now. Raises ConfigError."""
+    from logd.backends.index.policies import Assignment
+    from logd.roles.policies import PolicyWatch
+
+    watch = PolicyWatch(config, catalog.retention, Assignment(config.policies))
+    await watch.begin()
+    return watch
+
+
+async def open_index(config: Config, transport: Transport, policies: Assignment | None = None) -> OpenIndex:
+    """The configured index, by these policies, or those of the configuration alone. Raises ConfigError when it can't
+    be opened."""
     from logd.backends.index.policies import Assignment
 
-    policies = Assignment(config.policies)
+    policies = policies or Assignment(config.policies)
     match config.index.type:
         case "segments":
             from logd.backends.index.segments import SegmentsIndex
@@ -218,6 +233,8 @@ class OpenCatalog(NamedTuple):
     tiering: Tiering
     leases: Leases
     restores: Restores
+    retention: RetentionPolicies
+    holds: LegalHolds
 
     async def close(self) -> None:
         """Releases everything."""
@@ -257,6 +274,7 @@ async def catalog(config: Config) -> OpenCatalog:
                 AppearingRestores,
                 AppearingTiering,
             )
+            from logd.backends.catalog.appearing_tiers import AppearingHolds, AppearingRetention
 
             file = AppearingFile(catalog_file(config))
             await file.open_if_there()
@@ -272,15 +290,19 @@ async def catalog(config: Config) -> OpenCatalog:
                 AppearingTiering(file),
                 AppearingLeases(file),
                 AppearingRestores(file),
+                AppearingRetention(file),
+                AppearingHolds(file),
             )
         case "mysql":
             from logd.backends.catalog.alert_history import CatalogAlertHistory
             from logd.backends.catalog.alert_rules import CatalogAlertRules
             from logd.backends.catalog.alerts import CatalogAlerts
             from logd.backends.catalog.archive import CatalogArchive
+            from logd.backends.catalog.holds import CatalogHolds
             from logd.backends.catalog.leases import CatalogLeases
             from logd.backends.catalog.mysql_server import MysqlServer
             from logd.backends.catalog.restores import CatalogRestores
+            from logd.backends.catalog.retention import CatalogRetention
             from logd.backends.catalog.saved import CatalogSaved
             from logd.backends.catalog.silences import CatalogAcknowledgements, CatalogSilences
             from logd.backends.catalog.tiering import CatalogTiering
@@ -299,6 +321,8 @@ async def catalog(config: Config) -> OpenCatalog:
                 CatalogTiering(server),
                 CatalogLeases(server),
                 CatalogRestores(server),
+                CatalogRetention(server),
+                CatalogHolds(server),
             )
         case unknown:
             assert_never(unknown)

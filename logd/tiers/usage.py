@@ -30,7 +30,7 @@ def cost_of(tier: str, size_bytes: float, prices: Mapping[str, float]) -> float:
 
 def shares(holding: Holding, prices: Mapping[str, float]) -> list[ServiceUsage]:
     """Of the services in it, the largest first."""
-    named: dict[str | None, int] = {**holding.services}
+    named: dict[str | None, int] = dict(holding.services.items())
     left = holding.rows - sum(named.values())
     if left > 0:
         named[None] = left

@@ -22,6 +22,7 @@ from logd.backends.catalog.appearing_alerts import (
     AppearingAlerts,
     AppearingSilences,
 )
+from logd.backends.catalog.appearing_tiers import AppearingHolds, AppearingRetention
 from logd.backends.index.segments import SegmentsIndex
 from logd.backends.transport.sqlite import SqliteTransport
 from logd.chunk import Chunk, Envelope, Message, Positions
@@ -336,6 +337,8 @@ async def _serving(
         AppearingAcknowledgements(catalog),
         AppearingAlerts(catalog),
         AppearingAlertHistory(catalog),
+        AppearingRetention(catalog),
+        AppearingHolds(catalog),
     )
     api = Api(config, behind, {}, (), ready)
     address = await api.start()

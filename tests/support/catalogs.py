@@ -21,6 +21,7 @@ MIGRATIONS = [
     "0004 alert states",
     "0005 alert turns",
     "0006 tiers",
+    "0007 retention",
 ]
 
 

@@ -20,8 +20,10 @@ if TYPE_CHECKING:
     from logd.backends.catalog.alert_rules import CatalogAlertRules
     from logd.backends.catalog.alerts import CatalogAlerts
     from logd.backends.catalog.archive import CatalogArchive
+    from logd.backends.catalog.holds import CatalogHolds
     from logd.backends.catalog.leases import CatalogLeases
     from logd.backends.catalog.restores import CatalogRestores
+    from logd.backends.catalog.retention import CatalogRetention
     from logd.backends.catalog.saved import CatalogSaved
     from logd.backends.catalog.silences import CatalogAcknowledgements, CatalogSilences
     from logd.backends.catalog.tiering import CatalogTiering
@@ -42,6 +44,8 @@ class Opened(NamedTuple):
     tiering: CatalogTiering
     leases: CatalogLeases
     restores: CatalogRestores
+    retention: CatalogRetention
+    holds: CatalogHolds
 
 
 class AppearingFile:
@@ -165,8 +169,10 @@ def _load() -> Callable[[Path], Awaitable[Opened]]:
     from logd.backends.catalog.alert_rules import CatalogAlertRules
     from logd.backends.catalog.alerts import CatalogAlerts
     from logd.backends.catalog.archive import CatalogArchive
+    from logd.backends.catalog.holds import CatalogHolds
     from logd.backends.catalog.leases import CatalogLeases
     from logd.backends.catalog.restores import CatalogRestores
+    from logd.backends.catalog.retention import CatalogRetention
     from logd.backends.catalog.saved import CatalogSaved
     from logd.backends.catalog.silences import CatalogAcknowledgements, CatalogSilences
     from logd.backends.catalog.sqlite_file import SqliteFile
@@ -187,6 +193,8 @@ def _load() -> Callable[[Path], Awaitable[Opened]]:
             CatalogTiering(file),
             CatalogLeases(file),
             CatalogRestores(file),
+            CatalogRetention(file),
+            CatalogHolds(file),
         )
 
     return opened

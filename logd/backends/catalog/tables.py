@@ -22,6 +22,8 @@ tier_moves   number, which rises and is used once → what was done with a day o
 tier_gaps   policy, day → how many lines the archive may have and the index not
 leases   name → who has it, until when in µs
 restores   id → when it was asked for, the rest as JSON
+retention_policies   name, version → services (a JSON list), days, in force from and until in µs; rows stay
+legal_holds   id → name, which no other one has, query, services (a JSON list), times in µs, who; rows stay
 """
 
 from __future__ import annotations
@@ -293,5 +295,40 @@ RESTORES = Table(
     Column("id", String(12), primary_key=True),
     Column("created_us", BigInteger, nullable=False),
     Column("body", LARGE, nullable=False),
+    **MYSQL,
+)
+
+RETENTION_POLICIES = Table(
+    "retention_policies",
+    METADATA,
+    Column("name", String(100), primary_key=True),
+    Column("version", BigInteger, primary_key=True, autoincrement=False),
+    Column("services", LARGE, nullable=False),
+    Column("hot_days", BigInteger, nullable=False),
+    Column("warm_days", BigInteger, nullable=False),
+    Column("cold_days", BigInteger, nullable=False),
+    Column("description", Text, nullable=False),
+    Column("from_us", BigInteger, nullable=False),
+    Column("until_us", BigInteger),
+    Column("updated_by", String(200), nullable=False),
+    Column("updated_us", BigInteger, nullable=False),
+    **MYSQL,
+)
+
+LEGAL_HOLDS = Table(
+    "legal_holds",
+    METADATA,
+    Column("id", String(12), primary_key=True),
+    Column("name", String(200), nullable=False),
+    Column("query", LARGE, nullable=False),
+    Column("services", LARGE, nullable=False),
+    Column("from_us", BigInteger),
+    Column("to_us", BigInteger),
+    Column("reason", Text, nullable=False),
+    Column("created_by", String(200), nullable=False),
+    Column("created_us", BigInteger, nullable=False),
+    Column("released_by", String(200), nullable=False),
+    Column("released_us", BigInteger),
+    UniqueConstraint("name"),
     **MYSQL,
 )
