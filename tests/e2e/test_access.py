@@ -10,7 +10,17 @@ import pytest
 
 from logd import shipment
 from logd.chunk import Chunk, compress
-from logd.http import alert_history, alert_rules, alert_states, deadletters, openapi, saved_searches, silences
+from logd.http import (
+    alert_history,
+    alert_rules,
+    alert_states,
+    deadletters,
+    openapi,
+    retention_holds,
+    retention_policies,
+    saved_searches,
+    silences,
+)
 from tests.support.access import Made, token
 from tests.support.commands import logd
 from tests.support.openapi import document
@@ -63,6 +73,17 @@ _ROUTES: list[tuple[str, str, set[str]]] = [
     ("GET", alert_history.EVENTS_PATH, {"search", "admin"}),
     ("GET", alert_history.DELIVERIES_PATH, {"search", "admin"}),
     ("POST", f"{alert_history.DELIVERIES_PATH}/{{id}}/retry", {"search", "admin"}),
+    ("GET", retention_policies.PATH, {"search", "admin"}),
+    ("POST", retention_policies.PATH, {"admin"}),
+    ("GET", f"{retention_policies.PATH}/{{name}}", {"search", "admin"}),
+    ("PUT", f"{retention_policies.PATH}/{{name}}", {"admin"}),
+    ("DELETE", f"{retention_policies.PATH}/{{name}}", {"admin"}),
+    ("POST", "/api/v1/retention/preview", {"search", "admin"}),
+    ("GET", retention_holds.PATH, {"search", "admin"}),
+    ("POST", retention_holds.PATH, {"admin"}),
+    ("GET", f"{retention_holds.PATH}/{{id}}", {"search", "admin"}),
+    ("DELETE", f"{retention_holds.PATH}/{{id}}", {"admin"}),
+    ("GET", "/api/v1/retention/usage", {"search", "admin"}),
     ("GET", deadletters.PATH, {"admin"}),
     ("DELETE", deadletters.PATH, {"admin"}),
     ("GET", f"{deadletters.PATH}/{{position}}", {"admin"}),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlencode
@@ -12,7 +13,7 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 from tests.support.alerts import make_rule
 from tests.support.letters import make_dead_letter
 from tests.support.openapi import document, routes
-from tests.support.process import Server
+from tests.support.process import JSON, Server
 from tests.support.saved import keep
 
 _ALL = [
@@ -51,6 +52,10 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         make_dead_letter(running)
         keep(running, "greetings", q="hello")
         make_rule(running, name="greetings", condition={"threshold": 1})
+        days = {"hot_days": 1, "warm_days": 30, "cold_days": 90}
+        for path, body in (("policies", {"service": "service", **days}), ("holds", {"name": "greetings"})):
+            answer = running.request("POST", f"/api/v1/retention/{path}", json.dumps(body).encode(), JSON)
+            assert answer.status == 201, answer
         running.settle()
         yield running
 
