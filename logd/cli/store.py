@@ -10,7 +10,7 @@ import socket
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from logd.cli import settings, store_stats
+from logd.cli import connect, retention_usage, settings, store_stats
 from logd.errors import ConfigError, LogdError, Unavailable
 
 if TYPE_CHECKING:
@@ -60,13 +60,16 @@ def add_to(commands: Any) -> None:
     stats = settings.add_action(
         actions,
         "stats",
-        "show what is stored, by day",
-        "Prints rows, segments and bytes of each day, whether a server runs or not; what it only has in memory isn't"
-        " counted.",
+        "show what is stored, by day and policy",
+        "Prints rows, segments and bytes of each day and policy, whether a server runs or not; what it only has in"
+        " memory isn't counted. With --url, a server says lines, bytes and costs of each day, policy and tier, and with"
+        " --services of each service, wherever they are.",
         store_stats.run,
         "store stats --config logd.toml",
     )
-    stats.add_argument("--json", action="store_true", help="a JSON object a day")
+    stats.add_argument("--json", action="store_true", help="a JSON object a day and policy")
+    connect.add_to(stats)
+    retention_usage.add_to(stats)
 
 
 def run_backup(args: argparse.Namespace) -> int:

@@ -1,16 +1,21 @@
-"""`logd store stats`: what the index holds, by day."""
+"""`logd store stats`: what the embedded index holds, by day and policy, or what a server says of all tiers."""
 
 from __future__ import annotations
 
 import argparse
 import json
 
-from logd.cli import settings
+from logd.cli import connect, retention_usage, settings
+from logd.errors import ConfigError
 
 
 def run(args: argparse.Namespace) -> int:
     """Prints a table; the exit code."""
+    if args.url or args.services:
+        return retention_usage.show(connect.server(args), args.services, args.json)
     config = settings.load(args)
+    if config.index.type != "segments":
+        raise ConfigError(f"index.type is {config.index.type}, so the lines are not in data_dir: --url asks a server")
     import msgspec
 
     from logd.cli.tables import size, table
@@ -22,11 +27,11 @@ def run(args: argparse.Namespace) -> int:
         for day in days:
             print(json.dumps(msgspec.structs.asdict(day)))
         return 0
-    rows = [["day", "segments", "rows", "size", "skip index", "bytes a line"]]
+    rows = [["day", "policy", "segments", "rows", "size", "skip index", "bytes a line"]]
     for day in days:
         each = (day.bytes + day.skip_index_bytes) / max(1, day.rows)
         sizes = (size(day.bytes), size(day.skip_index_bytes), f"{each:.1f}")
-        rows.append([day.day, f"{day.segments:,}", f"{day.rows:,}", *sizes])
+        rows.append([day.day, day.policy, f"{day.segments:,}", f"{day.rows:,}", *sizes])
     print(table(rows, right="segments,rows,size,skip index,bytes a line"))
     count, stored = sum(day.rows for day in days), sum(day.bytes + day.skip_index_bytes for day in days)
     if days:

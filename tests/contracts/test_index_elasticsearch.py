@@ -21,7 +21,7 @@ from logd.config.schema import Policy, SearchLimits
 from logd.deadletters import replayed, summary
 from logd.errors import BadRequest, ConfigError, Unavailable
 from logd.query.parse import parse
-from logd.seams import Histogram, Place, Search
+from logd.seams import Histogram, Place, RetentionPolicy, Search
 from tests.contracts.scenarios.corpus import CORPUS
 from tests.support.elastic import Buried, Server, delete_all
 from tests.support.indexes import ids
@@ -232,6 +232,22 @@ async def test_policies_have_indices_of_their_own(client: Client, elasticsearch:
     assert found == {*of_pay, "logs-web-2024-10-04", "logs-web-2024-10-05", _NAMES, "logs-2024-10-05"}
     assert await ids(index, limit=10, from_us=DAY, to_us=DAY + DAY_US) == ["2", "1", "late", "0"]
     assert (await index.search(everything(limit=10))).total == 7
+    await index.close()
+
+
+async def test_a_policy_that_is_made_meanwhile(client: Client, elasticsearch: Server, buried: Buried) -> None:
+    """What comes from then on is in its index; what is read again is where it was, so it is known there."""
+    policies = Assignment()
+    settings = msgspec.structs.replace(_SETTINGS, urls=[elasticsearch.url])
+    index = await ElasticsearchIndex.open(settings, SearchLimits(deadline_seconds=120), buried, policies)
+    rows = [row(DAY + n, f"{n}", service="pay") for n in range(4)]
+    await index.write(batch(rows[:2], 1))
+    policies.learn([RetentionPolicy(name="payment", services=("pay",), from_us=DAY + 3)])  # taken in 1 µs later
+    assert (await index.write(batch(rows, 2))).duplicates == 2
+    await index.refresh()
+    for name, ids_in_it in ((_NAMES, {"0", "1"}), ("logs-payment-2024-10-04", {"2", "3"})):
+        hits = msgspec.json.decode(await client.ask("GET", f"/{name}/_search"))["hits"]["hits"]
+        assert {hit["_id"] for hit in hits} == ids_in_it
     await index.close()
 
 

@@ -17,7 +17,7 @@ from logd.config.schema import Policy, SearchLimits
 from logd.errors import ConfigError, Unavailable
 from logd.query.parse import parse
 from logd.record import SCHEMA
-from logd.seams import Batch
+from logd.seams import Batch, RetentionPolicy
 from logd.store import segments
 from tests.support.disk import full_disk
 from tests.support.indexes import LIMITS, SegmentsStore, ids, many
@@ -74,6 +74,26 @@ async def test_a_segment_for_each_policy(tmp_path: Path) -> None:
         f"policy={name}" for name, _ in found
     }
     assert await ids(index) == ["15", "05", "14", "04", "13", "03", "12", "02", "11", "01", "10", "00"]
+    await index.close()
+
+
+async def test_a_policy_that_is_made_meanwhile(tmp_path: Path) -> None:
+    """What comes from then on lies with it; what is read again, where it lay."""
+    policies = Assignment()
+    index = await SegmentsIndex.open(tmp_path, LIMITS, SearchLimits(threads=1), policies=policies)
+    rows = [row(DAY + n, f"{n}", service=service) for n, service in enumerate(["pay", "web", "pay", "web"])]
+    await index.write(batch(rows[:2], 1))
+    await index.flush()
+    policies.learn([RetentionPolicy(name="payment", services=("pay",), from_us=DAY + 2)])  # taken in 1 µs later
+    await index.write(batch(rows[2:], 2))
+    await index.flush()
+    await index.write(batch([row(DAY, "again", service="pay")], 3))
+    await index.flush()
+    found = [(segment.policy, segment.rows) for segment in index.inventory.segments]
+    assert sorted(found) == [("DEFAULT", 1), ("DEFAULT", 1), ("DEFAULT", 2), ("payment", 1)]
+    assert [one.file for one in index.inventory.segments if one.policy == "payment"] == [
+        "policy=payment/date=2024-10-04/000000000003.parquet"
+    ]
     await index.close()
 
 

@@ -55,9 +55,10 @@ def stored() -> _Stored:
 async def client(tmp_path: Path, stored: _Stored) -> AsyncIterator[TestClient[Any, Any]]:
     none = cast(Any, None)
     file = AppearingFile(tmp_path / "catalog.db")
-    others: dict[str, Any] = dict.fromkeys(Behind.__struct_fields__, none)
-    kept = {"tokens": AppearingTokens(file), "retention": AppearingRetention(file), "holds": AppearingHolds(file)}
-    behind = Behind(**{**others, **kept, "rule_folder": RuleFolder(None), "holdings": [stored]})
+    seams: dict[str, Any] = dict.fromkeys(Behind.__struct_fields__, none)
+    seams |= {"tokens": AppearingTokens(file), "retention": AppearingRetention(file), "holds": AppearingHolds(file)}
+    seams |= {"rule_folder": RuleFolder(None), "holdings": [stored]}
+    behind = Behind(**seams)
 
     async def ready() -> str:
         return ""
