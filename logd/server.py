@@ -179,6 +179,7 @@ async def _run_roles(
         if queue and index and catalog and rules and "api" in config.server.roles:
             from logd.http.app import Behind
             from logd.roles.api import Api
+            from logd.roles.holdings import holdings_of
 
             behind = Behind(
                 transport=queue.transport,
@@ -195,6 +196,7 @@ async def _run_roles(
                 alert_history=catalog.alert_history,
                 retention=catalog.retention,
                 holds=catalog.holds,
+                holdings=holdings_of(index, policies),
                 cache=cache,
                 rule_folder=rules,
             )

@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from logd.backup.about import Backup
     from logd.roles.policies import PolicyWatch
     from logd.store.folder import Stream
+    from logd.store.inventory import Inventory
 
 #: mallopt(3): M_ARENA_MAX, M_MMAP_THRESHOLD, and M_TRIM_THRESHOLD, which would be small once the second is set.
 _MALLOPT = {-8: 2, -3: 1024 * 1024, -1: 64 * 1024 * 1024}
@@ -162,7 +163,8 @@ class OpenIndex(NamedTuple):
     (backup.live.Live).
 
     `late_writes` is how often rows have become searchable that were older than LATE_SECONDS: as long as it is the same,
-    an answer about what was over so long ago still holds. Always 0 where other processes write too."""
+    an answer about what was over so long ago still holds. Always 0 where other processes write too. `inventory` is the
+    embedded index's."""
 
     stored: Index
     searches: Searches
@@ -171,6 +173,7 @@ class OpenIndex(NamedTuple):
     upkeep: Upkeep
     lease: Callable[[], AbstractContextManager[None]]
     put_aside: Callable[[Mapping[int, str]], Awaitable[None]]
+    inventory: Inventory | None = None
 
 
 async def watch_policies(config: Config, catalog: OpenCatalog) -> PolicyWatch:
@@ -200,7 +203,9 @@ async def open_index(config: Config, transport: Transport, policies: Assignment 
             # Half of the time between flushes: what comes slowly is merged between them, not after the last one.
             quiet_seconds = config.index.flush_seconds / 2
             upkeep = SegmentsUpkeep(inventory, config.archiver.retention_days, quiet_seconds)
-            return OpenIndex(index, index, index.late_writes, index, upkeep, inventory.lease, inventory.put_aside)
+            return OpenIndex(
+                index, index, index.late_writes, index, upkeep, inventory.lease, inventory.put_aside, inventory
+            )
         case "elasticsearch":
             from logd.backends.index.elasticsearch import ElasticsearchIndex, NoUpkeep
             from logd.backends.index.elasticsearch_refused import letters

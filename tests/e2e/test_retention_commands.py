@@ -7,13 +7,15 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.support.process import Server
+from tests.support.process import Server, until
 from tests.support.terminal import on_a_terminal, run
+
+_QUICK = {"index.flush_seconds": 0.2, "parse.join_seconds": 0.01}
 
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with Server(tmp_path_factory.mktemp("retention"), roles="processor,api,archiver") as running:
+    with Server(tmp_path_factory.mktemp("retention"), settings=_QUICK, roles="processor,api") as running:
         yield running
 
 
@@ -81,10 +83,35 @@ def test_holds(server: Server) -> None:
     assert hold["released"] is not None
 
 
-def test_usage(server: Server) -> None:
-    server.ingest("payment", [{"message": "hello"}])
+def test_what_is_stored_and_would_go(server: Server) -> None:
+    """Through segments: what there is, and that nothing goes unseen."""
+    old = [{"timestamp": f"2026-01-0{day}T00:00:00Z", "message": f"hello {day}"} for day in (1, 2)]
+    server.ingest("payment", [*old, {"message": "new"}])
     server.settle()
-    for args in (("retention", "usage"), ("store", "stats", "--services")):
+    status = "/api/v1/status"
+    until(lambda: not server.get(status).json()["index"]["recent_rows"], "all is in segments")
+    for args in (("retention", "usage", "--services"), ("store", "stats", "--services", "--json")):
         done = run(server, *args)
         assert (done.returncode, done.stderr) == (0, ""), done
-        assert on_a_terminal(server, *args)[0] == 0
+        found = [json.loads(line) for line in done.stdout.splitlines()]
+        assert [(one["tier"], one["policy"], one["day"], one["rows"]) for one in found[:2]] == [
+            ("warm", "DEFAULT", "2026-01-01", 1),
+            ("warm", "DEFAULT", "2026-01-02", 1),
+        ]
+        assert ("payment", 3) in [(one.get("service"), one["rows"]) for one in found]
+        code, text = on_a_terminal(server, *args[:3])
+        assert (code, "2026-01-02" in text, "payment" in text) == (0, True, True)
+    ages = ("--hot", "1", "--warm", "2", "--cold", "2")
+    done = run(server, "retention", "set", "DEFAULT", "--hot", "1", "--warm", "30", "--cold", "0")
+    assert done.returncode == 0, done
+    version = int(done.stdout.split("version ")[1].split(":")[0])
+    done = run(server, "retention", "set", "DEFAULT", *ages)
+    assert (done.returncode, done.stdout) == (1, ""), done
+    assert done.stderr.startswith("this would delete 2 segments, ")
+    assert done.stderr.endswith("logd: nothing was changed; --yes does it\n")
+    (preview,) = _json(server, "preview", "DEFAULT", *ages)
+    assert preview["message"] == done.stderr.splitlines()[0]
+    code, text = on_a_terminal(server, "retention", "preview", "DEFAULT", *ages)
+    assert (code, "2026-01-02" in text) == (0, True)
+    done = run(server, "retention", "set", "DEFAULT", *ages, "--yes")
+    assert done.stdout == f"changed 'DEFAULT', version {version + 1}: 1/2/2 days hot/warm/cold\n", done
