@@ -79,12 +79,12 @@ def by_hour(table: pa.Table) -> Iterator[tuple[int, int, pa.Table]]:
     keys = pa.table(
         {
             "hour": pa.array(hours),
-            "service": table["service"].cast(pa.string()),
+            "service": pc.fill_null(table["service"].cast(pa.string()), ""),
             "timestamp": table["timestamp"],
             "log_id": table["log_id"],
         }
     )
-    order = pc.sort_indices(keys, [("hour", "ascending"), *_ORDER], null_placement="at_start")
+    order = pc.sort_indices(keys, [("hour", "ascending"), *_ORDER])
     # Joined first: to take from many small chunks costs as much again.
     ordered = table.combine_chunks().take(order)
     found, starts = np.unique(hours[order.to_numpy()], return_index=True)

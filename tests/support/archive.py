@@ -102,10 +102,8 @@ async def all_files(archive: Archive) -> list[ArchivedFile]:
 
 async def rows_of(objects: Objects, archive: Archive) -> pa.Table:
     """All rows of the archive, after a look whether each file is what the list says."""
-    tables = [SCHEMA.empty_table()]
-    for file in await all_files(archive):
-        tables.append(await checked(objects, file))
-    return pa.concat_tables(tables)
+    tables = [await checked(objects, file) for file in await all_files(archive)]
+    return pa.concat_tables([SCHEMA.empty_table(), *tables])
 
 
 async def checked(objects: Objects, file: ArchivedFile) -> pa.Table:
