@@ -162,6 +162,8 @@ async def _run_roles(
             troubles.append(archive.archiving.trouble)
             stages += archive.archiving.stages
             start("archive", archive.archiving.run)
+            parts["archive_upkeep"] = archive.upkeep.status
+            start("archive_upkeep", archive.upkeep.run)
         # An agent loads nothing of this.
         rules = alert_wiring.rule_folder(config) if catalog is not None else None
         if config.alerts.rules and rules is not None:

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import itertools
 import logging
 import shutil
@@ -142,9 +143,8 @@ class Compaction:
                     if path is None:
                         return
                     paths.append((place, path))
-                written += await asyncio.to_thread(
-                    merging.merged, paths, losers, lambda hour=hour: self._writer(day, hour), self._check
-                )
+                begin = functools.partial(self._writer, day, hour)
+                written += await asyncio.to_thread(merging.merged, paths, losers, begin, self._check)
                 for _, path in paths:
                     path.unlink()
             crash.point("compaction.written")

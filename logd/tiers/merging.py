@@ -113,7 +113,8 @@ class Merging:
         query = f"SELECT * FROM ({union}) ORDER BY service NULLS FIRST, timestamp, log_id"
         waiting: list[pa.RecordBatch] = []
         rows = 0
-        for batch in self._sql.execute(query).to_arrow_reader(ROW_GROUP_ROWS):
+        reader: pa.RecordBatchReader = self._sql.execute(query).to_arrow_reader(ROW_GROUP_ROWS)
+        for batch in reader:
             waiting.append(batch)
             rows += len(batch)
             while rows >= ROW_GROUP_ROWS:
@@ -146,4 +147,4 @@ def _in_files(groups: Iterator[pa.Table]) -> Iterator[Iterator[pa.Table]]:
                 yield group
 
         yield part()
-        first = left[0] if left else None
+        first = left.pop() if left else None

@@ -135,7 +135,7 @@ async def test_records_are_by_policy_day_and_hour(tmp_path: Path) -> None:
     async with World.open(tmp_path) as world:
         await world.append(*lines)
         async with world.running():
-            pass
+            await until(lambda: _upto(world, 2))
         assert len(await world.messages()) == 8
         found = [(file.policy, file.day, file.hour, file.rows) for file in await all_files(world.archive)]
         days = (20_778, 20_779)
@@ -148,7 +148,7 @@ async def test_what_cannot_be_read_is_counted(tmp_path: Path) -> None:
         await world.transport.append(RAW_LOGS, [unreadable(7)])
         await world.append("b", number=2)
         async with world.running():
-            pass
+            await until(lambda: _upto(world, 4))
         assert await world.messages() == ["a", "b"]
         (manifest,) = [one async for one in manifests.of_partition(world.objects, 0)]
         assert (manifest.start, manifest.end, manifest.lines, manifest.refused) == (1, 4, 3, 1)
@@ -158,7 +158,7 @@ async def test_only_messages_that_cannot_be_read(tmp_path: Path) -> None:
     async with World.open(tmp_path) as world:
         await world.transport.append(RAW_LOGS, [unreadable(7)])
         async with world.running():
-            pass
+            await until(lambda: _upto(world, 2))
         assert await all_files(world.archive) == []
         assert dict(await world.archive.positions()) == {0: 2}
         assert await world.position() == 2
@@ -169,7 +169,7 @@ async def test_a_manifest_that_nobody_was_told_of_is_adopted(tmp_path: Path) -> 
     async with World.open(tmp_path) as world:
         await world.append("a")
         async with world.running():
-            pass
+            await until(lambda: _upto(world, 2))
         before = await object_names(world.objects)
     other = tmp_path / "other"
     other.mkdir()
@@ -177,7 +177,7 @@ async def test_a_manifest_that_nobody_was_told_of_is_adopted(tmp_path: Path) -> 
         await world.append("a")
         await world.append("b", number=2)
         async with world.running():
-            await until(world.archive.positions)
+            await until(lambda: _upto(world, 3))
         assert await world.messages() == ["a", "b"]
         assert dict(await world.archive.positions()) == {0: 3}
         assert before < await object_names(world.objects)
