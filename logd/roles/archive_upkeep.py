@@ -63,7 +63,7 @@ class ArchiveUpkeep:
         """Until `stop`; a step that is under way is given up then."""
         async with asyncio.TaskGroup() as tasks:
             work = tasks.create_task(self._work(stop), name="archive.upkeep.work")
-            await asyncio.wait([work, tasks.create_task(stop.wait())], return_when=asyncio.FIRST_COMPLETED)
+            await stop.wait()
             self._compaction.halt()
             await work
 

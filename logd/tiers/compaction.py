@@ -71,6 +71,8 @@ class Compaction:
         self._halted = threading.Event()
         #: By policy and day, the version that needs nothing more.
         self._settled: dict[tuple[str, int], int] = {}
+        #: The same until a time (Unix µs): an hour may be due by then.
+        self._looked_at: dict[tuple[str, int], tuple[int, int]] = {}
 
     def halt(self) -> None:
         """A step that is under way ends soon."""
@@ -79,18 +81,21 @@ class Compaction:
     async def step(self) -> bool:
         """Compacts an hour, or looks at a day; False when there is nothing to do. Raises Unavailable."""
         for day in await self._archive.days():
-            if self._settled.get((day.policy, day.day)) == day.version:
+            key = (day.policy, day.day)
+            version, until_us = self._looked_at.get(key, (0, 0))
+            if self._settled.get(key) == day.version or (version == day.version and self._clock_us() < until_us):
                 continue
             found = [file for file in await self._archive.files(day.policy, day.day) if not file.reason]
             if chosen := self._due(found):
                 await self._compact(day, chosen, chosen)
                 return True
             if any(_made_by(file) == STREAM for file in found) or not self._is_over(day.day, found):
+                self._looked_at[key] = (day.version, self._clock_us() + self._quiet_us // 10)
                 continue
             if not await self._was_checked(day, found):
                 await self._compact(day, found, [])
                 return True
-            self._settled[day.policy, day.day] = day.version
+            self._settled[key] = day.version
         return False
 
     def _due(self, found: Sequence[ArchivedFile]) -> list[ArchivedFile]:

@@ -113,7 +113,7 @@ class Merging:
         query = f"SELECT * FROM ({union}) ORDER BY service NULLS FIRST, timestamp, log_id"
         waiting: list[pa.RecordBatch] = []
         rows = 0
-        reader: pa.RecordBatchReader = self._sql.execute(query).to_arrow_reader(ROW_GROUP_ROWS)
+        reader: pa.RecordBatchReader = self._sql.sql(query).to_arrow_reader(ROW_GROUP_ROWS)
         for batch in reader:
             waiting.append(batch)
             rows += len(batch)
