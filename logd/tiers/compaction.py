@@ -89,7 +89,7 @@ class Compaction:
             if chosen := self._due(found):
                 await self._compact(day, chosen, chosen)
                 return True
-            if any(_made_by(file) == STREAM for file in found) or not self._is_over(day.day, found):
+            if any(_made_by(file) == STREAM for file in found) or not self._is_over(day.day):
                 self._looked_at[key] = (day.version, self._clock_us() + self._quiet_us // 10)
                 continue
             if not await self._was_checked(day, found):
@@ -110,9 +110,8 @@ class Compaction:
             return [file for file, upto in zip((*new, *small), sizes, strict=True) if upto <= _MOST_BYTES] or new[:1]
         return []
 
-    def _is_over(self, day: int, found: Sequence[ArchivedFile]) -> bool:
-        now = self._clock_us()
-        return (day + 1) * _DAY_US < now and max(map(_time_of, found), default=0) < now - self._quiet_us
+    def _is_over(self, day: int) -> bool:
+        return (day + 1) * _DAY_US + self._quiet_us < self._clock_us()
 
     async def _was_checked(self, day: ArchivedDay, found: Sequence[ArchivedFile]) -> bool:
         whole = tuple(file.name for file in found)
