@@ -8,14 +8,12 @@ from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import pytest
 from prometheus_client import REGISTRY
 
 from logd.backends.catalog.archive import CatalogArchive
 from logd.backends.index.policies import Assignment
 from logd.backends.objects.folder import FolderObjects
-from logd.backends.objects.s3 import S3Objects
 from logd.backends.transport.sqlite import SqliteTransport
 from logd.config.schema import Archiver, Config, Parse, Policy
 from logd.errors import ConfigError
@@ -25,11 +23,10 @@ from logd.seams import RAW_LOGS, Objects, Tally
 from logd.tiers import manifests, names
 from logd.tiers.batch import Part, manifest_of
 from logd.tiers.streaming import StreamArchive
-from tests.services import Running
+from tests.services import running
 from tests.support.archive import all_files, named_objects, object_names, opened, rows_of
 from tests.support.objects import Bucket
 from tests.support.processing import envelope, unreadable
-from tests.support.proxy import Proxy
 
 PATIENCE_SECONDS = 120
 
@@ -127,7 +124,7 @@ async def test_lines_come_into_the_archive(tmp_path: Path) -> None:
 
 async def test_records_are_by_policy_day_and_hour(tmp_path: Path) -> None:
     lines = [
-        f'{{"timestamp":"2026-11-2{day}T0{hour}:10:00Z","service":"{service}","message":"{service} {day} {hour}"}}'
+        f'{{"timestamp":"2023-11-1{day}T0{hour}:10:00Z","service":"{service}","message":"{service} {day} {hour}"}}'
         for service in ("payment", "web")
         for day in (1, 2)
         for hour in (3, 4)
@@ -138,7 +135,7 @@ async def test_records_are_by_policy_day_and_hour(tmp_path: Path) -> None:
             await until(lambda: _upto(world, 2))
         assert len(await world.messages()) == 8
         found = [(file.policy, file.day, file.hour, file.rows) for file in await all_files(world.archive)]
-        days = (20_778, 20_779)
+        days = (19_672, 19_673)
         assert sorted(found) == [(p, d, h, 1) for p in ("DEFAULT", "payment") for d in days for h in (3, 4)]
 
 
@@ -219,15 +216,16 @@ async def test_the_stream_of_another_transport_is_refused(tmp_path: Path) -> Non
             await archiving.run(asyncio.Event())
 
 
+@pytest.mark.servers("s3")
 @pytest.mark.usefixtures("_at_once")
-async def test_objects_are_away(tmp_path: Path, s3: Running) -> None:
+async def test_objects_are_away(tmp_path: Path) -> None:
     """Nothing is lost, little is held, and everybody is told."""
-    bucket = Bucket(s3, tmp_path)
-    proxy = Proxy(bucket.settings.endpoint)
-    async with proxy.serving() as port:
-        settings = msgspec.structs.replace(bucket.settings, endpoint=f"http://127.0.0.1:{port}")
-        async with World.open(tmp_path, await S3Objects.open(settings), flush_rows=10) as world:
-            proxy.status = 503
+    server = running("s3", tmp_path / "s3")
+    await asyncio.to_thread(server.start)
+    try:
+        bucket = Bucket(server, tmp_path)
+        async with World.open(tmp_path, await bucket.open(), flush_rows=10) as world:
+            await asyncio.to_thread(server.kill)
             async with world.running() as archiving:
                 for number in range(20):
                     await world.append(*[f"{number} {n}" for n in range(10)], number=number)
@@ -235,12 +233,14 @@ async def test_objects_are_away(tmp_path: Path, s3: Running) -> None:
                 assert "can't" in archiving.trouble()
                 assert REGISTRY.get_sample_value("logd_archive_trouble") == 1
                 assert await all_files(world.archive) == []
-                proxy.status = 0
+                await asyncio.to_thread(server.start)
                 await until(lambda: _upto(world, 21))
                 assert archiving.trouble() == ""
                 assert REGISTRY.get_sample_value("logd_archive_trouble") == 0
             assert await world.messages() == sorted(f"{number} {n}" for number in range(20) for n in range(10))
-            assert await world.position() == 31
+            assert await world.position() == 21
+    finally:
+        await asyncio.to_thread(server.kill)
 
 
 class Late:

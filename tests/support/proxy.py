@@ -14,9 +14,6 @@ from aiohttp import web
 _PAGE = "<html><head><title>{status}</title></head><body>nginx</body></html>"
 _OF_THE_CONNECTION = ("connection", "transfer-encoding", "content-length", "content-encoding")
 
-#: Of S3's clients, which sign it; aiohttp has decoded all others.
-_SIGNED = "aws-chunked"
-
 
 def basic(user: str, password: str) -> str:
     """The header Authorization."""
@@ -52,9 +49,6 @@ class Proxy:
         self.largest = max(self.largest, len(body))
         assert self._session is not None
         headers = {name: value for name, value in request.headers.items() if name.lower() not in _OF_THE_CONNECTION}
-        if (encoding := request.headers.get("Content-Encoding", "")).startswith(_SIGNED):
-            headers["Content-Encoding"] = encoding
-        headers.pop("Expect", None)  # all of the body is here
         async with self._session.request(
             request.method, f"{self._target}{request.raw_path}", headers=headers, data=body
         ) as answer:
