@@ -35,7 +35,9 @@ from logd.roles.waiting import Waiting
 from logd.seams import NOTHING, RAW_LOGS, Archive, Consumer, Objects, Tally, Transport
 from logd.telemetry import metrics
 from logd.tiers.batch import Assigns, Batch, Part, manifest_of
-from logd.tiers.streaming import StreamArchive, count, tally_of
+from logd.tiers.files import Local
+from logd.tiers.manifests import StreamManifest
+from logd.tiers.streaming import Outdated, StreamArchive, count, tally_of
 
 log = logging.getLogger("logd.archiver")
 GROUP = "archiver"
@@ -238,24 +240,33 @@ class Archiving:
     async def _archive(self, partition: int, part: Part) -> tuple[int, Tally]:
         """Where the archive of the partition ends now, and what became of the lines."""
         wait = self._waiting.until_available
-        written = await wait("the local disk", self._stream.write, part)
-        try:
-            await wait(_OBJECTS, self._stream.put, written)
-            ours = manifest_of(partition, part, written)
-            manifest = await wait(_OBJECTS, self._stream.put_manifest, ours)
-            if manifest != ours:
-                log.warning("another archiver has partition %d from position %d on", partition, part.start)
+        manifest = None
+        while manifest is None:
+            written = await wait("the local disk", self._stream.write, part)
+            try:
+                manifest = await self._put(manifest_of(partition, part, written), written)
+            except Outdated as error:
+                log.warning("%s; they are written again", error)
                 await self._stream.drop(written)
-            await wait(_CATALOG, self._stream.name, manifest)
-        finally:
-            for local in written:
-                local.unlink()
-        if manifest == ours:
-            count(written)
-            self._files += len(written)
-            self._rows += sum(local.file.rows for local in written)
-            self._bytes += sum(local.file.size_bytes + local.file.skip_bytes for local in written)
+            finally:
+                for local in written:
+                    local.unlink()
+        await wait(_CATALOG, self._stream.name, manifest)
         return manifest.end, tally_of(manifest)
+
+    async def _put(self, ours: StreamManifest, written: Sequence[Local]) -> StreamManifest:
+        """The manifest that counts: ours, or of another archiver, who was first. Raises Outdated."""
+        await self._waiting.until_available(_OBJECTS, self._stream.put, written)
+        manifest = await self._waiting.until_available(_OBJECTS, self._stream.put_manifest, ours)
+        if manifest != ours:
+            log.warning("another archiver has partition %d from position %d on", ours.partition, ours.start)
+            await self._stream.drop(written)
+            return manifest
+        count(written)
+        self._files += len(written)
+        self._rows += sum(local.file.rows for local in written)
+        self._bytes += sum(local.file.size_bytes + local.file.skip_bytes for local in written)
+        return manifest
 
     async def _commit(self, consumer: Consumer, positions: dict[int, int], tally: Tally) -> None:
         await self._waiting.until_available("the transport", consumer.commit, positions, tally)

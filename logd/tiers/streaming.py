@@ -16,17 +16,24 @@ import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from logd.errors import Unavailable
+from logd.errors import LogdError, Unavailable
 from logd.flow import crash
 from logd.flow.clock import now_us
 from logd.seams import Archive, Objects, Tally
 from logd.telemetry import metrics
-from logd.tiers import batch, manifests, names
+from logd.tiers import batch, files, manifests, names
 from logd.tiers.batch import Assigns, Part
 from logd.tiers.files import Local
 from logd.tiers.manifests import StreamManifest
 
 log = logging.getLogger("logd.archiver")
+
+#: Files may be deleted as orphans a day after they got their names (collecting.py): they aren't named much later.
+_NAMED_WITHIN_US = 12 * 3_600_000_000
+
+
+class Outdated(LogdError):
+    """Objects were away so long that the files have to be written again, under new names."""
 
 
 class StreamArchive:
@@ -74,7 +81,10 @@ class StreamArchive:
 
     async def put_manifest(self, manifest: StreamManifest) -> StreamManifest:
         """The manifest of these messages from now on: this one, or another archiver's, who was first; may be called
-        again. Raises Unavailable, Corrupt."""
+        again. Raises Unavailable, Corrupt, and Outdated."""
+        ids = [known[0] for file in manifest.files if (known := files.id_of(file.name)) is not None]
+        if ids and self._clock_us() - min(ids) > _NAMED_WITHIN_US:
+            raise Outdated(f"the files of {manifest.name} could not be named in time")
         if await manifests.put(self._objects, manifest):
             crash.point("archive.manifest.put")
             return manifest

@@ -21,7 +21,7 @@ from logd.tiers import batch, collecting, files, names
 from logd.tiers.batch import Part
 from logd.tiers.compaction import Compaction
 from logd.tiers.expiry import ArchiveHoldings, expire
-from logd.tiers.streaming import StreamArchive
+from logd.tiers.streaming import Outdated, StreamArchive
 from logd.tiers.verifying import rebuild, verify
 from tests.support.archive import all_files, named_objects, object_names, opened, rows_of
 
@@ -196,6 +196,17 @@ async def test_orphans(world: World) -> None:
     assert named | {theirs, written[0].file.name} <= there
     assert await stream.adopted(0, part.start) is not None
     assert len(await world.messages()) == 2
+
+
+async def test_what_may_be_an_orphan_soon_is_not_named_any_more(world: World) -> None:
+    stream = StreamArchive(world.objects, world.archive, OnePolicy(), world.folder, lambda: world.now_us)
+    part = Part(0, 1, [_table([(0, "a", 1)])], Tally(1, 1))
+    written = await stream.write(part)
+    await stream.put(written)
+    world.now_us += int(collecting.ORPHAN_SECONDS * 1e6) * 2 // 3
+    with pytest.raises(Outdated):
+        await stream.put_manifest(batch.manifest_of(0, part, written))
+    assert await stream.adopted(0, 0) is None
 
 
 async def test_days_expire(world: World) -> None:
