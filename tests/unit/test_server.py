@@ -22,5 +22,5 @@ async def test_a_role_that_cannot_be_made(
     monkeypatch.setattr(agent, "AgentRole", fails)
     config = Config(server=Server(roles=["agent"]))
     with pytest.raises(ExceptionGroup):
-        await server._run_roles(config, None, None, None, None, None, server._Signals(), lambda: config)
+        await server._run_roles(config, None, None, None, None, None, None, server._Signals(), lambda: config)
     assert said in caplog.text
