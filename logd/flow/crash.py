@@ -36,6 +36,21 @@ BACKUP_POINTS = ("backup.segment", "backup.copied", "restore.copied", "restore.m
 REPAIR_POINTS = ("repair.written", "repair.kept")
 #: And for chunks that an agent's target couldn't take: as they go into the spool, and as they leave it.
 SPOOL_POINTS = ("spool.written", "spool.synced", "spool.noted", "spool.sent", "spool.marked", "spool.unlinked")
+#: And for the archive: as the stream comes into it, as files of it become one, and as what it doesn't need goes.
+ARCHIVE_POINTS = (
+    "archive.written",
+    "archive.skip.put",
+    "archive.data.put",
+    "archive.manifest.put",
+    "archive.added",
+    "archive.committed",
+    "compaction.written",
+    "compaction.put",
+    "compaction.manifest.put",
+    "compaction.added",
+    "garbage.deleted",
+    "garbage.forgotten",
+)
 _at, _, _times = os.environ.get(VARIABLE, "").partition(":")
 _left = int(_times or 1)
 

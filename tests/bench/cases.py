@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 
-from tests.bench import case_counts, case_newest, case_stats
+from tests.bench import case_counts, case_newest, case_stats, case_tiers_archive
 from tests.bench.bench import Bench
 from tests.bench.case_agent import agent_backlog, agent_catch_up, agent_quiet, agent_steady
 from tests.bench.case_alerts import alerts_100, alerts_1000
@@ -82,6 +82,7 @@ CASES: Mapping[str, Case] = {
     "cluster_elasticsearch": cluster_elasticsearch,
     "cluster_latency": cluster_latency,
     "cluster_search": cluster_search,
+    **case_tiers_archive.CASES,
 }
 
 #: Names for several cases.
@@ -98,6 +99,7 @@ GROUPS: Mapping[str, Sequence[str]] = {
     "alerts": [name for name in CASES if name.startswith("alerts_")],
     "agent": [name for name in CASES if name.startswith("agent_")],
     "cluster": [name for name in CASES if name.startswith("cluster_")],
+    "tiers": [name for name in CASES if name.startswith("tiers_")],
 }
 
 #: Run without being named. The others wait a minute and a half until all is merged and indexed; `small_chunks` is about
