@@ -85,7 +85,7 @@ def _of_segment(
         counts.out_of_time = counts.all
     else:
         within = int(((pieces[:, 1] >= times.from_us) & (pieces[:, 0] < times.to_us)).sum())
-        chosen, left = groups_to_read(snapshot.root, segment, search.query, times)
+        chosen, left = groups_to_read(snapshot.files, segment, search.query, times)
         counts.out_of_time, counts.ruled_out, counts.read = counts.all - within, within - len(chosen), len(chosen)
         rows = int(pieces[chosen, 2].sum())
         if left is not None and len(chosen):
