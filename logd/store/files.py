@@ -97,6 +97,23 @@ def bounds_of(files: Files, file: str, group: int) -> Bounds:
     return Bounds(first, last, int(taken.min_raw), int(taken.max_raw))
 
 
+def chunks_of(footer: pq.FileMetaData, groups: Sequence[int], columns: Sequence[str]) -> list[tuple[int, int]]:
+    """Where columns of row groups are in a file: from which byte to before which."""
+    leaves = [
+        leaf for leaf in range(footer.num_columns) if footer.schema.column(leaf).path.partition(".")[0] in columns
+    ]
+    return [span_of(footer, group, leaf) for group in groups for leaf in leaves]
+
+
+def span_of(footer: pq.FileMetaData, group: int, leaf: int) -> tuple[int, int]:
+    """Where a column of a row group is in a file, by its number among those without others in them."""
+    chunk = footer.row_group(group).column(leaf)
+    start = chunk.data_page_offset
+    if chunk.has_dictionary_page and chunk.dictionary_page_offset is not None:
+        start = min(start, chunk.dictionary_page_offset)
+    return start, start + chunk.total_compressed_size
+
+
 class OpenFile:
     """Ranges of an open file of this machine."""
 

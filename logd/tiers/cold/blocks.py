@@ -1,6 +1,6 @@
 """Ranges of objects for threads: from what is kept on the disk, from what is on its way, or fetched.
 
-    thread: take ── kept? ── on its way for somebody? ── else a fetch, on the event loop ── to the thread, and to the disk
+    thread: take ── kept? ── on its way for somebody? ── else a fetch, on the loop ── to the thread, and to the disk
 
 Ranges of an object that are kept or on their way never overlap: a range that is asked for is put together from those
 that there are, and what lies between is fetched. Fetches that nobody waits for any more are cancelled.
@@ -101,7 +101,7 @@ class Blocks:
     def status(self) -> dict[str, Any]:
         """For people, since the start."""
         return {
-            "cache_bytes": self._kept.bytes,
+            "cache_bytes": self._kept.size_bytes,
             "fetched_bytes": self._fetched_bytes,
             "read_from_cache_bytes": self._kept_bytes,
             "cache_error": self._failed or None,
@@ -110,7 +110,8 @@ class Blocks:
     async def close(self) -> None:
         """Cancels what is on its way."""
         with self._lock:
-            tasks = [one.task for those in self._there.values() for one in those if isinstance(one, _Fetch) and one.task]
+            fetches = [one for those in self._there.values() for one in those if isinstance(one, _Fetch)]
+        tasks = [one.task for one in fetches if one.task]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)

@@ -18,8 +18,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from logd.errors import Corrupt, LogdError
-from logd.store.files import Ranges
+from logd.errors import LogdError
+from logd.store.files import Ranges, chunks_of, span_of
 from logd.store.footers import Footers
 from logd.store.segments import Segment
 from logd.tiers import names
@@ -83,7 +83,7 @@ class ColdFiles:
     def read(self, file: str, groups: Sequence[int], columns: Sequence[str]) -> pa.Table:
         """See Files."""
         footer = self.footer(file)
-        spans = merged(_chunks(footer, groups, columns))
+        spans = merged(chunks_of(footer, groups, columns))
         parts = dict(zip(spans, self.take(file, spans), strict=True))
 
         def taken(start: int, end: int) -> bytes:
@@ -136,7 +136,7 @@ class ColdFiles:
                 self._given, self._ahead = dict(wanted), {}
             return
         for file, groups in wanted.items():
-            spans = merged([span for group in groups for span in _chunks(self.footer(file), [group], columns)])
+            spans = merged([span for group in groups for span in chunks_of(self.footer(file), [group], columns)])
             self._blocks.begin(self._waiting, file, spans)
 
     def stop(self) -> None:
@@ -176,7 +176,7 @@ class _Ahead:
     """What follows what is read of a file, of which `groups` are read."""
 
     def __init__(self, footer: pq.FileMetaData, groups: Sequence[int]) -> None:
-        spans = [[_span(footer, group, leaf) for leaf in range(footer.num_columns)] for group in sorted(groups)]
+        spans = [[span_of(footer, group, leaf) for leaf in range(footer.num_columns)] for group in sorted(groups)]
         self._spans: npt.NDArray[np.int64] = np.array(spans, np.int64)
         self._lock = threading.Lock()
         #: Of each column: the number of the first row group that isn't on its way, and how many go ahead.
@@ -246,21 +246,3 @@ class _Whole:
 
     def close(self) -> None:
         self.closed = True
-
-
-def _chunks(footer: pq.FileMetaData, groups: Sequence[int], columns: Sequence[str]) -> list[tuple[int, int]]:
-    """Where the columns of row groups are in the file."""
-    leaves = [
-        leaf for leaf in range(footer.num_columns) if footer.schema.column(leaf).path.partition(".")[0] in columns
-    ]
-    return [_span(footer, group, leaf) for group in groups for leaf in leaves]
-
-
-def _span(footer: pq.FileMetaData, group: int, leaf: int) -> tuple[int, int]:
-    chunk = footer.row_group(group).column(leaf)
-    start = chunk.data_page_offset
-    if chunk.has_dictionary_page and chunk.dictionary_page_offset is not None:
-        start = min(start, chunk.dictionary_page_offset)
-    if start < 0 or chunk.total_compressed_size < 0:
-        raise Corrupt("a footer has column chunks that are nowhere")
-    return start, start + chunk.total_compressed_size

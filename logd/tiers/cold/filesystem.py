@@ -13,7 +13,7 @@ from logd.tiers.cold.files import PROTOCOL, ColdFiles
 _WRITTEN = datetime(2000, 1, 1, tzinfo=UTC)
 
 
-class ColdFileSystem(AbstractFileSystem):
+class ColdFileSystem(AbstractFileSystem):  # type: ignore[misc]
     """Knows the files of the searches that are mounted. What DuckDB asks of it, and no more."""
 
     protocol = PROTOCOL

@@ -85,7 +85,7 @@ class Kept:
             return [record for slab in self._slabs for record in slab.records]
 
     @property
-    def bytes(self) -> int:
+    def size_bytes(self) -> int:
         """On disk."""
         with self._lock:
             return sum(slab.size for slab in self._slabs)
