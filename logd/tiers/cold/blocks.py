@@ -66,7 +66,7 @@ class Blocks:
         self._writer = ThreadPoolExecutor(1, "cold.keep")
         self._lock = threading.Lock()
         self._there: dict[str, list[Record | _Fetch]] = {}
-        self._fetched_bytes = self._kept_bytes = 0
+        self._fetched_bytes = self._fetches = self._kept_bytes = 0
         self._failed = ""
         for record in kept.records:
             self._insert(record)
@@ -103,6 +103,7 @@ class Blocks:
         return {
             "cache_bytes": self._kept.size_bytes,
             "fetched_bytes": self._fetched_bytes,
+            "fetches": self._fetches,
             "read_from_cache_bytes": self._kept_bytes,
             "cache_error": self._failed or None,
         }
@@ -188,6 +189,7 @@ class Blocks:
             async with self._later if fetch.later else self._now:
                 data = await self._get(fetch)
                 self._fetched_bytes += len(data)
+                self._fetches += 1
                 metrics.COLD_READ_BYTES.labels("objects").inc(len(data))
                 metrics.COLD_FETCHES.inc()
                 fetch.data.set_result(data)
