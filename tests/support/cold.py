@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import itertools
 import tempfile
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -94,11 +96,12 @@ def write(folder: Path, table: pa.Table, policy: str = "DEFAULT", group_rows: in
 class ArchivedRows:
     """An archive, and its searches, to which rows can be added."""
 
-    def __init__(self, objects: Objects, catalog: SqliteFile, searches: ArchiveSearches) -> None:
+    def __init__(self, folder: Path, objects: Objects, catalog: SqliteFile, searches: ArchiveSearches) -> None:
         self.objects = objects
         self.archive = CatalogArchive(catalog)
         self.searches = searches
         self._catalog = catalog
+        self._folder = folder
         self.stages: Sequence[Stage] = ()
 
     @classmethod
@@ -112,7 +115,12 @@ class ArchivedRows:
         catalog = await SqliteFile.open(folder / "catalog.db")
         objects = objects or await FolderObjects.open(folder / "objects")
         searches = await ArchiveSearches.open(CatalogArchive(catalog), objects, folder / "cold-cache", limits)
-        return cls(objects, catalog, searches)
+        return cls(folder, objects, catalog, searches)
+
+    async def beside(self, cache: str) -> ArchivedRows:
+        """The same for another process, whose disk has nothing; only its searches are to be closed."""
+        searches = await ArchiveSearches.open(self.archive, self.objects, self._folder / cache, _ONE_THREAD)
+        return ArchivedRows(self._folder, self.objects, self._catalog, searches)
 
     async def add(self, table: pa.Table, policy: str = "DEFAULT") -> list[ArchivedFile]:
         """A file for each hour."""
@@ -182,3 +190,52 @@ class ArchiveStore:
 
     async def upkeep(self) -> None:
         """There is nothing to do."""
+
+
+class Counted:
+    """Objects of a folder, of which ranges that are read are noted; reading can be stopped, fail, or come in part."""
+
+    def __init__(self, objects: Objects) -> None:
+        self.objects = objects
+        self.read: list[tuple[str, int, int | None]] = []
+        self.fails = ""
+        self.cut = 0
+        self.going = asyncio.Event()
+        self.going.set()
+        self.under_way = 0
+        self._changed = asyncio.Event()
+        self.put = objects.put
+        self.list = objects.list
+        self.delete = objects.delete
+        self.size = objects.size
+        self.close = objects.close
+
+    @contextlib.asynccontextmanager
+    async def get(self, name: str, start: int = 0, end: int | None = None) -> AsyncIterator[AsyncIterator[bytes]]:
+        self.read.append((name, start, end))
+        self._count(1)
+        try:
+            await self.going.wait()
+            if self.fails:
+                raise Unavailable(self.fails)
+            async with self.objects.get(name, start, None if end is None else end - self.cut) as blocks:
+                yield blocks
+        finally:
+            self._count(-1)
+
+    async def until_under_way(self, count: int) -> None:
+        """So many ranges are being read."""
+        await self._until(lambda: self.under_way == count)
+
+    async def until_reading(self) -> None:
+        """Some range is."""
+        await self._until(lambda: self.under_way > 0)
+
+    async def _until(self, done: Callable[[], bool]) -> None:
+        while not done():
+            self._changed.clear()
+            await self._changed.wait()
+
+    def _count(self, more: int) -> None:
+        self.under_way += more
+        self._changed.set()

@@ -36,10 +36,10 @@ class Damage:
         """See Held. Where the error names none of them, those are looked at of which something was read."""
         files = now.files
         assert isinstance(files, ColdFiles)
-        if files.failure is not None:
-            name, failure = files.failure
-            if isinstance(failure, Unavailable):
-                raise Unavailable(f"the archive can't be read now: {failure}", failure.retry_after_seconds) from error
+        name, failure = files.failure or ("", error)
+        if isinstance(failure, Unavailable):
+            raise Unavailable(f"the archive can't be read now: {failure}", failure.retry_after_seconds) from error
+        if name:
             await self._put_aside(name, str(failure))
             return True
         segments = list(now.segments)

@@ -64,7 +64,7 @@ class Listing:
             files = await self._archive.files(*key)
         listed = Listed(
             [segment_of(file) for file in files if not file.reason],
-            [f"{file.name} with {file.rows} lines is put aside: {file.reason}" for file in files if file.reason],
+            [told_aside(file.name, file.rows, file.reason) for file in files if file.reason],
         )
         before = self._kept.pop(key, None)
         self._files += len(listed.segments) - (0 if before is None else len(before[1].segments))
@@ -72,6 +72,11 @@ class Listing:
         while self._files > _MOST_FILES and len(self._kept) > 1:
             self._files -= len(self._kept.popitem(last=False)[1][1].segments)
         return listed
+
+
+def told_aside(name: str, rows: int, why: str) -> str:
+    """Of a file, for people."""
+    return f"{name} with {rows} lines is put aside: {why}"
 
 
 def segment_of(file: ArchivedFile) -> Segment:

@@ -46,7 +46,7 @@ from logd.tiers.cold.damage import Damage
 from logd.tiers.cold.files import ColdFiles
 from logd.tiers.cold.filesystem import ColdFileSystem
 from logd.tiers.cold.kept import Kept
-from logd.tiers.cold.listing import Listed, Listing
+from logd.tiers.cold.listing import Listed, Listing, told_aside
 
 #: They wait for objects most of the time.
 _THREADS = 16
@@ -128,10 +128,13 @@ class ArchiveSearches:
                 return read(connection, now)
 
         listed, found = await self._read(asked, cold, blamed)
-        files = {segment.file for segment in listed.segments}
-        aside = [f"{name} is put aside: {why}" for name, why in self._damage.aside.items() if name in files]
+        aside = [
+            told_aside(segment.file, segment.rows, self._damage.aside[segment.file])
+            for segment in listed.segments
+            if segment.file in self._damage.aside
+        ]
         missing = [*found.missing, *listed.missing, *aside]
-        answer: A = msgspec.structs.replace(found, missing=missing, tiers=_TIERS if files else ())
+        answer: A = msgspec.structs.replace(found, missing=missing, tiers=_TIERS if listed.segments else ())
         return answer
 
     async def explanation(self, search: Search, cold: Mapping[str, int] | None) -> dict[str, Any]:
