@@ -75,7 +75,7 @@ def _tables(corpus: Corpus) -> Iterator[pa.Table]:
             part = Path(folder) / "part.ndjson"
             part.write_bytes(file.read(length))
             lines = f"read_json('{part}', format = 'nd', columns = {_TYPES})"
-            table = connection.execute(f"SELECT {_COLUMNS} FROM {lines}", [before]).to_arrow_table().cast(SCHEMA)
+            table = connection.sql(f"SELECT {_COLUMNS} FROM {lines}", params=[before]).to_arrow_table().cast(SCHEMA)
             before += len(table)
             hours = np.floor_divide(table["timestamp"].cast(pa.int64()).to_numpy(), cold.HOUR_US)
             for hour in np.unique(hours):

@@ -54,8 +54,9 @@ _numbers = itertools.count(1)
 _ORDER = [(name, "ascending", "at_start") for name in ("service", "timestamp", "log_id")]
 
 
-def write(folder: Path, table: pa.Table, policy: str = "DEFAULT", group_rows: int = ROW_GROUP_ROWS) -> ArchivedFile:
+def write(folder: Path, table: pa.Table, policy: str = "DEFAULT", group_rows: int | None = None) -> ArchivedFile:
     """Rows of one hour as a file `data` and a skip index `skip` in the folder."""
+    group_rows = group_rows or ROW_GROUP_ROWS
     keys = table.select(["service", "timestamp", "log_id"])
     keys = keys.set_column(0, "service", keys["service"].cast(pa.string()))
     table = table.combine_chunks().take(pc.sort_indices(keys, _ORDER))

@@ -33,7 +33,7 @@ _TAIL_BYTES = 65_536
 #: Of a skip index: its directory (skip_index.py reads so much at once).
 _DIRECTORY_BYTES = 4_096
 #: Files whose skip indexes are asked ahead of who takes them: first so many, then twice as many each time.
-_FIRST_AHEAD, _MOST_AHEAD = 4, 64
+_FIRST_AHEAD, _MOST_AHEAD = 8, 64
 #: Row groups that are on their way before DuckDB reads them; it begins with one.
 _MOST_GROUPS_AHEAD = 16
 
