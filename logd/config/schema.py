@@ -272,12 +272,14 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
 
 class SearchLimits(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """`[search]`: what one search may cost, and what side by side means. `threads` 0 is one for every core. Of the
-    embedded index one may read `scan_lines`, and a tail gets `tail_rate` lines a second, or with 0 any number."""
+    embedded index and of the archive one may read `scan_lines`. What is read of the archive stays on the local disk, up
+    to `cold_cache_bytes`. A tail gets `tail_rate` lines a second, or with 0 any number."""
 
     default_operator: Literal["or", "and"] = "or"
     threads: Few = 0
     memory_bytes: Memory = 512 * 1024 * 1024
     scan_lines: Annotated[int, Meta(ge=0, le=2**62)] = 1_000_000_000
+    cold_cache_bytes: Annotated[int, Meta(ge=16 * 1024 * 1024, le=2**63 - 1)] = 1024 * 1024 * 1024
     deadline_seconds: PositiveSeconds = 30.0
     concurrent: Annotated[int, Meta(ge=1, le=1_024)] = 4
     heavy: Annotated[int, Meta(ge=1, le=1_024)] = 2

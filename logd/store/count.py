@@ -46,7 +46,7 @@ def _all(connection: Connection, snapshot: Snapshot, times: Times) -> int:
         if times.holds(segment.min_us, segment.max_us):
             inside += segment.rows
         elif times.overlaps(segment.min_us, segment.max_us):
-            edges += of_segment(segment, groups_to_read(snapshot.root, segment, Everything(), times)[0].tolist())
+            edges += of_segment(segment, groups_to_read(snapshot.files, segment, Everything(), times)[0].tolist())
     edges += [stretch for stretch in map(in_memory, snapshot.recent) if times.overlaps(*stretch[:2])]
     inside += sum(stretch.rows for stretch in edges if times.holds(*stretch[:2]))
     cut = [stretch for stretch in edges if not times.holds(*stretch[:2])]

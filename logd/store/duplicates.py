@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -12,6 +11,7 @@ import pyarrow.compute as pc
 from logd.errors import Corrupt
 from logd.store import marks, prune
 from logd.store.connection import Connection
+from logd.store.files import Files
 from logd.store.segments import DAY_US, Segment, micros_of
 from logd.store.walk import Snapshot
 
@@ -27,8 +27,8 @@ def without_known(connection: Connection, snapshot: Snapshot, table: pa.Table, o
     days = set(pc.unique(candidates["day"]).to_pylist())
     known = ["SELECT NULL::VARCHAR AS log_id, NULL::BIGINT AS day WHERE false"]
     for segment in snapshot.segments:
-        if segment.day in days and (rows := _rows_to_read(snapshot.root, segment, candidates["log_id"])):
-            path = str(snapshot.root / segment.file).replace("'", "''")
+        if segment.day in days and (rows := _rows_to_read(snapshot.files, segment, candidates["log_id"])):
+            path = snapshot.files.in_sql(segment.file).replace("'", "''")
             read = f"read_parquet('{path}', hive_partitioning = false, file_row_number = true)"
             known.append(f"SELECT log_id, {segment.day} AS day FROM {read} WHERE {rows}")
     recent = [part.table for part in snapshot.recent if days & set(_days(part.min_us, part.max_us))]
@@ -48,7 +48,7 @@ def without_known(connection: Connection, snapshot: Snapshot, table: pa.Table, o
     return table if keep.all() else table.filter(pa.array(keep))
 
 
-def _rows_to_read(root: Path, segment: Segment, ids: pa.ChunkedArray) -> str:
+def _rows_to_read(files: Files, segment: Segment, ids: pa.ChunkedArray) -> str:
     """The condition for the rows of a segment that may have one of the ids; empty when none can."""
     if not segment.skip_bytes or len(ids) > _FEW_IDS:
         return "true"
@@ -56,7 +56,8 @@ def _rows_to_read(root: Path, segment: Segment, ids: pa.ChunkedArray) -> str:
     if not all(wanted):
         return "true"
     try:
-        with prune.opened(root / segment.skip_file) as having:
+        with files.ranges(segment.skip_file, segment.skip_bytes) as file:
+            having = prune.asking(file)
             may = np.logical_or.reduce([having(mark) for mark in wanted if mark])
     except (OSError, Corrupt):
         return "true"

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import msgspec
+import numpy as np
+import numpy.typing as npt
 
 from logd.query.describe import describe, time_text
 from logd.query.sql import compile_sql
@@ -12,6 +14,7 @@ from logd.query.times import narrowed
 from logd.record import part_of_schema
 from logd.seams import Search
 from logd.store.connection import Connection
+from logd.store.files import chunks_of
 from logd.store.segments import Segment
 from logd.store.walk import Snapshot, Times, groups_to_read, times_of
 
@@ -28,17 +31,24 @@ class _Counts(msgspec.Struct):
     read: int = 0
 
 
-def explain(connection: Connection, snapshot: Snapshot, search: Search) -> dict[str, Any]:
-    """For people. Raises as find.find."""
+def explain(
+    connection: Connection, snapshot: Snapshot, search: Search, engine: str = "segments", count_bytes: bool = False
+) -> dict[str, Any]:
+    """For people. `count_bytes`: also those that would be read, by the footers of files. Raises as find.find."""
     from_us, to_us = narrowed(search.query, search.from_us, search.to_us)
     times = times_of(snapshot, from_us, to_us)
     segments, groups = _Counts(), _Counts()
     shown: list[dict[str, Any]] = []
-    rows = skip_indexes = 0
+    rows = skip_indexes = size_bytes = 0
+    condition = compile_sql(search.query)
+    deciding = sorted({"timestamp", *condition.columns})
     for segment in sorted(snapshot.segments, key=lambda one: one.max_us, reverse=search.newest_first):
         connection.go_on()
-        one, wanted, told = _of_segment(snapshot, segment, search, times)
-        rows += wanted
+        one, chosen, told = _of_segment(snapshot, segment, search, times)
+        rows += int(segment.pieces[chosen, 2].sum())
+        if count_bytes and len(chosen):
+            told["bytes"] = _bytes_of(snapshot, segment, chosen, deciding)
+            size_bytes += told["bytes"]["to_decide"]
         skip_indexes += segment.skip_bytes > 0
         for name in _Counts.__struct_fields__:
             setattr(groups, name, getattr(groups, name) + getattr(one, name))
@@ -48,9 +58,9 @@ def explain(connection: Connection, snapshot: Snapshot, search: Search) -> dict[
         segments.out_of_time += not one.read and not one.ruled_out
         shown.append(told)
     memory = [one for one in snapshot.recent if times is not None and times.overlaps(one.min_us, one.max_us)]
-    condition = compile_sql(search.query)
+    counted = {"all": sum(one.size_bytes for one in snapshot.segments), "to_decide": size_bytes}
     return {
-        "engine": "segments",
+        "engine": engine,
         "from": None if from_us is None else time_text(from_us),
         "to": None if to_us is None else time_text(to_us),
         "segments": msgspec.to_builtins(segments),
@@ -61,7 +71,8 @@ def explain(connection: Connection, snapshot: Snapshot, search: Search) -> dict[
             "to_read": rows + sum(len(one.table) for one in memory),
             "in_memory": sum(len(one.table) for one in memory),
         },
-        "decides_by": sorted({"timestamp", *condition.columns}),
+        **({"bytes": counted} if count_bytes else {}),
+        "decides_by": deciding,
         "shows": part_of_schema(search.columns).names,
         "condition": condition.sql,
         "each": shown[:MOST_SHOWN],
@@ -70,8 +81,8 @@ def explain(connection: Connection, snapshot: Snapshot, search: Search) -> dict[
 
 def _of_segment(
     snapshot: Snapshot, segment: Segment, search: Search, times: Times | None
-) -> tuple[_Counts, int, dict[str, Any]]:
-    """What becomes of its row groups, the rows of those that are read, and what is told of it."""
+) -> tuple[_Counts, npt.NDArray[np.intp], dict[str, Any]]:
+    """What becomes of its row groups, those that are read, and what is told of it."""
     pieces = segment.pieces
     counts = _Counts(all=len(pieces))
     told: dict[str, Any] = {
@@ -80,14 +91,20 @@ def _of_segment(
         "to": time_text(segment.max_us),
         "rows": segment.rows,
     }
-    rows = 0
+    chosen = np.zeros(0, np.intp)
     if times is None or not times.overlaps(segment.min_us, segment.max_us):
         counts.out_of_time = counts.all
     else:
         within = int(((pieces[:, 1] >= times.from_us) & (pieces[:, 0] < times.to_us)).sum())
-        chosen, left = groups_to_read(snapshot.root, segment, search.query, times)
+        chosen, left = groups_to_read(snapshot.files, segment, search.query, times)
         counts.out_of_time, counts.ruled_out, counts.read = counts.all - within, within - len(chosen), len(chosen)
-        rows = int(pieces[chosen, 2].sum())
         if left is not None and len(chosen):
             told["query"] = describe(left)
-    return counts, rows, {**told, "row_groups": msgspec.to_builtins(counts)}
+    return counts, chosen, {**told, "row_groups": msgspec.to_builtins(counts)}
+
+
+def _bytes_of(snapshot: Snapshot, segment: Segment, groups: npt.NDArray[np.intp], columns: list[str]) -> dict[str, int]:
+    """What the file has, and what the columns of the row groups take that decide which rows are hits."""
+    footer = snapshot.files.footer(segment.file)
+    decide = sum(end - start for start, end in chunks_of(footer, groups.tolist(), columns))
+    return {"all": segment.size_bytes, "to_decide": decide}

@@ -27,6 +27,7 @@ from logd.record import SCHEMA, part_of_schema
 from logd.seams import Found, Place, Search, Stopped
 from logd.store.connection import Connection, OverBudget
 from logd.store.count import count
+from logd.store.files import bytes_of as bytes_of_group
 from logd.store.neighbours import beside
 from logd.store.pages import bytes_in_sql, bytes_of, page_of, rows_in, rows_upto
 from logd.store.read import EPOCH, columns_of, literal, read, run
@@ -239,7 +240,7 @@ def _bytes_of(snapshot: Snapshot, stretch: Stretch) -> int:
     if stretch.segment is None:
         assert stretch.recent is not None
         return int(stretch.recent.table.nbytes)
-    return snapshot.footers.bytes_of(snapshot.root / stretch.segment.file, stretch.group)
+    return bytes_of_group(snapshot.files, stretch.segment.file, stretch.group)
 
 
 def _first_of_these(reader: _Reader, stretches: Sequence[Stretch], times: Times, asked: _Asked, limit: int) -> pa.Table:
@@ -249,7 +250,8 @@ def _first_of_these(reader: _Reader, stretches: Sequence[Stretch], times: Times,
     wanted = {"timestamp", *asked.condition.columns}
     deciding = [name for name in SCHEMA.names if name in wanted]
     others = [name for name in reader.schema.names if name not in wanted]
-    read_all = snapshot.footers.read_all
+    read_all = snapshot.files.all_of
+    _expect(snapshot, stretches, deciding)
     tables = read_all([partial(read, connection, snapshot, stretch, deciding) for stretch in stretches])
     ends = np.cumsum([len(table) for table in tables])
     rows = pa.concat_tables(tables)
@@ -266,6 +268,7 @@ def _first_of_these(reader: _Reader, stretches: Sequence[Stretch], times: Times,
     with_hits = np.unique(stretch_of).tolist()
     found = reader.schema.empty_table()
     for portion in _portions(snapshot, stretches, with_hits):
+        _expect(snapshot, [stretches[number] for number in portion], others)
         rest = read_all([partial(read, connection, snapshot, stretches[number], others) for number in portion])
         parts = [found]
         for number, other in zip(portion, rest, strict=True):
@@ -275,6 +278,14 @@ def _first_of_these(reader: _Reader, stretches: Sequence[Stretch], times: Times,
             parts.append(pa.table(columns, reader.schema))
         found = _first_rows(reader, pa.concat_tables(parts), limit)
     return found
+
+
+def _expect(snapshot: Snapshot, stretches: Sequence[Stretch], columns: Sequence[str]) -> None:
+    wanted: dict[str, list[int]] = {}
+    for stretch in stretches:
+        if stretch.segment is not None:
+            wanted.setdefault(stretch.segment.file, []).append(stretch.group)
+    snapshot.files.expect(wanted, columns)
 
 
 def _first_rows(reader: _Reader, rows: pa.Table, limit: int) -> pa.Table:

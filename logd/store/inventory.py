@@ -16,12 +16,14 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
+from logd.errors import LogdError
 from logd.flow import crash
 from logd.seams import StreamPositions
 from logd.store import folder
 from logd.store.leases import Leases
 from logd.store.manifest import Change, Manifest, Quarantined, quarantined_now
 from logd.store.segments import Segment
+from logd.store.walk import Snapshot
 from logd.telemetry import metrics
 
 log = logging.getLogger("logd.store")
@@ -118,6 +120,19 @@ class Inventory:
     async def damage_among(self, segments: Sequence[Segment]) -> dict[int, str]:
         """The damaged of the segments, by id, with the reason; reads them whole."""
         return await asyncio.to_thread(lambda: {s.id: why for s in segments if (why := folder.damage(self.root, s))})
+
+    async def put_aside_damaged(self, now: Snapshot, error: Exception) -> bool:
+        """See backends.index.reader.Held. Where the error names none of them, all are looked at."""
+        if isinstance(error, LogdError):
+            return False
+        named = [segment for segment in now.segments if segment.file in str(error)]
+        try:
+            damaged = await self.damage_among(named or now.segments)
+        except OSError:
+            return False  # it can't be told now
+        if damaged:
+            await self.put_aside(damaged)
+        return bool(damaged)
 
     async def close(self) -> None:
         async with self._deciding:

@@ -27,7 +27,7 @@ from logd.query.tree import And, Equals, Everything
 from logd.record import SCHEMA, part_of_schema
 from logd.seams import Found, Place, Search
 from logd.store.connection import Connection
-from logd.store.footers import Bounds
+from logd.store.files import Bounds, bounds_of
 from logd.store.pages import bytes_of, page_of
 from logd.store.read import read, stretches
 from logd.store.segments import micros_of
@@ -101,7 +101,7 @@ def _nearest(asked: _Asked, may: Sequence[Stretch], limits: Bounds) -> pa.Table:
     kept = _LINE.empty_table()
     for numbers in _portions(len(may), _LATER if asked.condition is None else _LATER_IF):
         chosen = [number for number in numbers if not numbers.start or _may_have(asked, may[number], limits)]
-        tables = asked.snapshot.footers.read_all(
+        tables = asked.snapshot.files.all_of(
             [partial(read, asked.connection, asked.snapshot, may[number], _KEYS) for number in chosen]
         )
         limits = _since(asked, tables, limits)
@@ -126,7 +126,7 @@ def _may_have(asked: _Asked, stretch: Stretch, limits: Bounds) -> bool:
     """Whether it may have a line within the limits."""
     if stretch.segment is None:
         return True
-    known = asked.snapshot.footers.bounds_of(asked.snapshot.root / stretch.segment.file, stretch.group)
+    known = bounds_of(asked.snapshot.files, stretch.segment.file, stretch.group)
     if known.last_id <= limits.first_id or known.first_id >= limits.last_id:
         return False
     near = _distance(stretch, asked.line) <= NEAR_US
@@ -183,7 +183,7 @@ def _read(asked: _Asked, may: Sequence[Stretch], lines: pa.Table, columns: Seque
         return table.take(pa.array(rows[start:end]))
 
     ends = [*starts[1:].tolist(), *([len(rows)] if len(rows) else [])]
-    return asked.snapshot.footers.read_all(
+    return asked.snapshot.files.all_of(
         [partial(read_some, start, end) for start, end in zip(starts.tolist(), ends, strict=True)]
     )
 

@@ -7,6 +7,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from logd.store import files
 from logd.store.walk import Slice, Snapshot
 
 #: The columns whose values may be long, and about what all others take.
@@ -49,7 +50,7 @@ def rows_in(snapshot: Snapshot, part: Slice, schema: pa.Schema, max_bytes: int) 
     if not set(LONG) & set(schema.names):
         return max(1, max_bytes // _SHORT_BYTES)
     size = sum(
-        snapshot.footers.bytes_of(snapshot.root / stretch.segment.file, stretch.group)
+        files.bytes_of(snapshot.files, stretch.segment.file, stretch.group)
         for stretch in part.stretches
         if stretch.segment is not None
     )

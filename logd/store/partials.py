@@ -169,7 +169,7 @@ def _parted(snapshot: Snapshot, query: Node, times: Times) -> tuple[list[Part], 
             else:
                 cut[first : first + len(pieces)] = True
         if cut.any():
-            groups, _ = groups_to_read(snapshot.root, segment, query, times)
+            groups, _ = groups_to_read(snapshot.files, segment, query, times)
             rest += of_segment(segment, groups[cut[groups]].tolist())
     rest += [one for one in map(in_memory, snapshot.recent) if times.overlaps(one.min_us, one.max_us)]
     return parts, rest
@@ -196,7 +196,7 @@ def _made(
     among: list[Stretch] = []
     times = Times(min(part.segment.min_us for part in parts), max(part.segment.max_us for part in parts) + 1)
     for number, part in enumerate(parts):
-        groups, _ = groups_to_read(snapshot.root, part.segment, question.query, times)
+        groups, _ = groups_to_read(snapshot.files, part.segment, question.query, times)
         groups = groups[(groups >= part.first) & (groups < part.end)]
         among += [one._replace(part=number) for one in of_segment(part.segment, groups.tolist())]
     try:

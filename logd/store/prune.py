@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import operator
-import os
 import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -19,7 +18,8 @@ from logd.query.fields import METADATA, RAW_TEXT, TEXT
 from logd.query.metadata import is_number
 from logd.query.tokens import spellings
 from logd.query.tree import And, Equals, Everything, Exists, Fuzzy, Node, Not, Or, Range, Regex, Wildcard, Words
-from logd.store import marks, skip_index
+from logd.store import files, marks, skip_index
+from logd.store.files import Ranges
 from logd.store.skip_index import Groups
 
 #: The row groups that may have a mark.
@@ -29,12 +29,14 @@ Having = Callable[[int], Groups]
 @contextmanager
 def opened(path: Path) -> Iterator[Having]:
     """The skip index as a function, each mark looked up once. Raises OSError and Corrupt, then or when it is called."""
-    file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        index = skip_index.read(path, file)
-        yield functools.cache(lambda mark: index.groups_with(file, mark))
-    finally:
-        os.close(file)
+    with files.opened(path) as file:
+        yield asking(file)
+
+
+def asking(file: Ranges) -> Having:
+    """The same of a file that is open somewhere. Raises as what it is read by, and Corrupt."""
+    index = skip_index.read(file)
+    return functools.cache(lambda mark: index.groups_with(file, mark))
 
 
 def may_match(node: Node, having: Having) -> Groups | None:
@@ -91,22 +93,22 @@ def _any(found: list[Groups | None]) -> Groups | None:
 
 
 def _words(words: tuple[str, ...], having: Having) -> Groups | None:
-    found: list[Groups] = []
+    wanted: list[list[int]] = []
     for word in words:
-        found += [having(marks.of_word(part)) for part in marks.words_of(word.encode())]
+        wanted += [[marks.of_word(part)] for part in marks.words_of(word.encode())]
         for char in dict.fromkeys(char for char in word if not char.isascii()):
-            found.append(np.logical_or.reduce([having(marks.of_code_point(one)) for one in spellings(char)]))
-    return _or_anything(found, having)
+            wanted.append([marks.of_code_point(one) for one in spellings(char)])
+    return _or_anything(wanted, having)
 
 
 def _in_text(literals: Sequence[str], having: Having) -> Groups | None:
     """Of stretches of text, found in their case, the words are known but for those at the ends: these may go on."""
-    found: list[Groups] = []
+    wanted: list[list[int]] = []
     for literal in literals:
         inner = re.findall(r"(?<=[^0-9A-Za-z_])[0-9A-Za-z_]+(?=[^0-9A-Za-z_])", literal)
-        found += [having(marks.of_word(word)) for text in inner for word in marks.words_of(text.encode())]
-        found += [having(marks.of_code_point(char)) for char in dict.fromkeys(literal) if not char.isascii()]
-    return _or_anything(found, having)
+        wanted += [[marks.of_word(word)] for text in inner for word in marks.words_of(text.encode())]
+        wanted += [[marks.of_code_point(char)] for char in dict.fromkeys(literal) if not char.isascii()]
+    return _or_anything(wanted, having)
 
 
 def _equals(field: str, value: str, having: Having) -> Groups | None:
@@ -121,17 +123,29 @@ def _equals(field: str, value: str, having: Having) -> Groups | None:
 
 def _in_metadata(field: str, value: str, having: Having) -> Groups | None:
     """Of names and a value the stretches with a letter stand in the JSON; so does an integer, or one spelled so."""
-    found = [having(marks.of_word(word)) for word in _lettered(field.removeprefix(METADATA))]
+    wanted: list[list[int]] = []
     if not is_number(value):
-        found += [having(marks.of_word(word)) for word in _lettered(value)]
+        wanted += [[marks.of_word(word)] for word in _lettered(value)]
     elif (digits := value.removeprefix("-").encode()).isdigit() and len(digits) <= marks.MAX_BYTES:
-        found.append(having(marks.of_word(digits)) | having(marks.ODD_NUMBER))
-    return _or_anything(found, having)
+        wanted.append([marks.of_word(digits), marks.ODD_NUMBER])
+    wanted += [[marks.of_word(word)] for word in _lettered(field.removeprefix(METADATA))]
+    return _or_anything(wanted, having)
 
 
 def _lettered(text: str) -> list[bytes]:
     return [word for word in marks.words_of(text.encode("utf-8", "surrogatepass")) if word.strip(b"0123456789_")]
 
 
-def _or_anything(found: list[Groups], having: Having) -> Groups | None:
-    return np.logical_and.reduce(found) | having(marks.ANYTHING) if found else None
+def _or_anything(wanted: list[list[int]], having: Having) -> Groups | None:
+    """With one of each, or with what has anything. Those after the first that rules out all needn't be looked up: the
+    rarest should come first."""
+    if not wanted:
+        return None
+    found: Groups | None = None
+    for marks_of_one in wanted:
+        some = np.logical_or.reduce([having(mark) for mark in marks_of_one])
+        found = some if found is None else found & some
+        if not found.any():
+            break
+    assert found is not None
+    return found | having(marks.ANYTHING)

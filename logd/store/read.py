@@ -73,12 +73,14 @@ def _over(
             segments[stretch.segment.id] = stretch.segment
             wanted.setdefault(stretch.segment.id, []).append(stretch)
     connection.spend(lines)
+    groups = {segments[number].file: [one.group for one in having] for number, having in wanted.items()}
+    snapshot.files.expect(groups)
     selects: list[str] = []
     whole: dict[str, list[str]] = {}
     inside = within(times)
     for number, having in wanted.items():
         segment, part = segments[number], _part(segments[number], having)
-        file = _quoted(str(snapshot.root / segment.file))
+        file = _quoted(snapshot.files.in_sql(segment.file))
         overlapping = (segment.pieces[:, 1] >= times.from_us) & (segment.pieces[:, 0] < times.to_us)
         complete = len(having) == overlapping.sum()
         if complete and part.isdecimal():
@@ -105,14 +107,15 @@ def read(connection: Connection, snapshot: Snapshot, stretch: Stretch, columns: 
     if stretch.segment is None:
         assert stretch.recent is not None
         return stretch.recent.table.select(columns)
-    return snapshot.footers.read(snapshot.root / stretch.segment.file, [stretch.group], columns)
+    return snapshot.files.read(stretch.segment.file, [stretch.group], columns)
 
 
 def stretches(snapshot: Snapshot, query: Node, times: Times) -> Iterable[Stretch]:
     """All that may have hits, in no order."""
-    for segment in snapshot.segments:
-        if times.overlaps(segment.min_us, segment.max_us):
-            yield from of_segment(segment, groups_to_read(snapshot.root, segment, query, times)[0].tolist())
+    among = [segment for segment in snapshot.segments if times.overlaps(segment.min_us, segment.max_us)]
+    asked = snapshot.files.each(lambda segment: groups_to_read(snapshot.files, segment, query, times)[0], among)
+    for segment, groups in zip(among, asked, strict=True):
+        yield from of_segment(segment, groups.tolist())
     yield from map(in_memory, snapshot.recent)
 
 

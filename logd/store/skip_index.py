@@ -28,6 +28,7 @@ import numpy.typing as npt
 
 from logd.errors import Corrupt
 from logd.flow import crash
+from logd.store.files import Ranges
 from logd.store.marks import FREQUENT, Marks
 from logd.store.segments import checksum, sync
 
@@ -35,6 +36,8 @@ VERSION = 1
 _MAGIC = b"logdskip"
 _FOOTER = struct.Struct("<4I8s")
 _CRC_BYTES = 4
+#: The footer and the directory of a few thousand row groups: one read where there is a way to go.
+_TAIL_BYTES = 4_096
 #: A panel's marks are held while an index is made; one of a quarter million rows is asked with one read of 4 kB.
 _PANEL_GROUPS = 32
 #: One in 900 row groups without a word is read for it; with 12 it would be 300.
@@ -53,14 +56,14 @@ Groups = npt.NDArray[np.bool_]
 class SkipIndex(msgspec.Struct, frozen=True):
     """A skip index's directory and footer: what `groups_with` needs besides the file."""
 
-    path: Path
     groups: int
     panel_groups: int
     blocks: tuple[int, ...]
     frequent: bytes
 
-    def groups_with(self, file: int, mark: int) -> Groups:
-        """For each row group of the segment whether it can have the mark. `file` is the open file. Raises Corrupt."""
+    def groups_with(self, file: Ranges, mark: int) -> Groups:
+        """For each row group of the segment whether it can have the mark. `file` is the open file. Raises Corrupt, and
+        as it does."""
         if mark in FREQUENT:
             # Asked for with every word, so that a filter's mistakes about it would add to all others.
             return (np.frombuffer(self.frequent, np.uint8) >> FREQUENT.index(mark) & 1).astype(np.bool_)
@@ -69,17 +72,18 @@ class SkipIndex(msgspec.Struct, frozen=True):
         bits = _places(low)
         bytes_, wanted = bits // 8, np.uint8(1) << (bits % 8).astype(np.uint8)
         place = 0
-        found = []
+        places = []
         for number, blocks in enumerate(self.blocks):
-            groups = min(self.panel_groups, self.groups - number * self.panel_groups)
-            row_bytes = _row_bytes(groups)
-            data = os.pread(file, row_bytes, place + (high * blocks >> 32) * row_bytes)
+            row_bytes = _row_bytes(min(self.panel_groups, self.groups - number * self.panel_groups))
+            places.append((place + (high * blocks >> 32) * row_bytes, row_bytes))
+            place += blocks * row_bytes
+        found = []
+        for data, (_, row_bytes) in zip(file.read(places), places, strict=True):
             words, crc = data[:-_CRC_BYTES], data[-_CRC_BYTES:]
             if len(data) != row_bytes or zlib.crc32(words) != int.from_bytes(crc, "little"):
-                raise Corrupt(f"{self.path} isn't what was written")
-            filters = np.frombuffer(words, np.uint8).reshape(groups, _BLOCK_BYTES)
+                raise Corrupt(f"{file.name} isn't what was written")
+            filters = np.frombuffer(words, np.uint8).reshape(-1, _BLOCK_BYTES)
             found.append((filters[:, bytes_] & wanted).all(axis=1))
-            place += blocks * row_bytes
         return np.concatenate(found)
 
 
@@ -95,10 +99,12 @@ def _row_bytes(groups: int) -> int:
     return groups * _BLOCK_BYTES + _CRC_BYTES
 
 
-def read(path: Path, file: int) -> SkipIndex:
-    """The directory and footer of an open file. Raises Corrupt."""
-    size = os.fstat(file).st_size
-    footer = os.pread(file, _FOOTER.size, max(0, size - _FOOTER.size))
+def read(file: Ranges) -> SkipIndex:
+    """The directory and footer of an open file. Raises Corrupt, and as it does."""
+    size, path = file.size_bytes, file.name
+    tail_start = max(0, size - _TAIL_BYTES)
+    (tail,) = file.read([(tail_start, min(size, _TAIL_BYTES))])
+    footer = tail[-_FOOTER.size :]
     if len(footer) < _FOOTER.size or not footer.endswith(_MAGIC):
         raise Corrupt(f"{path} is no skip index")
     panel_groups, groups, crc, version, _ = _FOOTER.unpack(footer)
@@ -108,14 +114,18 @@ def read(path: Path, file: int) -> SkipIndex:
     start = size - _FOOTER.size - 4 * panels - groups
     if panel_groups < 1 or groups < 1 or start < 0:
         raise Corrupt(f"{path} has no directory for {groups} row groups")
-    directory = os.pread(file, 4 * panels + groups, start)
+    length = 4 * panels + groups
+    if start >= tail_start:
+        directory = tail[start - tail_start :][:length]
+    else:
+        (directory,) = file.read([(start, length)])
     if zlib.crc32(directory) != crc:
         raise Corrupt(f"{path} has a directory that isn't what was written")
     blocks = struct.unpack_from(f"<{panels}I", directory)
     last = groups - (panels - 1) * panel_groups
     if start != sum(blocks[:-1]) * _row_bytes(panel_groups) + blocks[-1] * _row_bytes(last):
         raise Corrupt(f"{path} has another size than its directory says")
-    return SkipIndex(path, groups, panel_groups, blocks, directory[4 * panels :])
+    return SkipIndex(groups, panel_groups, blocks, directory[4 * panels :])
 
 
 class Writer:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import heapq
 import sys
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import NamedTuple
 
 import msgspec
@@ -20,7 +19,7 @@ import pyarrow as pa
 from logd.errors import Corrupt
 from logd.query.tree import Everything, Node
 from logd.store import prune
-from logd.store.footers import Footers
+from logd.store.files import Files
 from logd.store.segments import Segment
 
 #: The first slice: a row group. Each further one is larger by GROWTH, so that a rare word costs few queries.
@@ -45,8 +44,7 @@ class Recent(msgspec.Struct, frozen=True, eq=False):
 class Snapshot(msgspec.Struct, frozen=True, eq=False):
     """What the index held at one moment."""
 
-    root: Path
-    footers: Footers
+    files: Files
     segments: Sequence[Segment]
     recent: Sequence[Recent]
 
@@ -108,13 +106,16 @@ def times_of(snapshot: Snapshot, from_us: int | None, to_us: int | None) -> Time
     return Times(start, end) if start < end else None
 
 
-def groups_to_read(root: Path, segment: Segment, query: Node, times: Times) -> tuple[npt.NDArray[np.intp], Node | None]:
+def groups_to_read(
+    files: Files, segment: Segment, query: Node, times: Times
+) -> tuple[npt.NDArray[np.intp], Node | None]:
     """The row groups of a segment that may have hits, and what of the query has them, None if that is all."""
     pieces = segment.pieces
     wanted = (pieces[:, 1] >= times.from_us) & (pieces[:, 0] < times.to_us)
     if segment.skip_bytes and not isinstance(query, Everything) and wanted.any():
         try:
-            with prune.opened(root / segment.skip_file) as having:
+            with files.ranges(segment.skip_file, segment.skip_bytes) as file:
+                having = prune.asking(file)
                 may, left = prune.may_match(query, having), prune.left_of(query, having)
         except (OSError, Corrupt):
             may = None  # it only saves reading; the archiver finds it and makes it anew
@@ -131,6 +132,9 @@ def in_order(snapshot: Snapshot, query: Node, times: Times, newest_first: bool) 
 
     # The next one stands at the end.
     waiting = sorted((s for s in snapshot.segments if times.overlaps(s.min_us, s.max_us)), key=lambda s: -key(s))
+    asked = snapshot.files.each(
+        lambda segment: groups_to_read(snapshot.files, segment, query, times), list(reversed(waiting))
+    )
     heap: list[tuple[int, int, Stretch]] = []
     for recent in snapshot.recent:
         if times.overlaps(recent.min_us, recent.max_us):
@@ -140,7 +144,7 @@ def in_order(snapshot: Snapshot, query: Node, times: Times, newest_first: bool) 
     while heap or waiting:
         while waiting and (not heap or key(waiting[-1]) <= heap[0][0]):
             segment = waiting.pop()
-            groups, left = groups_to_read(snapshot.root, segment, query, times)
+            groups, left = next(asked)
             sparse = len(groups) * _SPARSE < len(segment.pieces)
             for group in groups.tolist():
                 low, high, rows = segment.pieces[group].tolist()

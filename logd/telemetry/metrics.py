@@ -71,6 +71,13 @@ INDEX_PARTIALS = Counter(
 )
 INDEX_PARTIALS_KEPT = Gauge("logd_index_partials_kept", "Figures of parts of segments in memory.")
 INDEX_PARTIALS_BYTES = Gauge("logd_index_partials_kept_bytes", "What these take.", unit="bytes")
+COLD_READ_BYTES = Counter(
+    "logd_cold_read_bytes", "Bytes of the archive that searches took: from objects, or from the cache.", ["origin"]
+)
+COLD_FETCHES = Counter("logd_cold_fetches", "Requests for ranges of the archive's objects.")
+COLD_PUT_ASIDE = Counter(
+    "logd_cold_put_aside_files", "Files of the archive that turned out damaged and were put aside."
+)
 INDEX_BULK_SECONDS = Histogram(
     "logd_index_bulk_seconds", "Time of a bulk request to Elasticsearch.", buckets=(0.03, 0.1, 0.3, 1, 3, 10, 30)
 )

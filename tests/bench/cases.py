@@ -30,6 +30,7 @@ from tests.bench.case_reading import context, export
 from tests.bench.case_shape import shape_calm, shape_drop, shape_fields, shape_redact, shape_sample, shape_spike
 from tests.bench.case_storm import storm
 from tests.bench.case_tail import tail
+from tests.bench.case_tiers_cold import tiers_cold
 from tests.bench.report import Line
 
 Case = Callable[[Bench], Line]
@@ -83,6 +84,7 @@ CASES: Mapping[str, Case] = {
     "cluster_latency": cluster_latency,
     "cluster_search": cluster_search,
     **case_tiers_archive.CASES,
+    "tiers_cold": tiers_cold,
 }
 
 #: Names for several cases.

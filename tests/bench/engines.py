@@ -33,6 +33,11 @@ class Engines:
         return self._server("elasticsearch")
 
     @property
+    def s3(self) -> Running:
+        """Without a bucket."""
+        return self._server("s3")
+
+    @property
     def sink(self) -> Sink:
         """Takes documents and keeps none."""
         if self._sink is None:

@@ -17,6 +17,8 @@ _LINES = 5_000
 _PROBES = 5
 #: They wait for a minute of quiet by their nature.
 _SLOW = {"cpu_until_quiet", "bytes_a_line"}
+#: With tests of their own below.
+_ELSEWHERE = ("cluster", "agent", "tiers")
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +47,9 @@ def cluster_run(
 
 
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("name", [name for name in CASES if name not in {*_SLOW, *GROUPS["cluster"], *GROUPS["agent"]}])
+@pytest.mark.parametrize(
+    "name", [name for name in CASES if name not in {*_SLOW, *(one for group in _ELSEWHERE for one in GROUPS[group])}]
+)
 def test_case_runs(run: Bench, name: str) -> None:
     _check(name, run)
 
@@ -54,6 +58,13 @@ def test_case_runs(run: Bench, name: str) -> None:
 @pytest.mark.parametrize("name", GROUPS["cluster"])
 def test_case_of_the_cluster_runs(cluster_run: Bench, name: str) -> None:
     _check(name, cluster_run)
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("name", GROUPS["tiers"])
+def test_case_of_tiers_runs(corpus: Corpus, tmp_path_factory: pytest.TempPathFactory, s3: Running, name: str) -> None:
+    with bench(corpus, tmp_path_factory.mktemp("bench"), Peers(), _PROBES, {"s3": s3}) as started:
+        _check(name, started)
 
 
 @pytest.mark.timeout(600)

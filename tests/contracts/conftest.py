@@ -13,16 +13,23 @@ from logd.seams import Transport
 from tests.services import Running
 from tests.support import indexes, partials
 from tests.support.catalogs import migrated
+from tests.support.cold import ArchiveStore
 from tests.support.kept_alerts import FILES, Kept, Open, over
 from tests.support.transports import KAFKA_VARIABLE, STORES, KafkaStore, Store
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Over which implementations a test runs."""
-    for fixture, stores in (("kind", STORES), ("index_kind", indexes.STORES), ("partials_kind", partials.STORES)):
+    for fixture, stores in (
+        ("kind", STORES),
+        ("index_kind", {**indexes.STORES, "archive": ArchiveStore}),
+        ("partials_kind", partials.STORES),
+    ):
         if fixture not in metafunc.fixturenames:
             continue
         kinds = set(stores)
+        if fixture == "index_kind" and not getattr(metafunc.module, "ARCHIVE_TOO", False):
+            kinds.discard("archive")  # only searched, not written to as an index is
         for mark in metafunc.definition.iter_markers("only"):
             assert mark.kwargs["reason"], "a difference has a reason"
             kinds &= set(mark.args)
@@ -35,6 +42,9 @@ def index_store(
     index_kind: str, tmp_path: Path, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[indexes.Store]:
     """Where an index is, that has nothing yet."""
+    if index_kind == "archive":
+        yield ArchiveStore(tmp_path)
+        return
     if index_kind != "elasticsearch":
         yield indexes.STORES[index_kind](tmp_path)
         return

@@ -18,6 +18,7 @@ from tests.support.naive_query import matches
 from tests.support.naive_time import EPOCH
 from tests.support.rows import DAY, DAY_US, Row, batch, row
 
+ARCHIVE_TOO = True
 SECOND = 1_000_000
 SOURCES = ("6f1c2a9be03d4457", "6f1c2a9be03d4458", "ffffffffffffffff")
 

@@ -22,6 +22,7 @@ from logd.query.tree import Node
 from logd.seams import Histogram, Place, Search
 from logd.store import count, find, merge, segments, skip_index, walk
 from tests.services import Running
+from tests.support import cold
 from tests.support.indexes import ElasticsearchStore, SearchedIndex, SegmentsStore, Store
 from tests.support.naive_query import matches
 from tests.support.rows import DAY, NaiveIndex, Row, batch, row
@@ -163,6 +164,26 @@ _SMALL: tuple[tuple[Any, str, int], ...] = (
     (merge, "FAN_IN", 2),
     (skip_index, "_PANEL_GROUPS", 2),
 )
+
+
+@settings(max_examples=EXAMPLES // 6, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(
+    st.lists(RECORDS, min_size=1, max_size=14),
+    st.lists(TREES, max_size=4),
+    st.lists(_ASKED, min_size=8, max_size=8),
+    st.randoms(use_true_random=False),
+)
+def test_an_archive_as_a_naive_list_would(
+    drawn: list[dict[str, Any]], trees: list[Node], asked: list[_Asked], chance: Any
+) -> None:
+    """Whose files are by service first, and overlap in time, as do their row groups."""
+    records = [{name: value for name, value in one.items() if name not in _TIMES} for one in drawn]
+    queries = [*trees, *of_any(chance, records)]
+    chance.shuffle(queries)
+    with pytest.MonkeyPatch.context() as patch, tempfile.TemporaryDirectory() as folder:
+        for module, name, size in (*_SMALL, (cold, "ROW_GROUP_ROWS", 3)):
+            patch.setattr(module, name, size)
+        asyncio.run(_same_as_naive(cold.ArchiveStore(Path(folder)), _rows(records), None, queries, asked))
 
 
 @settings(

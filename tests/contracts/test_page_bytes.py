@@ -16,6 +16,7 @@ from logd.store import find
 from tests.support.indexes import SearchedIndex, Store
 from tests.support.rows import DAY, Row, batch, row
 
+ARCHIVE_TOO = True
 SOURCE = "6f1c2a9be03d4457"
 LONG = 10_000
 #: Five of them, and some more.

@@ -20,6 +20,7 @@ from logd.seams import MAX_BUCKETS, Batch, Buckets, Found, Histogram, Place, Sea
 from tests.support.indexes import SearchedIndex, Store, ids, many
 from tests.support.rows import DAY, DAY_US, batch, everything, row
 
+ARCHIVE_TOO = True
 SECOND = 1_000_000
 #: Reads every message, with a condition that no skip index knows.
 SLOW = Not(Words("message", "x y", ("x", "y")))

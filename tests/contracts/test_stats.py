@@ -20,6 +20,7 @@ from tests.support.naive_groups import NaiveGroups, check_fields
 from tests.support.rows import DAY, NaiveIndex, Row, batch, row
 from tests.support.stats import written
 
+ARCHIVE_TOO = True
 SECOND = 1_000_000
 _WIDE = {f"f{n:05}": n for n in range(15_000)}
 EACH = tuple(Aggregate(function, "metadata.ms") for function in Function)

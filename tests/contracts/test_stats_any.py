@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from logd.seams import Fields, Function, Stats
 from logd.store import segments
 from tests.services import Running
-from tests.support import strategies
+from tests.support import cold, strategies
 from tests.support.indexes import ElasticsearchStore, SegmentsStore, Store
 from tests.support.naive_groups import NaiveGroups, check_fields
 from tests.support.rows import DAY, row
@@ -59,6 +59,15 @@ def test_as_a_naive_list_would(records: list[Any], asked: list[Any], data: st.Da
     with pytest.MonkeyPatch.context() as patch, tempfile.TemporaryDirectory() as folder:
         patch.setattr(segments, "ROW_GROUP_ROWS", 4)
         asyncio.run(_same_as_naive(SegmentsStore(Path(folder)), records, asked))
+
+
+@settings(max_examples=EXAMPLES // 6, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(st.lists(RECORDS, max_size=14), ASKED, st.data())
+def test_an_archive_as_a_naive_list_would(records: list[Any], asked: list[Any], data: st.DataObject) -> None:
+    asked = [_ordered(one, data) for one in asked]
+    with pytest.MonkeyPatch.context() as patch, tempfile.TemporaryDirectory() as folder:
+        patch.setattr(cold, "ROW_GROUP_ROWS", 3)
+        asyncio.run(_same_as_naive(cold.ArchiveStore(Path(folder)), records, asked))
 
 
 def _ordered(asked: Any, data: st.DataObject) -> Any:

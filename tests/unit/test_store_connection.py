@@ -12,6 +12,7 @@ import pytest
 from logd.query.parse import parse
 from logd.seams import Histogram, Search
 from logd.store.connection import Connection
+from logd.store.files import FolderFiles
 from logd.store.find import find
 from logd.store.footers import Footers
 from logd.store.histogram import count_by_time
@@ -76,7 +77,7 @@ def test_stopped_between_any_two_steps(database: duckdb.DuckDBPyConnection) -> N
     footers = Footers()
     parts = [many(5_000).table for _ in range(4)]
     recent = [Recent(part, DAY, DAY + 4_999) for part in parts]
-    snapshot = Snapshot(Path("/"), footers, (), recent)
+    snapshot = Snapshot(FolderFiles(Path("/"), footers), (), recent)
     search = Search(query=parse("NOT absent"), limit=10, count_limit=None)
     for ask in (
         lambda connection: find(connection, snapshot, search),

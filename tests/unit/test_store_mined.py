@@ -12,6 +12,7 @@ import pytest
 from logd.record import SCHEMA
 from logd.seams import Mined, Patterns
 from logd.store.connection import Connection
+from logd.store.files import FolderFiles
 from logd.store.footers import Footers
 from logd.store.mined import mine_patterns
 from logd.store.partials import Partials
@@ -60,7 +61,7 @@ def database() -> Iterator[duckdb.DuckDBPyConnection]:
 def snapshot() -> Iterator[Snapshot]:
     footers = Footers()
     rows = [row(DAY + n, f"{n}", f"a b {'xyz'[n % 3]} {n}") for n in range(9)]
-    yield Snapshot(Path("/"), footers, (), [Recent(pa.Table.from_pylist(rows, SCHEMA), DAY, DAY + 8)])
+    yield Snapshot(FolderFiles(Path("/"), footers), (), [Recent(pa.Table.from_pylist(rows, SCHEMA), DAY, DAY + 8)])
     footers.close()
 
 

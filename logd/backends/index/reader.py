@@ -8,32 +8,47 @@ import functools
 import os
 from collections.abc import Callable
 from concurrent.futures import Executor, ThreadPoolExecutor
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 import duckdb
 import pyarrow as pa
 
 from logd.config.schema import SearchLimits
-from logd.errors import BadRequest
+from logd.errors import BadRequest, Corrupt, Unavailable
 from logd.store.connection import Connection
 from logd.store.footers import Footers
-from logd.store.inventory import Inventory
 from logd.store.walk import Snapshot
 from logd.telemetry import metrics
 
 #: An interrupt that comes between two queries is forgotten by DuckDB; what is missed by one is met by the next.
 _STOP_AGAIN_SECONDS = 0.05
 T = TypeVar("T")
+#: What reading a segment's file may raise when it is damaged, or away.
+_UNREADABLE = (duckdb.Error, pa.ArrowException, OSError, Corrupt, Unavailable)
 Read = Callable[[Connection, Snapshot], T]
+
+
+class Held(Protocol):
+    """Whose segments are read."""
+
+    def lease(self) -> contextlib.AbstractContextManager[None]:
+        """Within it, the files of all segments of now stay."""
+        ...
+
+    async def put_aside_damaged(self, now: Snapshot, error: Exception) -> bool:
+        """Puts those aside that made a read fail since they are damaged, which the next snapshot hasn't any more;
+        whether there were any. Raises Unavailable when the files can't be had now."""
+        ...
 
 
 class Reader:
     """One DuckDB instance with a memory limit, and two threads for each of `search.concurrent`: a search that runs for
     long lets another one run beside it."""
 
-    def __init__(self, inventory: Inventory, limits: SearchLimits) -> None:
+    def __init__(self, held: Held, limits: SearchLimits, filesystem: object | None = None) -> None:
+        """`filesystem` is fsspec's, where the files are in one."""
         self.footers = Footers()
-        self._inventory = inventory
+        self._held = held
         config: dict[str, str | bool | int | float | list[str]] = {
             "threads": limits.threads or os.cpu_count() or 1,
             "memory_limit": f"{limits.memory_bytes}B",
@@ -42,7 +57,10 @@ class Reader:
         self._sql.execute("SET GLOBAL TimeZone = 'UTC'")
         self._sql.execute("SET temp_directory = ''")  # the limit is one of memory: nothing goes to the working folder
         self._sql.execute("SET enable_external_file_cache = false")  # the kernel has the pages already
-        self._sql.execute("SET parquet_metadata_cache = true")  # segments never change
+        if filesystem is None:
+            self._sql.execute("SET parquet_metadata_cache = true")  # segments never change
+        else:
+            self._sql.register_filesystem(filesystem)  # each search has other names for them
         self._lines = limits.scan_lines
         self._searches = ThreadPoolExecutor(2 * limits.concurrent, "index.search")
 
@@ -65,29 +83,28 @@ class Reader:
             connection = Connection(self._sql.cursor(), lines)
             now = snapshot()
             try:
-                return await self._stoppable(threads, connection, functools.partial(read, connection, now))
+                return await self._stoppable(threads, connection, now, functools.partial(read, connection, now))
             except (duckdb.InterruptException, duckdb.OutOfMemoryException):
                 raise
-            except (duckdb.Error, pa.ArrowException, OSError) as error:
-                named = [segment for segment in now.segments if segment.file in str(error)]
-                try:
-                    damaged = await self._inventory.damage_among(named or now.segments)
-                except OSError:
-                    raise error from None  # it can't be told now
-                if not damaged:
+            except _UNREADABLE as error:
+                if not await self._held.put_aside_damaged(now, error):
                     raise
-                await self._inventory.put_aside(damaged)
 
-    async def _stoppable(self, threads: Executor | None, connection: Connection, read: Callable[[], T]) -> T:
+    async def _stoppable(
+        self, threads: Executor | None, connection: Connection, now: Snapshot, read: Callable[[], T]
+    ) -> T:
         """Runs in a thread, with a lease on the files until it has ended there, also when the caller goes."""
 
         def run() -> T:
             with contextlib.closing(connection), metrics.SEARCH_RUNNING.track_inprogress():
-                connection.go_on()
-                return read()
+                try:
+                    connection.go_on()
+                    return read()
+                finally:
+                    now.files.stop()  # what it had begun to read ahead
 
         with contextlib.ExitStack() as stack:
-            stack.enter_context(self._inventory.lease())
+            stack.enter_context(self._held.lease())
             loop = asyncio.get_running_loop()
             future = loop.run_in_executor(threads, run)
             try:
@@ -103,6 +120,7 @@ class Reader:
                 def stop() -> None:
                     if not future.done():
                         connection.stop()
+                        now.files.stop()
                         loop.call_later(_STOP_AGAIN_SECONDS, stop)
 
                 future.add_done_callback(ended)

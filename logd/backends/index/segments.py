@@ -53,6 +53,7 @@ from logd.store import duplicates, patterns, segments
 from logd.store.connection import Connection
 from logd.store.explain import explain
 from logd.store.fields import fields_of
+from logd.store.files import FolderFiles
 from logd.store.find import find
 from logd.store.folder import NO_STREAM, Stream
 from logd.store.groups import group
@@ -89,6 +90,7 @@ class SegmentsIndex:
         self._failed = ""
         self._writing = asyncio.Lock()
         self._reader = Reader(inventory, search)
+        self._files = FolderFiles(inventory.root, self._reader.footers)
         self._partials = Partials()
         self._flusher = ThreadPoolExecutor(1, "index.flush")
 
@@ -211,7 +213,7 @@ class SegmentsIndex:
             raise Unavailable(f"the disk of {self.inventory.root} can't be looked at: {error.strerror}") from error
 
     def _snapshot(self) -> Snapshot:
-        return Snapshot(self.inventory.root, self._reader.footers, self.inventory.segments, self._recent)
+        return Snapshot(self._files, self.inventory.segments, self._recent)
 
     async def status(self) -> dict[str, Any]:
         found = self.inventory.segments

@@ -1,0 +1,84 @@
+"""Files of the archive that can't be read: whether they are damaged or only away, and what becomes of them."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import zlib
+from collections.abc import Iterator
+
+from logd.errors import Corrupt, NotFound, Unavailable
+from logd.seams import Archive, Objects
+from logd.store.segments import Segment
+from logd.store.walk import Snapshot
+from logd.telemetry import metrics
+from logd.tiers.cold.files import ColdFiles
+
+log = logging.getLogger("logd.cold")
+
+
+class Damage:
+    """backends.index.reader.Held for the archive."""
+
+    def __init__(self, archive: Archive, objects: Objects) -> None:
+        self._archive = archive
+        self._objects = objects
+        #: Why files were put aside since the start, by their names.
+        self.aside: dict[str, str] = {}
+
+    @contextlib.contextmanager
+    def lease(self) -> Iterator[None]:
+        """See Held. Objects that are replaced stay for longer than a search takes."""
+        yield
+
+    async def put_aside_damaged(self, now: Snapshot, error: Exception) -> bool:
+        """See Held. Where the error names none of them, those are looked at of which something was read."""
+        files = now.files
+        assert isinstance(files, ColdFiles)
+        name, failure = files.failure or ("", error)
+        if isinstance(failure, Unavailable):
+            raise Unavailable(f"the archive can't be read now: {failure}", failure.retry_after_seconds) from error
+        if name:
+            await self._put_aside(name, str(failure))
+            return True
+        segments = list(now.segments)
+        suspects = [segment for segment in segments if segment.file in str(error)]
+        found = False
+        for segment in suspects or [segment for segment in segments if segment.file in files.touched]:
+            why = await self._damage_of(segment)
+            if why:
+                await self._put_aside(segment.file, why)
+                found = True
+        return found
+
+    async def _damage_of(self, segment: Segment) -> str:
+        """Reads it whole; empty when it is what was written."""
+        size = crc = 0
+        try:
+            async with self._objects.get(segment.file) as blocks:
+                async for block in blocks:
+                    size += len(block)
+                    crc = zlib.crc32(block, crc)
+        except NotFound:
+            return "it isn't there any more"
+        except Unavailable as error:
+            raise Unavailable(f"whether {segment.file} is damaged can't be told now: {error}") from error
+        if size != segment.size_bytes:
+            return f"it has {size} bytes, not {segment.size_bytes}"
+        return "" if crc == segment.crc else "its checksum isn't that of what was written"
+
+    async def _put_aside(self, name: str, why: str) -> None:
+        """Goes on when the caller is cancelled: a search that nobody waits for has still found the damage."""
+        if name in self.aside:
+            return
+        self.aside[name] = why
+        metrics.COLD_PUT_ASIDE.inc()
+        log.error("%s of the archive is put aside: %s", name, why)
+        await asyncio.shield(asyncio.create_task(self._told(name, why), name="cold.put_aside"))
+
+    async def _told(self, name: str, why: str) -> None:
+        try:
+            await self._archive.put_aside(name, why)
+        except (Unavailable, Corrupt) as error:
+            log.warning("the catalog can't be told now that %s is put aside: %s", name, error)
