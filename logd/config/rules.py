@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import itertools
 import re
 import zoneinfo
 from collections.abc import Iterator
@@ -43,6 +44,9 @@ _PREFIX = re.compile(r"([A-Za-z0-9_=-][A-Za-z0-9._=-]{0,99}/){1,2}")
 _PUBLIC_URL = re.compile(r"https?://[A-Za-z0-9.:\[\]-]+(/[A-Za-z0-9._~/-]*)?")
 
 _POLICY = re.compile(r"[a-z][a-z0-9_-]{0,39}")
+_DEFAULT = "DEFAULT"
+#: What else indices' names begin with.
+_NO_POLICIES = ("late", "restored")
 #: Each refresh makes every shard write a small segment, which it has to merge.
 _LEAST_REFRESH_SECONDS = 0.1
 #: Those of the mapping, and room for some of the metadata.
@@ -318,11 +322,24 @@ def _elasticsearch(config: Config) -> Iterator[Problem]:
 
 
 def _policies(config: Config) -> Iterator[Problem]:
-    for name in config.policies:
+    for name, policy in config.policies.items():
+        path: KeyPath = ("policies", name)
         # It is a part of folders' and indices' names, of which some begin with `late`.
-        if not _POLICY.fullmatch(name) or name == "default" or name.startswith("late"):
-            expected = "a name of lower-case letters, digits, hyphens and underscores, neither default nor late…"
-            yield Problem(("policies", name), expected, f"no policy can be called {name!r}")
+        if name != _DEFAULT and (not _POLICY.fullmatch(name) or name == "default" or name.startswith(_NO_POLICIES)):
+            expected = (
+                "DEFAULT, or a name of lower-case letters, digits, hyphens and underscores, neither default nor late…"
+                " nor restored…"
+            )
+            yield Problem(path, expected, f"no policy can be called {name!r}")
+        if name == _DEFAULT and policy.services:
+            yield Problem((*path, "services"), "none, as it is for what the others don't name")
+        if name != _DEFAULT and not policy.services:
+            yield Problem((*path, "services"), "at least one name or pattern of services")
+        ages = [(key, getattr(policy, key)) for key in ("hot_days", "warm_days", "cold_days")]
+        said = [(key, days) for key, days in ages if days is not None and (days or key != "cold_days")]
+        for (key, days), (next_key, most) in itertools.pairwise(said):
+            if days > most:
+                yield Problem((*path, key), f"at most {next_key}, which is {most}")
 
 
 def _shedding(settings: SheddingTable) -> Iterator[Problem]:

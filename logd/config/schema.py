@@ -27,6 +27,8 @@ Age = Annotated[int, Meta(ge=0, le=10_000_000_000)]
 #: DuckDB answers nothing useful with less than the lower bound.
 Memory = Annotated[int, Meta(ge=16 * 1024 * 1024, le=2**63 - 1)]
 Rate = Annotated[float, Meta(ge=0, le=1e12)]
+Cost = Annotated[float, Meta(ge=0, le=1e12)]
+Days = Annotated[int, Meta(ge=0, le=1_000_000)]
 Text = Annotated[str, Meta(min_length=1)]
 
 ROLES = ("agent", "processor", "api", "alerter", "archiver")
@@ -260,9 +262,12 @@ class Index(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
 
 class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """`[policies.NAME]`: a retention policy, and the services whose records it keeps; `*` is any characters, `?` one.
-    What two of them name is the first one's."""
+    What two of them name is the first one's. Ages that it doesn't say are DEFAULT's; see seams.RetentionPolicy."""
 
-    services: Annotated[list[Text], Meta(min_length=1)]
+    services: list[Text] = []
+    hot_days: Days | None = None
+    warm_days: Days | None = None
+    cold_days: Days | None = None
 
 
 class SearchLimits(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -282,10 +287,14 @@ class SearchLimits(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
 
 
 class Archiver(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """`[archiver]`: what becomes of stored lines. `retention_days` 0 keeps them for ever."""
+    """`[archiver]`: what becomes of stored lines. `retention_days` 0 keeps them for ever. The costs are of a GB and a
+    month, in whatever money; they are shown and nothing else."""
 
-    retention_days: Annotated[int, Meta(ge=0, le=1_000_000)] = 0
+    retention_days: Days = 0
     disk_warning_percent: Annotated[int, Meta(ge=1, le=100)] = 85
+    hot_cost: Cost = 0.0
+    warm_cost: Cost = 0.0
+    cold_cost: Cost = 0.0
 
 
 class RateLimit(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

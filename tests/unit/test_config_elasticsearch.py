@@ -57,6 +57,8 @@ def test_what_isnt_used_isnt_looked_at(tmp_path: Path) -> None:
 def test_policies(tmp_path: Path) -> None:
     config = load(None, {"LOGD_POLICIES__WEB__SERVICES": "front,back"}, ['policies.pay={"services": ["pay-*"]}'])
     assert config.policies == {"web": Policy(services=["front", "back"]), "pay": Policy(services=["pay-*"])}
+    config = load(None, {}, ["policies.DEFAULT.warm_days=7", "policies.DEFAULT.cold_days=0"])
+    assert config.policies == {"DEFAULT": Policy(warm_days=7, cold_days=0)}
 
 
 @pytest.mark.parametrize(
@@ -68,14 +70,29 @@ def test_policies(tmp_path: Path) -> None:
         ("[policies.'2026']\nservices = ['a']", "no policy can be called '2026'"),
         (
             "[policies.a]\nservices = ['a']\n[policies.b]\nservices = []",
-            "policies.b.services is [] in FILE, expected a",
+            "policies.b.services is [] in FILE, expected at",
         ),
         (
             "[policies.a]\nservices = ['a', '']",
             'policies.a.services[1] is "" in FILE, expected a text that isn\'t empty',
         ),
         ("[policies.a]\nservice = ['a']", 'policies.a.service is ["a"] in FILE, expected a key that exists'),
-        ("[policies.a]", "policies.a.services is missing in FILE, expected a list of at least one text"),
+        ("[policies.a]", "policies.a.services is [] by default, expected at least one name"),
+        ("[policies.restored-a]\nservices = ['a']", "no policy can be called 'restored-a'"),
+        ("[policies.DEFAULT]\nservices = ['a']", 'policies.DEFAULT.services is ["a"] in FILE, expected none'),
+        (
+            "[policies.DEFAULT]\nhot_days = 8\nwarm_days = 7",
+            "hot_days is 8 in FILE, expected at most warm_days, which is 7",
+        ),
+        (
+            "[policies.DEFAULT]\nhot_days = 8\ncold_days = 7",
+            "hot_days is 8 in FILE, expected at most cold_days, which is 7",
+        ),
+        (
+            "[policies.DEFAULT]\nwarm_days = 8\ncold_days = 7",
+            "warm_days is 8 in FILE, expected at most cold_days, which is",
+        ),
+        ("[policies.DEFAULT]\nhot_days = -1", "policies.DEFAULT.hot_days is -1 in FILE, expected"),
         ("policies = 3", "policies is 3 in FILE, expected a table"),
     ],
 )

@@ -105,12 +105,14 @@ def _side_by_side(numbers: Sequence[int]) -> bool:
 def bodies(connection: duckdb.DuckDBPyConnection, table: pa.Table, policies: Assignment = ONE_POLICY) -> Iterator[Body]:
     """A body for each policy and day of the table's records, none of which may be over 2 GB. Raises duckdb.Error."""
     days = pc.divide(table["timestamp"].cast(pa.int64()), _DAY_US).to_numpy()
-    kinds = days * len(policies.names) + policies.codes(table["service"])
+    codes = policies.codes(table)
+    names = policies.names  # not before: there may be more of them by now
+    kinds = days * len(names) + codes
     for kind in np.unique(kinds):
         rows = np.flatnonzero(kinds == kind)
         of_kind = table if len(rows) == len(table) else table.take(pa.array(rows))
-        day, policy = divmod(int(kind), len(policies.names))
-        yield Body(policies.names[policy], day, *_lines(connection, of_kind), rows)
+        day, policy = divmod(int(kind), len(names))
+        yield Body(names[policy], day, *_lines(connection, of_kind), rows)
 
 
 def _lines(

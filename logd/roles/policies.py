@@ -1,0 +1,73 @@
+"""The policies as a running process knows them: what index and archive ask for where a record belongs, and archivers
+for how long it stays."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from logd.config.schema import Config
+from logd.errors import Corrupt, Unavailable
+from logd.seams import RetentionPolicies, RetentionPolicy
+from logd.tiers.policy import Retention
+
+if TYPE_CHECKING:
+    from logd.backends.index.policies import Assignment
+
+log = logging.getLogger("logd.policies")
+#: Well below seams.POLICY_LEAD_SECONDS, after which all processes have to know of a change.
+_LOOK_SECONDS = 10.0
+
+
+class PolicyWatch:
+    """Reads the catalog's policies now and then. While that can't be done, what is known goes on."""
+
+    def __init__(self, config: Config, kept: RetentionPolicies, assignment: Assignment) -> None:
+        """`assignment` is told of each change, and is the same for everybody in the process."""
+        self.assignment = assignment
+        #: As of the last look; another one after a change.
+        self.retention = Retention(config.policies, (), config.archiver.retention_days)
+        self._config = config
+        self._kept = kept
+        self._history: Sequence[RetentionPolicy] = ()
+        self._known = False
+        self._trouble = ""
+
+    @property
+    def known(self) -> bool:
+        """Whether the catalog's policies were read at all: before that, nobody should delete anything."""
+        return self._known
+
+    def trouble(self) -> str:
+        """Why the policies can't be read now; empty when they can."""
+        return self._trouble
+
+    async def look(self) -> None:
+        """Reads them now. Says once what is wrong, and once that it is over."""
+        try:
+            history = tuple(await self._kept.history())
+        except (Unavailable, Corrupt) as error:
+            if not self._trouble:
+                log.error("retention policies can't be read, those that are known go on: %s", error)
+            self._trouble = str(error)
+            return
+        if self._trouble:
+            log.info("retention policies can be read again")
+        self._trouble = ""
+        if history != self._history:
+            await asyncio.to_thread(self.assignment.learn, history)
+            latest = [policy for policy in history if policy.until_us is None]
+            self.retention = Retention(self._config.policies, latest, self._config.archiver.retention_days)
+            self._history = history
+        self._known = True
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Looks until `stop`."""
+        while not stop.is_set():
+            try:
+                async with asyncio.timeout(_LOOK_SECONDS):
+                    await stop.wait()
+            except TimeoutError:
+                await self.look()
