@@ -1,6 +1,6 @@
 """What of an index the archive answers for, as a part of a query: documents of such a day in indices of the policy.
 
-Of what there is for `_index`, only wildcards will do, and they know `*` alone: `logs-pay-*` is of a policy `pay-2`, too.
+Of what there is for `_index` only wildcards will do, and they know `*` alone: `logs-pay-*` is of a policy `pay-2`, too.
 So the hyphens are counted: what is behind a policy's name has two in its own indices, three or more, or one, in others.
 """
 
