@@ -1,10 +1,10 @@
 """From warm to the archive alone: an index is deleted when the archive provably has what is in it.
 
-    blocked   its indices take nothing any more; how far the stream went by then is noted, which no line in them is behind
-    proved    archive and processors have passed that, and the counts agree: indexed ≤ archived ≤ indexed + what is known
-              to be missing in the index
+    blocked   its indices take nothing any more; how far the stream went by then is noted: no line in them is behind it
+    proved    archive and processors have passed that, and the counts agree: indexed ≤ archived ≤ indexed + what the
+              index is known to lack
     leaving   the boundary is advanced: the archive answers, and whoever searches knows it BOUNDARY_SECONDS later
-    gone      it is in the history, and the indices are deleted; how many rows they had is kept for what comes late for the day
+    gone      it is in the history, and the indices are deleted; how many rows they had is kept for late indices
 
 Each is kept before the next begins, so that any other mover goes on from there after a crash. A day that isn't due any
 more, as its policy was changed, stays, until its boundary is advanced. Late indices of days that have left go the same
@@ -29,8 +29,8 @@ log = logging.getLogger("logd.tiers")
 
 
 class Step(msgspec.Struct, frozen=True, kw_only=True):
-    """How far a day has come, as the catalog keeps it. `indices` are names and uuids, `positions` by partition. `reason`
-    is what the history says of why it stays; `gone` are rows of what has left before."""
+    """How far a day has come, as the catalog keeps it. `indices` are names and uuids, `positions` by partition;
+    `reason` is why it stays, as the history says it; `gone` are rows of what has left before."""
 
     phase: str = ""
     indices: Mapping[str, str] = {}
@@ -59,8 +59,9 @@ class Leaving:
         return msgspec.convert(await self._ground.tiering.step(one.policy, one.day), Step, strict=False)
 
     async def go_on(self, one: Day, *, cold_before: int, expired: bool) -> bool:
-        """Does with it what can be done now; whether it goes on by itself, and others have to wait for it. `cold_before`
-        is the boundary of its policy, `expired` whether it needn't be anywhere. Raises Unavailable and LeaseLost."""
+        """Does with it what can be done now; False when it waits for others, and True when they have to wait for it.
+        `cold_before` is the boundary of its policy, `expired` whether it needn't be anywhere. Raises Unavailable and
+        LeaseLost."""
         step = await self.step_of(one)
         there = {index.name: index for index in one.indices}
         if step.phase in ("proved", "leaving") and not any(
@@ -101,7 +102,7 @@ class Leaving:
             crash.point("cold.deleted")
         await self._holder.still()
         await self._keep(one, Step(gone=step.gone + step.rows))
-        return False
+        return True
 
     async def stay(self, one: Day) -> None:
         """It isn't due any more: what was blocked for it takes late lines again. Raises as go_on."""

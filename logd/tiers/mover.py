@@ -82,11 +82,9 @@ class Mover:
         metrics.TIERS_DISK_USED_RATIO.set(self._disk_percent / 100)
         self._going = ""
         touched = await self._leave(now)
-        late = [
-            one for one in now.days if (one.policy, one.day) not in touched and any(map(_is_held_late, one.indices))
-        ]
-        for one in late:
-            await self._leaving.stay(one)
+        for one in now.days:
+            if (one.policy, one.day) not in touched and any(index.of.late and index.blocked for index in one.indices):
+                await self._leaving.stay(one)
         await self._warm(now, touched)
         metrics.TIERS_WAITING.set(
             sum((one.policy, one.day) in self._leaving.waits and self._past(now, one) for one in now.days)
@@ -122,7 +120,3 @@ class Mover:
 
     def _past(self, now: _Now, one: Day) -> bool:
         return past_warm(one, now.retention, now.today)
-
-
-def _is_held_late(index: Any) -> bool:
-    return bool(index.of.late and index.blocked)

@@ -28,13 +28,12 @@ async def warm(ground: Ground, holder: Holder, one: Day, replicas: int, warm_bef
             crash.point("warm.placed")
         if why := await indices.unsettled(index.name):
             return why
-    if own is not None and (not own.is_merged or not own.blocked):
-        # What was just blocked may have got another segment by it.
-        if not (await _again(ground, own)).is_merged:
-            await holder.still()
-            await indices.merge(own.name)
-            crash.point("warm.merging")
-            return f"{own.name} is merged"
+    # What was just blocked may have got another segment by it.
+    if own is not None and not (own.blocked and own.is_merged) and not (await _again(ground, own)).is_merged:
+        await holder.still()
+        await indices.merge(own.name)
+        crash.point("warm.merging")
+        return f"{own.name} is merged"
     if one.day >= warm_before:
         await holder.still()
         detail = {

@@ -65,8 +65,8 @@ class IndexTiers:
 
     async def all(self) -> list[StoredIndex]:
         """The indices of records, by day and name."""
-        shown = {"flat_settings": "true", "filter_path": ",".join(f"*.settings.{name}" for name in _SETTINGS)}
-        settings = await self._asked("GET", f"/{PREFIX}*/_settings", parameters=shown)
+        shown = f"/{PREFIX}*/_settings/{','.join(_SETTINGS)}"
+        settings = await self._asked("GET", shown, parameters={"flat_settings": "true"})
         stats = await self._asked("GET", f"/{PREFIX}*/_stats/docs,store,segments")
         found = []
         for name, one in settings.items():
@@ -94,7 +94,8 @@ class IndexTiers:
         """No document comes into it from now on; what is in it is on the disk, and searchable. Documents that were
         under way have come in before this returns."""
         answer = await self._asked("PUT", f"/{name}/_block/write")
-        if not (answer.get("acknowledged") and answer.get("shards_acknowledged")):
+        # One that was blocked so before isn't named by the answer.
+        if not answer.get("acknowledged") or (answer["indices"] and not answer["shards_acknowledged"]):
             raise Unavailable(f"Elasticsearch hasn't blocked {name} yet")
         await self._asked("POST", f"/{name}/_flush")
         await self._asked("POST", f"/{name}/_refresh")
