@@ -85,10 +85,8 @@ def unproven(indexed: int, archived: int, gap: int, gone: int) -> str:
     if archived < max(indexed, gone):
         return f"the index has {indexed:,} records of it, the archive {archived:,}"
     if archived > indexed + gap + gone:
-        left = f", {gone:,} have left it before," if gone else ""
-        return (
-            f"the archive has {archived:,} records of it, the index {indexed:,},{left} and lacks {gap:,} that are known"
-        )
+        left = f" and {gone:,} that left it" if gone else ""
+        return f"the archive has {archived:,} records of it, the index {indexed:,}{left}; {gap:,} are known to be missing"
     return ""
 
 
