@@ -88,6 +88,11 @@ def problems(config: Config) -> Iterator[Problem]:
     yield from _notify(config.alerts.notify)
 
 
+def is_policy_name(name: str) -> bool:
+    """Whether a policy can be called so, beside DEFAULT: it is a part of folders' and indices' names."""
+    return bool(_POLICY.fullmatch(name)) and name != _DEFAULT.lower() and not name.startswith(_NO_POLICIES)
+
+
 def _roles(config: Config) -> Iterator[Problem]:
     known = ", ".join(ROLES[:-1]) + f" or {ROLES[-1]}"
     roles = config.server.roles
@@ -324,8 +329,7 @@ def _elasticsearch(config: Config) -> Iterator[Problem]:
 def _policies(config: Config) -> Iterator[Problem]:
     for name, policy in config.policies.items():
         path: KeyPath = ("policies", name)
-        # It is a part of folders' and indices' names, of which some begin with `late`.
-        if name != _DEFAULT and (not _POLICY.fullmatch(name) or name == "default" or name.startswith(_NO_POLICIES)):
+        if name != _DEFAULT and not is_policy_name(name):
             expected = (
                 "DEFAULT, or a name of lower-case letters, digits, hyphens and underscores, neither default nor late…"
                 " nor restored…"

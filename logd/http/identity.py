@@ -53,11 +53,11 @@ def of(request: web.Request) -> Identity:
     return request[_KEY]
 
 
-def of_all(request: web.Request) -> Identity:
-    """Who sent it, if what it is about isn't one service's or host's. Raises BadRequest (403)."""
+def of_all(request: web.Request, what: str = "alerts are") -> Identity:
+    """Who sent it, if `what` it is about isn't one service's or host's. Raises BadRequest (403)."""
     identity = of(request)
     if identity.services or identity.hosts:
-        message = f"{identity.who} is for some services or hosts alone, and alerts are of all"
+        message = f"{identity.who} is for some services or hosts alone, and {what} of all"
         raise BadRequest("forbidden", message, "Authorization", 403)
     return identity
 
