@@ -86,7 +86,9 @@ def unproven(indexed: int, archived: int, gap: int, gone: int) -> str:
         return f"the index has {indexed:,} records of it, the archive {archived:,}"
     if archived > indexed + gap + gone:
         left = f" and {gone:,} that left it" if gone else ""
-        return f"the archive has {archived:,} records of it, the index {indexed:,}{left}; {gap:,} are known to be missing"
+        return (
+            f"the archive has {archived:,} records of it, the index {indexed:,}{left}; {gap:,} are known to be missing"
+        )
     return ""
 
 

@@ -48,7 +48,9 @@ async def index(elasticsearch: Server, client: Client) -> AsyncIterator[Elastics
     assert (await index.write(batch(rows, 1))).refused == 0
     for late in range(1, 3):
         for policy in _SERVICES:
-            await client.ask("PUT", f"/{name_of(IndexName(policy, _D, late - 1))}/_settings", {"index.blocks.write": True})
+            await client.ask(
+                "PUT", f"/{name_of(IndexName(policy, _D, late - 1))}/_settings", {"index.blocks.write": True}
+            )
         rows = [row(DAY + late, f"{policy} late {late}", service=service) for policy, service in _SERVICES.items()]
         assert (await index.write(batch(rows, 2))).refused == 0
     await index.refresh()

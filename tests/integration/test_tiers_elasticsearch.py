@@ -12,7 +12,6 @@ import pytest
 from logd.backends.index.elasticsearch_tiers import WARM
 from logd.seams.retention import DEFAULT_POLICY
 from tests.services import running
-from tests.support.rows import DAY_US, row
 from tests.support.tiers import TODAY, D, World, late, own, reasons
 
 pytestmark = [pytest.mark.servers("elasticsearch"), pytest.mark.timeout(1_200)]
@@ -171,8 +170,7 @@ async def test_a_late_line_in_the_middle(world: World) -> None:
     assert set(await world.stored()) == {own(D)}
     assert await world.found() == [], "the archive answers for the day"
     await world.settle()
-    assert set(await world.stored()) == set(), "the archive, whose count is 8, has what the index has"
-    world.outside.rows[DEFAULT_POLICY, D] = 9
+    assert await world.stored() == {}, "the archive has more than what is here"
 
 
 async def test_a_policy_is_changed_in_the_middle(world: World) -> None:
@@ -269,5 +267,3 @@ async def test_who_loses_the_lease_stops_before_the_next_step(world: World) -> N
     assert not await mover.step()
     assert (await world.tiering.step(DEFAULT_POLICY, D)) == {}
     assert not mover.status()["moves"]
-    await world.day(D, count=1, first=9)
-    assert row(D * DAY_US, "x")["log_id"] == "x"

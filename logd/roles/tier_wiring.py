@@ -1,0 +1,96 @@
+"""What moves the days of an Elasticsearch is made of."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Awaitable, Callable
+
+from logd.config.schema import Config
+from logd.errors import Unavailable
+from logd.flow.clock import now_us
+from logd.roles import tier_moving
+from logd.roles.policies import PolicyWatch
+from logd.roles.tier_moving import TierMoving
+from logd.roles.wiring import OpenCatalog
+from logd.seams import Archive, LegalHolds, Transport
+from logd.tiers.ground import Ground, Reached
+from logd.tiers.holding import may_hold
+from logd.tiers.mover import Mover
+from logd.tiers.policy import Retention, today_of
+
+Rows = Callable[[str, int], Awaitable[int | None]]
+
+
+def moves_tiers(config: Config) -> bool:
+    """Whether this process moves days of an Elasticsearch."""
+    return "archiver" in config.server.roles and config.index.type == "elasticsearch"
+
+
+def tier_moving_role(
+    config: Config,
+    transport: Transport,
+    catalog: OpenCatalog,
+    watch: PolicyWatch,
+    holds: LegalHolds,
+    archived_rows: Rows | None = None,
+    today: Callable[[], int] | None = None,
+) -> TierMoving:
+    """`archived_rows` is Ground's; without it, each hour has to be one file. Raises ConfigError."""
+    from logd.backends.index.elasticsearch_client import Client
+    from logd.backends.index.elasticsearch_disks import warm_disk_used_percent
+    from logd.backends.index.elasticsearch_tiers import IndexTiers
+
+    client = Client(config.index.elasticsearch)
+
+    async def retention() -> Retention:
+        if not watch.known:
+            raise Unavailable(f"the retention policies aren't known yet: {watch.trouble() or 'nobody has read them'}")
+        return watch.retention
+
+    async def reached() -> Reached:
+        return await tier_moving.reached(transport, catalog.archive)
+
+    async def disk() -> float:
+        return await warm_disk_used_percent(client)
+
+    ground = Ground(
+        IndexTiers(client),
+        catalog.tiering,
+        catalog.leases,
+        retention,
+        reached,
+        archived_rows or rows_of_single_files(catalog.archive),
+        is_held(holds),
+        disk,
+        today or (lambda: today_of(now_us())),
+    )
+    mover = Mover(
+        ground,
+        tier_moving.owner(),
+        warm_replicas=config.index.elasticsearch.warm_replicas,
+        high_water_percent=config.archiver.high_water_percent,
+        lease_seconds=2 * config.index.elasticsearch.timeout_seconds + 30,
+    )
+    return TierMoving({"tiers": mover}, [client.close])
+
+
+def rows_of_single_files(archive: Archive) -> Rows:
+    """The rows of a day, of which each hour has one file, that isn't put aside."""
+
+    async def rows(policy: str, day: int) -> int | None:
+        files = await archive.files(policy, day)
+        hours = Counter(file.hour for file in files)
+        if any(file.reason for file in files) or any(count > 1 for count in hours.values()):
+            return None
+        return sum(file.rows for file in files)
+
+    return rows
+
+
+def is_held(holds: LegalHolds) -> Callable[[str, int], Awaitable[bool]]:
+    """Whether a hold may have something of a day."""
+
+    async def held(policy: str, day: int) -> bool:
+        return bool(may_hold(await holds.all(), day))
+
+    return held
