@@ -121,6 +121,17 @@ class Bulks:
             raise _first(errors) from errors
         return stored
 
+    async def store_into(self, index: str, body: Body, ids: pa.ChunkedArray) -> Stored:
+        """The same, into this one index, whatever the body is of."""
+        target, stored = _Target((index,), body, ids), Stored()
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                for some in self._parts(body, range(len(body))):
+                    tasks.create_task(self._send(0, target, some, stored), name="index.bulk")
+        except* Unavailable as errors:
+            raise _first(errors) from errors
+        return stored
+
     def _parts(self, body: Body, numbers: Sequence[int]) -> Iterator[Sequence[int]]:
         first = 0
         while first < len(numbers):
@@ -207,7 +218,7 @@ class Bulks:
     async def _send_late(self, place: int, target: _Target, numbers: Sequence[int], stored: Stored) -> None:
         """Into the next index what a write-blocked one doesn't have."""
         if place + 1 == len(target.indices):
-            raise Unavailable(f"{' and '.join(target.indices[1:])} are write-blocked, too")
+            raise Unavailable(f"{' and '.join(target.indices)} take no documents: they are write-blocked")
         if missing := await self._unknown(target.indices[place], target, numbers, stored):
             await self._send(place + 1, target, missing, stored)
 

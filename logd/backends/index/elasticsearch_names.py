@@ -15,6 +15,8 @@ from typing import NamedTuple
 from logd.backends.index.policies import DEFAULT
 
 PREFIX = "logs-"
+#: Of indices with what was put back from the archive; no search of logd's looks at them.
+RESTORED = "restored-"
 DAY_US = 86_400_000_000
 #: More names would make a long URL; the cluster finds out by itself which shards have nothing in a range.
 _MOST_DAYS = 60
@@ -50,6 +52,12 @@ def parsed(name: str) -> IndexName | None:
         return None
     policy = DEFAULT if policy is None or (late and policy == "default") else policy
     return IndexName(policy, day, 0 if late is None else _LATE.index(f"{late}-"))
+
+
+def restored_name(policy: str, day: int, restore_id: str) -> str:
+    """Of what a restore has put back of a policy and a day."""
+    name = "default" if policy == DEFAULT else policy
+    return f"{RESTORED}{name}-{_EPOCH + timedelta(days=day)}-{restore_id}"
 
 
 def starts_of(policy: str) -> list[str]:
