@@ -185,6 +185,7 @@ async def _run_roles(
                 acknowledgements=catalog.acknowledgements,
                 alerts=catalog.alerts,
                 alert_history=catalog.alert_history,
+                restores=catalog.restores,
                 cache=cache,
                 rule_folder=rules,
             )

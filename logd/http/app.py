@@ -18,6 +18,7 @@ from logd.http import (
     alert_names,
     alert_rules,
     alert_states,
+    archive_restores,
     asking,
     context,
     deadletters,
@@ -52,6 +53,7 @@ from logd.seams import (
     Cache,
     DeadLetters,
     Index,
+    Restores,
     SavedSearches,
     Searches,
     Silences,
@@ -100,6 +102,7 @@ class Behind(msgspec.Struct, frozen=True):
     acknowledgements: Acknowledgements
     alerts: Alerts
     alert_history: AlertHistory
+    restores: Restores | None = None
     cache: Cache | None = None
     rule_folder: RuleFolder = RuleFolder(None)
 
@@ -138,6 +141,7 @@ def make_app(
     )
     past = alert_history.Past(behind.alert_history, names)
     quiet = silences.Quiet(behind.silences)
+    putting_back = archive_restores.PuttingBack(behind.restores if config.index.type == "elasticsearch" else None)
     letters = deadletters.Letters(behind.dead_letters)
     tails = tail.Tails(tailing, config.search.default_operator, config.search.tail_rate)
 
@@ -210,6 +214,9 @@ def make_app(
         (silences.LIST, quiet.list),
         (silences.CREATE, quiet.create),
         (silences.REMOVE, quiet.remove),
+        (archive_restores.LIST, putting_back.list),
+        (archive_restores.CREATE, putting_back.create),
+        (archive_restores.REMOVE, putting_back.remove),
         (deadletters.LIST, letters.list),
         (deadletters.SHOW, letters.show),
         (deadletters.REPLAY, letters.replay),

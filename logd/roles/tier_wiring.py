@@ -12,7 +12,7 @@ from logd.roles import tier_moving
 from logd.roles.policies import PolicyWatch
 from logd.roles.tier_moving import TierMoving
 from logd.roles.wiring import OpenCatalog
-from logd.seams import Archive, LegalHolds, Transport
+from logd.seams import Archive, LegalHolds, Objects, Transport
 from logd.tiers.ground import Ground, Reached
 from logd.tiers.holding import may_hold
 from logd.tiers.mover import Mover
@@ -32,13 +32,17 @@ def tier_moving_role(
     catalog: OpenCatalog,
     watch: PolicyWatch,
     holds: LegalHolds,
+    objects: Objects,
     archived_rows: Rows | None = None,
     today: Callable[[], int] | None = None,
 ) -> TierMoving:
-    """`archived_rows` is Ground's; without it, each hour has to be one file. Raises ConfigError."""
+    """`objects` are where the archive is. `archived_rows` is Ground's; without it, each hour has to be one file. Raises
+    ConfigError."""
     from logd.backends.index.elasticsearch_client import Client
     from logd.backends.index.elasticsearch_disks import warm_disk_used_percent
+    from logd.backends.index.elasticsearch_restored import RestoredIndices
     from logd.backends.index.elasticsearch_tiers import IndexTiers
+    from logd.tiers.restoring import Restorer
 
     client = Client(config.index.elasticsearch)
 
@@ -64,14 +68,18 @@ def tier_moving_role(
         disk,
         today or (lambda: today_of(now_us())),
     )
+    owner = tier_moving.owner()
+    lease_seconds = 2 * config.index.elasticsearch.timeout_seconds + 30
+    indices = RestoredIndices(client, config.index.elasticsearch)
+    restorer = Restorer(ground, catalog.restores, catalog.archive, objects, indices, owner, lease_seconds)
     mover = Mover(
         ground,
-        tier_moving.owner(),
+        owner,
         warm_replicas=config.index.elasticsearch.warm_replicas,
         high_water_percent=config.archiver.high_water_percent,
-        lease_seconds=2 * config.index.elasticsearch.timeout_seconds + 30,
+        lease_seconds=lease_seconds,
     )
-    return TierMoving({"tiers": mover}, [client.close])
+    return TierMoving({"tiers": mover, "restores": restorer}, [indices.close, client.close])
 
 
 def rows_of_single_files(archive: Archive) -> Rows:

@@ -69,7 +69,8 @@ class Holder:
         await self._ground.leases.give_up(self.name, self.owner)
 
     async def record(self, policy: str, day: int, what: str, detail: Mapping[str, Any]) -> None:
-        """Into the history, once: it may be called again after a crash."""
+        """Into the history, once: it may be called again after a crash. A day becomes warm only once, whatever it was
+        by then."""
         tiering = self._ground.tiering
         move = Move(at_us=self._ground.clock_us(), policy=policy, day=day, what=what, by=self.owner, detail=detail)
         if not any(_are_one(move, other) for other in await tiering.moves(_RECENT_MOVES)):
@@ -78,4 +79,5 @@ class Holder:
 
 
 def _are_one(one: Move, other: Move) -> bool:
-    return (one.policy, one.day, one.what, one.detail) == (other.policy, other.day, other.what, other.detail)
+    is_alike = one.what == "warm" or one.detail == other.detail
+    return is_alike and (one.policy, one.day, one.what) == (other.policy, other.day, other.what)
