@@ -59,7 +59,8 @@ async def _serve(config: Config, load: Callable[[], Config]) -> int:
         data_dir = Path(config.data_dir)
         stack.enter_context(locked(data_dir))
         queue, transport, index, catalog, cache, alerting = None, None, None, None, None, None
-        if {"api", "alerter"} & set(config.server.roles):
+        of_tiers = config.index.type == "elasticsearch" and {"processor", "archiver"} & set(config.server.roles)
+        if {"api", "alerter"} & set(config.server.roles) or of_tiers:
             catalog = await stack.enter_async_context(_closing(await wiring.open_catalog(config)))
         if "api" in config.server.roles:
             cache = wiring.open_cache(config)
@@ -76,7 +77,7 @@ async def _serve(config: Config, load: Callable[[], Config]) -> int:
         if transport is not None and set(config.server.roles) != {"agent"}:
             wiring.set_up_native_libraries(roomy=config.index.type == "elasticsearch")
         if transport is not None and {"processor", "api", "archiver"} & set(config.server.roles):
-            index = await wiring.open_index(config, transport)
+            index = await wiring.open_index(config, transport, None if catalog is None else catalog.tiering)
             await stack.enter_async_context(_closing(index.stored))
             await stack.enter_async_context(_closing(index.upkeep))
         if transport is not None and catalog is not None and "alerter" in config.server.roles:
@@ -131,7 +132,7 @@ async def _run_roles(
         if "processor" in config.server.roles and transport is not None and index is not None:
             from logd.roles.processor import Processor
 
-            processor = Processor(config, transport, index.stored, index.disks)
+            processor = Processor(config, transport, index.stored, index.disks, index.gaps)
             parts["processor"] = processor.status
             troubles.append(processor.trouble)
             stages += processor.stages

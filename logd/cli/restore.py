@@ -18,8 +18,8 @@ def add_to(commands: Any) -> None:
     parser: argparse.ArgumentParser = commands.add_parser(
         "restore",
         help="put a range of the archive back into Elasticsearch",
-        description="Puts a range of the archive back into Elasticsearch, into indices restored-…, which are deleted when "
-        "they expire. For those who ask Elasticsearch themselves: `logd search` reads the archive where it is.",
+        description="Puts a range of the archive back into Elasticsearch, into indices restored-…, which are deleted "
+        "when they expire. For those who ask Elasticsearch themselves: `logd search` reads the archive where it is.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         epilog="examples:\n  logd restore --from 2026-03-01 --to 2026-03-02 --service payment --wait\n"
         f"  logd restore --list\n  logd restore --end 0123456789ab\n\n{connect.EXIT_CODES}",

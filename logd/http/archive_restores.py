@@ -76,9 +76,7 @@ class PuttingBack:
         with catalog_call():
             waiting = [one for one in await self._kept.all() if one.state in ("waiting", "running")]
             if len(waiting) >= _MOST_WAITING:
-                raise BadRequest(
-                    "too_many_restores", f"{len(waiting)} restores are waiting, which are enough", status=429
-                )
+                raise BadRequest("too_many_restores", f"{len(waiting)} restores wait: no more now", status=429)
             await self._kept.put(restore)
         return json_answer(_shown(restore), 202, {"Location": f"{PATH}/{restore.id}"})
 

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from logd.backup.about import Backup
+    from logd.roles.gaps import GapCounter
     from logd.store.folder import Stream
 
 #: mallopt(3): M_ARENA_MAX, M_MMAP_THRESHOLD, and M_TRIM_THRESHOLD, which would be small once the second is set.
@@ -158,7 +159,8 @@ class OpenIndex(NamedTuple):
     (backup.live.Live).
 
     `late_writes` is how often rows have become searchable that were older than LATE_SECONDS: as long as it is the same,
-    an answer about what was over so long ago still holds. Always 0 where other processes write too."""
+    an answer about what was over so long ago still holds. Always 0 where other processes write too. `gaps` counts what
+    an archive has and the index hasn't, where that is of use."""
 
     stored: Index
     searches: Searches
@@ -167,10 +169,11 @@ class OpenIndex(NamedTuple):
     upkeep: Upkeep
     lease: Callable[[], AbstractContextManager[None]]
     put_aside: Callable[[Mapping[int, str]], Awaitable[None]]
+    gaps: GapCounter | None = None
 
 
-async def open_index(config: Config, transport: Transport) -> OpenIndex:
-    """The configured index. Raises ConfigError when it can't be opened."""
+async def open_index(config: Config, transport: Transport, tiering: Tiering | None = None) -> OpenIndex:
+    """The configured index; `tiering` is told of what it refuses. Raises ConfigError when it can't be opened."""
     from logd.backends.index.policies import Assignment
 
     policies = Assignment(config.policies)
@@ -189,8 +192,13 @@ async def open_index(config: Config, transport: Transport) -> OpenIndex:
         case "elasticsearch":
             from logd.backends.index.elasticsearch import ElasticsearchIndex, NoUpkeep
             from logd.backends.index.elasticsearch_refused import letters
+            from logd.roles.gaps import GapCounter
+
+            gaps = None if tiering is None else GapCounter(tiering, policies)
 
             async def bury(table: pa.Table, reasons: Sequence[str]) -> None:
+                if gaps is not None:
+                    await gaps(table)
                 await transport.append(DEAD_LETTERS, list(letters(table, reasons)))
 
             async def nothing_to_put_aside(damaged: Mapping[int, str]) -> None:
@@ -198,7 +206,7 @@ async def open_index(config: Config, transport: Transport) -> OpenIndex:
 
             remote = await ElasticsearchIndex.open(config.index.elasticsearch, config.search, bury, policies)
             return OpenIndex(
-                remote, remote, lambda: 0, remote, NoUpkeep(), contextlib.nullcontext, nothing_to_put_aside
+                remote, remote, lambda: 0, remote, NoUpkeep(), contextlib.nullcontext, nothing_to_put_aside, gaps
             )
         case unknown:
             assert_never(unknown)
