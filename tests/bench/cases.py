@@ -30,6 +30,7 @@ from tests.bench.case_reading import context, export
 from tests.bench.case_shape import shape_calm, shape_drop, shape_fields, shape_redact, shape_sample, shape_spike
 from tests.bench.case_storm import storm
 from tests.bench.case_tail import tail
+from tests.bench.case_tiers_restore import tiers_restore
 from tests.bench.report import Line
 
 Case = Callable[[Bench], Line]
@@ -82,6 +83,7 @@ CASES: Mapping[str, Case] = {
     "cluster_elasticsearch": cluster_elasticsearch,
     "cluster_latency": cluster_latency,
     "cluster_search": cluster_search,
+    "tiers_restore": tiers_restore,
 }
 
 #: Names for several cases.
@@ -97,6 +99,7 @@ GROUPS: Mapping[str, Sequence[str]] = {
     "parse": [name for name in CASES if name.startswith(("parse_", "shape_"))],
     "alerts": [name for name in CASES if name.startswith("alerts_")],
     "agent": [name for name in CASES if name.startswith("agent_")],
+    "tiers": [name for name in CASES if name.startswith("tiers_")],
     "cluster": [name for name in CASES if name.startswith("cluster_")],
 }
 

@@ -71,7 +71,7 @@ def _all() -> set[str]:
         {"pay": _D + 2},
         {"pay-2": _D + 1, "pay-2024": _D + 3},
         {DEFAULT: _D, "x": 0, "pay-x-y": _D + 100_000},
-        {policy: _D + 1 for policy in _SERVICES},
+        dict.fromkeys(_SERVICES, _D + 1),
         {"nobody": _D + 3},
     ],
 )
@@ -110,7 +110,7 @@ async def test_many_policies(index: ElasticsearchIndex) -> None:
 
 
 async def test_what_begins_later_is_asked_for_as_ever(index: ElasticsearchIndex) -> None:
-    archived = {policy: _D + 1 for policy in _SERVICES}
+    archived = dict.fromkeys(_SERVICES, _D + 1)
     asked = everything(archived=archived, from_us=DAY + DAY_US)
     assert "must_not" not in str((await index.explain(asked))["query"])
     asked = msgspec.structs.replace(asked, from_us=DAY + DAY_US - 1)

@@ -10,7 +10,16 @@ import pytest
 
 from logd import shipment
 from logd.chunk import Chunk, compress
-from logd.http import alert_history, alert_rules, alert_states, deadletters, openapi, saved_searches, silences
+from logd.http import (
+    alert_history,
+    alert_rules,
+    alert_states,
+    archive_restores,
+    deadletters,
+    openapi,
+    saved_searches,
+    silences,
+)
 from tests.support.access import Made, token
 from tests.support.commands import logd
 from tests.support.openapi import document
@@ -54,6 +63,9 @@ _ROUTES: list[tuple[str, str, set[str]]] = [
     ("GET", f"{alert_rules.PATH}/{{id}}", {"search", "admin"}),
     *((method, path, {"admin"}) for method, path in _WITH_SEARCH),
     ("POST", f"{alert_rules.PATH}/test", {"search"}),
+    ("GET", archive_restores.PATH, {"admin"}),
+    ("POST", archive_restores.PATH, {"admin"}),
+    ("DELETE", f"{archive_restores.PATH}/{{id}}", {"admin"}),
     ("GET", silences.PATH, {"search", "admin"}),
     ("POST", silences.PATH, {"search", "admin"}),
     ("DELETE", f"{silences.PATH}/{{id}}", {"search", "admin"}),
