@@ -1,5 +1,4 @@
-"""`python -m tests.support.restore_child URL FOLDER NOW_US`: a process that puts back what is asked for; a test may have
-it killed."""
+"""`python -m tests.support.restore_child URL FOLDER NOW_US`: puts back what is asked for; a test may have it killed."""
 
 from __future__ import annotations
 
