@@ -26,8 +26,9 @@ from logd.config.schema import Config
 from logd.datadir import locked
 from logd.errors import ConfigError, LogdError
 from logd.flow.stage import Stage, held
-from logd.roles import alert_wiring, control, wiring
+from logd.roles import alert_wiring, archive_wiring, control, wiring
 from logd.roles.alert_wiring import AlertSeams
+from logd.roles.archive_wiring import ArchiveRoles
 from logd.roles.readiness import Readiness
 from logd.roles.reload import on_request
 from logd.roles.wiring import OpenCatalog, OpenIndex, OpenTransport
@@ -58,17 +59,17 @@ async def _serve(config: Config, load: Callable[[], Config]) -> int:
         stack.enter_context(signals.caught())
         data_dir = Path(config.data_dir)
         stack.enter_context(locked(data_dir))
-        queue, transport, index, catalog, cache, alerting = None, None, None, None, None, None
-        of_tiers = config.index.type == "elasticsearch" and {"processor", "archiver"} & set(config.server.roles)
-        if {"api", "alerter"} & set(config.server.roles) or of_tiers:
+        queue, transport, index, catalog, cache, alerting, archive = None, None, None, None, None, None, None
+        archives = archive_wiring.archives_stream(config)
+        # A processor counts there what the index hasn't.
+        of_tiers = config.index.type == "elasticsearch" and "processor" in config.server.roles
+        if {"api", "alerter"} & set(config.server.roles) or archives or of_tiers:
             catalog = await stack.enter_async_context(_closing(await wiring.open_catalog(config)))
         if "api" in config.server.roles:
             cache = wiring.open_cache(config)
             if cache is not None:
                 await stack.enter_async_context(_closing(cache))
                 await cache.get("start", _CACHE_SECONDS)  # so that what is wrong with it is said now, not by a search
-        if config.objects.type != "folder":
-            log.warning("objects.type is %s, which nothing uses yet", config.objects.type)
         if config.server.roles == ["agent"]:
             wiring.set_up_agent_alone()
         if wiring.needs_transport(config):
@@ -82,11 +83,13 @@ async def _serve(config: Config, load: Callable[[], Config]) -> int:
             await stack.enter_async_context(_closing(index.upkeep))
         if transport is not None and catalog is not None and "alerter" in config.server.roles:
             alerting = await stack.enter_async_context(alert_wiring.alert_seams(config, catalog))
+        if transport is not None and catalog is not None and archives:
+            archive = await stack.enter_async_context(archive_wiring.archive_roles(config, transport, catalog))
         if queue is not None:
             backup = partial(wiring.backup, data_dir, queue=queue, index=index)
             await stack.enter_async_context(control.serving(data_dir / control.SOCKET, backup))
         try:
-            await _run_roles(config, queue, index, catalog, cache, alerting, signals, load)
+            await _run_roles(config, queue, index, catalog, cache, alerting, archive, signals, load)
         except ExceptionGroup as failures:
             return _exit_code(failures)
     return EXIT_OK
@@ -111,6 +114,7 @@ async def _run_roles(
     catalog: OpenCatalog | None,
     cache: Cache | None,
     alerting: AlertSeams | None,
+    archive: ArchiveRoles | None,
     signals: _Signals,
     load: Callable[[], Config],
 ) -> None:
@@ -155,6 +159,13 @@ async def _run_roles(
             archiver = Archiver(config, index.upkeep)
             parts["archiver"] = archiver.status
             start("archiver", archiver.run)
+        if archive is not None:
+            parts["archive"] = archive.archiving.status
+            troubles.append(archive.archiving.trouble)
+            stages += archive.archiving.stages
+            start("archive", archive.archiving.run)
+            parts["archive_upkeep"] = archive.upkeep.status
+            start("archive_upkeep", archive.upkeep.run)
         # An agent loads nothing of this.
         rules = alert_wiring.rule_folder(config) if catalog is not None else None
         if config.alerts.rules and rules is not None:

@@ -11,6 +11,7 @@ from logd import __version__
 from logd.cli import (
     agent,
     alerts,
+    archive,
     audit,
     completion,
     config,
@@ -63,6 +64,7 @@ _COMMANDS = (
     deadletter,
     resend,
     audit,
+    archive,
     store,
     transport,
     token,

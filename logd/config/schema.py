@@ -289,7 +289,9 @@ class SearchLimits(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
 
 class Archiver(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """`[archiver]`: what becomes of stored lines. `retention_days` 0 keeps them for ever. The costs are of a GB and a
-    month, in whatever money; they are shown and nothing else."""
+    month, in whatever money; they are shown and nothing else. The rest is about the archive of a cluster: `flush_*`
+    says when what was read becomes files, `compact_seconds` when these become few, which may move
+    `compact_bytes_per_second`, 0 being any number."""
 
     retention_days: Days = 0
     disk_warning_percent: Annotated[int, Meta(ge=1, le=100)] = 85
@@ -297,6 +299,11 @@ class Archiver(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     hot_cost: Cost = 0.0
     warm_cost: Cost = 0.0
     cold_cost: Cost = 0.0
+    flush_seconds: PositiveSeconds = 300.0
+    flush_rows: PositiveInt = 2_000_000
+    flush_bytes: PositiveInt = 256 * 1024 * 1024
+    compact_seconds: PositiveSeconds = 1_800.0
+    compact_bytes_per_second: Rate = 32 * 1024 * 1024.0
 
 
 class RateLimit(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

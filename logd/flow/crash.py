@@ -52,6 +52,21 @@ TIER_POINTS = (
     "cold.deleted",
 )
 RESTORE_POINTS = ("restore.made", "restore.loaded", "restore.noted", "restore.done", "restore.deleted")
+#: And for the archive: as the stream comes into it, as files of it become one, and as what it doesn't need goes.
+ARCHIVE_POINTS = (
+    "archive.written",
+    "archive.skip.put",
+    "archive.data.put",
+    "archive.manifest.put",
+    "archive.added",
+    "archive.committed",
+    "compaction.written",
+    "compaction.put",
+    "compaction.manifest.put",
+    "compaction.added",
+    "garbage.deleted",
+    "garbage.forgotten",
+)
 _at, _, _times = os.environ.get(VARIABLE, "").partition(":")
 _left = int(_times or 1)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Awaitable, Callable
 
 from logd.config.schema import Config
@@ -12,13 +11,12 @@ from logd.roles import tier_moving
 from logd.roles.policies import PolicyWatch
 from logd.roles.tier_moving import TierMoving
 from logd.roles.wiring import OpenCatalog
-from logd.seams import Archive, LegalHolds, Objects, Transport
+from logd.seams import LegalHolds, Objects, Transport
 from logd.tiers.ground import Ground, Reached
 from logd.tiers.holding import may_hold
 from logd.tiers.mover import Mover
 from logd.tiers.policy import Retention, today_of
-
-Rows = Callable[[str, int], Awaitable[int | None]]
+from logd.tiers.settled import distinct_rows
 
 
 def moves_tiers(config: Config) -> bool:
@@ -33,11 +31,9 @@ def tier_moving_role(
     watch: PolicyWatch,
     holds: LegalHolds,
     objects: Objects,
-    archived_rows: Rows | None = None,
     today: Callable[[], int] | None = None,
 ) -> TierMoving:
-    """`objects` are where the archive is. `archived_rows` is Ground's; without it, each hour has to be one file. Raises
-    ConfigError."""
+    """`objects` are where the archive is. Raises ConfigError."""
     from logd.backends.index.elasticsearch_client import Client
     from logd.backends.index.elasticsearch_disks import warm_disk_used_percent
     from logd.backends.index.elasticsearch_restored import RestoredIndices
@@ -57,13 +53,16 @@ def tier_moving_role(
     async def disk() -> float:
         return await warm_disk_used_percent(client)
 
+    async def archived_rows(policy: str, day: int) -> int | None:
+        return await distinct_rows(objects, catalog.archive, policy, day)
+
     ground = Ground(
         IndexTiers(client),
         catalog.tiering,
         catalog.leases,
         retention,
         reached,
-        archived_rows or rows_of_single_files(catalog.archive),
+        archived_rows,
         is_held(holds),
         disk,
         today or (lambda: today_of(now_us())),
@@ -80,19 +79,6 @@ def tier_moving_role(
         lease_seconds=lease_seconds,
     )
     return TierMoving({"tiers": mover, "restores": restorer}, [indices.close, client.close])
-
-
-def rows_of_single_files(archive: Archive) -> Rows:
-    """The rows of a day, of which each hour has one file, that isn't put aside."""
-
-    async def rows(policy: str, day: int) -> int | None:
-        files = await archive.files(policy, day)
-        hours = Counter(file.hour for file in files)
-        if any(file.reason for file in files) or any(count > 1 for count in hours.values()):
-            return None
-        return sum(file.rows for file in files)
-
-    return rows
 
 
 def is_held(holds: LegalHolds) -> Callable[[str, int], Awaitable[bool]]:

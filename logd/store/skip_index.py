@@ -119,10 +119,11 @@ def read(path: Path, file: int) -> SkipIndex:
 
 
 class Writer:
-    """Writes one skip index. Whoever makes it calls `finish` or `abort`. Raises OSError."""
+    """Writes one skip index, of so many bits a mark. Whoever makes it calls `finish` or `abort`. Raises OSError."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, bits_a_mark: int = _BITS_A_MARK) -> None:
         self._path = path
+        self._bits_a_mark = bits_a_mark
         self._temporary = path.with_suffix(".skip.tmp")
         self._file = self._temporary.open("wb")
         self._panel: list[Marks] = []
@@ -163,7 +164,7 @@ class Writer:
         self._temporary.unlink(missing_ok=True)
 
     def _write_panel(self) -> None:
-        filters = _panel(self._panel)
+        filters = _panel(self._panel, self._bits_a_mark)
         self._blocks.append(len(filters))
         for row in filters:
             self._file.write(row.tobytes())
@@ -171,10 +172,10 @@ class Writer:
         self._panel = []
 
 
-def _panel(row_groups: list[Marks]) -> npt.NDArray[np.uint8]:
+def _panel(row_groups: list[Marks], bits_a_mark: int) -> npt.NDArray[np.uint8]:
     """(blocks, row groups, 128 bytes)."""
     most = max(len(one) for one in row_groups)
-    blocks = max(1, -(-most * _BITS_A_MARK // (8 * _BLOCK_BYTES)))
+    blocks = max(1, -(-most * bits_a_mark // (8 * _BLOCK_BYTES)))
     filters = np.empty((blocks, len(row_groups), _BLOCK_BYTES), np.uint8)
     for number, one in enumerate(row_groups):
         spread = one.astype(np.uint64) * np.uint64(_SPREAD)

@@ -91,6 +91,18 @@ STAGE_BLOCKED_SECONDS = Counter(
 
 PROCESSOR_LAG = Gauge("logd_processor_lag_messages", "Messages that the processor has not fetched yet.")
 
+ARCHIVER_LAG = Gauge("logd_archiver_lag_messages", "Messages that the archiver has not fetched yet.")
+ARCHIVE_ROWS = Counter("logd_archive_rows", "Rows that were put into the archive.")
+ARCHIVE_FILES = Counter("logd_archive_files", "Files that were put into the archive.")
+ARCHIVE_BYTES = Counter("logd_archive_bytes", "Bytes of these, with their skip indexes.", unit="bytes")
+ARCHIVE_TROUBLE = Gauge("logd_archive_trouble", "1 while nothing can be archived, which /readyz says why; else 0.")
+ARCHIVE_WAITING_SECONDS = Gauge(
+    "logd_archive_waiting_seconds", "For how long the oldest message that was fetched waits to be archived; 0 for none."
+)
+ARCHIVE_COMPACTED = Counter("logd_archive_compacted_files", "Files that were compacted into others.")
+ARCHIVE_DUPLICATES = Counter("logd_archive_duplicate_rows", "Rows left out by compaction, as others have their log_id.")
+ARCHIVE_DELETED = Counter("logd_archive_deleted_objects", "Objects that were deleted.", ["reason"])
+
 SEARCH_SECONDS = Histogram(
     "logd_search_seconds", "Time of a search.", buckets=(0.003, 0.01, 0.03, 0.1, 0.3, 1, 2, 5, 10, 30)
 )
