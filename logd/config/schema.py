@@ -241,6 +241,7 @@ class Elasticsearch(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
     timeout_seconds: PositiveSeconds = 60.0
     shards: Annotated[int, Meta(ge=1, le=1_024)] = 5
     replicas: Few = 1
+    warm_replicas: Few = 0
     refresh_seconds: PositiveSeconds = 1.0
     metadata: Literal["object", "flattened"] = "object"
     max_fields: PositiveInt = 2_000
@@ -296,6 +297,7 @@ class Archiver(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
 
     retention_days: Days = 0
     disk_warning_percent: Annotated[int, Meta(ge=1, le=100)] = 85
+    high_water_percent: Annotated[int, Meta(ge=1, le=100)] = 90
     hot_cost: Cost = 0.0
     warm_cost: Cost = 0.0
     cold_cost: Cost = 0.0

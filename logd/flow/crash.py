@@ -36,6 +36,22 @@ BACKUP_POINTS = ("backup.segment", "backup.copied", "restore.copied", "restore.m
 REPAIR_POINTS = ("repair.written", "repair.kept")
 #: And for chunks that an agent's target couldn't take: as they go into the spool, and as they leave it.
 SPOOL_POINTS = ("spool.written", "spool.synced", "spool.noted", "spool.sent", "spool.marked", "spool.unlinked")
+#: And for days that move between the tiers of an Elasticsearch, and for what is put back there from the archive.
+TIER_POINTS = (
+    "warm.blocked",
+    "warm.placed",
+    "warm.merging",
+    "warm.recorded",
+    "warm.advanced",
+    "cold.blocked",
+    "cold.noted",
+    "cold.proved",
+    "cold.advanced",
+    "cold.leaving",
+    "cold.recorded",
+    "cold.deleted",
+)
+RESTORE_POINTS = ("restore.made", "restore.loaded", "restore.noted", "restore.done", "restore.deleted")
 #: And for the archive: as the stream comes into it, as files of it become one, and as what it doesn't need goes.
 ARCHIVE_POINTS = (
     "archive.written",

@@ -18,6 +18,7 @@ from logd.http import (
     alert_names,
     alert_rules,
     alert_states,
+    archive_restores,
     asking,
     context,
     deadletters,
@@ -59,6 +60,7 @@ from logd.seams import (
     Index,
     LegalHolds,
     RetentionPolicies,
+    Restores,
     SavedSearches,
     Searches,
     Silences,
@@ -109,6 +111,7 @@ class Behind(msgspec.Struct, frozen=True):
     alert_history: AlertHistory
     retention: RetentionPolicies
     holds: LegalHolds
+    restores: Restores | None = None
     cache: Cache | None = None
     rule_folder: RuleFolder = RuleFolder(None)
     holdings: Sequence[Holdings] = ()
@@ -152,6 +155,7 @@ def make_app(
     policies = retention_policies.Policies(config, behind.retention, previews)
     held = retention_holds.Held(config, behind.holds)
     used = retention_usage.Used(config.archiver, behind.holdings)
+    putting_back = archive_restores.PuttingBack(behind.restores if config.index.type == "elasticsearch" else None)
     letters = deadletters.Letters(behind.dead_letters)
     tails = tail.Tails(tailing, config.search.default_operator, config.search.tail_rate)
 
@@ -235,6 +239,9 @@ def make_app(
         (retention_holds.CREATE, held.create),
         (retention_holds.RELEASE, held.release),
         (retention_usage.OPERATION, used.get),
+        (archive_restores.LIST, putting_back.list),
+        (archive_restores.CREATE, putting_back.create),
+        (archive_restores.REMOVE, putting_back.remove),
         (deadletters.LIST, letters.list),
         (deadletters.SHOW, letters.show),
         (deadletters.REPLAY, letters.replay),

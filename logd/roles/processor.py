@@ -12,10 +12,11 @@ import asyncio
 import functools
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import ParamSpec, TypeVar, cast
 
+import pyarrow as pa
 from prometheus_client import REGISTRY
 from prometheus_client.registry import Collector
 
@@ -48,6 +49,7 @@ from logd.telemetry import metrics
 
 log = logging.getLogger("logd.processor")
 GROUP = "processor"
+Gaps = Callable[[pa.Table], Awaitable[None]]
 _SHAPED = {"dropped": metrics.SHAPE_DROPPED, "sampled": metrics.SHAPE_SAMPLED, "redacted": metrics.SHAPE_REDACTED}
 T = TypeVar("T")
 P = ParamSpec("P")
@@ -56,14 +58,18 @@ P = ParamSpec("P")
 class Processor:
     """One consumer of the stream, with its parser."""
 
-    def __init__(self, config: Config, transport: Transport, index: Index, disks: Disks | None = None) -> None:
-        """`disks` are the index's, if anybody looks at them."""
+    def __init__(
+        self, config: Config, transport: Transport, index: Index, disks: Disks | None = None, gaps: Gaps | None = None
+    ) -> None:
+        """`disks` are the index's, if anybody looks at them. `gaps` is told, before their position is passed, of the
+        rows that shedding leaves out, and that an archive has all the same."""
         self._config = config
         self._make_parser = parser_of(config)
         self._meter = Meter(config.metric, config.search.default_operator)
         self._shedder = Shedder.of(config.shedding, disks)
         self._transport = transport
         self._index = index
+        self._gaps = gaps
         self._thread = ThreadPoolExecutor(1, "processor.parse")
         self._channel: Channel[Sequence[Message]] = Channel(Stage("processor.parse", 1, "batches"))
         self._consumer: Consumer | None = None
@@ -150,6 +156,8 @@ class Processor:
                 self._shedder.tell(left.episodes)
             metrics.PARSE_SECONDS.inc(time.perf_counter() - started)
             await self._bury(refused)
+            if self._gaps is not None and left.rows is not None:
+                await self._waiting.until_available("the catalog", self._gaps, left.rows)
             positions = {message.partition: message.position + 1 for message in messages}
             lost = lines_of([one.message for one in refused])
             table, own_ids = parsed.stored()

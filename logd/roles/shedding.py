@@ -9,6 +9,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from logd.chunk import Message
 from logd.config.shaping import SheddingTable
@@ -29,11 +31,12 @@ _CALM = 0.95
 
 
 class Left(NamedTuple):
-    """A batch after shedding: `lines` were left out by it."""
+    """A batch after shedding: `lines` were left out by it, which are `rows` of records as they were parsed."""
 
     parsed: Parsed
     lines: int = 0
     episodes: Sequence[Episode] = ()
+    rows: pa.Table | None = None
 
 
 class Shedder:
@@ -63,10 +66,12 @@ class Shedder:
         except Exception as error:
             log.error("nothing is left out of %d records, which can't be looked at: %r", len(parsed.table), error)
             return Left(parsed, 0, list(self._episodes.values()))
+        rows = None
         if shed.counts or shed.table is not parsed.table:
+            rows = _left_out(parsed, shed.kept)
             counts = {**parsed.shaped, **shed.counts}
             parsed = msgspec.structs.replace(parsed, table=shed.table, kept=shed.kept, shaped=counts)
-        return Left(parsed, sum(shed.counts.values()), shed.episodes)
+        return Left(parsed, sum(shed.counts.values()), shed.episodes, rows)
 
     def idle(self) -> Sequence[Episode]:
         """Nothing more has come."""
@@ -133,6 +138,15 @@ class Shedder:
             "disk_used_percent": None if self._disk_percent is None else round(self._disk_percent, 1),
             "disk_error": self._trouble or None,
         }
+
+
+def _left_out(parsed: Parsed, kept: pa.BooleanArray | None) -> pa.Table | None:
+    """The rows that aren't kept any more."""
+    if kept is None:
+        return None
+    gone = pc.invert(kept) if parsed.kept is None else pc.and_not(parsed.kept, kept)
+    rows = parsed.table.filter(gone)
+    return rows if len(rows) else None
 
 
 def _sampled(episode: Episode) -> list[str]:

@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from logd.backends.index.policies import Assignment
     from logd.backup.about import Backup
     from logd.roles.policies import PolicyWatch
+    from logd.roles.gaps import GapCounter
     from logd.store.folder import Stream
     from logd.store.inventory import Inventory
 
@@ -164,7 +165,7 @@ class OpenIndex(NamedTuple):
 
     `late_writes` is how often rows have become searchable that were older than LATE_SECONDS: as long as it is the same,
     an answer about what was over so long ago still holds. Always 0 where other processes write too. `inventory` is the
-    embedded index's."""
+    embedded index's. `gaps` counts what an archive has and the index hasn't, where that is of use."""
 
     stored: Index
     searches: Searches
@@ -174,6 +175,7 @@ class OpenIndex(NamedTuple):
     lease: Callable[[], AbstractContextManager[None]]
     put_aside: Callable[[Mapping[int, str]], Awaitable[None]]
     inventory: Inventory | None = None
+    gaps: GapCounter | None = None
 
 
 async def watch_policies(config: Config, catalog: OpenCatalog) -> PolicyWatch:
@@ -186,9 +188,11 @@ async def watch_policies(config: Config, catalog: OpenCatalog) -> PolicyWatch:
     return watch
 
 
-async def open_index(config: Config, transport: Transport, policies: Assignment | None = None) -> OpenIndex:
-    """The configured index, by these policies, or those of the configuration alone. Raises ConfigError when it can't
-    be opened."""
+async def open_index(
+    config: Config, transport: Transport, policies: Assignment | None = None, tiering: Tiering | None = None
+) -> OpenIndex:
+    """The configured index, by these policies, or those of the configuration alone; `tiering` is told of what it
+    refuses. Raises ConfigError when it can't be opened."""
     from logd.backends.index.policies import Assignment
 
     policies = policies or Assignment(config.policies)
@@ -209,8 +213,13 @@ async def open_index(config: Config, transport: Transport, policies: Assignment 
         case "elasticsearch":
             from logd.backends.index.elasticsearch import ElasticsearchIndex, NoUpkeep
             from logd.backends.index.elasticsearch_refused import letters
+            from logd.roles.gaps import GapCounter
+
+            gaps = None if tiering is None else GapCounter(tiering, policies)
 
             async def bury(table: pa.Table, reasons: Sequence[str]) -> None:
+                if gaps is not None:
+                    await gaps(table)
                 await transport.append(DEAD_LETTERS, list(letters(table, reasons)))
 
             async def nothing_to_put_aside(damaged: Mapping[int, str]) -> None:
@@ -218,7 +227,7 @@ async def open_index(config: Config, transport: Transport, policies: Assignment 
 
             remote = await ElasticsearchIndex.open(config.index.elasticsearch, config.search, bury, policies)
             return OpenIndex(
-                remote, remote, lambda: 0, remote, NoUpkeep(), contextlib.nullcontext, nothing_to_put_aside
+                remote, remote, lambda: 0, remote, NoUpkeep(), contextlib.nullcontext, nothing_to_put_aside, gaps
             )
         case unknown:
             assert_never(unknown)

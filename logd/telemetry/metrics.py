@@ -157,3 +157,12 @@ ALERT_LIMITED = Counter(
     "logd_alert_limited", "Deliveries that waited as their target had had enough in the last minute, by kind.", ["type"]
 )
 ALERT_TARGETS_OPEN = Gauge("logd_alert_targets_open", "Targets that are left alone because they failed too often.")
+
+TIERS_WAITING = Gauge(
+    "logd_tiers_waiting_days",
+    "Days of policies that are past warm_days, and stay in Elasticsearch for want of a proof.",
+)
+TIERS_MOVES = Counter("logd_tiers_moves", "Days of policies that were moved, by where: warm or cold.", ["what"])
+TIERS_DISK_USED_RATIO = Gauge(
+    "logd_tiers_disk_used_ratio", "How full the fullest disk of the warm tier is, from 0 to 1."
+)

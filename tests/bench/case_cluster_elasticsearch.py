@@ -34,7 +34,7 @@ _SERVICES = 200
 #: Two measurements of the same differ by this.
 _GOAL_RATIO = 1.05
 _INDEX = "logs-loader-2026-11-22"
-_TARGET = f"/{_INDEX}/_bulk?filter_path=errors,items.create.status,items.create.error"
+_TARGET = "/_bulk?filter_path=errors,items.create.status,items.create.error"
 _SETTINGS = Elasticsearch()
 _START_SECONDS = 120.0
 _LINES_A_SECOND = 1_000
@@ -96,20 +96,22 @@ def _by_loader(server: Running, prepared: Sequence[bytes], lines: int) -> float:
     before = _cpu_seconds(server)
     with ThreadPoolExecutor(_SETTINGS.bulks_in_flight) as pool:
         shares = [list(prepared[at :: _SETTINGS.bulks_in_flight]) for at in range(_SETTINGS.bulks_in_flight)]
-        for sent in [pool.submit(_send, server.port, share) for share in shares]:
+        for sent in [pool.submit(send, server.port, share) for share in shares]:
             sent.result()
     return _end(server, lines) - before
 
 
-def _send(port: int, prepared: Sequence[bytes]) -> None:
+def send(port: int, prepared: Sequence[bytes], index: str = _INDEX) -> None:
+    """Sends bodies, one after the other. Raises RuntimeError where one isn't taken as a whole."""
+    target = f"/{index}{_TARGET}"
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=_TIMEOUT_SECONDS)
     try:
         for body in prepared:
-            connection.request("POST", _TARGET, body, {"Content-Type": "application/x-ndjson"})
+            connection.request("POST", target, body, {"Content-Type": "application/x-ndjson"})
             answer = connection.getresponse()
             text = answer.read()
             if answer.status != 200 or b'"errors":false' not in text:
-                raise RuntimeError(f"POST {_TARGET}: {answer.status} {text[:500]!r}")
+                raise RuntimeError(f"POST {target}: {answer.status} {text[:500]!r}")
     finally:
         connection.close()
 
@@ -121,7 +123,7 @@ def _prepared(made: Sequence[Chunk]) -> Iterator[bytes]:
     try:
         each = _SETTINGS.bulk_rows // FULL_LINES
         for first in range(0, len(made), each):
-            messages = [_message(place, chunk) for place, chunk in enumerate(made[first : first + each])]
+            messages = [message_of(place, chunk) for place, chunk in enumerate(made[first : first + each])]
             parsed, _ = parsing.parse(messages)
             for body in bodies(connection, parsed.table):
                 yield bytes(body.text)
@@ -130,7 +132,8 @@ def _prepared(made: Sequence[Chunk]) -> Iterator[bytes]:
         parsing.close()
 
 
-def _message(place: int, chunk: Chunk) -> Message:
+def message_of(place: int, chunk: Chunk) -> Message:
+    """As a transport gives it."""
     envelope = chunk.to_envelope()
     return Message(0, place, chunk.observed_us, envelope.key, envelope.headers, envelope.value)
 

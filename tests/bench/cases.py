@@ -31,6 +31,7 @@ from tests.bench.case_shape import shape_calm, shape_drop, shape_fields, shape_r
 from tests.bench.case_storm import storm
 from tests.bench.case_tail import tail
 from tests.bench.case_tiers_cold import tiers_cold
+from tests.bench.case_tiers_restore import tiers_restore
 from tests.bench.report import Line
 
 Case = Callable[[Bench], Line]
@@ -85,6 +86,7 @@ CASES: Mapping[str, Case] = {
     "cluster_search": cluster_search,
     **case_tiers_archive.CASES,
     "tiers_cold": tiers_cold,
+    "tiers_restore": tiers_restore,
 }
 
 #: Names for several cases.

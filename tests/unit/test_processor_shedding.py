@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import msgspec
+import pyarrow as pa
 import pytest
 from prometheus_client import REGISTRY
 
@@ -20,7 +21,7 @@ from logd.enrich.rates import OTHERS, QUIET
 from logd.enrich.shedding import LAG, SPIKE, Episode
 from logd.errors import Corrupt, Unavailable
 from logd.roles import shedding as module
-from logd.roles.processor import Processor
+from logd.roles.processor import Gaps, Processor
 from logd.roles.shedding import Shedder
 from tests.support.processing import World, envelope, unreadable
 
@@ -45,9 +46,9 @@ class Disk:
 
 
 @contextlib.asynccontextmanager
-async def _running(world: World, disk: Disk) -> AsyncIterator[Processor]:
+async def _running(world: World, disk: Disk, gaps: Gaps | None = None) -> AsyncIterator[Processor]:
     """Once the disk has been looked at."""
-    role, stop = Processor(world.config, world.transport, world.index, disk), asyncio.Event()
+    role, stop = Processor(world.config, world.transport, world.index, disk, gaps), asyncio.Event()
     run = asyncio.create_task(role.run(stop), name="processor")
     try:
         async with asyncio.timeout(60):
@@ -131,7 +132,12 @@ async def test_what_is_dropped_is_counted_and_measured(tmp_path: Path) -> None:
         world.config = msgspec.structs.replace(
             world.config, shedding=_EMERGENCY, metric=[MetricTable(name="debug_lines", query="level:DEBUG")]
         )
-        async with _running(world, Disk(90.0)) as role:
+        left_out: list[str] = []
+
+        async def gaps(rows: pa.Table) -> None:
+            left_out.extend(rows["message"].to_pylist())
+
+        async with _running(world, Disk(90.0), gaps) as role:
             await world.append(envelope(1, *_lines("DEBUG", "INFO", "TRACE")), unreadable(2))
             await world.append(envelope(3, *_lines("DEBUG", "ERROR")))
             await world.index.until(rows=2)
@@ -148,6 +154,7 @@ async def test_what_is_dropped_is_counted_and_measured(tmp_path: Path) -> None:
         (counter,) = role._meter.collect()
         assert counter.samples[0].value == 2  # also what is left out
         assert await world.messages() == ["ERROR 1", "INFO 1"]
+        assert sorted(left_out) == ["DEBUG 0", "DEBUG 0", "TRACE 2"]
         batches = world.index.batches
         assert [sum(getattr(one, name) for one in batches) for name in ("dropped", "sampled", "refused")] == [3, 0, 1]
         assert (await world.group())["lag"] == 0

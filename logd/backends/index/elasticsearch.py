@@ -30,7 +30,7 @@ from logd.backends.index.elasticsearch_client import Client
 from logd.backends.index.elasticsearch_disks import disk_used_percent
 from logd.backends.index.elasticsearch_explain import explain
 from logd.backends.index.elasticsearch_mapping import template
-from logd.backends.index.elasticsearch_mend import left_out, mended
+from logd.backends.index.elasticsearch_mend import store_mended
 from logd.backends.index.elasticsearch_names import PREFIX
 from logd.backends.index.policies import ONE_POLICY, Assignment
 from logd.config.schema import Elasticsearch as Settings
@@ -114,18 +114,8 @@ class ElasticsearchIndex:
         await self._prepare()
         if not len(batch.table):
             return Written()
-        stored = await self._store(batch.table)
-        refused = stored.refused
-        for mend in (mended, left_out):
-            if not stored.unfit:
-                break
-            rows = sorted(stored.unfit)
-            again = await self._store(mend(batch.table.take(pa.array(rows))))
-            stored.duplicates += again.duplicates
-            refused |= {rows[at]: reason for at, reason in again.refused.items()}
-            stored.unfit = {rows[at]: reason for at, reason in again.unfit.items()}
-        refused |= stored.unfit
-        if refused:
+        stored = await store_mended(self._store, batch.table)
+        if refused := stored.refused:
             rows = sorted(refused)
             log.error("Elasticsearch refused %d records, the first: %s", len(rows), refused[rows[0]])
             metrics.DEAD_LETTERS.labels("refused_by_index").inc(len(rows))

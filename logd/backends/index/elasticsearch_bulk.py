@@ -2,13 +2,14 @@
 
     201, 409                   it is there (409: it was before)
     429, 503                   tried again alone, later and later, then Unavailable
-    403 cluster_block          the index is write-blocked: the ids that it has are there, the others go to a late index
+    403 cluster_block          the index is write-blocked: the ids that it has are there, the others go to a late index,
+                               and while that is blocked, as it is before it is deleted, to a later one
     400                        unfit: its fields can't be indexed as they are
     any other 4xx              refused, with Elasticsearch's reason
     413 of a request           tried again in halves; a document that is too large alone is refused
 
 `create` by log_id makes all of this idempotent: who calls again after Unavailable stores nothing twice. An id that is
-in the late index is known also once the index of its day takes documents again.
+in a late index is known also once the index of its day takes documents again.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ import pyarrow as pa
 
 from logd.backends.index.elasticsearch_body import Body
 from logd.backends.index.elasticsearch_client import Client, Failure, TooLarge
-from logd.backends.index.elasticsearch_names import index_of, late_index_of
+from logd.backends.index.elasticsearch_names import IndexName, name_of
 from logd.backends.index.elasticsearch_results import Fate, Result, fate
 from logd.config.schema import Elasticsearch as Settings
 from logd.errors import BadRequest, Unavailable
@@ -80,10 +81,9 @@ class Stored(msgspec.Struct):
 
 
 class _Target(msgspec.Struct, frozen=True):
-    """A body, its log_ids, and where its documents go."""
+    """A body, its log_ids, and where its documents go: into the first of `indices` that takes any."""
 
-    index: str
-    late: str
+    indices: tuple[str, ...]
     body: Body
     ids: pa.ChunkedArray
 
@@ -107,15 +107,27 @@ class Bulks:
 
     async def store(self, body: Body, ids: pa.ChunkedArray) -> Stored:
         """All documents of a body, which are rows of `ids`. Raises Unavailable; some may have been stored then."""
-        target = _Target(index_of(body.policy, body.day), late_index_of(body.policy, body.day), body, ids)
+        indices = tuple(name_of(IndexName(body.policy, body.day, late)) for late in range(3))
+        target = _Target(indices, body, ids)
         stored = Stored()
         numbers: Sequence[int] = range(len(body))
-        if await self._exists(target.late):
-            numbers = await self._unknown(target.late, target, numbers, stored)
+        for late in await self._existing(indices[1:]):
+            numbers = await self._unknown(late, target, numbers, stored)
         try:
             async with asyncio.TaskGroup() as tasks:
                 for some in self._parts(body, numbers):
-                    tasks.create_task(self._send(target.index, target, some, stored), name="index.bulk")
+                    tasks.create_task(self._send(0, target, some, stored), name="index.bulk")
+        except* Unavailable as errors:
+            raise _first(errors) from errors
+        return stored
+
+    async def store_into(self, index: str, body: Body, ids: pa.ChunkedArray) -> Stored:
+        """The same, into this one index, whatever the body is of."""
+        target, stored = _Target((index,), body, ids), Stored()
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                for some in self._parts(body, range(len(body))):
+                    tasks.create_task(self._send(0, target, some, stored), name="index.bulk")
         except* Unavailable as errors:
             raise _first(errors) from errors
         return stored
@@ -129,7 +141,9 @@ class Bulks:
             yield numbers[first:end]
             first = end
 
-    async def _send(self, index: str, target: _Target, numbers: Sequence[int], stored: Stored) -> None:
+    async def _send(self, place: int, target: _Target, numbers: Sequence[int], stored: Stored) -> None:
+        """Into the index at a place of the target's."""
+        index = target.indices[place]
         wait = _FIRST_WAIT_SECONDS
         why = ""
         for _ in range(_TRIES):
@@ -158,7 +172,7 @@ class Bulks:
                     case unknown:
                         assert_never(unknown)
             if blocked:
-                await self._send_late(target, blocked, stored, was_late=index == target.late)
+                await self._send_late(place, target, blocked, stored)
             if not again:
                 return
             metrics.INDEX_BULK_RETRIED.inc(len(again))
@@ -201,19 +215,22 @@ class Bulks:
             results += await self._ask(index, body, some) or [Result(201)] * len(some)
         return results
 
-    async def _send_late(self, target: _Target, numbers: Sequence[int], stored: Stored, *, was_late: bool) -> None:
-        """Into the other index what a write-blocked one doesn't have."""
-        if was_late:
-            raise Unavailable(f"{target.late} is write-blocked, too")
-        if missing := await self._unknown(target.index, target, numbers, stored):
-            await self._send(target.late, target, missing, stored)
+    async def _send_late(self, place: int, target: _Target, numbers: Sequence[int], stored: Stored) -> None:
+        """Into the next index what a write-blocked one doesn't have."""
+        if place + 1 == len(target.indices):
+            raise Unavailable(f"{' and '.join(target.indices)} take no documents: they are write-blocked")
+        if missing := await self._unknown(target.indices[place], target, numbers, stored):
+            await self._send(place + 1, target, missing, stored)
 
-    async def _exists(self, index: str) -> bool:
+    async def _existing(self, indices: Sequence[str]) -> Sequence[str]:
+        """Those of them that there are."""
         parameters = {"ignore_unavailable": "true", "allow_no_indices": "true", "expand_wildcards": "all"}
         try:
-            return await self._client.ask("GET", f"/{index}/_settings/index.uuid", None, parameters) != b"{}"
+            answered = await self._client.ask("GET", f"/{','.join(indices)}/_settings/index.uuid", None, parameters)
         except BadRequest as error:
-            raise Unavailable(f"whether {index} is there can't be told now: {error}") from error
+            raise Unavailable(f"whether {', '.join(indices)} are there can't be told now: {error}") from error
+        there = msgspec.json.decode(answered, type=dict[str, msgspec.Raw])
+        return [name for name in indices if name in there]
 
     async def _unknown(self, index: str, target: _Target, numbers: Sequence[int], stored: Stored) -> Sequence[int]:
         """The documents whose ids an index doesn't have; the others are counted."""

@@ -7,11 +7,11 @@ from typing import Any
 
 import msgspec
 
-from logd.backends.index.elasticsearch_names import PREFIX, indices
+from logd.backends.index.elasticsearch_names import PREFIX, indices, parsed
 from logd.backends.index.elasticsearch_search import Asking, request_of
 from logd.query.describe import time_text
 from logd.query.times import narrowed
-from logd.seams import Search
+from logd.seams import Archived, Search
 
 #: Of the indices that are shown one by one.
 _MOST_SHOWN = 100
@@ -27,7 +27,8 @@ async def explain(asking: Asking, asked: Search) -> dict[str, Any]:
         name: int(one.get("primaries", {}).get("docs", {}).get("count", 0))
         for name, one in stats.get("indices", {}).items()
     }
-    read = {name for name in documents if any(fnmatchcase(name, pattern) for pattern in patterns)}
+    in_time = {name for name in documents if any(fnmatchcase(name, pattern) for pattern in patterns)}
+    read = {name for name in in_time if not _is_archived(name, asked.archived)}
     each = [
         {"index": name, "rows": documents[name], "read": name in read}
         for name in sorted(documents, reverse=asked.newest_first)
@@ -37,8 +38,18 @@ async def explain(asking: Asking, asked: Search) -> dict[str, Any]:
         "from": None if from_us is None else time_text(from_us),
         "to": None if to_us is None else time_text(to_us),
         "asked": patterns,
-        "indices": {"all": len(documents), "out_of_time": len(documents) - len(read), "read": len(read)},
+        "indices": {
+            "all": len(documents),
+            "out_of_time": len(documents) - len(in_time),
+            "archived": len(in_time) - len(read),
+            "read": len(read),
+        },
         "rows": {"all": sum(documents.values()), "to_read": sum(documents[name] for name in read)},
         "query": body["query"],
         "each": each[:_MOST_SHOWN],
     }
+
+
+def _is_archived(name: str, archived: Archived) -> bool:
+    of = parsed(name)
+    return of is not None and of.day < archived.get(of.policy, of.day)

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from logd.backends.index.elasticsearch_names import PREFIX
+from logd.backends.index.elasticsearch_names import PREFIX, RESTORED
 from logd.config.schema import Elasticsearch as Settings
 from logd.query.elasticsearch import NUMBER, Kind
 from logd.query.elasticsearch_text import RUNS, WORDS
@@ -28,6 +28,8 @@ _OWN_WORDS = {"type": "text", "analyzer": "whitespace", "norms": False}
 _DEEPEST = 1_000
 #: New indices go to hot nodes, where some are told to be that; to any that takes data elsewhere.
 _TIERS = "data_hot,data_content"
+#: What is put back goes to warm nodes, where there are any.
+_BACK = f"data_warm,{_TIERS}"
 #: Room for the expressions that stand for patterns, in which each character can be a set; Elasticsearch's own is 1,000.
 _LONGEST_EXPRESSION = 200_000
 _OBJECT = {"type": "object", "dynamic": True, "subobjects": False}
@@ -63,6 +65,20 @@ def mappings(metadata: Kind) -> dict[str, Any]:
             "metadata": _OBJECT if metadata == "object" else _FLATTENED,
         },
     }
+
+
+def restored_template(made: Settings) -> dict[str, Any]:
+    """The template for what is put back from the archive: for a while, without copies, and not searchable before all of
+    it is there."""
+    whole = template(made)
+    whole["index_patterns"] = [f"{RESTORED}*"]
+    settings = whole["template"]["settings"]["index"]
+    settings |= {
+        "number_of_replicas": 0,
+        "refresh_interval": "-1",
+        "routing.allocation.include._tier_preference": _BACK,
+    }
+    return whole
 
 
 def template(made: Settings) -> dict[str, Any]:

@@ -9,16 +9,33 @@ that a line at a time doesn't matter. Answers give the metadata as it was, whate
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 import msgspec
 import pyarrow as pa
 
 from logd.backends.index.elasticsearch_body import KEPT
+from logd.backends.index.elasticsearch_bulk import Stored
 from logd.record import SCHEMA
 
 _BLANK = "@blank"
+
+
+async def store_mended(store: Callable[[pa.Table], Awaitable[Stored]], table: pa.Table) -> Stored:
+    """Stores rows, those that aren't taken as they are in another form; `unfit` is empty then. Raises as `store`."""
+    stored = await store(table)
+    for mend in (mended, left_out):
+        if not stored.unfit:
+            break
+        rows = sorted(stored.unfit)
+        again = await store(mend(table.take(pa.array(rows))))
+        stored.duplicates += again.duplicates
+        stored.refused |= {rows[at]: reason for at, reason in again.refused.items()}
+        stored.unfit = {rows[at]: reason for at, reason in again.unfit.items()}
+    stored.refused |= stored.unfit
+    stored.unfit = {}
+    return stored
 
 
 def mended(table: pa.Table) -> pa.Table:

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import msgspec
 import pyarrow as pa
 
+from logd.backends.index.elasticsearch_archived import left_out
 from logd.backends.index.elasticsearch_client import Client, Failure
 from logd.backends.index.elasticsearch_names import PREFIX, indices
 from logd.config.schema import Elasticsearch as Settings
@@ -193,7 +194,8 @@ def request_of(asking: Asking, asked: Search | Histogram | Stats | Fields | Patt
     wanted: list[Query] = [compile_query(asked.query, asking.metadata)]
     if from_us is not None or to_us is not None:
         wanted.append(times("timestamp", from_us, to_us))
-    return {"query": {"bool": {"filter": wanted}}}
+    archived = left_out(asked.archived, from_us)
+    return {"query": {"bool": {"filter": wanted, **({"must_not": archived} if archived else {})}}}
 
 
 async def ask(asking: Asking, asked: Search | Histogram | Stats | Fields | Patterns, body: Query) -> Answer:
