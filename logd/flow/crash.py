@@ -36,6 +36,20 @@ BACKUP_POINTS = ("backup.segment", "backup.copied", "restore.copied", "restore.m
 REPAIR_POINTS = ("repair.written", "repair.kept")
 #: And for chunks that an agent's target couldn't take: as they go into the spool, and as they leave it.
 SPOOL_POINTS = ("spool.written", "spool.synced", "spool.noted", "spool.sent", "spool.marked", "spool.unlinked")
+#: And for a day that goes from the segments into the archive.
+COLD_POINTS = (
+    "cold.begun",
+    "cold.file",
+    "cold.manifest",
+    "cold.added",
+    "cold.hour",
+    "cold.advanced",
+    "cold.waiting",
+    "manifest.archive",
+    "manifest.archive.committed",
+    "cold.recorded",
+    "cold.forgotten",
+)
 _at, _, _times = os.environ.get(VARIABLE, "").partition(":")
 _left = int(_times or 1)
 

@@ -73,6 +73,7 @@ class Search(msgspec.Struct, frozen=True, kw_only=True):
     query: Node = Everything()
     from_us: int | None = None
     to_us: int | None = None
+    archived: Archived = {}
     newest_first: bool = True
     after: Place | None = None
     limit: int = 50
