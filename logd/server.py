@@ -28,6 +28,7 @@ from logd.errors import ConfigError, LogdError
 from logd.flow.stage import Stage, held
 from logd.roles import alert_wiring, control, wiring
 from logd.roles.alert_wiring import AlertSeams
+from logd.roles.disk_guard import DiskGuard, GuardedTransport
 from logd.roles.readiness import Readiness
 from logd.roles.reload import on_request
 from logd.roles.wiring import OpenCatalog, OpenIndex, OpenTransport
@@ -122,6 +123,10 @@ async def _run_roles(
     troubles: list[Callable[[], str]] = []
     ready = Readiness(stop, transport, stored, None if catalog is None else catalog.tokens, troubles)
     reload: Reload | None = None
+    guard, door = await _guarded(config, transport)
+    if guard is not None:
+        parts["disk"] = guard.status
+        troubles.append(guard.trouble)
     async with asyncio.TaskGroup() as tasks, contextlib.AsyncExitStack() as sockets, _told():
         roles: list[asyncio.Task[None]] = []
 
@@ -131,7 +136,8 @@ async def _run_roles(
         if "processor" in config.server.roles and transport is not None and index is not None:
             from logd.roles.processor import Processor
 
-            processor = Processor(config, transport, index.stored, index.disks)
+            drops = guard.drops if guard is not None and config.index.type == "segments" else None
+            processor = Processor(config, transport, index.stored, index.disks, drops)
             parts["processor"] = processor.status
             troubles.append(processor.trouble)
             stages += processor.stages
@@ -140,7 +146,7 @@ async def _run_roles(
             from logd.roles import agent_socket
             from logd.roles.agent import AgentRole
 
-            agent = AgentRole(config, transport)
+            agent = AgentRole(config, door)
             parts["agent"] = agent.status
             if "api" not in config.server.roles:  # which answers whether this process's agent gets through or not
                 troubles.append(agent.trouble)
@@ -173,7 +179,7 @@ async def _run_roles(
             from logd.roles.api import Api
 
             behind = Behind(
-                transport=queue.transport,
+                transport=door or queue.transport,
                 dead_letters=queue.dead_letters,
                 index=index.stored,
                 searches=index.searches,
@@ -202,13 +208,25 @@ async def _run_roles(
             await health.start()
             start("health", health.run)
         watch = tasks.create_task(signals.watch(config.server.drain_seconds, stages), name="server.signals")
+        watch_disk = None if guard is None else tasks.create_task(guard.watch(), name="server.disk")
         reloads = on_request(signals.reload, load, config, reload)
         reloading = tasks.create_task(reloads, name="server.reload")
         systemd.notify("READY=1")
         await asyncio.wait(roles)
         watch.cancel()
         reloading.cancel()
+        if watch_disk is not None:
+            watch_disk.cancel()
     log.info("stopped after %.1f s; still held: %s", time.monotonic() - started, held(stages))
+
+
+async def _guarded(config: Config, transport: Transport | None) -> tuple[DiskGuard | None, Transport | None]:
+    """The guard of data_dir's disk, where the queue is there, and the transport as it is for those who bring lines."""
+    if transport is None or config.transport.type != "sqlite":
+        return None, transport
+    guard = DiskGuard(config, wiring.index_folder(config) if config.index.type == "segments" else None)
+    await guard.look()
+    return guard, GuardedTransport(transport, guard)
 
 
 def _with_rules(agents: Reload | None, look: Callable[[], None]) -> Reload:

@@ -282,10 +282,13 @@ class SearchLimits(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
 
 
 class Archiver(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """`[archiver]`: what becomes of stored lines. `retention_days` 0 keeps them for ever."""
+    """`[archiver]`: what becomes of stored lines. `retention_days` 0 keeps them for ever. From `high_water_percent` of
+    data_dir's disk on DEBUG and TRACE are dropped, if nothing else can go; from `full_percent` on all is refused."""
 
     retention_days: Annotated[int, Meta(ge=0, le=1_000_000)] = 0
     disk_warning_percent: Annotated[int, Meta(ge=1, le=100)] = 85
+    high_water_percent: Annotated[int, Meta(ge=1, le=100)] = 90
+    full_percent: Annotated[int, Meta(ge=1, le=100)] = 97
 
 
 class RateLimit(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

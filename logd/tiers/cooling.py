@@ -36,6 +36,7 @@ from logd.seams import BOUNDARY_SECONDS, Archive, ArchivedFile, Boundary, Move, 
 from logd.store import merge
 from logd.store.inventory import Inventory
 from logd.store.segments import DAY_US, Segment, unified
+from logd.telemetry import metrics
 from logd.tiers.terms import ReadTerms
 
 log = logging.getLogger("logd.archiver")
@@ -102,6 +103,7 @@ class Cooling:
         hours: Hours,
         *,
         owner: str = "",
+        early: Callable[[], bool] = lambda: False,
         clock: Callable[[], int] = now_us,
         wait_seconds: float = BOUNDARY_SECONDS,
         late_seconds: float = _LATE_SECONDS,
@@ -112,6 +114,8 @@ class Cooling:
         self._tiering = tiering
         self._hours = hours
         self._owner = owner
+        #: Whether warm days leave before their time: the disk is nearly full, and the archive is elsewhere.
+        self._early = early
         self._clock = clock
         self._wait_us = int(wait_seconds * 1_000_000)
         self._late_us = int(late_seconds * 1_000_000)
@@ -149,6 +153,11 @@ class Cooling:
         self.halt()
         await asyncio.to_thread(self._thread.shutdown)
 
+    @property
+    def waits(self) -> bool:
+        """Whether segments go once who still asks them has ended."""
+        return any(step.advanced_us for step in self._under_way.values())
+
     def status(self) -> dict[str, Any]:
         """For people."""
         return {
@@ -163,7 +172,7 @@ class Cooling:
     async def _due(self) -> list[Due]:
         """By policy and day, the oldest first."""
         terms = await self._terms()
-        boundaries = await self._known_boundaries()
+        boundaries, early = await self._known_boundaries(), self._early()
         found: dict[_Day, list[Segment]] = {}
         for segment in self._inventory.segments:
             found.setdefault((segment.policy, segment.day), []).append(segment)
@@ -173,6 +182,8 @@ class Cooling:
             if expired is not None and day < expired:
                 continue  # it goes anyway
             cold = terms.cold_before(policy)
+            if cold is not None and early:
+                cold = max(cold, terms.warm_before(policy))
             late = day < boundaries.get(policy, Boundary(policy=policy)).cold_before
             if late or (cold is not None and day < cold) or (policy, day) in self._under_way:
                 due.append(Due(policy, day, segments, late))
@@ -327,6 +338,7 @@ class Cooling:
         crash.point("cold.forgotten")
         self._days += 1
         self._rows += rows
+        metrics.COLD_ROWS.inc(rows)
         self._moved_us[due.policy, due.day] = self._clock()
 
     async def _begin_again(self, due: Due, step: Step) -> None:
