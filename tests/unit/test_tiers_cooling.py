@@ -13,6 +13,7 @@ from logd.backends.index.segments import SegmentsIndex
 from logd.errors import Unavailable
 from logd.seams import BOUNDARY_SECONDS, ArchivedFile, Search
 from logd.store import merge
+from logd.store.segments import ROW_GROUP_ROWS
 from logd.tiers import cooling as cooling_module
 from tests.support.cooling import Cold
 from tests.support.indexes import SegmentsStore
@@ -187,7 +188,7 @@ async def test_an_hour_is_read_in_parts(store: SegmentsStore, cold: Cold, monkey
     cooling = cold.cooling(index.inventory)
     await _until_it_waits(cooling)
     assert await cold.archived() == {_DEFAULT: _DAY + 1}
-    assert cold.hours.most_rows <= 10_000 + 3 * merge.ROW_GROUP_ROWS
+    assert cold.hours.most_rows <= 10_000 + 3 * ROW_GROUP_ROWS
     assert sum(file.rows for file in await cold.archive.files(_DEFAULT, _DAY)) == 60_000
     assert len({one["log_id"] for one in await cold.rows(_DEFAULT, _DAY)}) == 60_000
     await cooling.close()
