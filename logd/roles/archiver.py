@@ -53,9 +53,8 @@ class Archiver:
         """What the upkeep says, the last error, and how full the disk is."""
         return {
             **self._upkeep.status(),
-            **({} if self._tiers is None else self._tiers.status()),
+            **({} if self._tiers is None else {**self._tiers.status(), "cooling_error": self._cooling_error or None}),
             "error": self._error or None,
-            "cooling_error": self._cooling_error or None,
             "disk_used_percent": round(self._disk_percent, 1),
             "disk_warning": self._disk_percent >= self._warn_percent,
         }

@@ -60,9 +60,9 @@ def test_debug_goes_at_the_high_water_mark(tmp_path: Path, disk: SmallDisk) -> N
         assert len(server.records("web")) == 150 + 50
         assert _metric(server, 'logd_shape_dropped_lines_total{rule="disk (shedding)"}') == 100
         server.check_ledger()
-        command = [sys.executable, "-m", "logd", "status", "--server", f"http://127.0.0.1:{server.port}"]
-        said = subprocess.run(command, capture_output=True, text=True, check=False).stdout
-        assert "TRACE, DEBUG are dropped" in said
+        command = [sys.executable, "-m", "logd", "status", "--url", f"http://127.0.0.1:{server.port}"]
+        said = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert "TRACE, DEBUG are dropped" in said.stdout, said
         disk.make_room()
         until(lambda: not _disk(server)["dropping"], "nothing is dropped")
         server.ingest("web", _records("after"))
@@ -110,7 +110,7 @@ def test_a_full_disk_refuses_and_goes_on(tmp_path: Path, disk: SmallDisk) -> Non
 def test_it_starts_on_a_disk_over_the_mark(tmp_path: Path, disk: SmallDisk) -> None:
     server = Server(tmp_path / "server", settings=_SETTINGS)
     server.may_log_errors = True
-    disk.fill(but_bytes=_DISK_BYTES // 100)
+    disk.fill(but_bytes=_DISK_BYTES * 2 // 100)
     with server:
         assert server.post(ndjson(_records("refused")), NDJSON, "web").status == 507
         disk.make_room()
