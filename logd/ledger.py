@@ -20,7 +20,8 @@ from logd.seams import NOTHING, Tally
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True):
     """One stage, in lines. `duplicates` had come before; `refused` are in dead-letters; `dropped` and `sampled` were
-    left out by rules of shaping; `expired` were deleted by retention; `replayed` went from dead-letters into the
+    left out by rules of shaping; `expired` were deleted by retention; `archived` are in the archive alone;
+    `replayed` went from dead-letters into the
     transport once more, `removed` were deleted by hand; `damaged` are in files that were put aside; `unknown` were
     accounted for by a manifest that is lost; `in_flight` wait in the stage; `uncounted` were given too, and are among
     the duplicates or what was shed, or still under way."""
@@ -33,6 +34,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     dropped: int = 0
     sampled: int = 0
     expired: int = 0
+    archived: int = 0
     replayed: int = 0
     removed: int = 0
     damaged: int = 0
@@ -43,7 +45,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def difference(self) -> int:
         """What is missing; negative: what is too much."""
-        gone = self.expired + self.replayed + self.removed + self.damaged + self.unknown
+        gone = self.expired + self.archived + self.replayed + self.removed + self.damaged + self.unknown
         shaped = self.dropped + self.sampled
         left = self.taken + self.uncounted - self.given - self.duplicates - self.refused
         return left - shaped - gone - self.in_flight
@@ -129,6 +131,7 @@ def of_own_index(index: Mapping[str, int], rows: int) -> Sequence[Entry]:
             taken=of("rows_stored"),
             given=rows,
             expired=of("rows_expired"),
+            archived=of("rows_archived"),
             damaged=of("rows_quarantined"),
         ),
     )

@@ -102,6 +102,13 @@ def warnings(status: dict[str, Any]) -> Iterator[str]:
         yield f"the archiver: {archiver['error']}"
     if archiver.get("disk_warning"):
         yield f"the disk is {archiver['disk_used_percent']} % full"
+    disk = status.get("disk") or {}
+    if disk.get("dropping"):
+        yield f"the disk is {disk['used_percent']} % full: {', '.join(disk['dropping'])} are dropped"
+    if disk.get("refusing"):
+        yield f"the disk is {disk['used_percent']} % full: nothing is taken in"
+    for name, held in (archiver.get("held") or {}).items():
+        yield f"the legal hold {name} keeps {held['segments']} segments that would have expired"
     yield from _shed((status.get("processor") or {}).get("shedding") or {})
     agent = status.get("agent") or {}
     if agent.get("target_error"):

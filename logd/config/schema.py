@@ -290,14 +290,17 @@ class SearchLimits(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
 
 
 class Archiver(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """`[archiver]`: what becomes of stored lines. `retention_days` 0 keeps them for ever. The costs are of a GB and a
-    month, in whatever money; they are shown and nothing else. The rest is about the archive of a cluster: `flush_*`
-    says when what was read becomes files, `compact_seconds` when these become few, which may move
+    """`[archiver]`: what becomes of stored lines. `retention_days` 0 keeps them for ever. From `high_water_percent` of
+    a disk on, data_dir's or that of a warm node of Elasticsearch, what the archive has goes early; where nothing more
+    can go from data_dir's, DEBUG and TRACE are dropped, and from `full_percent` on all is refused. The costs are of a
+    GB and a month, in whatever money; they are shown and nothing else. The rest is about the archive of a cluster:
+    `flush_*` says when what was read becomes files, `compact_seconds` when these become few, which may move
     `compact_bytes_per_second`, 0 being any number."""
 
     retention_days: Days = 0
     disk_warning_percent: Annotated[int, Meta(ge=1, le=100)] = 85
     high_water_percent: Annotated[int, Meta(ge=1, le=100)] = 90
+    full_percent: Annotated[int, Meta(ge=1, le=100)] = 97
     hot_cost: Cost = 0.0
     warm_cost: Cost = 0.0
     cold_cost: Cost = 0.0

@@ -3,6 +3,7 @@
     spike       a service's rate passes k × what is usual      DEBUG and TRACE are sampled; INFO and what has no level
     lag         what is processed was taken long ago           too while without them it is still too much
     emergency   the index's disk is nearly full                DEBUG and TRACE are dropped
+    disk        the guard of data_dir's disk says so           the same, of all services
 
 WARN and above are never touched. Time is the stream's: when the transport took a message, in each partition the latest
 so far, and never later than now; so a backlog comes at the rate at which it was taken, however fast it is read. What a
@@ -26,7 +27,7 @@ from logd.enrich.leaving import Drop, Sample
 from logd.enrich.rates import CALM, OTHERS, QUIET, Limits, Rate
 from logd.enrich.work import Bools, Ints, Work
 
-SPIKE, LAG, EMERGENCY = "spike", "lag", "emergency"
+SPIKE, LAG, EMERGENCY, DISK = "spike", "lag", "emergency", "disk"
 #: As rules are called in counts; the names that people give them have no such ending.
 _NAME = "{} (shedding)"
 #: Services by partition whose rate is known; of more, those that were quiet for the longest are forgotten.
@@ -71,10 +72,10 @@ class _Partition:
 
 
 class Shedding:
-    """Not thread-safe, but for `emergency`, which anybody may set."""
+    """Not thread-safe, but for `emergency` and `guarded`, which anybody may set."""
 
     def __init__(self, settings: SheddingTable) -> None:
-        self.emergency = False
+        self.emergency = self.guarded = False
         self._services = re.compile("|".join(map(fnmatch.translate, settings.services))) if settings.services else None
         self._lag_us = int(settings.lag_seconds * 1_000_000)
         self._window_us = int(settings.window_seconds * 1_000_000)
@@ -86,6 +87,7 @@ class Shedding:
             settings.baseline_seconds / settings.window_seconds,
         )
         self._drop = Drop(_NAME.format(EMERGENCY))
+        self._guards_drop = Drop(_NAME.format(DISK))
         # The same salt: what a spike has kept isn't left out by the lag that comes of it.
         self._samples = {name: Sample(_NAME.format(name), settings.keep, "shedding") for name in (SPIKE, LAG)}
         self._partitions: dict[int, _Partition] = {}
@@ -110,9 +112,12 @@ class Shedding:
         here = spot > 0
         if kept is not None:
             here &= kept.to_numpy(zero_copy_only=False)
+        work = Work(table)
+        if self.guarded and (rows := np.flatnonzero(here & (step == QUIET))).size:
+            self._guards_drop.run(work, rows)
+            here &= work.kept
         if self._services is not None:
             here &= np.array([self._is_for(name) for name in names], bool)[service]
-        work = Work(table)
         if self.emergency and (rows := np.flatnonzero(here & (step == QUIET))).size:
             self._drop.run(work, rows)
         if self._limits.factor:

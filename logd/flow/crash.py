@@ -67,6 +67,20 @@ ARCHIVE_POINTS = (
     "garbage.deleted",
     "garbage.forgotten",
 )
+#: And for a day that goes from the segments into the archive.
+COOLING_POINTS = (
+    "cooling.begun",
+    "cooling.file",
+    "cooling.manifest",
+    "cooling.added",
+    "cooling.hour",
+    "cooling.advanced",
+    "cooling.waiting",
+    "manifest.archive",
+    "manifest.archive.committed",
+    "cooling.recorded",
+    "cooling.forgotten",
+)
 _at, _, _times = os.environ.get(VARIABLE, "").partition(":")
 _left = int(_times or 1)
 

@@ -31,7 +31,7 @@ from logd.parse.columns import Parsed
 from logd.parse.joining import joined, lines_of, parts
 from logd.parse.parsing import Parsing, Refused
 from logd.roles.parsing import parser_of
-from logd.roles.shedding import Left, Shedder
+from logd.roles.shedding import Dropping, Left, Shedder
 from logd.roles.waiting import Waiting
 from logd.seams import (
     DEAD_LETTERS,
@@ -59,14 +59,21 @@ class Processor:
     """One consumer of the stream, with its parser."""
 
     def __init__(
-        self, config: Config, transport: Transport, index: Index, disks: Disks | None = None, gaps: Gaps | None = None
+        self,
+        config: Config,
+        transport: Transport,
+        index: Index,
+        disks: Disks | None = None,
+        gaps: Gaps | None = None,
+        dropping: Dropping | None = None,
     ) -> None:
         """`disks` are the index's, if anybody looks at them. `gaps` is told, before their position is passed, of the
-        rows that shedding leaves out, and that an archive has all the same."""
+        rows that shedding leaves out, and that an archive has all the same. `dropping` says that DEBUG and TRACE are
+        dropped."""
         self._config = config
         self._make_parser = parser_of(config)
         self._meter = Meter(config.metric, config.search.default_operator)
-        self._shedder = Shedder.of(config.shedding, disks)
+        self._shedder = Shedder.of(config.shedding, disks, dropping)
         self._transport = transport
         self._index = index
         self._gaps = gaps
@@ -91,7 +98,8 @@ class Processor:
 
     def status(self) -> dict[str, object]:
         """Lag in messages, and what is shed, where that is configured."""
-        shedding = {} if self._shedder is None else {"shedding": self._shedder.status()}
+        shedder = self._shedder
+        shedding = {"shedding": shedder.status()} if shedder is not None and shedder.on else {}
         return {"lag_messages": self.lag(), **shedding}
 
     async def run(self, stop: asyncio.Event) -> None:

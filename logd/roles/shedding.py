@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
@@ -30,6 +30,9 @@ _DISK_SECONDS = 10.0
 _CALM = 0.95
 
 
+Dropping = Callable[[], bool]
+
+
 class Left(NamedTuple):
     """A batch after shedding: `lines` were left out by it, which are `rows` of records as they were parsed."""
 
@@ -42,9 +45,13 @@ class Left(NamedTuple):
 class Shedder:
     """`shed` and `idle` in the thread that parses, the rest in that of the event loop."""
 
-    def __init__(self, settings: SheddingTable, disks: Disks | None) -> None:
-        """Without `disks` nobody looks at them."""
+    def __init__(self, settings: SheddingTable, disks: Disks | None, dropping: Dropping | None = None) -> None:
+        """Without `disks` nobody looks at them. `dropping`: whether DEBUG and TRACE are dropped whatever the settings
+        say, since another has looked."""
         self._settings = settings
+        self._dropping = dropping
+        #: Whether anything of it is in the settings.
+        self.on = _is_on(settings)
         self._disks = disks if settings.disk_percent else None
         self._shedding = Shedding(settings)
         self._episodes: Mapping[tuple[str, str], Episode] = {}
@@ -52,13 +59,15 @@ class Shedder:
         self._trouble = ""
 
     @classmethod
-    def of(cls, settings: SheddingTable, disks: Disks | None) -> Shedder | None:
+    def of(cls, settings: SheddingTable, disks: Disks | None, dropping: Dropping | None = None) -> Shedder | None:
         """None when nothing of it is on."""
-        on = settings.spike_factor or settings.lag_seconds or settings.disk_percent
-        return cls(settings, disks) if on else None
+        return cls(settings, disks, dropping) if _is_on(settings) or dropping is not None else None
 
     def shed(self, parsed: Parsed, messages: Sequence[Message], refused: Sequence[Refused]) -> Left:
         """What of the messages' records is to be stored. What can't be looked at is: that is no reason to stop."""
+        self._shedding.guarded = self._dropping is not None and self._dropping()
+        if not (self.on or self._shedding.guarded):
+            return Left(parsed)
         lost = {id(one.message) for one in refused}
         there = [message for message in messages if id(message) not in lost]
         try:
@@ -147,6 +156,10 @@ def _left_out(parsed: Parsed, kept: pa.BooleanArray | None) -> pa.Table | None:
     gone = pc.invert(kept) if parsed.kept is None else pc.and_not(parsed.kept, kept)
     rows = parsed.table.filter(gone)
     return rows if len(rows) else None
+
+
+def _is_on(settings: SheddingTable) -> bool:
+    return bool(settings.spike_factor or settings.lag_seconds or settings.disk_percent)
 
 
 def _sampled(episode: Episode) -> list[str]:

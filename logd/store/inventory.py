@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import ParamSpec, TypeVar
+from typing import Literal, ParamSpec, TypeVar
 
 from logd.errors import LogdError
 from logd.flow import crash
@@ -40,6 +40,8 @@ class Inventory:
         self.positions: StreamPositions = manifest.positions()
         self.ledger: Mapping[str, int] = manifest.ledger()
         self.quarantined: tuple[Quarantined, ...] = tuple(manifest.quarantined())
+        #: Ids of those that are on their way into the archive: they aren't merged.
+        self.moving: frozenset[int] = frozenset()
         self._manifest = manifest
         self._ids = itertools.count(manifest.next_id())
         self._leases = Leases()
@@ -96,13 +98,20 @@ class Inventory:
 
     async def expire(self, before_day: int) -> int:
         """Removes the segments of earlier days; how many."""
+        return await self.remove([segment for segment in self.segments if segment.day < before_day], "expire")
+
+    async def remove(self, segments: Sequence[Segment], what: Literal["expire", "archive"]) -> int:
+        """Of segments those that are still there: their rows have expired, or are in the archive from now on. How many
+        it were. Raises sqlite3.Error and changes nothing."""
         async with self._deciding:
-            gone = [segment for segment in self.segments if segment.day < before_day]
+            ids = {segment.id for segment in segments}
+            gone = [segment for segment in self.segments if segment.id in ids]
             if gone:
                 rows = sum(segment.rows for segment in gone)
-                change = Change(removed=[s.id for s in gone], retired=_files(gone), counts={"rows_expired": rows})
-                await self.commit(change, "expire")
-                log.info("%d segments with %d rows have expired", len(gone), rows)
+                counts = {"rows_expired" if what == "expire" else "rows_archived": rows}
+                await self.commit(Change(removed=[s.id for s in gone], retired=_files(gone), counts=counts), what)
+                done = "have expired" if what == "expire" else "are in the archive alone"
+                log.info("%d segments with %d rows %s", len(gone), rows, done)
         return len(gone)
 
     async def unlink_retired(self) -> int:

@@ -42,6 +42,8 @@ _SLICE_BYTES = 32 * 1024 * 1024
 _STEPS = 4_096
 
 
+#: A range of time that all rows are in.
+_EVER = (-(2**63), 2**63 - 1)
 _Piece = tuple[int, int, int, Segment, int]
 
 
@@ -109,6 +111,30 @@ def merge(root: Path, segments: Sequence[Segment], segment_id: int, check: Calla
     return merged
 
 
+def rows_between(root: Path, segments: Sequence[Segment], from_us: int, to_us: int) -> Generator[pa.Table]:
+    """The rows from `from_us` to before `to_us`, by (timestamp, log_id), in tables of some megabytes. Raises OSError
+    and ArrowException."""
+    tables = _sliced if _overlap_too_much(root, segments) else _swept
+    for table in tables(root, segments, (from_us, to_us)):
+        start, end = np.searchsorted(micros_of(table), (from_us, to_us)).tolist()
+        if start < end:
+            yield table.slice(start, end - start)
+
+
+def count_between(root: Path, segments: Sequence[Segment], from_us: int, to_us: int) -> int:
+    """How many rows there are. Raises as `rows_between`."""
+    found = 0
+    with contextlib.ExitStack() as stack:
+        files = {segment.id: stack.enter_context(pq.ParquetFile(root / segment.file)) for segment in segments}
+        for first, last, rows, segment, group in _pieces(segments, (from_us, to_us)):
+            if first >= from_us and last < to_us:
+                found += rows
+            else:
+                micros = micros_of(files[segment.id].read_row_group(group, ["timestamp"], use_threads=False))
+                found += int(((micros >= from_us) & (micros < to_us)).sum())
+    return found
+
+
 def with_skip_index(root: Path, segment: Segment, check: Callable[[], None]) -> Segment:
     """The segment with a skip index, durable. The caller commits it. As `merge`."""
     skips = skip_index.Writer(root / segment.skip_file)
@@ -151,12 +177,13 @@ def _row_groups(tables: Iterator[pa.Table]) -> Iterator[pa.Table]:
         yield unified(waiting)
 
 
-def _pieces(segments: Sequence[Segment]) -> list[_Piece]:
-    """First time, last time, rows, segment and row group, by first time."""
+def _pieces(segments: Sequence[Segment], times: tuple[int, int] = _EVER) -> list[_Piece]:
+    """First time, last time, rows, segment and row group, by first time, of those that may have rows of `times`."""
     found = [
         (first, last, rows, segment, group)
         for segment in segments
         for group, (first, last, rows) in enumerate(segment.pieces.tolist())
+        if last >= times[0] and first < times[1]
     ]
     found.sort(key=lambda piece: piece[:2])
     return found
@@ -173,10 +200,10 @@ def _overlap_too_much(root: Path, segments: Sequence[Segment]) -> bool:
     return bool(held.max(initial=0) > _HELD_ROWS)
 
 
-def _swept(root: Path, segments: Sequence[Segment]) -> Generator[pa.Table]:
+def _swept(root: Path, segments: Sequence[Segment], times: tuple[int, int] = _EVER) -> Generator[pa.Table]:
     with contextlib.ExitStack() as stack:
         files = {segment.id: stack.enter_context(pq.ParquetFile(root / segment.file)) for segment in segments}
-        pieces = _pieces(segments)
+        pieces = _pieces(segments, times)
         held: list[pa.Table] = []
         for number, (_, _, _, segment, group) in enumerate(pieces):
             held.append(_row_group(files[segment.id], group))
@@ -198,11 +225,14 @@ def _row_group(file: pq.ParquetFile, number: int) -> pa.Table:
     return file.read_row_group(number, use_threads=False).cast(SCHEMA)
 
 
-def _sliced(root: Path, segments: Sequence[Segment]) -> Generator[pa.Table]:
+def _sliced(root: Path, segments: Sequence[Segment], times: tuple[int, int] = _EVER) -> Generator[pa.Table]:
     with contextlib.ExitStack() as stack:
         files = {segment.id: stack.enter_context(pq.ParquetFile(root / segment.file)) for segment in segments}
-        pieces = _pieces(segments)
-        start, end = pieces[0][0], max(last for _, last, *_ in pieces) + 1
+        pieces = _pieces(segments, times)
+        if not pieces:
+            return
+        start = max(times[0], pieces[0][0])
+        end = min(times[1], max(last for _, last, *_ in pieces) + 1)
         for low, high in _slices(files, pieces, start, end):
             parts = [SCHEMA.empty_table()]
             for first, last, _, segment, group in pieces:

@@ -8,14 +8,14 @@ import logging
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, ParamSpec, TypeVar
 
 import duckdb
 import pyarrow as pa
 
-from logd.errors import Unavailable
+from logd.errors import LogdError, Unavailable
 from logd.flow.clock import now_us
 from logd.store import folder, merge
 from logd.store.inventory import Inventory
@@ -25,6 +25,7 @@ from logd.telemetry import metrics
 log = logging.getLogger("logd.archiver")
 T = TypeVar("T")
 P = ParamSpec("P")
+Expired = Callable[[Sequence[Segment]], Awaitable[Sequence[Segment]]]
 #: A day that is over gets late lines, but after so long without any it is merged for good.
 _OVER_SECONDS = 3_600.0
 #: Files are checked at this pace, once after each start: a disk has other things to do.
@@ -41,11 +42,15 @@ class _Halted(Exception):
 
 class SegmentsUpkeep:
     """seams.Upkeep over an inventory. `keep_days` 0 keeps everything; a day is quiet after `quiet_seconds` without new
-    rows."""
+    rows. `expired`, if it is given, says instead which of the segments may go, and raises LogdError when it can't."""
 
-    def __init__(self, inventory: Inventory, keep_days: int, quiet_seconds: float) -> None:
+    def __init__(
+        self, inventory: Inventory, keep_days: int, quiet_seconds: float, expired: Expired | None = None
+    ) -> None:
         self._inventory = inventory
         self._keep_days = keep_days
+        self._expired = expired
+        self._not_expired = ""
         self._quiet_seconds = quiet_seconds
         self._thread = ThreadPoolExecutor(1, "index.upkeep")
         self._halted = threading.Event()
@@ -79,6 +84,7 @@ class SegmentsUpkeep:
             "merged_segments": self._merged,
             "indexed_segments": self._indexed,
             "unchecked_segments": len(self._unchecked),
+            "expiry_error": self._not_expired or None,
         }
 
     async def close(self) -> None:
@@ -87,10 +93,18 @@ class SegmentsUpkeep:
         await asyncio.to_thread(self._thread.shutdown)
 
     async def _expire(self) -> bool:
-        if not self._keep_days:
+        if self._expired is None:
+            # A day goes when its last line is older than that.
+            return bool(self._keep_days) and await self._inventory.expire(now_us() // DAY_US - self._keep_days) > 0
+        try:
+            gone = await self._expired(self._inventory.segments)
+        except LogdError as error:  # what should go stays; the rest of the upkeep goes on
+            if str(error) != self._not_expired:
+                log.error("nothing expires: %s", error)
+            self._not_expired = str(error)
             return False
-        # A day goes when its last line is older than that.
-        return await self._inventory.expire(now_us() // DAY_US - self._keep_days) > 0
+        self._not_expired = ""
+        return bool(gone) and await self._inventory.remove(gone, "expire") > 0
 
     async def _merge(self) -> bool:
         if self._to_commit is None:
@@ -153,7 +167,8 @@ class SegmentsUpkeep:
         """The newest first."""
         found: dict[tuple[int, str], list[Segment]] = {}
         for segment in self._inventory.segments:
-            found.setdefault((segment.day, segment.policy), []).append(segment)
+            if segment.id not in self._inventory.moving:
+                found.setdefault((segment.day, segment.policy), []).append(segment)
         today = now_us() // DAY_US
         days = []
         for (day, policy), segments in sorted(found.items(), reverse=True):

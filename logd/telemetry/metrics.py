@@ -89,6 +89,10 @@ INDEX_BULK_RETRIED = Counter(
 INDEX_DISK_USED_RATIO = Gauge(
     "logd_index_disk_used_ratio", "How full the fullest disk of the index is, from 0 to 1, where shedding asks for it."
 )
+COLD_ROWS = Counter("logd_cold_rows", "Rows of segments that went into the archive.")
+COLD_FAILED = Counter("logd_cold_failed", "Times that a day of segments couldn't be moved on into the archive.")
+DISK_GUARD = Gauge("logd_disk_guard", "1 while the disk with data_dir is that full, or DEBUG is dropped.", ["what"])
+DISK_REFUSED = Counter("logd_disk_refused", "Bodies and shipments refused since the disk with data_dir is full.")
 DISK_USED_RATIO = Gauge("logd_disk_used_ratio", "How full the disk with data_dir is, from 0 to 1.")
 STAGE_HELD = Gauge("logd_stage_held", "What a bounded queue holds, in its unit.", ["stage", "unit"])
 STAGE_CAPACITY = Gauge("logd_stage_capacity", "What a bounded queue may hold, in its unit.", ["stage", "unit"])

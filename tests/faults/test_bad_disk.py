@@ -129,6 +129,7 @@ class _Clients:
         self._lock = threading.Lock()
         self.accepted: list[str] = []
         self.refused: list[str] = []
+        self.statuses: set[int] = set()
 
     def run(self) -> None:
         """One of them."""
@@ -140,7 +141,8 @@ class _Clients:
                 with self._lock:
                     self.accepted.append(word)
             else:
-                assert answer.status == 429, answer
+                assert answer.status in (429, 507), answer
+                self.statuses.add(answer.status)
                 assert int(answer.headers["retry-after"]) >= 1
                 with self._lock:
                     self.refused.append(answer.json()["error"]["message"])
@@ -196,6 +198,7 @@ class TestWhileRunning:
                 refused = len(clients.refused)
                 until(lambda: len(clients.refused) > refused + 300, "many more are refused")
             assert any("full" in reason for reason in clients.refused)
+            assert 507 in clients.statuses
             until(lambda: server.search(service="web", limit=1)["total_hits"], "lines are found meanwhile")
             assert server.peak_rss_bytes() < 500 * _MIB
             if end == "kill":

@@ -15,7 +15,7 @@ import logging
 import sqlite3
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from logd.backends.index.archived import recent_left, segments_left
 from logd.backends.index.policies import ONE_POLICY, Assignment
 from logd.backends.index.reader import Reader
 from logd.config.schema import Index as IndexLimits
@@ -35,6 +36,7 @@ from logd.flow.clock import now_us
 from logd.flow.stage import Stage
 from logd.seams import (
     LATE_SECONDS,
+    Archived,
     Batch,
     Buckets,
     Fields,
@@ -61,6 +63,7 @@ from logd.store.histogram import count_by_time
 from logd.store.inventory import Inventory
 from logd.store.mined import mine_patterns
 from logd.store.partials import Partials
+from logd.store.services import services_in
 from logd.store.walk import Recent, Snapshot
 from logd.telemetry import metrics
 
@@ -169,38 +172,60 @@ class SegmentsIndex:
             with patterns.blamed(connection, search.query):
                 return find(connection, now, search)
 
-        return await self._reader.search(self._snapshot, read)
+        return await self._reader.search(self._meant(search.archived), read)
 
     async def explain(self, search: Search) -> dict[str, Any]:
-        return await self._reader.search(self._snapshot, lambda connection, now: explain(connection, now, search))
+        meant = self._meant(search.archived)
+        return await self._reader.search(meant, lambda connection, now: explain(connection, now, search))
 
     async def histogram(self, histogram: Histogram) -> Buckets:
         def read(connection: Connection, now: Snapshot) -> Buckets:
             with patterns.blamed(connection, histogram.query):
                 return count_by_time(connection, now, histogram, self._partials)
 
-        return await self._reader.search(self._snapshot, read)
+        return await self._reader.search(self._meant(histogram.archived), read)
 
     async def stats(self, stats: Stats) -> Groups:
         def read(connection: Connection, now: Snapshot) -> Groups:
             with patterns.blamed(connection, stats.query):
                 return group(connection, now, stats, self._partials)
 
-        return await self._reader.search(self._snapshot, read)
+        return await self._reader.search(self._meant(stats.archived), read)
 
     async def fields(self, fields: Fields) -> FoundFields:
         def read(connection: Connection, now: Snapshot) -> FoundFields:
             with patterns.blamed(connection, fields.query):
                 return fields_of(connection, now, fields)
 
-        return await self._reader.search(self._snapshot, read)
+        return await self._reader.search(self._meant(fields.archived), read)
 
     async def patterns(self, asked: Patterns) -> Mined:
         def read(connection: Connection, now: Snapshot) -> Mined:
             with patterns.blamed(connection, asked.query):
                 return mine_patterns(connection, now, asked, self._partials)
 
-        return await self._reader.search(self._snapshot, read)
+        return await self._reader.search(self._meant(asked.archived), read)
+
+    async def has_hit(self, segment: segments.Segment, search: Search) -> bool:
+        """Whether the segment alone has one; not when it isn't there any more. Raises as `search`."""
+
+        def alone() -> Snapshot:
+            there = [one for one in self.inventory.segments if one.id == segment.id]
+            return msgspec.structs.replace(self._snapshot(), segments=there, recent=())
+
+        found = await self._reader.search(alone, lambda connection, now: find(connection, now, search))
+        return len(found.table) > 0
+
+    async def by_service(self, of: Sequence[segments.Segment]) -> dict[str, int]:
+        """Rows of the segments that are still there, by service, "" for none, of the most frequent. Raises as
+        `search`."""
+        ids = {segment.id for segment in of}
+
+        def those() -> Snapshot:
+            there = [one for one in self.inventory.segments if one.id in ids]
+            return msgspec.structs.replace(self._snapshot(), segments=there, recent=())
+
+        return await self._reader.search(those, services_in)
 
     def late_writes(self) -> int:
         """See wiring.OpenIndex."""
@@ -211,6 +236,21 @@ class SegmentsIndex:
             return await asyncio.to_thread(disk_used_percent, self.inventory.root)
         except OSError as error:
             raise Unavailable(f"the disk of {self.inventory.root} can't be looked at: {error.strerror}") from error
+
+    def _meant(self, archived: Archived) -> Callable[[], Snapshot]:
+        """A snapshot without what the archive answers for."""
+        if not archived:
+            return self._snapshot
+
+        def snapshot() -> Snapshot:
+            now = self._snapshot()
+            return msgspec.structs.replace(
+                now,
+                segments=segments_left(now.segments, archived),
+                recent=recent_left(now.recent, archived, self._policies),
+            )
+
+        return snapshot
 
     def _snapshot(self) -> Snapshot:
         return Snapshot(self._files, self.inventory.segments, self._recent)

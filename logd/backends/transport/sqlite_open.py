@@ -83,7 +83,8 @@ def failure(path: Path, doing: str, error: sqlite3.Error) -> Corrupt | Unavailab
     no next try; else Unavailable."""
     if _code(error) in _DAMAGE_CODES:
         return Corrupt(f"the transport can't {doing} {path}: it is damaged ({error}); {_repair(path)}")
-    return Unavailable(f"the transport can't {doing} {path}: {error}")
+    full = _code(error) == sqlite3.SQLITE_FULL
+    return Unavailable(f"the transport can't {doing} {path}: {error}", status=507 if full else 429)
 
 
 def _check_access(path: Path) -> None:

@@ -112,8 +112,9 @@ class Writer:
         except Exception as error:
             self._topics.roll_back()
             if isinstance(error, sqlite3.Error):
-                reason = str(failure(self._path, "write", error))
-                results = [Unavailable(reason) for _ in group]
+                found = failure(self._path, "write", error)
+                status = found.status if isinstance(found, Unavailable) else 429
+                results = [Unavailable(str(found), status=status) for _ in group]
             elif len(group) == 1:
                 results = [error]
             else:  # one of them can't be stored at all, the others can
