@@ -173,14 +173,20 @@ async def _run_roles(
             from logd.roles.api import Api
 
             behind = Behind(
-                queue.transport,
-                queue.dead_letters,
-                index.stored,
-                index.searches,
-                index.late_writes,
-                *catalog,
-                cache,
-                rules,
+                transport=queue.transport,
+                dead_letters=queue.dead_letters,
+                index=index.stored,
+                searches=index.searches,
+                late_writes=index.late_writes,
+                tokens=catalog.tokens,
+                saved=catalog.saved,
+                alert_rules=catalog.alert_rules,
+                silences=catalog.silences,
+                acknowledgements=catalog.acknowledgements,
+                alerts=catalog.alerts,
+                alert_history=catalog.alert_history,
+                cache=cache,
+                rule_folder=rules,
             )
             api = Api(config, behind, parts, tuple(stages), ready)
             stages += api.stages

@@ -21,14 +21,18 @@ from logd.seams import (
     AlertHistory,
     AlertRules,
     Alerts,
+    Archive,
     Cache,
     DeadLetters,
     Disks,
     Index,
+    Leases,
     Objects,
+    Restores,
     SavedSearches,
     Searches,
     Silences,
+    Tiering,
     Tokens,
     Transport,
     Upkeep,
@@ -210,6 +214,10 @@ class OpenCatalog(NamedTuple):
     acknowledgements: Acknowledgements
     alerts: Alerts
     alert_history: AlertHistory
+    archive: Archive
+    tiering: Tiering
+    leases: Leases
+    restores: Restores
 
     async def close(self) -> None:
         """Releases everything."""
@@ -243,6 +251,12 @@ async def catalog(config: Config) -> OpenCatalog:
                 AppearingAlerts,
                 AppearingSilences,
             )
+            from logd.backends.catalog.appearing_archive import (
+                AppearingArchive,
+                AppearingLeases,
+                AppearingRestores,
+                AppearingTiering,
+            )
 
             file = AppearingFile(catalog_file(config))
             await file.open_if_there()
@@ -254,14 +268,22 @@ async def catalog(config: Config) -> OpenCatalog:
                 AppearingAcknowledgements(file),
                 AppearingAlerts(file),
                 AppearingAlertHistory(file),
+                AppearingArchive(file),
+                AppearingTiering(file),
+                AppearingLeases(file),
+                AppearingRestores(file),
             )
         case "mysql":
             from logd.backends.catalog.alert_history import CatalogAlertHistory
             from logd.backends.catalog.alert_rules import CatalogAlertRules
             from logd.backends.catalog.alerts import CatalogAlerts
+            from logd.backends.catalog.archive import CatalogArchive
+            from logd.backends.catalog.leases import CatalogLeases
             from logd.backends.catalog.mysql_server import MysqlServer
+            from logd.backends.catalog.restores import CatalogRestores
             from logd.backends.catalog.saved import CatalogSaved
             from logd.backends.catalog.silences import CatalogAcknowledgements, CatalogSilences
+            from logd.backends.catalog.tiering import CatalogTiering
             from logd.backends.catalog.tokens import CatalogTokens
 
             server = await MysqlServer.open(config.catalog, catalog_password(config))
@@ -273,6 +295,10 @@ async def catalog(config: Config) -> OpenCatalog:
                 CatalogAcknowledgements(server),
                 CatalogAlerts(server),
                 CatalogAlertHistory(server),
+                CatalogArchive(server),
+                CatalogTiering(server),
+                CatalogLeases(server),
+                CatalogRestores(server),
             )
         case unknown:
             assert_never(unknown)

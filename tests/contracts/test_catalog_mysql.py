@@ -20,7 +20,7 @@ from logd.tokens import Scope, Token
 from tests.services import Running, running
 from tests.services.mysql import ask
 from tests.support.access import Certificates
-from tests.support.catalogs import migrated, mysql_tokens, new_catalog
+from tests.support.catalogs import MIGRATIONS, migrated, mysql_tokens, new_catalog
 from tests.support.commands import logd
 from tests.support.process import PATIENCE_SECONDS, free_port
 from tests.support.servers import mysql_with_tls
@@ -53,7 +53,7 @@ async def test_migrating_says_what_it_did(mysql: Running) -> None:
     name, applied = await mysql_server.migrate(catalog, mysql.password)
     assert (name, list(applied)) == (
         f"the catalog {catalog.database!r} at {catalog.address}",
-        ["0001 tokens", "0002 saved searches", "0003 alerts", "0004 alert states", "0005 alert turns"],
+        MIGRATIONS,
     )
     assert list((await mysql_server.migrate(catalog, mysql.password))[1]) == []
 
@@ -61,7 +61,7 @@ async def test_migrating_says_what_it_did(mysql: Running) -> None:
 async def test_many_migrate_at_once(mysql: Running) -> None:
     catalog = new_catalog(mysql)
     done = await asyncio.gather(*(mysql_server.migrate(catalog, mysql.password) for _ in range(3)))
-    assert sorted(len(applied) for _, applied in done) == [0, 0, 5]
+    assert sorted(len(applied) for _, applied in done) == [0, 0, len(MIGRATIONS)]
 
 
 async def test_a_migration_that_was_interrupted_goes_on(mysql: Running) -> None:
@@ -74,13 +74,7 @@ async def test_a_migration_that_was_interrupted_goes_on(mysql: Running) -> None:
     )  # MariaDB commits a table at once, the version later
     with pytest.raises(ConfigError, match="has no tables yet"):
         await mysql_tokens(catalog, mysql.password)
-    assert list((await mysql_server.migrate(catalog, mysql.password))[1]) == [
-        "0001 tokens",
-        "0002 saved searches",
-        "0003 alerts",
-        "0004 alert states",
-        "0005 alert turns",
-    ]
+    assert list((await mysql_server.migrate(catalog, mysql.password))[1]) == MIGRATIONS
     tokens = await mysql_tokens(catalog, mysql.password)
     assert await tokens.find(_TOKEN.id) == _TOKEN
     await tokens.close()
@@ -93,14 +87,9 @@ async def test_an_older_one_keeps_its_tokens(mysql: Running, monkeypatch: pytest
         tokens = await mysql_tokens(catalog, mysql.password)
         await tokens.create(_TOKEN)
         await tokens.close()
-    with pytest.raises(ConfigError, match="has schema 0001, this logd needs 0005: run `logd migrate`"):
+    with pytest.raises(ConfigError, match=f"has schema 0001, this logd needs {schema.VERSION}: run `logd migrate`"):
         await mysql_tokens(catalog, mysql.password)
-    assert list((await mysql_server.migrate(catalog, mysql.password))[1]) == [
-        "0002 saved searches",
-        "0003 alerts",
-        "0004 alert states",
-        "0005 alert turns",
-    ]
+    assert list((await mysql_server.migrate(catalog, mysql.password))[1]) == MIGRATIONS[1:]
     tokens = await mysql_tokens(catalog, mysql.password)
     assert await tokens.find(_TOKEN.id) == _TOKEN
     await tokens.close()
@@ -109,9 +98,9 @@ async def test_an_older_one_keeps_its_tokens(mysql: Running, monkeypatch: pytest
 @pytest.mark.parametrize(
     ("version", "sentence", "migrating"),
     [
-        (None, "has no tables yet, this logd needs 0005: run `logd migrate`", None),
-        ("0000", "has schema 0000, this logd needs 0005: run `logd migrate`", None),
-        ("0999", "has schema 0999, this logd knows up to 0005: use a newer", "use a newer logd"),
+        (None, f"has no tables yet, this logd needs {schema.VERSION}: run `logd migrate`", None),
+        ("0000", f"has schema 0000, this logd needs {schema.VERSION}: run `logd migrate`", None),
+        ("0999", f"has schema 0999, this logd knows up to {schema.VERSION}: use a newer", "use a newer logd"),
         ("ab12", "has schema 'ab12', which no logd has written", "which no logd has written"),
     ],
 )
@@ -277,7 +266,7 @@ def test_commands_use_it(mysql: Running, tmp_path: Path) -> None:
     assert (asked.code, "run `logd migrate`" in asked.error) == (2, True)
     asked = logd("server", *options, "--set", "api.listen=127.0.0.1:0", data_dir=tmp_path)
     assert (asked.code, "run `logd migrate`" in asked.error) == (2, True)
-    assert logd("migrate", *options, data_dir=tmp_path).out.endswith(": applied 0005 alert turns\n")
+    assert logd("migrate", *options, data_dir=tmp_path).out.endswith(f": applied {MIGRATIONS[-1]}\n")
     assert logd("migrate", *options, data_dir=tmp_path).out.endswith(": nothing to do\n")
     made = logd("token", "create", "--name", "n", "--scope", "search", *options, data_dir=tmp_path)
     assert made.code == 0

@@ -13,6 +13,16 @@ from logd.config.schema import Catalog
 from tests.services import Running
 from tests.services.mysql import ask
 
+#: All that a new catalog takes, as people are told.
+MIGRATIONS = [
+    "0001 tokens",
+    "0002 saved searches",
+    "0003 alerts",
+    "0004 alert states",
+    "0005 alert turns",
+    "0006 tiers",
+]
+
 
 def new_catalog(mysql: Running) -> Catalog:
     """A database that is empty."""

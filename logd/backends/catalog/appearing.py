@@ -19,8 +19,12 @@ if TYPE_CHECKING:
     from logd.backends.catalog.alert_history import CatalogAlertHistory
     from logd.backends.catalog.alert_rules import CatalogAlertRules
     from logd.backends.catalog.alerts import CatalogAlerts
+    from logd.backends.catalog.archive import CatalogArchive
+    from logd.backends.catalog.leases import CatalogLeases
+    from logd.backends.catalog.restores import CatalogRestores
     from logd.backends.catalog.saved import CatalogSaved
     from logd.backends.catalog.silences import CatalogAcknowledgements, CatalogSilences
+    from logd.backends.catalog.tiering import CatalogTiering
     from logd.backends.catalog.tokens import CatalogTokens
 
 
@@ -34,6 +38,10 @@ class Opened(NamedTuple):
     acknowledgements: CatalogAcknowledgements
     alerts: CatalogAlerts
     alert_history: CatalogAlertHistory
+    archive: CatalogArchive
+    tiering: CatalogTiering
+    leases: CatalogLeases
+    restores: CatalogRestores
 
 
 class AppearingFile:
@@ -60,6 +68,10 @@ class AppearingFile:
         """Raises Corrupt when a file that came after the start can't be used."""
         if self._found is None and not self.path.exists():
             return None
+        return await self.made()
+
+    async def made(self) -> Opened:
+        """As `open`; raises Corrupt when it can't be used."""
         try:
             return await self.open()
         except ConfigError as error:
@@ -116,11 +128,7 @@ class AppearingSaved:
 
     async def create(self, search: SavedSearch) -> None:
         """See SavedSearches; makes the file."""
-        try:
-            found = await self._file.open()
-        except ConfigError as error:
-            raise Corrupt(str(error)) from error
-        await found.saved.create(search)
+        await (await self._file.made()).saved.create(search)
 
     async def all(self) -> Sequence[SavedSearch]:
         """See SavedSearches."""
@@ -156,9 +164,13 @@ def _load() -> Callable[[Path], Awaitable[Opened]]:
     from logd.backends.catalog.alert_history import CatalogAlertHistory
     from logd.backends.catalog.alert_rules import CatalogAlertRules
     from logd.backends.catalog.alerts import CatalogAlerts
+    from logd.backends.catalog.archive import CatalogArchive
+    from logd.backends.catalog.leases import CatalogLeases
+    from logd.backends.catalog.restores import CatalogRestores
     from logd.backends.catalog.saved import CatalogSaved
     from logd.backends.catalog.silences import CatalogAcknowledgements, CatalogSilences
     from logd.backends.catalog.sqlite_file import SqliteFile
+    from logd.backends.catalog.tiering import CatalogTiering
     from logd.backends.catalog.tokens import CatalogTokens
 
     async def opened(path: Path) -> Opened:
@@ -171,6 +183,10 @@ def _load() -> Callable[[Path], Awaitable[Opened]]:
             CatalogAcknowledgements(file),
             CatalogAlerts(file),
             CatalogAlertHistory(file),
+            CatalogArchive(file),
+            CatalogTiering(file),
+            CatalogLeases(file),
+            CatalogRestores(file),
         )
 
     return opened

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from logd.backends.catalog.appearing import AppearingFile
-from logd.errors import ConfigError, Corrupt, NotFound
+from logd.errors import NotFound
 from logd.seams import Acknowledgement, Alert, AlertGroup, AlertRule, Delivery, Event, Silence, Watched
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ class AppearingAlertRules:
 
     async def create(self, rule: AlertRule) -> None:
         """See AlertRules; makes the file."""
-        await (await _made(self._file)).alert_rules.create(rule)
+        await (await self._file.made()).alert_rules.create(rule)
 
     async def all(self) -> Sequence[AlertRule]:
         """See AlertRules."""
@@ -54,7 +54,7 @@ class AppearingSilences:
 
     async def create(self, silence: Silence) -> None:
         """See Silences; makes the file."""
-        await (await _made(self._file)).silences.create(silence)
+        await (await self._file.made()).silences.create(silence)
 
     async def all(self) -> Sequence[Silence]:
         """See Silences."""
@@ -83,7 +83,7 @@ class AppearingAcknowledgements:
 
     async def put(self, acknowledgement: Acknowledgement) -> None:
         """See Acknowledgements; makes the file."""
-        await (await _made(self._file)).acknowledgements.put(acknowledgement)
+        await (await self._file.made()).acknowledgements.put(acknowledgement)
 
     async def all(self) -> Sequence[Acknowledgement]:
         """See Acknowledgements."""
@@ -108,7 +108,7 @@ class AppearingAlerts:
 
     async def take(self, shard: int, shards: int) -> Watched:
         """See Alerts; makes the file."""
-        return await (await _made(self._file)).alerts.take(shard, shards)
+        return await (await self._file.made()).alerts.take(shard, shards)
 
     async def record(
         self,
@@ -121,12 +121,12 @@ class AppearingAlerts:
         deliveries: Sequence[Delivery] = (),
     ) -> None:
         """See Alerts; makes the file."""
-        found = await _made(self._file)
+        found = await self._file.made()
         await found.alerts.record(shard, epoch, clock_us, alerts, gone, events, deliveries)
 
     async def settle(self, delivery: Delivery) -> None:
         """See Alerts; makes the file."""
-        await (await _made(self._file)).alerts.settle(delivery)
+        await (await self._file.made()).alerts.settle(delivery)
 
     async def close(self) -> None:
         """See Alerts."""
@@ -151,7 +151,7 @@ class AppearingAlertHistory:
 
     async def add(self, event: Event) -> None:
         """See AlertHistory; makes the file."""
-        await (await _made(self._file)).alert_history.add(event)
+        await (await self._file.made()).alert_history.add(event)
 
     async def deliveries(
         self, rule_id: str | None, statuses: Sequence[str], before: int | None, limit: int
@@ -172,13 +172,6 @@ class AppearingAlertHistory:
     async def close(self) -> None:
         """See AlertHistory."""
         await self._file.close()
-
-
-async def _made(file: AppearingFile) -> Opened:
-    try:
-        return await file.open()
-    except ConfigError as error:
-        raise Corrupt(str(error)) from error
 
 
 async def _there(file: AppearingFile, what: str) -> Opened:

@@ -12,13 +12,34 @@ alerts   SHA-256 of rule and group → rule, what it is shared by (CRC-32 of the
 alert_events   number, which rises and is used once → rule, when, the rest as JSON
 alert_deliveries   number, which rises and is used once → SHA-256 of its id, rule, CRC-32, status, when it was made, the
                    rest as JSON
+archive_files   an object's name → policy, day, hour, sizes and checksums, row groups (pieces, in base64), rows by
+                service (JSON), and its state: live, aside (damaged, with the reason) or garbage, since when
+archive_days   policy, day → version, one more at each change, and sums of the day's live files
+archive_positions   partition → everything below it is in the archive
+tier_boundaries   policy → days before the first are warm, before the second cold
+tier_steps   policy, day → how far a move has come (JSON)
+tier_moves   number, which rises and is used once → what was done with a day of a policy, when, by whom, detail (JSON)
+tier_gaps   policy, day → how many lines the archive may have and the index not
+leases   name → who has it, until when in µs
+restores   id → when it was asked for, the rest as JSON
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import BigInteger, Column, Double, Integer, MetaData, String, Table, Text, UniqueConstraint
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Double,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
 from sqlalchemy.dialects.mysql import MEDIUMTEXT
 
 #: Names of keys and indexes are part of the schema: migrations drop them by name.
@@ -169,5 +190,108 @@ ALERT_TURNS = Table(
     METADATA,
     Column("target", String(64), primary_key=True),
     Column("next_us", BigInteger, nullable=False),
+    **MYSQL,
+)
+
+ARCHIVE_FILES = Table(
+    "archive_files",
+    METADATA,
+    Column("name", String(255), primary_key=True),
+    Column("policy", String(100), nullable=False),
+    Column("day", BigInteger, nullable=False),
+    Column("hour", BigInteger, nullable=False),
+    Column("rows", BigInteger, nullable=False),
+    Column("size_bytes", BigInteger, nullable=False),
+    Column("crc", BigInteger, nullable=False),
+    Column("skip_bytes", BigInteger, nullable=False),
+    Column("skip_crc", BigInteger, nullable=False),
+    Column("raw_bytes", BigInteger, nullable=False),
+    Column("pieces", LARGE, nullable=False),
+    Column("services", LARGE, nullable=False),
+    Column("state", String(10), nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("at_us", BigInteger, nullable=False),
+    Index("ix_archive_files_day", "day", "policy"),
+    Index("ix_archive_files_state", "state", "at_us"),
+    **MYSQL,
+)
+
+ARCHIVE_DAYS = Table(
+    "archive_days",
+    METADATA,
+    Column("policy", String(100), primary_key=True),
+    Column("day", BigInteger, primary_key=True, autoincrement=False),
+    Column("version", BigInteger, nullable=False),
+    Column("files", BigInteger, nullable=False),
+    Column("rows", BigInteger, nullable=False),
+    Column("size_bytes", BigInteger, nullable=False),
+    Column("skip_bytes", BigInteger, nullable=False),
+    Column("raw_bytes", BigInteger, nullable=False),
+    **MYSQL,
+)
+
+ARCHIVE_POSITIONS = Table(
+    "archive_positions",
+    METADATA,
+    Column("partition", BigInteger, primary_key=True, autoincrement=False),
+    Column("position", BigInteger, nullable=False),
+    **MYSQL,
+)
+
+TIER_BOUNDARIES = Table(
+    "tier_boundaries",
+    METADATA,
+    Column("policy", String(100), primary_key=True),
+    Column("warm_before", BigInteger, nullable=False),
+    Column("cold_before", BigInteger, nullable=False),
+    **MYSQL,
+)
+
+TIER_STEPS = Table(
+    "tier_steps",
+    METADATA,
+    Column("policy", String(100), primary_key=True),
+    Column("day", BigInteger, primary_key=True, autoincrement=False),
+    Column("step", LARGE, nullable=False),
+    **MYSQL,
+)
+
+TIER_MOVES = Table(
+    "tier_moves",
+    METADATA,
+    Column("number", NUMBER, primary_key=True),
+    Column("at_us", BigInteger, nullable=False),
+    Column("policy", String(100), nullable=False),
+    Column("day", BigInteger, nullable=False),
+    Column("what", String(40), nullable=False),
+    Column("by", String(200), nullable=False),
+    Column("detail", LARGE, nullable=False),
+    **NUMBERED,
+)
+
+TIER_GAPS = Table(
+    "tier_gaps",
+    METADATA,
+    Column("policy", String(100), primary_key=True),
+    Column("day", BigInteger, primary_key=True, autoincrement=False),
+    Column("lines", BigInteger, nullable=False),
+    **MYSQL,
+)
+
+LEASES = Table(
+    "leases",
+    METADATA,
+    Column("name", String(100), primary_key=True),
+    Column("owner", String(200), nullable=False),
+    Column("until_us", BigInteger, nullable=False),
+    **MYSQL,
+)
+
+RESTORES = Table(
+    "restores",
+    METADATA,
+    Column("id", String(12), primary_key=True),
+    Column("created_us", BigInteger, nullable=False),
+    Column("body", LARGE, nullable=False),
     **MYSQL,
 )
