@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from logd.errors import BadRequest
 from logd.query.fields import METADATA
 from logd.seams import MAX_CELLS, Aggregate, Cell, Function, Group, Groups, Stats
 from logd.store.groups import too_many_cells
@@ -17,8 +18,10 @@ from logd.tiers.ranks import STEPS, Known, most
 from logd.tiers.tier import Tier, Tiers
 
 Values = tuple[str | None, ...]
-#: Of values that are looked at to tell how many different ones there are.
-_MOST_VALUES = STEPS[-1]
+#: The different values of each field that are to be counted, by tier and group; None where they are too many.
+Distinct = Mapping[str, Sequence[Mapping[Values, frozenset[str]]] | None]
+#: Of values that are looked at to tell how many different ones there are: Elasticsearch gives no more.
+_MOST_VALUES = 50_000
 #: That come with those that are asked for.
 _MORE_GROUPS = 20
 
@@ -41,22 +44,32 @@ async def stats(tiers: Tiers, asked: Stats) -> Groups:
     if asked.by_time:
         interval_us = asked.interval_us or await counts.interval_of(tiers, asked)
     wide = msgspec.structs.replace(asked, aggregates=needs, interval_us=interval_us or None, order=None)
+    distinct: Distinct = {}
     if not asked.by:
         parts = await tiers.all(lambda tier: tier.stats(wide))
         of_tier: Sequence[Mapping[Values, Group]] = [{group.values: group for group in part.groups} for part in parts]
         ranked = _Ranked([()], of_tier, _sums(parts), True)
     else:
-        ranked = await _ranked(tiers, asked, wide)
+        if asked.order is not None and asked.aggregates[asked.order].function is Function.DISTINCT:
+            distinct = await _distinct(tiers, asked, None)
+        ranked = await _ranked(tiers, asked, wide, distinct)
         if asked.by_time or not ranked.with_figures:
             ranked = await _with_figures(tiers, ranked, wide)
-    distinct = await _distinct(tiers, asked, ranked)
+    if not distinct:
+        distinct = await _distinct(tiers, asked, ranked.values)
     groups, estimated = _merged(asked, needs, ranked, distinct)
     cells = sum(len(group.cells) for group in groups)
     if cells > MAX_CELLS:
         raise too_many_cells(interval_us)
     other = ranked.sums.other - sum(group.count for group in groups) if asked.by else 0
     engine = {one for place in ranked.sums.estimated for one in _from(asked, needs[place])}
-    engine -= {place for place in engine if distinct.get(asked.aggregates[place].field) is not None}
+    if not asked.by_time:
+        counted = {field for field, each in distinct.items() if each is not None}
+        engine -= {
+            place
+            for place, one in enumerate(asked.aggregates)
+            if one.function is Function.DISTINCT and one.field in counted
+        }
     return msgspec.structs.replace(
         ranked.sums, groups=groups, other=other, interval_us=interval_us, estimated=sorted({*engine, *estimated})
     )
@@ -81,7 +94,7 @@ def _sums(parts: Sequence[Groups]) -> Groups:
     )
 
 
-async def _ranked(tiers: Tiers, asked: Stats, wide: Stats) -> _Ranked:
+async def _ranked(tiers: Tiers, asked: Stats, wide: Stats, distinct: Distinct) -> _Ranked:
     """The top groups of all tiers, without times."""
     ordered = None if asked.order is None else asked.aggregates[asked.order]
     for step, size in enumerate(STEPS):
@@ -106,7 +119,7 @@ async def _ranked(tiers: Tiers, asked: Stats, wide: Stats) -> _Ranked:
             top = most(known, asked.top, _by_values)
             chosen, sure = list(top.counts), top.sure
         else:
-            chosen, sure = _by_figure(asked, ordered, wanted.aggregates, of_tier), all(whole)
+            chosen, sure = _by_figure(asked, wanted.aggregates, of_tier, distinct), all(whole)
         if sure:
             break
     sums = _sums(parts)
@@ -120,14 +133,23 @@ def _by_values(values: Values) -> Any:
 
 
 def _by_figure(
-    asked: Stats, ordered: Aggregate, needs: Sequence[Aggregate], of_tier: Sequence[Mapping[Values, Group]]
+    asked: Stats, needs: Sequence[Aggregate], of_tier: Sequence[Mapping[Values, Group]], distinct: Distinct
 ) -> list[Values]:
+    assert asked.order is not None
+    ordered = asked.aggregates[asked.order]
+
     def order(values: Values) -> Any:
-        parts = [figures.part_of(groups[values], needs) for groups in of_tier if values in groups]
+        parts = [_part_of(groups[values], needs, at, distinct) for at, groups in enumerate(of_tier) if values in groups]
         value = figures.figure(ordered, parts).value
         return value is None, -(value or 0), _by_values(values)
 
     return sorted({values for groups in of_tier for values in groups}, key=order)[: asked.top]
+
+
+def _part_of(group: Group, needs: Sequence[Aggregate], at: int, distinct: Distinct) -> Part:
+    """What the tier with the number `at` has of a group."""
+    known = {field: each[at].get(group.values, frozenset()) for field, each in distinct.items() if each is not None}
+    return msgspec.structs.replace(figures.part_of(group, needs), distinct=known)
 
 
 async def _with_figures(tiers: Tiers, ranked: _Ranked, wide: Stats) -> _Ranked:
@@ -162,22 +184,21 @@ async def _with_figures(tiers: Tiers, ranked: _Ranked, wide: Stats) -> _Ranked:
     )
 
 
-Distinct = Mapping[str, Sequence[Mapping[Values, frozenset[str]]] | None]
-
-
-async def _distinct(tiers: Tiers, asked: Stats, ranked: _Ranked) -> Distinct:
-    """The different values of each field that are to be counted, by tier and group; None where they are too many."""
+async def _distinct(tiers: Tiers, asked: Stats, groups: Sequence[Values] | None) -> Distinct:
+    """Of these groups, or of all."""
     found: dict[str, Sequence[Mapping[Values, frozenset[str]]] | None] = {}
     fields = dict.fromkeys(one.field for one in asked.aggregates if one.function is Function.DISTINCT)
-    for field in fields if not asked.by_time else ():
+    query = counts.only(asked.query, asked.by, groups) if groups and asked.by else asked.query
+    for field in fields:
         by = (*asked.by, field)
-        query = asked.query
-        if asked.by and ranked.values:
-            query = counts.only(asked.query, asked.by, ranked.values)
         wanted = Stats(query=query, from_us=asked.from_us, to_us=asked.to_us, by=by, top=_MOST_VALUES)
-        parts = await tiers.all(lambda tier, wanted=wanted: tier.stats(wanted))  # type: ignore[misc]
-        whole = not any(part.other or part.estimated_groups for part in parts)
-        found[field] = [_values_of(part) for part in parts] if whole else None
+        try:
+            parts = await tiers.all(lambda tier, wanted=wanted: tier.stats(wanted))  # type: ignore[misc]
+        except BadRequest:  # they are more than an engine tells apart
+            found[field] = None
+        else:
+            whole = not any(part.other or part.estimated_groups for part in parts)
+            found[field] = [_values_of(part) for part in parts] if whole else None
     return found
 
 
@@ -213,8 +234,7 @@ def _merged(
             if not group.figures and needs:
                 estimated.update(range(len(asked.aggregates)))
                 continue
-            known = {field: each[at].get(values, frozenset()) for field, each in distinct.items() if each is not None}
-            parts.append(msgspec.structs.replace(figures.part_of(group, needs), distinct=known))
+            parts.append(_part_of(group, needs, at, distinct))
             for cell in group.cells:
                 cells.setdefault(cell.start_us, []).append(figures.part_of(cell, needs))
         by_time = [Cell(start, sum(part.count for part in some), all_of(some)) for start, some in sorted(cells.items())]

@@ -44,17 +44,20 @@ async def fields(tiers: Tiers, asked: Fields) -> FoundFields:
 
 async def patterns(tiers: Tiers, asked: Patterns) -> Mined:
     """Answers it: the templates of both are made into templates once more, as those of the one may be narrower. Counts
-    are exact, but for templates that are rare in each. Raises Away and BadRequest."""
+    are exact, but for templates that are rare in each, and for services that are rare in a template of each. Raises
+    Away and BadRequest."""
     if len(tiers.each) == 1:
         return await tiers.each[0].patterns(asked)
 
-    async def ask(tier: Tier) -> Mined:
-        # What isn't new in the archive has to be known, to tell that it isn't in the index.
-        since = asked.new_since_us if tier.name == "index" else None
-        limit = max(asked.limit, _MOST_TEMPLATES)
-        return await tier.patterns(msgspec.structs.replace(asked, new_since_us=since, limit=limit))
+    # What is old in one tier isn't new in the other, so that of each both have to be known.
+    questions = _parted(
+        msgspec.structs.replace(asked, limit=max(asked.limit, _MOST_TEMPLATES), new_since_us=None), asked
+    )
 
-    parts = await tiers.all(ask)
+    async def ask(tier: Tier) -> list[Mined]:
+        return [await tier.patterns(question) for question in questions]
+
+    parts = [part for some in await tiers.all(ask) for part in some]
     of_template = templates({one.template for part in parts for one in part.patterns}, lambda: None)
     groups: dict[str, list[Pattern]] = {}
     for part in parts:
@@ -75,6 +78,18 @@ async def patterns(tiers: Tiers, asked: Patterns) -> Mined:
         missing=tuple(dict.fromkeys(why for part in parts for why in part.missing)),
         tiers=tuple(dict.fromkeys(name for part in parts for name in part.tiers)),
     )
+
+
+def _parted(wanted: Patterns, asked: Patterns) -> list[Patterns]:
+    """The times before `new_since_us`, and those from it on."""
+    since = asked.new_since_us
+    if since is None:
+        return [wanted]
+    old_to = since if asked.to_us is None else min(since, asked.to_us)
+    new_from = since if asked.from_us is None else max(since, asked.from_us)
+    parts = [msgspec.structs.replace(wanted, to_us=old_to), msgspec.structs.replace(wanted, from_us=new_from)]
+    some = [one for one in parts if one.from_us is None or one.to_us is None or one.from_us < one.to_us]
+    return some or [wanted]
 
 
 def _merged(template: str, some: Sequence[Pattern]) -> Pattern:

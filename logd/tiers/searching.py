@@ -113,12 +113,12 @@ class TieredSearches:
                 return answer
             before, known = known, await self._boundaries.now()
             if known.cold(_range(asked)) == before.cold(_range(asked)):
-                return _saying(answer, (known.unsure,)) if known.unsure else answer
+                return _saying(answer, _reasons(known.unsure))
 
     async def _with(self, known: Known, asked: A, ask: Callable[[Tiers, A], Awaitable[F]], end: float | None) -> F:
         range_ = _range(asked)
         cold = known.cold(range_)
-        unsure: tuple[str, ...] = (known.unsure,) if known.unsure else ()
+        unsure = _reasons(known.unsure)
         if not cold:
             try:
                 alone = Tier("index", self._index, {}, end)
@@ -144,18 +144,15 @@ class TieredSearches:
         """The answer of everything that is archived. Raises Unavailable when nothing is."""
         try:
             newest_us = await self._newest()
-            answer = (
-                None
-                if newest_us is None
-                else await ask(Tiers([Tier("archive", self._archive, ALL_ARCHIVED, end)]), asked)
-            )
+            if newest_us is not None:
+                answer = await ask(Tiers([Tier("archive", self._archive, ALL_ARCHIVED, end)]), asked)
         except Unavailable as error:
             raise Unavailable(f"{away}; and the archive: {error}", away.retry_after_seconds, away.status) from error
-        if answer is None or newest_us is None:
+        if newest_us is None:
             raise away
         upto = (_EPOCH + timedelta(microseconds=newest_us)).strftime("%Y-%m-%dT%H:%M:%SZ")
         why = f"the index can't be asked now, so this is what the archive has, up to {upto}: {away}"
-        return msgspec.structs.replace(answer, missing=(*answer.missing, why), tiers=("cold",))
+        return _saying(msgspec.structs.replace(answer, tiers=("cold",)), _reasons(why))
 
     async def _index_alone(
         self,
@@ -174,8 +171,7 @@ class TieredSearches:
         some = ", ".join(f"{_day(day)} of {policy}" for policy, day in sorted(cold.items())[:3])
         more = f" and of {len(cold) - 3} other policies" if len(cold) > 3 else ""
         why = f"the archive can't be asked now, so what is before {some}{more} is missing: {away}"
-        unsure = (known.unsure,) if known.unsure else ()
-        return _said(answer, known, _range(asked), {"index"}, (*unsure, why))
+        return _said(answer, known, _range(asked), {"index"}, _reasons(known.unsure, why))
 
 
 def _range(asked: Search | Histogram | Stats | Fields | Patterns) -> Bounds:
@@ -192,6 +188,10 @@ def _said(answer: F, known: Known, range_: Bounds, names: set[Name], missing: tu
     if tiers and tuple(answer.tiers) != tiers:
         answer = msgspec.structs.replace(answer, tiers=tiers)
     return _saying(answer, missing)
+
+
+def _reasons(*some: str) -> tuple[str, ...]:
+    return tuple(filter(None, some))
 
 
 def _saying(answer: F, missing: tuple[str, ...]) -> F:

@@ -17,7 +17,6 @@ from tests.support.kept_alerts import FILES, Kept, Open, over
 from tests.support.tiered import TieredStore
 from tests.support.transports import KAFKA_VARIABLE, STORES, KafkaStore, Store
 
-
 #: The suites of those who ask, which TieredSearches has to answer as well.
 _ASKED = {"test_searches", "test_stats", "test_patterns", "test_context", "test_page_bytes", "test_scenarios"}
 
