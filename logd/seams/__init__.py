@@ -18,7 +18,7 @@ from logd.seams.alerts import (
     Silences,
 )
 from logd.seams.archive import Archive, ArchivedDay, ArchivedFile, Garbage
-from logd.seams.archived import ALL_ARCHIVED, ANY_POLICY, Archived
+from logd.seams.archived import Archived
 from logd.seams.beside import (
     CACHE_SECONDS,
     Cache,
@@ -96,8 +96,6 @@ from logd.seams.stream import (
 from logd.seams.tiering import BOUNDARY_SECONDS, Boundary, Holding, Holdings, Leases, Move, Restore, Restores, Tiering
 
 __all__ = [
-    "ALL_ARCHIVED",
-    "ANY_POLICY",
     "BOUNDARY_SECONDS",
     "CACHE_SECONDS",
     "DEAD_LETTERS",

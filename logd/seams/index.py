@@ -60,8 +60,7 @@ class Search(msgspec.Struct, frozen=True, kw_only=True):
     the order asked for; `offset` and `limit` begin there. `count_limit`: count hits exactly up to this many, wherever
     `after` is; None counts all, 0 doesn't count. `within_seconds`: an engine that can answers then with what it has.
 
-    `archived`: by policy, a day (since 1970) before which its records aren't meant, since the archive answers for them;
-    the archive itself means these alone (seams/archived.py).
+    `archived`: by policy, a day (since 1970) before which its records aren't meant, since the archive answers for them.
 
     `columns`: those of a record that are wanted; None is all of them. `max_bytes`: the page ends with the hit by which
     it has so many, `limit` or not.

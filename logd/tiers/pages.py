@@ -27,7 +27,7 @@ async def page(tiers: Tiers, asked: Search) -> Found:
     if len(tiers.each) == 1:
         return await tiers.each[0].search(asked)
     index, archive = tiers.each
-    cold_us = max(archive.archived.values()) * DAY_US
+    cold_us = max(archive.cold.values()) * DAY_US
     if asked.by_position:
         return await _beside(tiers, asked, cold_us)
     if asked.offset:

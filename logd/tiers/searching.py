@@ -18,7 +18,6 @@ import msgspec
 from logd.errors import Unavailable
 from logd.query.times import Bounds, narrowed
 from logd.seams import (
-    ALL_ARCHIVED,
     BOUNDARY_SECONDS,
     Archived,
     Buckets,
@@ -39,6 +38,8 @@ from logd.tiers.tier import Away, Name, Tier, Tiers
 
 A = TypeVar("A", Search, Histogram, Stats, Fields, Patterns)
 F = TypeVar("F", Found, Buckets, Groups, FoundFields, Mined)
+#: The archive's searches of those days alone, by policy, that are before the one given; None is everything it has.
+ArchiveOf = Callable[[Archived | None], Searches]
 #: The time of the last record that the archive has, in Unix µs; None when it has none. Raises Unavailable.
 Newest = Callable[[], Awaitable[int | None]]
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -52,7 +53,7 @@ class TieredSearches:
     def __init__(
         self,
         index: Searches,
-        archive: Searches,
+        archive: ArchiveOf,
         boundaries: Boundaries,
         newest: Newest,
         clock: Callable[[], float] = time.monotonic,
@@ -136,7 +137,7 @@ class TieredSearches:
         return _said(answer, known, range_, tiers.names, unsure)
 
     def _tiers(self, cold: Archived, end: float | None) -> Tiers:
-        return Tiers([Tier("index", self._index, cold, end), Tier("archive", self._archive, cold, end)])
+        return Tiers([Tier("index", self._index, cold, end), Tier("archive", self._archive(cold), cold, end)])
 
     async def _archive_alone(
         self, asked: A, ask: Callable[[Tiers, A], Awaitable[F]], away: Away, end: float | None
@@ -145,7 +146,7 @@ class TieredSearches:
         try:
             newest_us = await self._newest()
             if newest_us is not None:
-                answer = await ask(Tiers([Tier("archive", self._archive, ALL_ARCHIVED, end)]), asked)
+                answer = await ask(Tiers([Tier("archive", self._archive(None), {}, end)]), asked)
         except Unavailable as error:
             raise Unavailable(f"{away}; and the archive: {error}", away.retry_after_seconds, away.status) from error
         if newest_us is None:

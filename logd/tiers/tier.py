@@ -42,12 +42,13 @@ class Away(Unavailable):
 
 
 class Tier:
-    """An index or an archive within one request; `archived` is what of its records isn't meant, or alone is. `end` is
-    when the answer has to be there, by time.monotonic. Every call raises Away."""
+    """An index or an archive within one request. `cold` are the days that the archive answers for: its own, if this is
+    the archive, whose searches are of these alone. `end` is when the answer has to be there, by time.monotonic. Every
+    call raises Away."""
 
-    def __init__(self, name: Name, searches: Searches, archived: Archived, end: float | None) -> None:
+    def __init__(self, name: Name, searches: Searches, cold: Archived, end: float | None) -> None:
         self.name = name
-        self.archived = archived
+        self.cold = cold
         self.asked = False
         self._searches = searches
         self._end = end
@@ -78,7 +79,8 @@ class Tier:
 
     async def _ask(self, ask: Callable[[A], Awaitable[F]], asked: A) -> F:
         self.asked = True
-        asked = msgspec.structs.replace(asked, archived=self.archived)
+        if self.name == "index" and self.cold:
+            asked = msgspec.structs.replace(asked, archived=self.cold)
         try:
             if self._end is None:
                 return await ask(asked)

@@ -16,7 +16,6 @@ from logd.config.schema import Index as IndexLimits
 from logd.config.schema import SearchLimits
 from logd.flow.stage import Stage
 from logd.seams import (
-    ALL_ARCHIVED,
     Archived,
     Batch,
     Boundary,
@@ -92,12 +91,11 @@ class PartOf:
     """Searches of rows that were parted already, so that `archived` says nothing more of them; it is what is expected.
     What was asked is kept; `fails` is raised instead of an answer."""
 
-    def __init__(self, behind: Searches, expected: Callable[[], Archived], is_archive: bool) -> None:
+    def __init__(self, behind: Searches, expected: Callable[[], Archived]) -> None:
         self.asked: list[Any] = []
         self.fails: BaseException | None = None
         self._behind = behind
         self._expected = expected
-        self._is_archive = is_archive
 
     async def search(self, search: Search) -> Found:
         """See seams."""
@@ -127,11 +125,7 @@ class PartOf:
         self.asked.append(asked)
         if self.fails is not None:
             raise self.fails
-        if self._is_archive:
-            assert asked.archived, "an archive that is asked for nothing"
-        if asked.archived and asked.archived != ALL_ARCHIVED:
-            expected = self._expected()
-            assert asked.archived.items() <= expected.items()
+        assert asked.archived.items() <= self._expected().items()
         return msgspec.structs.replace(asked, archived={})
 
 
@@ -142,13 +136,14 @@ class TieredIndex:
         self, hot: SearchedIndex, cold: SearchedIndex, is_cold: Cold, boundaries: Sequence[Boundary], newest_us: int = 0
     ) -> None:
         self.tiering = KnownTiering(*boundaries)
-        self.index = PartOf(hot, self._archived, is_archive=False)
-        self.archive = PartOf(cold, self._archived, is_archive=True)
+        self.index = PartOf(hot, self._archived)
+        self.archive = PartOf(cold, dict)
+        self.archive_of: list[Archived | None] = []
         self.stages: Sequence[Stage] = hot.stages
         self.newest_us: int | None = newest_us
         self.seconds = 0.0
         boundaries_view = Boundaries(self.tiering, lambda: self.seconds)
-        tiered = TieredSearches(self.index, self.archive, boundaries_view, self._newest, lambda: self.seconds)
+        tiered = TieredSearches(self.index, self._of, boundaries_view, self._newest, lambda: self.seconds)
         self.search = tiered.search
         self.histogram = tiered.histogram
         self.stats = tiered.stats
@@ -160,6 +155,13 @@ class TieredIndex:
 
     def _archived(self) -> Archived:
         return {one.policy: one.cold_before for one in self.tiering.known}
+
+    def _of(self, cold: Archived | None) -> Searches:
+        self.archive_of.append(cold)
+        if cold is not None:
+            assert cold
+            assert cold.items() <= self._archived().items()
+        return self.archive
 
     async def _newest(self) -> int | None:
         return self.newest_us
