@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from logd.errors import Unavailable
+from logd.errors import Corrupt, Unavailable
 from logd.query.times import Bounds, narrowed
 from logd.seams import (
     BOUNDARY_SECONDS,
@@ -147,7 +147,7 @@ class TieredSearches:
             newest_us = await self._newest()
             if newest_us is not None:
                 answer = await ask(Tiers([Tier("archive", self._archive(None), {}, end)]), asked)
-        except Unavailable as error:
+        except (Unavailable, Corrupt) as error:
             raise Unavailable(f"{away}; and the archive: {error}", away.retry_after_seconds, away.status) from error
         if newest_us is None:
             raise away
