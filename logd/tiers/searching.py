@@ -153,7 +153,7 @@ class TieredSearches:
             raise away
         upto = (_EPOCH + timedelta(microseconds=newest_us)).strftime("%Y-%m-%dT%H:%M:%SZ")
         why = f"the index can't be asked now, so this is what the archive has, up to {upto}: {away}"
-        return _saying(msgspec.structs.replace(answer, tiers=("cold",)), _reasons(why))
+        return _saying(answer, _reasons(why))
 
     async def _index_alone(
         self,

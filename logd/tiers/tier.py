@@ -49,7 +49,7 @@ class Tier:
     def __init__(self, name: Name, searches: Searches, cold: Archived, end: float | None) -> None:
         self.name = name
         self.cold = cold
-        self.asked = False
+        self.read = False
         self._searches = searches
         self._end = end
 
@@ -78,22 +78,26 @@ class Tier:
         return await self._ask(self._searches.explain, asked)
 
     async def _ask(self, ask: Callable[[A], Awaitable[F]], asked: A) -> F:
-        self.asked = True
+        self.read |= self.name == "index"
         if self.name == "index" and self.cold:
             asked = msgspec.structs.replace(asked, archived=self.cold)
         try:
             if self._end is None:
-                return await ask(asked)
+                return self._told(await ask(asked))
             seconds = max(0.001, self._end - time.monotonic()) * _SHARE[self.name]
             asked = msgspec.structs.replace(asked, within_seconds=seconds)
             if self.name == "index":
                 return await ask(asked)
             async with asyncio.timeout(seconds):
-                return await ask(asked)
+                return self._told(await ask(asked))
         except TimeoutError as error:
             raise Away(self.name, Unavailable(f"it didn't answer within {seconds:.1f} s")) from error
         except Unavailable as error:
             raise Away(self.name, error) from error
+
+    def _told(self, answer: F) -> F:
+        self.read |= "cold" in getattr(answer, "tiers", ())
+        return answer
 
 
 class Tiers(NamedTuple):
@@ -103,8 +107,8 @@ class Tiers(NamedTuple):
 
     @property
     def names(self) -> set[Name]:
-        """Of those that were asked by now."""
-        return {tier.name for tier in self.each if tier.asked}
+        """Of those that were read by now: the archive may have had nothing of the time."""
+        return {tier.name for tier in self.each if tier.read}
 
     async def all(self, ask: Callable[[Tier], Awaitable[T]]) -> list[T]:
         """What all give, asked side by side. What one raises is raised once the others have ended, which are cancelled

@@ -6,7 +6,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 import numpy as np
@@ -40,6 +40,7 @@ from tests.support.indexes import LIMITS, SearchedIndex, SegmentsStore
 
 #: Of a policy all of whose days are cold.
 ALL_COLD = 10_000_000
+Answer = TypeVar("Answer", Found, Buckets, Groups, FoundFields, Mined)
 Cold = Callable[[pa.Table], Sequence[bool]]
 
 
@@ -91,27 +92,28 @@ class PartOf:
     """Searches of rows that were parted already, so that `archived` says nothing more of them; it is what is expected.
     What was asked is kept; `fails` is raised instead of an answer."""
 
-    def __init__(self, behind: Searches, expected: Callable[[], Archived]) -> None:
+    def __init__(self, behind: Searches, expected: Callable[[], Archived], tiers: tuple[str, ...] = ()) -> None:
         self.asked: list[Any] = []
         self.fails: BaseException | None = None
         self._behind = behind
         self._expected = expected
+        self._tiers = tiers
 
     async def search(self, search: Search) -> Found:
         """See seams."""
-        return await self._behind.search(self._checked(search))
+        return self._told(await self._behind.search(self._checked(search)))
 
     async def histogram(self, histogram: Histogram) -> Buckets:
         """See seams."""
-        return await self._behind.histogram(self._checked(histogram))
+        return self._told(await self._behind.histogram(self._checked(histogram)))
 
     async def stats(self, stats: Stats) -> Groups:
         """See seams."""
-        return await self._behind.stats(self._checked(stats))
+        return self._told(await self._behind.stats(self._checked(stats)))
 
     async def fields(self, fields: Fields) -> FoundFields:
         """See seams."""
-        return await self._behind.fields(self._checked(fields))
+        return self._told(await self._behind.fields(self._checked(fields)))
 
     async def explain(self, search: Search) -> dict[str, Any]:
         """See seams."""
@@ -119,7 +121,10 @@ class PartOf:
 
     async def patterns(self, patterns: Patterns) -> Mined:
         """See seams."""
-        return await self._behind.patterns(self._checked(patterns))
+        return self._told(await self._behind.patterns(self._checked(patterns)))
+
+    def _told(self, answer: Answer) -> Answer:
+        return msgspec.structs.replace(answer, tiers=self._tiers)
 
     def _checked(self, asked: Any) -> Any:
         self.asked.append(asked)
@@ -137,7 +142,7 @@ class TieredIndex:
     ) -> None:
         self.tiering = KnownTiering(*boundaries)
         self.index = PartOf(hot, self._archived)
-        self.archive = PartOf(cold, dict)
+        self.archive = PartOf(cold, dict, ("cold",))
         self.archive_of: list[Archived | None] = []
         self.stages: Sequence[Stage] = hot.stages
         self.newest_us: int | None = newest_us
