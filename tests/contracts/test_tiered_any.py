@@ -8,6 +8,7 @@ import json
 import os
 import tempfile
 from collections.abc import Sequence
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from logd.seams import Boundary, Fields, Function, Histogram, Place, Search, Sta
 from logd.tiers import counts, groups
 from tests.support.naive_groups import NaiveGroups, check_fields
 from tests.support.naive_query import matches
+from tests.support.naive_time import EPOCH
 from tests.support.rows import DAY, DAY_US, NaiveIndex, Row, batch, row
 from tests.support.stats import BY, OF, QUERIES, RECORDS, stats_of
 from tests.support.tiered import Cold, TieredIndex, TieredStore
@@ -71,11 +73,12 @@ _FIELDS = st.builds(Fields, query=st.sampled_from(QUERIES), from_us=_TIMES, to_u
 
 
 def _rows(records: Sequence[dict[str, Any]]) -> list[Row]:
-    """Lines of two files, two at each of many moments of five days."""
+    """Lines of two files, two at each of many moments of five days, all taken in at once, as files that were copied."""
     return [
         row(
             DAY + number // 2 * 17 * _HOUR_US,
             log_id(_SOURCES[number % 2], number),
+            ingested_at=EPOCH + timedelta(microseconds=DAY + 6 * DAY_US),
             **{**record, "metadata": None if record["metadata"] is None else json.dumps(record["metadata"])},
         )
         for number, record in enumerate(records)
@@ -153,7 +156,7 @@ async def _neighbours(index: TieredIndex, rows: Sequence[Row], asked: Search) ->
             assert found.table["log_id"].to_pylist() == of_source[: asked.limit], (asked.query, line)
 
 
-@settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=EXAMPLES // 3, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(RECORDS, min_size=1, max_size=14), _COLD, st.lists(_SEARCHES, min_size=1, max_size=4))
 def test_pages_as_a_naive_list_has_them(
     records: list[dict[str, Any]], cold: dict[str, int], asked: list[Search]
@@ -176,7 +179,7 @@ async def _same_counts(folder: Path, cold: dict[str, int], rows: Sequence[Row], 
         await index.close()
 
 
-@settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=EXAMPLES // 3, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     st.lists(RECORDS, min_size=1, max_size=14),
     _COLD,
