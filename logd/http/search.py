@@ -49,7 +49,8 @@ PARAMETERS = (
     Parameter("cursor", "`next_cursor` of the page before, beside the same query, filters, times and sort."),
     Parameter(
         "track_total_hits",
-        "Count all hits (true), none (false), or exactly up to this many; 10,000 unless told, with a cursor none.",
+        "Count all hits (true), none (false), or exactly up to this many; 10,000 unless told, with a cursor none."
+        " The archive is counted too where the page needs it, and for true.",
         bool | Annotated[int, Meta(ge=0)],
     ),
     FIELDS,

@@ -27,7 +27,9 @@ _AWAY = Unavailable("nobody is there", 7.0)
 
 
 def _is_cold(rows: pa.Table) -> list[bool]:
-    return [time < DAY + DAY_US for time in rows["timestamp"].cast(pa.int64()).to_pylist()]
+    times = rows["timestamp"].cast(pa.int64()).to_pylist()
+    services = rows["service"].to_pylist()
+    return [time < DAY + DAY_US and name != "audit" for time, name in zip(times, services, strict=True)]
 
 
 @pytest.fixture
@@ -84,6 +86,17 @@ class TestWhoIsAsked:
         assert index.archive_of[-1] == {"DEFAULT": _DAY + 1}
         assert index.index.asked[-1].archived == {"DEFAULT": _DAY + 1}
         assert (list(found.tiers), found.more) == (["hot", "warm", "cold"], True)
+
+    @pytest.mark.parametrize("count_limit", [0, 10_000, None])
+    async def test_a_page_that_old_hits_of_the_index_fill(self, index: TieredIndex, count_limit: int | None) -> None:
+        """Those of the archive between them are in it."""
+        hour = DAY_US // 24
+        await index.write(batch([row(DAY + n * hour + 1, f"a{n:03}", service="audit") for n in range(24)], 2))
+        found = await index.search(
+            everything(limit=4, count_limit=count_limit, to_us=DAY + DAY_US + hour + 1, offset=1)
+        )
+        assert found.table["log_id"].to_pylist() == ["0024", "a023", "0023", "a022"]
+        assert (found.total, found.exact, found.more) == (None if count_limit == 0 else 50, True, True)
 
     async def test_a_cold_range_is_the_archives_and_of_other_policies_the_indexs(self, index: TieredIndex) -> None:
         found = await index.search(everything(to_us=DAY + DAY_US))
