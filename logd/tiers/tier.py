@@ -88,10 +88,11 @@ class Tier:
             asked = msgspec.structs.replace(asked, within_seconds=seconds)
             if self.name == "index":
                 return await ask(asked)
-            async with asyncio.timeout(seconds):
-                return self._told(await ask(asked))
-        except TimeoutError as error:
-            raise Away(self.name, Unavailable(f"it didn't answer within {seconds:.1f} s")) from error
+            try:
+                async with asyncio.timeout(seconds):
+                    return self._told(await ask(asked))
+            except TimeoutError as error:
+                raise Unavailable(f"it didn't answer within {seconds:.1f} s") from error
         except Unavailable as error:
             raise Away(self.name, error) from error
 
