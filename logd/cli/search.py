@@ -127,9 +127,11 @@ def _print(answers: Iterable[dict[str, Any]], args: argparse.Namespace, paged: b
     from logd.cli import hits
 
     first: dict[str, Any] = {}
-    shown, terminal = 0, False
+    shown, terminal, cold = 0, False, False
     for answer in answers:
         hits.warn(answer)
+        if not cold and (cold := "cold" in answer.get("tiers", ())):
+            print("logd: this is also from the archive (cold), which takes longer", file=sys.stderr)
         terminal = lines.show(answer["logs"], args.json, columns=columns)
         sys.stdout.flush()
         first = first or answer

@@ -26,6 +26,11 @@ def partial(missing: Sequence[str]) -> dict[str, Any]:
     return {"partial": True, "warnings": list(missing)} if missing else {}
 
 
+def read_tiers(tiers: Sequence[str]) -> dict[str, Any]:
+    """What an answer says of the tiers that were read for it; nothing where nobody knows."""
+    return {"tiers": list(tiers)} if tiers else {}
+
+
 def json_answer(value: Any, status: int = 200, headers: dict[str, str] | None = None) -> web.Response:
     """See json_bytes."""
     return web.Response(body=json_bytes(value), status=status, content_type="application/json", headers=headers)

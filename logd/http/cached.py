@@ -32,7 +32,7 @@ _TIME_BYTES = 8
 #: Of what is asked: what counts is how they were written.
 _TIMES = {"from_us", "to_us", "new_since_us"}
 #: Of what is kept: another shape of answers needs another number.
-_VERSION = 2
+_VERSION = 3
 MAX_AGE = Parameter(
     "max_age",
     f"Take an answer that is up to so many seconds old, of those that are kept, for {KEPT_SECONDS} s; 0 takes none."

@@ -10,7 +10,7 @@ from multidict import MultiMapping
 
 from logd.errors import BadRequest
 from logd.http import schemas
-from logd.http.answers import partial
+from logd.http.answers import partial, read_tiers
 from logd.http.asking import Asking, Question
 from logd.http.cached import MAX_AGE
 from logd.http.openapi import Answer, Operation
@@ -123,6 +123,7 @@ def _fields(found: FoundFields, top: int, took_ms: int) -> dict[str, Any]:
         "more": max(0, len(ranked) - top),
         "took_ms": took_ms,
         **partial(found.missing),
+        **read_tiers(found.tiers),
     }
 
 
@@ -136,4 +137,5 @@ def _values(name: str, found: Groups, took_ms: int) -> dict[str, Any]:
         **estimated(found, ()),
         "took_ms": took_ms,
         **partial(found.missing),
+        **read_tiers(found.tiers),
     }

@@ -10,7 +10,7 @@ from msgspec import Meta
 from multidict import MultiMapping
 
 from logd.http import schemas
-from logd.http.answers import partial
+from logd.http.answers import partial, read_tiers
 from logd.http.asking import Asking, Question
 from logd.http.cached import MAX_AGE
 from logd.http.openapi import Answer, Operation
@@ -112,4 +112,4 @@ def answer(asked: Histogram, found: Buckets, took_ms: int) -> dict[str, Any]:
             for start, count, counts, rest in by_start
         ]
     body["took_ms"] = took_ms
-    return {**body, **partial(found.missing)}
+    return {**body, **partial(found.missing), **read_tiers(found.tiers)}

@@ -11,7 +11,7 @@ from msgspec import Meta
 from multidict import MultiMapping
 
 from logd.http import schemas
-from logd.http.answers import partial
+from logd.http.answers import partial, read_tiers
 from logd.http.asking import Asking, Question
 from logd.http.cached import MAX_AGE
 from logd.http.openapi import Answer, Operation
@@ -103,6 +103,7 @@ def answer(found: Mined, took_ms: int) -> dict[str, Any]:
         "coarse": found.coarse,
         "took_ms": took_ms,
         **partial(warnings),
+        **read_tiers(found.tiers),
     }
 
 

@@ -68,6 +68,10 @@ class Hit(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     highlights: dict[str, list[tuple[int, int]]] | UnsetType = UNSET
 
 
+#: That was read for an answer: the index's younger or older days, or the archive. Without any, nobody told them apart.
+Tier = Literal["hot", "warm", "cold"]
+
+
 class SearchAnswer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A page. Nobody counted when `total_hits` is absent; it is a lower bound when `total_relation` is gte.
     `next_cursor` is null when this is the last page. `took_ms` is of the search, also of an answer from the cache.
@@ -81,6 +85,7 @@ class SearchAnswer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     total_relation: Literal["eq", "gte"] | UnsetType = UNSET
     partial: Literal[True] | UnsetType = UNSET
     warnings: list[str] | UnsetType = UNSET
+    tiers: list[Tier] | UnsetType = UNSET
 
 
 class ContextAnswer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -135,6 +140,7 @@ class HistogramAnswer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     other: int | UnsetType = UNSET
     partial: Literal[True] | UnsetType = UNSET
     warnings: list[str] | UnsetType = UNSET
+    tiers: list[Tier] | UnsetType = UNSET
 
 
 class StatsBucket(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -169,6 +175,7 @@ class StatsAnswer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     approximate: list[str] | UnsetType = UNSET
     partial: Literal[True] | UnsetType = UNSET
     warnings: list[str] | UnsetType = UNSET
+    tiers: list[Tier] | UnsetType = UNSET
 
 
 class FieldOfRecords(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -191,6 +198,7 @@ class FieldsAnswer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     took_ms: int
     partial: Literal[True] | UnsetType = UNSET
     warnings: list[str] | UnsetType = UNSET
+    tiers: list[Tier] | UnsetType = UNSET
 
 
 class FieldValue(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -214,6 +222,7 @@ class ValuesAnswer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     approximate: list[str] | UnsetType = UNSET
     partial: Literal[True] | UnsetType = UNSET
     warnings: list[str] | UnsetType = UNSET
+    tiers: list[Tier] | UnsetType = UNSET
 
 
 class Sample(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -256,6 +265,7 @@ class PatternsAnswer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     took_ms: int
     partial: Literal[True] | UnsetType = UNSET
     warnings: list[str] | UnsetType = UNSET
+    tiers: list[Tier] | UnsetType = UNSET
 
 
 class SearchParameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -10,7 +10,7 @@ from multidict import MultiMapping
 
 from logd.errors import BadRequest
 from logd.http import cursor, schemas
-from logd.http.answers import partial
+from logd.http.answers import partial, read_tiers
 from logd.http.asking import Asking, Question
 from logd.http.cached import MAX_AGE
 from logd.http.highlights import HIGHLIGHT, highlight
@@ -49,7 +49,8 @@ PARAMETERS = (
     Parameter("cursor", "`next_cursor` of the page before, beside the same query, filters, times and sort."),
     Parameter(
         "track_total_hits",
-        "Count all hits (true), none (false), or exactly up to this many; 10,000 unless told, with a cursor none.",
+        "Count all hits (true), none (false), or exactly up to this many; 10,000 unless told, with a cursor none."
+        " The archive is counted too where the page needs it, and for true.",
         bool | Annotated[int, Meta(ge=0)],
     ),
     FIELDS,
@@ -175,4 +176,4 @@ def answer(asked: Asked, found: Found, took_ms: int) -> dict[str, Any]:
     body["took_ms"] = took_ms
     if found.stopped is not None:
         body["warnings"] = [found.stopped.why]
-    return {**body, **partial(found.missing)}
+    return {**body, **partial(found.missing), **read_tiers(found.tiers)}

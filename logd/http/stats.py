@@ -12,7 +12,7 @@ from multidict import MultiMapping
 
 from logd.errors import BadRequest
 from logd.http import schemas
-from logd.http.answers import partial
+from logd.http.answers import partial, read_tiers
 from logd.http.asking import Asking, Question
 from logd.http.cached import MAX_AGE
 from logd.http.openapi import Answer, Operation
@@ -175,7 +175,13 @@ def answer(asked: Asked, found: Groups, took_ms: int) -> dict[str, Any]:
         for group in found.groups
     ]
     body["other"] = found.other
-    return {**body, **estimated(found, asked.aggregates), "took_ms": took_ms, **partial(found.missing)}
+    return {
+        **body,
+        **estimated(found, asked.aggregates),
+        "took_ms": took_ms,
+        **partial(found.missing),
+        **read_tiers(found.tiers),
+    }
 
 
 def estimated(found: Groups, aggregates: Sequence[str]) -> dict[str, Any]:

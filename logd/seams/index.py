@@ -58,7 +58,8 @@ class Place(NamedTuple):
 class Search(msgspec.Struct, frozen=True, kw_only=True):
     """A search. Times are Unix µs, `from_us` inclusive, `to_us` exclusive. `after`: only what comes after this place in
     the order asked for; `offset` and `limit` begin there. `count_limit`: count hits exactly up to this many, wherever
-    `after` is; None counts all, 0 doesn't count. `within_seconds`: an engine that can answers then with what it has.
+    `after` is; None counts all, 0 doesn't count. Of several tiers those that the page needn't read are counted for None
+    alone. `within_seconds`: an engine that can answers then with what it has.
 
     `archived`: by policy, a day (since 1970) before which its records aren't meant, since the archive answers for them.
 

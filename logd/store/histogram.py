@@ -68,16 +68,16 @@ def count_by_time(connection: Connection, snapshot: Snapshot, asked: Histogram, 
     times = times_of(snapshot, asked.from_us, asked.to_us)
     interval_us = asked.interval_us or interval_of(asked.from_us, asked.to_us, times)
     if asked.fill and asked.from_us is not None and asked.to_us is not None:
-        _check_filled(asked.from_us, asked.to_us, interval_us)
+        check_filled(asked.from_us, asked.to_us, interval_us)
     if times is None:
-        return _filled(Buckets(interval_us, (), ()), asked)
+        return filled(Buckets(interval_us, (), ()), asked)
     axis = Axis(times, interval_us)
     found = _known(connection, snapshot, axis, asked, partials)
     if found is None:
         found = _counted(connection, snapshot, axis, asked)
     if len(found.starts) > MAX_BUCKETS:
-        raise _too_many("more", interval_us)
-    return _filled(found, asked)
+        raise too_many("more", interval_us)
+    return filled(found, asked)
 
 
 def _known(
@@ -231,7 +231,7 @@ def check_countable(axis: Axis, among: Iterable[Stretch]) -> None:
         rows += count
         upto = max(upto, last)
     if min(covered, rows) > _MOST_COUNTED:
-        raise _too_many(f"up to {min(covered, rows)}", axis.interval_us)
+        raise too_many(f"up to {min(covered, rows)}", axis.interval_us)
 
 
 def interval_of(from_us: int | None, to_us: int | None, times: Times | None) -> int:
@@ -246,7 +246,7 @@ def round_interval(span_us: int) -> int:
     return next((interval for interval in _ROUND_US if span_us <= _FEW_BUCKETS * interval), _ROUND_US[-1])
 
 
-def _filled(found: Buckets, asked: Histogram) -> Buckets:
+def filled(found: Buckets, asked: Histogram) -> Buckets:
     """With the empty intervals, if they are asked for. Raises BadRequest when they are too many."""
     interval = found.interval_us
     low = asked.from_us if asked.from_us is not None else min(found.starts, default=None)
@@ -255,7 +255,7 @@ def _filled(found: Buckets, asked: Histogram) -> Buckets:
         return found
     if asked.to_us is None:
         high += 1
-    _check_filled(low, high, interval)
+    check_filled(low, high, interval)
     starts = np.array(range(low - low % interval, high, interval), np.int64)  # arange counts in doubles
     places = np.searchsorted(starts, np.array(found.starts, np.int64))
 
@@ -269,13 +269,13 @@ def _filled(found: Buckets, asked: Histogram) -> Buckets:
     return Buckets(interval, starts.tolist(), spread(found.counts), found.values, by_value, other)
 
 
-def _check_filled(from_us: int, to_us: int, interval_us: int) -> None:
+def check_filled(from_us: int, to_us: int, interval_us: int) -> None:
     count = -(-(to_us - (from_us - from_us % interval_us)) // interval_us)
     if count > MAX_BUCKETS:
-        raise _too_many(str(count), interval_us)
+        raise too_many(str(count), interval_us)
 
 
-def _too_many(count: str, interval_us: int) -> BadRequest:
+def too_many(count: str, interval_us: int) -> BadRequest:
     seconds = interval_us / _SECOND_US
     message = f"there would be {count} intervals of {seconds:g} s, at most {MAX_BUCKETS}: a longer one, or less time"
     return BadRequest("too_many_buckets", message, "interval")

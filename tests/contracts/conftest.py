@@ -15,7 +15,11 @@ from tests.support import indexes, partials
 from tests.support.catalogs import migrated
 from tests.support.cold import ArchiveStore
 from tests.support.kept_alerts import FILES, Kept, Open, over
+from tests.support.tiered import TieredStore
 from tests.support.transports import KAFKA_VARIABLE, STORES, KafkaStore, Store
+
+#: The suites of those who ask, which TieredSearches has to answer as well.
+_ASKED = {"test_searches", "test_stats", "test_patterns", "test_context", "test_page_bytes", "test_scenarios"}
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -30,6 +34,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         kinds = set(stores)
         if fixture == "index_kind" and not getattr(metafunc.module, "ARCHIVE_TOO", False):
             kinds.discard("archive")  # only searched, not written to as an index is
+        if fixture == "index_kind" and metafunc.module.__name__.rpartition(".")[2] in _ASKED:
+            kinds.add("tiered")
         for mark in metafunc.definition.iter_markers("only"):
             assert mark.kwargs["reason"], "a difference has a reason"
             kinds &= set(mark.args)
@@ -44,6 +50,9 @@ def index_store(
     """Where an index is, that has nothing yet."""
     if index_kind == "archive":
         yield ArchiveStore(tmp_path)
+        return
+    if index_kind == "tiered":
+        yield TieredStore(tmp_path)
         return
     if index_kind != "elasticsearch":
         yield indexes.STORES[index_kind](tmp_path)

@@ -153,6 +153,7 @@ async def test_what_is_new(index: SearchedIndex) -> None:
     assert len((await _asked(index, naive, within)).patterns) == 2
 
 
+@pytest.mark.only("segments", "elasticsearch", reason="of each tier so many services are known")
 async def test_many_services(index: SearchedIndex) -> None:
     naive = NaiveIndex()
     rows = [row(DAY, f"{n:03}", f"m {n}", service=f"s{n % 30:02}") for n in range(100)]

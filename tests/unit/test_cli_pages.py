@@ -24,12 +24,13 @@ _NOT_WHOLE = {"partial": True, "warnings": ["1 of 5 shards\n didn't answer"]}
 
 class Pager(BaseHTTPRequestHandler):
     """A logd with `rows` rows, whose cursor is the number of the next one, and whose pages have `most` at most.
-    `failures` are answered first, by the number of the row that they come before."""
+    `failures` are answered first, by the number of the row that they come before. `tiers` by that of the first row."""
 
     rows: ClassVar[int] = 0
     width: ClassVar[int] = 0
     most: ClassVar[int] = 10_000
     pages: ClassVar[bool] = True
+    tiers: ClassVar[dict[int, list[str]]] = {}
     failures: ClassVar[dict[int, list[int]]] = {}
     asked: ClassVar[list[dict[str, list[str]]]] = []
     tokens: ClassVar[list[str | None]] = []
@@ -46,7 +47,7 @@ class Pager(BaseHTTPRequestHandler):
         end = min(self.rows, start + min(self.most, int(query.get("limit", ["50"])[0])))
         logs = [record(number, self.width) for number in range(start, end)]
         cursor = {"next_cursor": str(end) if end < self.rows else None} if self.pages else {}
-        return self.answer(200, {"logs": logs, "took_ms": 1, **cursor})
+        return self.answer(200, {"logs": logs, "took_ms": 1, **cursor, "tiers": self.tiers.get(start, ["hot"])})
 
     def answer(self, status: int, body: object) -> None:
         encoded = json.dumps(body).encode()
@@ -74,6 +75,7 @@ def _server(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
         ("width", 0),
         ("most", 10_000),
         ("pages", True),
+        ("tiers", {}),
         ("failures", {}),
         ("asked", []),
         ("tokens", []),
@@ -111,6 +113,16 @@ def test_a_page_that_ends_before_its_limit(capfd: pytest.CaptureFixture[str]) ->
     assert ids(capfd.readouterr().out) == list(range(7, 207))
     asked = [(query.get("offset"), query.get("cursor"), query["limit"]) for query in Pager.asked]
     assert asked == [(["7"], None, ["200"]), (None, ["75"], ["132"]), (None, ["143"], ["64"])]
+
+
+def test_that_cold_days_were_read_is_said_once(capfd: pytest.CaptureFixture[str]) -> None:
+    assert main(["search", "x", "--all", "--from", "-1h"]) == 0
+    assert "cold" not in capfd.readouterr().err
+    Pager.tiers = {10_000: ["warm", "cold"], 20_000: ["cold"]}
+    assert main(["search", "x", "--all", "--from", "-1h"]) == 0
+    captured = capfd.readouterr()
+    assert captured.err == "logd: this is also from the archive (cold), which takes longer\n"
+    assert len(captured.out.splitlines()) == 25_000
 
 
 def test_search_without_cursors(capfd: pytest.CaptureFixture[str]) -> None:
