@@ -16,9 +16,7 @@ import os
 import signal
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
-from functools import partial
 from pathlib import Path
-from typing import TypeVar
 
 import uvloop
 
@@ -26,21 +24,15 @@ from logd.config.schema import Config
 from logd.datadir import locked
 from logd.errors import ConfigError, LogdError
 from logd.flow.stage import Stage, held
-from logd.roles import alert_wiring, control, wiring
-from logd.roles.alert_wiring import AlertSeams
-from logd.roles.policies import PolicyWatch
+from logd.roles import alert_wiring
+from logd.roles.opening import Opened, opened
 from logd.roles.readiness import Readiness
 from logd.roles.reload import on_request
-from logd.roles.wiring import OpenCatalog, OpenIndex, OpenTransport
-from logd.seams import Cache, Index, Transport, Upkeep
 from logd.telemetry import systemd
 from logd.telemetry.logging import set_up_logging
 
 log = logging.getLogger("logd.server")
 Reload = Callable[[Config], Awaitable[None]]
-T = TypeVar("T", Transport, Index, Upkeep, OpenCatalog, Cache)
-#: Nobody waits for a search yet.
-_CACHE_SECONDS = 2.0
 EXIT_OK, EXIT_FAILED, EXIT_ABORTED = 0, 1, 3
 
 
@@ -59,36 +51,9 @@ async def _serve(config: Config, load: Callable[[], Config]) -> int:
         stack.enter_context(signals.caught())
         data_dir = Path(config.data_dir)
         stack.enter_context(locked(data_dir))
-        queue, transport, index, catalog, cache, alerting, policies = None, None, None, None, None, None, None
-        if {"api", "alerter", "processor", "archiver"} & set(config.server.roles):
-            catalog = await stack.enter_async_context(_closing(await wiring.open_catalog(config)))
-        if "api" in config.server.roles:
-            cache = wiring.open_cache(config)
-            if cache is not None:
-                await stack.enter_async_context(_closing(cache))
-                await cache.get("start", _CACHE_SECONDS)  # so that what is wrong with it is said now, not by a search
-        if config.objects.type != "folder":
-            log.warning("objects.type is %s, which nothing uses yet", config.objects.type)
-        if config.server.roles == ["agent"]:
-            wiring.set_up_agent_alone()
-        if wiring.needs_transport(config):
-            queue = await wiring.open_transport(config)
-            transport = await stack.enter_async_context(_closing(queue.transport))
-        if transport is not None and set(config.server.roles) != {"agent"}:
-            wiring.set_up_native_libraries(roomy=config.index.type == "elasticsearch")
-        if catalog is not None and transport is not None and {"processor", "archiver"} & set(config.server.roles):
-            policies = await wiring.watch_policies(config, catalog)
-        if transport is not None and {"processor", "api", "archiver"} & set(config.server.roles):
-            index = await wiring.open_index(config, transport, None if policies is None else policies.assignment)
-            await stack.enter_async_context(_closing(index.stored))
-            await stack.enter_async_context(_closing(index.upkeep))
-        if transport is not None and catalog is not None and "alerter" in config.server.roles:
-            alerting = await stack.enter_async_context(alert_wiring.alert_seams(config, catalog))
-        if queue is not None:
-            backup = partial(wiring.backup, data_dir, queue=queue, index=index)
-            await stack.enter_async_context(control.serving(data_dir / control.SOCKET, backup))
+        under = await stack.enter_async_context(opened(config, data_dir))
         try:
-            await _run_roles(config, queue, index, catalog, cache, alerting, policies, signals, load)
+            await _run_roles(config, under, signals, load)
         except ExceptionGroup as failures:
             return _exit_code(failures)
     return EXIT_OK
@@ -106,27 +71,20 @@ def _exit_code(failures: ExceptionGroup) -> int:
     return EXIT_FAILED
 
 
-async def _run_roles(
-    config: Config,
-    queue: OpenTransport | None,
-    index: OpenIndex | None,
-    catalog: OpenCatalog | None,
-    cache: Cache | None,
-    alerting: AlertSeams | None,
-    policies: PolicyWatch | None,
-    signals: _Signals,
-    load: Callable[[], Config],
-) -> None:
+async def _run_roles(config: Config, under: Opened, signals: _Signals, load: Callable[[], Config]) -> None:
     started = time.monotonic()
     stop = signals.stop
-    transport = None if queue is None else queue.transport
-    stored = None if index is None else index.stored
+    queue, index, catalog, guard = under.queue, under.index, under.catalog, under.guard
+    transport, stored = under.transport, None if index is None else index.stored
     stages = [stage for part in (transport, stored) if part is not None for stage in part.stages]
     parts: dict[str, Callable[[], dict[str, object]]] = {}
     troubles: list[Callable[[], str]] = []
     # A processor and an archiver go on without the catalog, with the policies that they know.
     people = catalog if {"api", "alerter"} & set(config.server.roles) else None
     ready = Readiness(stop, transport, stored, None if people is None else people.tokens, troubles)
+    if guard is not None:
+        parts["disk"] = guard.status
+        troubles.append(guard.trouble)
     reload: Reload | None = None
     async with asyncio.TaskGroup() as tasks, contextlib.AsyncExitStack() as sockets, _told():
         roles: list[asyncio.Task[None]] = []
@@ -137,7 +95,8 @@ async def _run_roles(
         if "processor" in config.server.roles and transport is not None and index is not None:
             from logd.roles.processor import Processor
 
-            processor = Processor(config, transport, index.stored, index.disks)
+            drops = guard.drops if guard is not None and config.index.type == "segments" else None
+            processor = Processor(config, transport, index.stored, index.disks, index.gaps, drops)
             parts["processor"] = processor.status
             troubles.append(processor.trouble)
             stages += processor.stages
@@ -146,7 +105,7 @@ async def _run_roles(
             from logd.roles import agent_socket
             from logd.roles.agent import AgentRole
 
-            agent = AgentRole(config, transport)
+            agent = AgentRole(config, under.door)
             parts["agent"] = agent.status
             if "api" not in config.server.roles:  # which answers whether this process's agent gets through or not
                 troubles.append(agent.trouble)
@@ -157,35 +116,48 @@ async def _run_roles(
         if "archiver" in config.server.roles and index is not None:
             from logd.roles.archiver import Archiver
 
-            archiver = Archiver(config, index.upkeep)
+            archive = under.archive
+            archiver = Archiver(config, index.upkeep, None if archive is None else archive.embedded)
             parts["archiver"] = archiver.status
             start("archiver", archiver.run)
-        if policies is not None:
-            start("policies", policies.run)
+            if guard is not None:
+                guard.frees = archiver.frees
+            if archive is not None:
+                parts["archive_upkeep"] = archive.upkeep.status
+                start("archive_upkeep", archive.upkeep.run)
+            if archive is not None and archive.archiving is not None:
+                parts["archive"] = archive.archiving.status
+                troubles.append(archive.archiving.trouble)
+                stages += archive.archiving.stages
+                start("archive", archive.archiving.run)
+            if archive is not None and archive.moving is not None:
+                parts["tiers"] = archive.moving.status
+                start("tiers", archive.moving.run)
+        if under.policies is not None:
+            start("policies", under.policies.run)
         # Others load nothing of this.
         rules = alert_wiring.rule_folder(config) if people is not None else None
         if config.alerts.rules and rules is not None:
             await asyncio.to_thread(rules.look)
             start("rules", rules.run)
             reload = _with_rules(reload, rules.ask)
-        if transport is not None and alerting is not None and rules is not None:
+        if transport is not None and under.alerting is not None and rules is not None:
             from logd.roles.alerter import Alerter
 
-            alerter = Alerter(config, transport, alerting, rules, alert_wiring.terms_of(config))
+            alerter = Alerter(config, transport, under.alerting, rules, alert_wiring.terms_of(config))
             parts["alerter"] = alerter.status
             troubles.append(alerter.trouble)
             stages += alerter.stages
             start("alerter", alerter.run)
-        if queue and index and catalog and rules and "api" in config.server.roles:
+        if queue and index and catalog and rules and under.searches and "api" in config.server.roles:
             from logd.http.app import Behind
             from logd.roles.api import Api
-            from logd.roles.holdings import holdings_of
 
             behind = Behind(
-                transport=queue.transport,
+                transport=under.door or queue.transport,
                 dead_letters=queue.dead_letters,
                 index=index.stored,
-                searches=index.searches,
+                searches=under.searches,
                 late_writes=index.late_writes,
                 tokens=catalog.tokens,
                 saved=catalog.saved,
@@ -196,8 +168,9 @@ async def _run_roles(
                 alert_history=catalog.alert_history,
                 retention=catalog.retention,
                 holds=catalog.holds,
-                holdings=holdings_of(index, policies),
-                cache=cache,
+                holdings=under.holdings,
+                restores=catalog.restores,
+                cache=under.cache,
                 rule_folder=rules,
             )
             api = Api(config, behind, parts, tuple(stages), ready)
@@ -216,10 +189,13 @@ async def _run_roles(
         watch = tasks.create_task(signals.watch(config.server.drain_seconds, stages), name="server.signals")
         reloads = on_request(signals.reload, load, config, reload)
         reloading = tasks.create_task(reloads, name="server.reload")
+        watch_disk = None if guard is None else tasks.create_task(guard.watch(), name="server.disk")
         systemd.notify("READY=1")
         await asyncio.wait(roles)
         watch.cancel()
         reloading.cancel()
+        if watch_disk is not None:
+            watch_disk.cancel()
     log.info("stopped after %.1f s; still held: %s", time.monotonic() - started, held(stages))
 
 
@@ -312,11 +288,3 @@ class _Signals:
             held(stages),
         )
         os._exit(EXIT_ABORTED)
-
-
-@contextlib.asynccontextmanager
-async def _closing(resource: T) -> AsyncIterator[T]:
-    try:
-        yield resource
-    finally:
-        await resource.close()

@@ -1,59 +1,160 @@
-"""What an archiver of a cluster is made of: the stream's archive, and the work on what is archived."""
+"""What an archiver is made of, beside the embedded index's upkeep: the stream's archive, the days that move between
+tiers, and the work on what is archived."""
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from logd.config.schema import Config
 from logd.flow.clock import now_us
-from logd.roles.wiring import OpenCatalog, open_objects
-from logd.seams import ArchivedFile, Transport
+from logd.roles.policies import PolicyWatch
+from logd.roles.wiring import OpenCatalog, OpenIndex
+from logd.seams import Objects, Transport
 
 if TYPE_CHECKING:
     from logd.roles.archive_upkeep import ArchiveUpkeep
+    from logd.roles.archiver import EmbeddedTiers
     from logd.roles.archiving import Archiving
-
-_DAY_US = 86_400_000_000
+    from logd.roles.tier_moving import TierMoving
+    from logd.tiers.cold.searches import ArchiveSearches
+    from logd.tiers.terms import Terms
 
 
 class ArchiveRoles(NamedTuple):
-    """Two roles that live and fail apart."""
+    """Roles that live and fail apart. Of a cluster, `archiving` and `moving`; of the embedded index, `embedded`, which
+    is a part of its archiver."""
 
-    archiving: Archiving
     upkeep: ArchiveUpkeep
-
-
-def archives_stream(config: Config) -> bool:
-    """Whether this process writes the archive from the stream: the embedded index is one itself."""
-    return "archiver" in config.server.roles and config.index.type == "elasticsearch"
+    archiving: Archiving | None = None
+    moving: TierMoving | None = None
+    embedded: EmbeddedTiers | None = None
 
 
 @contextlib.asynccontextmanager
-async def archive_roles(config: Config, transport: Transport, catalog: OpenCatalog) -> AsyncIterator[ArchiveRoles]:
-    """Raises ConfigError."""
-    from logd.backends.index.policies import Assignment
+async def archive_roles(
+    config: Config,
+    transport: Transport,
+    catalog: OpenCatalog,
+    policies: PolicyWatch,
+    index: OpenIndex,
+    objects: Objects,
+    cold: ArchiveSearches,
+) -> AsyncIterator[ArchiveRoles]:
+    """Over what is open, and stays so. Raises ConfigError."""
     from logd.roles.archive_upkeep import ArchiveUpkeep
+    from logd.tiers.held_files import HeldFiles
+    from logd.tiers.policy import expired_before, today_of
+
+    def expired(policy: str) -> int | None:
+        return expired_before(policies.retention.ages(policy), today_of(now_us()))
+
+    held = HeldFiles(catalog.holds, cold.of, config.search.default_operator)
+    upkeep = ArchiveUpkeep(config, objects, catalog.archive, catalog.tiering, catalog.leases, expired, held)
+    if config.index.type == "segments":
+        embedded = _embedded(config, catalog, policies, index, objects)
+        try:
+            yield ArchiveRoles(upkeep, embedded=embedded)
+        finally:
+            await embedded.cooling.close()
+        return
     from logd.roles.archiving import Archiving
 
-    objects = await open_objects(config)
-    try:
-        policies = Assignment(config.policies)
-        archiving = Archiving(config, transport, objects, catalog.archive, policies)
-        upkeep = ArchiveUpkeep(
-            config, objects, catalog.archive, catalog.tiering, catalog.leases, _expired_before(config), _nothing_is_held
-        )
-        yield ArchiveRoles(archiving, upkeep)
-    finally:
-        await objects.close()
+    archiving = Archiving(config, transport, objects, catalog.archive, policies.assignment)
+    yield ArchiveRoles(upkeep, archiving, _moving(config, transport, catalog, policies, objects))
 
 
-def _expired_before(config: Config) -> Callable[[str], int | None]:
-    """By archiver.retention_days, for every policy."""
-    days = config.archiver.retention_days
-    return lambda policy: now_us() // _DAY_US - days if days else None
+def _embedded(
+    config: Config, catalog: OpenCatalog, policies: PolicyWatch, index: OpenIndex, objects: Objects
+) -> EmbeddedTiers:
+    from logd.roles.archiver import EmbeddedTiers
+    from logd.tiers.cooling import Cooling
+    from logd.tiers.expiry_of_segments import SegmentsExpiry
+    from logd.tiers.hours import ArchivedHours
+    from logd.tiers.terms import KnownTerms
+
+    assert index.inventory is not None
+    assert index.has_hit is not None
+    terms = KnownTerms(lambda: _terms(catalog, policies))
+    hours = ArchivedHours(objects, Path(config.data_dir) / "cooling")
+    cooling = Cooling(index.inventory, terms, catalog.archive, catalog.tiering, hours)
+    return EmbeddedTiers(cooling, SegmentsExpiry(terms, index.has_hit, config.search.default_operator))
 
 
-async def _nothing_is_held(file: ArchivedFile) -> bool:
-    return False
+async def _terms(catalog: OpenCatalog, policies: PolicyWatch) -> Terms:
+    from logd.tiers.policy import cold_before, expired_before, today_of, warm_before
+    from logd.tiers.terms import Terms
+
+    holds = [hold for hold in await catalog.holds.all() if hold.released_us is None]
+    today, retention = today_of(now_us()), policies.retention
+
+    def cold(policy: str) -> int | None:
+        ages = retention.ages(policy)
+        return cold_before(ages, today) if ages.given else None
+
+    return Terms(
+        expired_before=lambda policy: expired_before(retention.ages(policy), today),
+        cold_before=cold,
+        warm_before=lambda policy: warm_before(retention.ages(policy), today),
+        holds=holds,
+    )
+
+
+def _moving(
+    config: Config, transport: Transport, catalog: OpenCatalog, policies: PolicyWatch, objects: Objects
+) -> TierMoving:
+    from logd.backends.index.elasticsearch_client import Client
+    from logd.backends.index.elasticsearch_disks import warm_disk_used_percent
+    from logd.backends.index.elasticsearch_restored import RestoredIndices
+    from logd.backends.index.elasticsearch_tiers import IndexTiers
+    from logd.roles import tier_moving
+    from logd.tiers.ground import Ground, Reached
+    from logd.tiers.holding import may_hold
+    from logd.tiers.mover import Mover
+    from logd.tiers.policy import Retention, today_of
+    from logd.tiers.restoring import Restorer
+    from logd.tiers.settled import distinct_rows
+
+    settings = config.index.elasticsearch
+    client = Client(settings)
+
+    async def retention() -> Retention:
+        return policies.retention
+
+    async def reached() -> Reached:
+        return await tier_moving.reached(transport, catalog.archive)
+
+    async def disk() -> float:
+        return await warm_disk_used_percent(client)
+
+    async def archived_rows(policy: str, day: int) -> int | None:
+        return await distinct_rows(objects, catalog.archive, policy, day)
+
+    async def is_held(policy: str, day: int) -> bool:
+        return bool(may_hold(await catalog.holds.all(), day))
+
+    ground = Ground(
+        IndexTiers(client),
+        catalog.tiering,
+        catalog.leases,
+        retention,
+        reached,
+        archived_rows,
+        is_held,
+        disk,
+        lambda: today_of(now_us()),
+    )
+    owner = tier_moving.owner()
+    lease_seconds = 2 * settings.timeout_seconds + 30
+    indices = RestoredIndices(client, settings)
+    restorer = Restorer(ground, catalog.restores, catalog.archive, objects, indices, owner, lease_seconds)
+    mover = Mover(
+        ground,
+        owner,
+        warm_replicas=settings.warm_replicas,
+        high_water_percent=config.archiver.high_water_percent,
+        lease_seconds=lease_seconds,
+    )
+    return tier_moving.TierMoving({"tiers": mover, "restores": restorer}, [indices.close, client.close])

@@ -16,14 +16,12 @@ from logd.tiers.searching import ArchiveOf, TieredSearches
 
 
 @contextlib.asynccontextmanager
-async def searched(
-    config: Config, index: Searches, objects: Objects, archive: Archive, tiering: Tiering
-) -> AsyncIterator[Searches]:
-    """The index and the archive, for those who ask. What is read of the archive is kept in data_dir, which is this
-    process's own. Raises ConfigError."""
+async def open_archive(config: Config, archive: Archive, objects: Objects) -> AsyncIterator[ArchiveSearches]:
+    """The archive, to be searched; what is read of it is kept in data_dir, which is this process's own. Raises
+    ConfigError."""
     cold = await ArchiveSearches.open(archive, objects, Path(config.data_dir) / "cold-cache", config.search)
     try:
-        yield tiered(index, cold.of, tiering, archive)
+        yield cold
     finally:
         await cold.close()
 

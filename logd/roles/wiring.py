@@ -45,10 +45,12 @@ if TYPE_CHECKING:
 
     from logd.backends.index.policies import Assignment
     from logd.backup.about import Backup
-    from logd.roles.policies import PolicyWatch
     from logd.roles.gaps import GapCounter
+    from logd.roles.policies import PolicyWatch
     from logd.store.folder import Stream
     from logd.store.inventory import Inventory
+    from logd.store.upkeep import Expired
+    from logd.tiers.expiry_of_segments import HasHit
 
 #: mallopt(3): M_ARENA_MAX, M_MMAP_THRESHOLD, and M_TRIM_THRESHOLD, which would be small once the second is set.
 _MALLOPT = {-8: 2, -3: 1024 * 1024, -1: 64 * 1024 * 1024}
@@ -165,7 +167,8 @@ class OpenIndex(NamedTuple):
 
     `late_writes` is how often rows have become searchable that were older than LATE_SECONDS: as long as it is the same,
     an answer about what was over so long ago still holds. Always 0 where other processes write too. `inventory` is the
-    embedded index's. `gaps` counts what an archive has and the index hasn't, where that is of use."""
+    embedded index's, and `has_hit` says whether a search has one in a segment of it. `gaps` counts what an archive has
+    and the index hasn't, where that is of use."""
 
     stored: Index
     searches: Searches
@@ -175,6 +178,7 @@ class OpenIndex(NamedTuple):
     lease: Callable[[], AbstractContextManager[None]]
     put_aside: Callable[[Mapping[int, str]], Awaitable[None]]
     inventory: Inventory | None = None
+    has_hit: HasHit | None = None
     gaps: GapCounter | None = None
 
 
@@ -204,11 +208,17 @@ async def open_index(
             stream = await stream_of(transport)
             index = await SegmentsIndex.open(index_folder(config), config.index, config.search, stream, policies)
             inventory = index.inventory
-            # Half of the time between flushes: what comes slowly is merged between them, not after the last one.
-            quiet_seconds = config.index.flush_seconds / 2
-            upkeep = SegmentsUpkeep(inventory, config.archiver.retention_days, quiet_seconds)
+            upkeep = SegmentsUpkeep(inventory, config.archiver.retention_days, _quiet_seconds(config))
             return OpenIndex(
-                index, index, index.late_writes, index, upkeep, inventory.lease, inventory.put_aside, inventory
+                index,
+                index,
+                index.late_writes,
+                index,
+                upkeep,
+                inventory.lease,
+                inventory.put_aside,
+                inventory=inventory,
+                has_hit=index.has_hit,
             )
         case "elasticsearch":
             from logd.backends.index.elasticsearch import ElasticsearchIndex, NoUpkeep
@@ -227,10 +237,30 @@ async def open_index(
 
             remote = await ElasticsearchIndex.open(config.index.elasticsearch, config.search, bury, policies)
             return OpenIndex(
-                remote, remote, lambda: 0, remote, NoUpkeep(), contextlib.nullcontext, nothing_to_put_aside, gaps
+                remote,
+                remote,
+                lambda: 0,
+                remote,
+                NoUpkeep(),
+                contextlib.nullcontext,
+                nothing_to_put_aside,
+                gaps=gaps,
             )
         case unknown:
             assert_never(unknown)
+
+
+def upkeep_of(config: Config, index: OpenIndex, expired: Expired) -> Upkeep:
+    """The embedded index's, in the place of its own: `expired` says what goes."""
+    from logd.store.upkeep import SegmentsUpkeep
+
+    assert index.inventory is not None
+    return SegmentsUpkeep(index.inventory, 0, _quiet_seconds(config), expired)
+
+
+def _quiet_seconds(config: Config) -> float:
+    """Half of the time between flushes: what comes slowly is merged between them, not after the last one."""
+    return config.index.flush_seconds / 2
 
 
 class OpenCatalog(NamedTuple):

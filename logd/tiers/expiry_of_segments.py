@@ -7,10 +7,10 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from logd.errors import BadRequest, QueryError
-from logd.query.parse import Operator, parse
-from logd.query.tree import And, Equals, Everything, Node, Or
+from logd.query.parse import Operator
 from logd.seams import LegalHold, Search
 from logd.store.segments import Segment
+from logd.tiers.holding import asked_by
 from logd.tiers.terms import ReadTerms
 
 log = logging.getLogger("logd.archiver")
@@ -59,7 +59,9 @@ class SegmentsExpiry:
         pair = (hold.id, segment.id)
         if pair not in self._known:
             try:
-                asked = Search(query=self._query(hold), from_us=from_us, to_us=to_us, limit=1, count_limit=0)
+                asked = Search(
+                    query=asked_by(hold, self._operator), from_us=from_us, to_us=to_us, limit=1, count_limit=0
+                )
                 self._known[pair] = await self._has_hit(segment, asked)
             except QueryError as error:
                 log.error("the query of the legal hold %s can't be read, so it holds everything: %s", hold.name, error)
@@ -68,11 +70,3 @@ class SegmentsExpiry:
                 log.error("whether the legal hold %s holds %s can't be told: %s", hold.name, segment.file, error)
                 self._known[pair] = True
         return self._known[pair]
-
-    def _query(self, hold: LegalHold) -> Node:
-        query = parse(hold.query, self._operator, hold.created_us or None)
-        services: tuple[Node, ...] = tuple(Equals("service", name) for name in hold.services)
-        if not services:
-            return query
-        of_services = services[0] if len(services) == 1 else Or(services)
-        return of_services if isinstance(query, Everything) else And((of_services, query))

@@ -8,6 +8,7 @@ from logd import server
 from logd.config.schema import Config, Server
 from logd.errors import Unavailable
 from logd.roles import agent
+from logd.roles.opening import Opened
 
 
 @pytest.mark.parametrize(
@@ -22,5 +23,5 @@ async def test_a_role_that_cannot_be_made(
     monkeypatch.setattr(agent, "AgentRole", fails)
     config = Config(server=Server(roles=["agent"]))
     with pytest.raises(ExceptionGroup):
-        await server._run_roles(config, None, None, None, None, None, None, server._Signals(), lambda: config)
+        await server._run_roles(config, Opened(), server._Signals(), lambda: config)
     assert said in caplog.text

@@ -15,7 +15,6 @@ from logd.errors import Unavailable
 from logd.seams import LegalHold, Search
 from logd.store.upkeep import SegmentsUpkeep
 from logd.tiers.expiry_of_segments import SegmentsExpiry
-from logd.tiers.holdings_of_segments import SegmentsHoldings
 from logd.tiers.terms import Terms
 from tests.support.indexes import LIMITS
 from tests.support.rows import DAY, DAY_US, batch, row
@@ -130,27 +129,3 @@ async def test_a_damaged_segment_is_put_aside_when_a_hold_asks_for_it(store: _St
     await store.left()
     assert len(store.index.inventory.quarantined) == 1
     assert (await store.index.search(Search())).total == 11
-
-
-async def test_holdings_say_what_is_where_and_whose(store: _Store) -> None:
-    async def terms() -> Terms:
-        return Terms(lambda _: None, lambda _: None, lambda name: _DAY + (2 if name == "pay" else 1), ())
-
-    await store.index.write(batch([row(DAY, "one more", service="pay-2"), row(DAY, "nobody's", service=None)], 9))
-    await store.index.flush()
-    holdings = SegmentsHoldings(store.index.inventory, terms, store.index.by_service)
-    found = await holdings.holdings()
-    assert [(one.day - _DAY, one.policy, one.tier) for one in found[:6]] == [
-        (0, "DEFAULT", "warm"),
-        (0, "debug", "warm"),
-        (0, "pay", "warm"),
-        (1, "DEFAULT", "hot"),
-        (1, "debug", "hot"),
-        (1, "pay", "warm"),
-    ]
-    assert sum(one.rows for one in found) == 14
-    assert sum(one.size_bytes for one in found) == sum(one.size_bytes for one in store.index.inventory.segments)
-    assert all(not one.services for one in found)
-    named = await holdings.holdings(services=True)
-    assert [dict(one.services) for one in named[:3]] == [{"": 1, "web": 1}, {"debug": 1}, {"pay-1": 1, "pay-2": 1}]
-    assert (named[2].parts, named[2].rows, named[2].raw_bytes) == (2, 2, None)

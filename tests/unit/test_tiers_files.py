@@ -16,6 +16,7 @@ import pytest
 from logd.record import SCHEMA
 from logd.seams import ArchivedFile
 from logd.store import marks, skip_index
+from logd.store.files import opened
 from logd.tiers import files, names
 
 _HOUR_US = 3_600_000_000
@@ -106,16 +107,16 @@ def test_the_skip_index_finds_row_groups(tmp_path: Path) -> None:
     local = _write(tmp_path, _table(count))
     assert local.skip is not None
     assert local.file.skip_bytes == local.skip.stat().st_size
-    with local.skip.open("rb") as file:
-        index = skip_index.read(local.skip, file.fileno())
+    with opened(local.skip) as file:
+        index = skip_index.read(file)
         assert index.groups == 3
         parquet = pq.ParquetFile(local.data)
         for group in range(3):
             value = parquet.read_row_group(group, ["trace_id"])["trace_id"][7].as_py()
             mark = marks.of_value("trace_id", value)
             assert mark is not None
-            assert index.groups_with(file.fileno(), mark)[group]
-        wrong = [index.groups_with(file.fileno(), marks.of_word(f"w{n}".encode())).sum() for n in range(1_000)]
+            assert index.groups_with(file, mark)[group]
+        wrong = [index.groups_with(file, marks.of_word(f"w{n}".encode())).sum() for n in range(1_000)]
     assert sum(wrong) < 3_000 * 0.03  # one in a hundred, and luck
 
 

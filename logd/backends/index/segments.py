@@ -63,7 +63,6 @@ from logd.store.histogram import count_by_time
 from logd.store.inventory import Inventory
 from logd.store.mined import mine_patterns
 from logd.store.partials import Partials
-from logd.store.services import services_in
 from logd.store.walk import Recent, Snapshot
 from logd.telemetry import metrics
 
@@ -215,17 +214,6 @@ class SegmentsIndex:
 
         found = await self._reader.search(alone, lambda connection, now: find(connection, now, search))
         return len(found.table) > 0
-
-    async def by_service(self, of: Sequence[segments.Segment]) -> dict[str, int]:
-        """Rows of the segments that are still there, by service, "" for none, of the most frequent. Raises as
-        `search`."""
-        ids = {segment.id for segment in of}
-
-        def those() -> Snapshot:
-            there = [one for one in self.inventory.segments if one.id in ids]
-            return msgspec.structs.replace(self._snapshot(), segments=there, recent=())
-
-        return await self._reader.search(those, services_in)
 
     def late_writes(self) -> int:
         """See wiring.OpenIndex."""
