@@ -38,7 +38,14 @@ def role(
         name,
         [*under, sys.executable, "-m", "logd", *command, *options, "--", *map(str, files)],
         data_dir=data_dir,
-        environment={**kept, "PYTHONPATH": path, "LOGD_CONFIG": str(_CONF / f"{name}.toml"), **environment},
+        # Without policies a catalog that isn't there does.
+        environment={
+            **kept,
+            "PYTHONPATH": path,
+            "LOGD_CONFIG": str(_CONF / f"{name}.toml"),
+            "LOGD_CATALOG__TYPE": "sqlite",
+            **environment,
+        },
     )
     try:
         yield process
