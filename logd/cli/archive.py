@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
 from datetime import date
 from typing import Any
 
@@ -44,6 +43,8 @@ def add_to(commands: Any) -> None:
 def run_verify(args: argparse.Namespace) -> int:
     """Says what is wrong, and what was looked at."""
     config = settings.load(args)
+    import asyncio
+
     from logd.roles.archive_checks import verify
 
     found = asyncio.run(verify(config, args.policy, args.day, args.quarantine))
@@ -58,6 +59,8 @@ def run_verify(args: argparse.Namespace) -> int:
 def run_rebuild(args: argparse.Namespace) -> int:
     """Says how much was added."""
     config = settings.load(args)
+    import asyncio
+
     from logd.roles.archive_checks import rebuild
 
     print(f"{asyncio.run(rebuild(config))} files were added to the catalog's list")

@@ -74,7 +74,9 @@ def write(folder: Path, part: Part, policies: Assigns, now_us: int) -> Sequence[
         table = pa.concat_tables(part.tables).unify_dictionaries()
         for policy, rows in policies.parted(table):
             for day, hour, some in files.by_hour(rows):
-                written.append(files.write(folder, policy, day, hour, files.new_id(now_us, files.STREAM), some))
+                # Compaction makes the skip index, of the whole hour: it takes as long as all else here.
+                file_id = files.new_id(now_us, files.STREAM)
+                written.append(files.write(folder, policy, day, hour, file_id, some, with_skips=False))
     except BaseException:
         for local in written:
             local.unlink()

@@ -37,8 +37,6 @@ _GROUP_BYTES = 64 * 1024 * 1024
 #: One in 100 row groups without a word is read for it, of which the column that is asked for is a part; 15 bits, as
 #: segments have, would be 2 bytes a line more.
 _SKIP_BITS = 10
-#: A file with less than a row group is compacted soon, and read at once until then.
-_SKIP_ROWS = ROW_GROUP_ROWS
 _MOST_SERVICES = 1_000
 _HOUR_US = 3_600_000_000
 _BLOCK_BYTES = 1024 * 1024
@@ -92,9 +90,11 @@ def by_hour(table: pa.Table) -> Iterator[tuple[int, int, pa.Table]]:
         yield hour // 24, hour % 24, ordered.slice(start, end - start)
 
 
-def write(folder: Path, policy: str, day: int, hour: int, file_id: str, table: pa.Table) -> Local:
+def write(
+    folder: Path, policy: str, day: int, hour: int, file_id: str, table: pa.Table, with_skips: bool = True
+) -> Local:
     """Writes rows as by_hour gives them. Raises OSError; leaves nothing behind then."""
-    writer = Writer(folder, policy, day, hour, file_id, with_skips=len(table) >= _SKIP_ROWS)
+    writer = Writer(folder, policy, day, hour, file_id, with_skips)
     with writer.undone_on_error():
         writer.add(table)
         return writer.finish()

@@ -1,4 +1,5 @@
-"""What a line costs on its way from a message to objects, and how many bytes it takes there with its skip index.
+"""What a line costs on its way from a message to objects, and what it costs, and how many bytes it takes with its skip
+index, once it is compacted.
 
 CPU is of the whole process, user and system, over all threads: reading the chunks, parsing, sorting, writing, putting
 the files into a folder. Kafka's driver isn't in it: `cluster_sink` has what that costs.
@@ -52,7 +53,7 @@ def tiers_archive_bytes(bench: Bench) -> Line:
 
 
 def _archived(bench: Bench) -> tuple[float, float, float]:
-    """CPU seconds, bytes a line, and CPU µs a line of a compaction afterwards, on average of files of an hour."""
+    """CPU seconds, then of a compaction bytes a line with skip indexes, and CPU µs a line."""
     now = now_us()
     messages = []
     for number, chunk in enumerate(chunks(bench.corpus, FULL_LINES, 1)):
@@ -61,11 +62,10 @@ def _archived(bench: Bench) -> tuple[float, float, float]:
     folder = bench.folder / f"archive-{now}"
     folder.mkdir(parents=True)
     seconds, written = asyncio.run(_run(folder, messages))
-    size = sum(local.file.size_bytes + local.file.skip_bytes for local in written) / bench.corpus.lines
     begin = time.process_time()
-    _compacted(folder, written)
+    size = _compacted(folder, written)
     compaction = (time.process_time() - begin) * 1e6 / bench.corpus.lines
-    return seconds, size, compaction
+    return seconds, size / bench.corpus.lines, compaction
 
 
 async def _run(folder: Path, messages: Sequence[Message]) -> tuple[float, list[Local]]:
@@ -91,8 +91,8 @@ async def _run(folder: Path, messages: Sequence[Message]) -> tuple[float, list[L
     return seconds, written
 
 
-def _compacted(folder: Path, written: Sequence[Local]) -> None:
-    """As Compaction does it, as if all were of the first hour."""
+def _compacted(folder: Path, written: Sequence[Local]) -> int:
+    """As Compaction does it, as if all were of the first hour; the bytes of what comes of it."""
     merging = Merging(folder)
     paths = [(place, local.data) for place, local in enumerate(written)]
     for _, path in paths:
@@ -102,11 +102,14 @@ def _compacted(folder: Path, written: Sequence[Local]) -> None:
     def begin() -> Writer:
         return Writer(folder, first.policy, first.day, first.hour, "compacted")
 
-    for local in merging.merged(paths, merging.losers(), begin, lambda: None):
+    made = merging.merged(paths, merging.losers(), begin, lambda: None)
+    size = sum(local.file.size_bytes + local.file.skip_bytes for local in made)
+    for local in made:
         local.unlink()
     merging.close()
     for local in written:
         local.unlink()
+    return size
 
 
 CASES: Mapping[str, Callable[[Bench], Line]] = {

@@ -24,8 +24,6 @@ from tests.support.process import environment_of_a_process
 from tests.support.processing import envelope
 
 _CHUNKS, _LINES = 6, 100
-#: Files that have a skip index are larger than these.
-_POINTS = [point for point in crash.ARCHIVE_POINTS if point != "archive.skip.put"]
 
 
 async def _run(folder: Path, point: str = "") -> int:
@@ -36,7 +34,9 @@ async def _run(folder: Path, point: str = "") -> int:
         return await child.wait()
 
 
-@pytest.mark.parametrize("point", [*_POINTS, "archive.data.put:3", "archive.manifest.put:2", "archive.committed:2"])
+@pytest.mark.parametrize(
+    "point", [*crash.ARCHIVE_POINTS, "archive.data.put:3", "archive.manifest.put:2", "archive.committed:2"]
+)
 async def test_killed_at(tmp_path: Path, point: str) -> None:
     transport = await SqliteTransport.open(tmp_path / "transport.db")
     for chunk in range(_CHUNKS):

@@ -120,8 +120,9 @@ def test_the_skip_index_finds_row_groups(tmp_path: Path) -> None:
     assert sum(wrong) < 3_000 * 0.03  # one in a hundred, and luck
 
 
-def test_a_small_file_has_no_skip_index(tmp_path: Path) -> None:
-    local = _write(tmp_path, _table(100))
+def test_a_file_without_a_skip_index(tmp_path: Path) -> None:
+    ((day, hour, rows),) = files.by_hour(_table(100))
+    local = files.write(tmp_path, "payment", day, hour, "x", rows, with_skips=False)
     assert (local.skip, local.file.skip_bytes) == (None, 0)
     local.unlink()
     assert list(tmp_path.iterdir()) == []
