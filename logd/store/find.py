@@ -129,6 +129,7 @@ def _first(reader: _Reader, times: Times, need: int) -> tuple[pa.Table, bool, St
     have, left = 0, search.max_bytes
     while have < need and (part := walk.for_hits(first_rows, have, need, reader.connection.may_read)):
         most = need - have
+        _expect(reader.snapshot, part.stretches)  # their footers, at least
         if _is_large(part):  # DuckDB doesn't measure rows, and has a limit of memory
             most = min(most, rows_in(reader.snapshot, part, reader.schema, left))
         try:
@@ -280,7 +281,7 @@ def _first_of_these(reader: _Reader, stretches: Sequence[Stretch], times: Times,
     return found
 
 
-def _expect(snapshot: Snapshot, stretches: Sequence[Stretch], columns: Sequence[str]) -> None:
+def _expect(snapshot: Snapshot, stretches: Sequence[Stretch], columns: Sequence[str] = ()) -> None:
     wanted: dict[str, list[int]] = {}
     for stretch in stretches:
         if stretch.segment is not None:

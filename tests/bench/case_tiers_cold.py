@@ -53,7 +53,8 @@ def tiers_cold(bench: Bench) -> Line:
     for name, cost in costs.items():
         more |= {f"{name}_{what}": value for what, value in cost._asdict().items()}
     goal = _GOAL_SECONDS if bench.corpus.lines >= 10 * GOAL_LINES else None
-    return Line("tiers_cold", trace.seconds, "s", _DAYS * bench.corpus.lines, goal=goal, more=more)
+    note = "nothing of it was read before; no peer searches files in S3"
+    return Line("tiers_cold", trace.seconds, "s", _DAYS * bench.corpus.lines, goal=goal, note=note, more=more)
 
 
 async def _measured(corpus: Corpus, bucket: Bucket, folder: Path) -> tuple[int, dict[str, _Cost]]:

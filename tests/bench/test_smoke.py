@@ -18,7 +18,8 @@ _PROBES = 5
 #: They wait for a minute of quiet by their nature.
 _SLOW = {"cpu_until_quiet", "bytes_a_line"}
 #: With tests of their own below.
-_ELSEWHERE = ("cluster", "agent", "tiers")
+_ELSEWHERE = {name for group in ("cluster", "agent", "tiers") for name in GROUPS[group]}
+_HERE = [name for name in CASES if name not in _SLOW | _ELSEWHERE]
 
 
 @pytest.fixture(scope="module")
@@ -47,9 +48,7 @@ def cluster_run(
 
 
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize(
-    "name", [name for name in CASES if name not in {*_SLOW, *(one for group in _ELSEWHERE for one in GROUPS[group])}]
-)
+@pytest.mark.parametrize("name", _HERE)
 def test_case_runs(run: Bench, name: str) -> None:
     _check(name, run)
 

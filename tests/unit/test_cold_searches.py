@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import msgspec
 import pyarrow as pa
 import pytest
 
@@ -150,6 +151,26 @@ async def test_a_cancelled_search_fetches_no_more(rows: ArchivedRows, objects: C
     await objects.until_under_way(0)
     objects.going.set()
     assert len((await _ids(rows, query))[0]) > 0
+
+
+async def test_files_that_are_replaced_meanwhile(rows: ArchivedRows, objects: Counted) -> None:
+    """Compaction deletes what it has put together, though not at once."""
+    files = await _added(rows)
+    whole, _ = await _ids(rows)
+    fresh = await _reopened(rows, objects)
+    objects.going.clear()
+    asked = asyncio.create_task(_ids(fresh))
+    await objects.until_reading()
+    async with objects.objects.get(files[1].name) as blocks:
+        data = b"".join([block async for block in blocks])
+    new = msgspec.structs.replace(files[1], name=files[1].name.replace(".parquet", "-c.parquet"), skip_bytes=0)
+    await objects.put(new.name, content(data))
+    assert await rows.archive.add([new], [files[1].name])
+    await objects.delete(files[1].name)
+    objects.going.set()
+    assert await asked == (whole, [])
+    assert not [one for one in await rows.archive.files("DEFAULT", DAY // DAY_US) if one.reason]
+    await fresh.searches.close()
 
 
 async def test_days_of_somebody_else_are_left_out(rows: ArchivedRows) -> None:

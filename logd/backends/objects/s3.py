@@ -22,6 +22,8 @@ from logd.seams import StoredObject
 _PART_BYTES = 8 * 1024 * 1024
 _BLOCK_BYTES = 1024 * 1024
 _CONNECT_SECONDS, _READ_SECONDS = 5.0, 30.0
+#: More requests than that at once wait for one another: searches of the archive read many short ranges.
+_CONNECTIONS = 48
 #: Of one request; after that the caller is told.
 _ATTEMPTS = 4
 #: An upload is given up within so long, else it is left for the bucket's own rules.
@@ -159,6 +161,7 @@ def _client(config: Objects) -> Any:
         s3={"addressing_style": "path" if config.path_style else "auto"},
         connect_timeout=_CONNECT_SECONDS,
         read_timeout=_READ_SECONDS,
+        max_pool_connections=_CONNECTIONS,
         retries={"mode": "standard", "total_max_attempts": _ATTEMPTS},
     )
     return session.create_client(

@@ -18,6 +18,10 @@ from logd.tiers.cold.files import ColdFiles
 log = logging.getLogger("logd.cold")
 
 
+class Replaced(Exception):
+    """A file was part of the archive when a search began, and isn't any more: others have its rows."""
+
+
 class Damage:
     """backends.index.reader.Held for the archive."""
 
@@ -33,14 +37,15 @@ class Damage:
         yield
 
     async def put_aside_damaged(self, now: Snapshot, error: Exception) -> bool:
-        """See Held. Where the error names none of them, those are looked at of which something was read."""
+        """See Held. Where the error names none of them, those are looked at of which something was read. Raises
+        Replaced."""
         files = now.files
         assert isinstance(files, ColdFiles)
         name, failure = files.failure or ("", error)
         if isinstance(failure, Unavailable):
             raise Unavailable(f"the archive can't be read now: {failure}", failure.retry_after_seconds) from error
         if name:
-            await self._put_aside(name, str(failure))
+            await self._put_aside(next(one for one in now.segments if one.file == name), str(failure))
             return True
         segments = list(now.segments)
         suspects = [segment for segment in segments if segment.file in str(error)]
@@ -48,7 +53,7 @@ class Damage:
         for segment in suspects or [segment for segment in segments if segment.file in files.touched]:
             why = await self._damage_of(segment)
             if why:
-                await self._put_aside(segment.file, why)
+                await self._put_aside(segment, why)
                 found = True
         return found
 
@@ -68,10 +73,13 @@ class Damage:
             return f"it has {size} bytes, not {segment.size_bytes}"
         return "" if crc == segment.crc else "its checksum isn't that of what was written"
 
-    async def _put_aside(self, name: str, why: str) -> None:
+    async def _put_aside(self, segment: Segment, why: str) -> None:
         """Goes on when the caller is cancelled: a search that nobody waits for has still found the damage."""
+        name = segment.file
         if name in self.aside:
             return
+        if name not in {file.name for file in await self._archive.files(segment.policy, segment.day)}:
+            raise Replaced
         self.aside[name] = why
         metrics.COLD_PUT_ASIDE.inc()
         log.error("%s of the archive is put aside: %s", name, why)

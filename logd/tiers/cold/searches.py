@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -13,7 +14,7 @@ import msgspec
 
 from logd.backends.index.reader import Reader
 from logd.config.schema import SearchLimits
-from logd.errors import ConfigError
+from logd.errors import ConfigError, Unavailable
 from logd.query.times import narrowed
 from logd.query.tree import Node
 from logd.seams import (
@@ -42,7 +43,7 @@ from logd.store.mined import mine_patterns
 from logd.store.partials import Partials
 from logd.store.walk import Snapshot
 from logd.tiers.cold.blocks import Blocks
-from logd.tiers.cold.damage import Damage
+from logd.tiers.cold.damage import Damage, Replaced
 from logd.tiers.cold.files import ColdFiles
 from logd.tiers.cold.filesystem import ColdFileSystem
 from logd.tiers.cold.kept import Kept
@@ -50,6 +51,8 @@ from logd.tiers.cold.listing import Listed, Listing, told_aside
 
 #: They wait for objects most of the time.
 _THREADS = 16
+#: Files that were compacted while a search read them are looked for anew.
+_TRIES = 3
 _TIERS = ("cold",)
 
 
@@ -157,7 +160,13 @@ class ArchiveSearches:
     async def _read(
         self, asked: _Asked, cold: Mapping[str, int] | None, read: Callable[[Connection, Snapshot], Any]
     ) -> tuple[Listed, Any]:
-        listed = await self._listing.files(*narrowed(asked.query, asked.from_us, asked.to_us), cold)
+        for _ in range(_TRIES):
+            listed = await self._listing.files(*narrowed(asked.query, asked.from_us, asked.to_us), cold)
+            with contextlib.suppress(Replaced):
+                return listed, await self._read_listed(listed, read)
+        raise Unavailable("the archive's files are replaced faster than they can be read")
+
+    async def _read_listed(self, listed: Listed, read: Callable[[Connection, Snapshot], Any]) -> Any:
         mounted: list[int] = []
 
         def snapshot() -> Snapshot:
@@ -170,7 +179,7 @@ class ArchiveSearches:
             return Snapshot(files, segments, ())
 
         try:
-            return listed, await self._reader.search(snapshot, read)
+            return await self._reader.search(snapshot, read)
         finally:
             for number in mounted:
                 self._filesystem.unmount(number)
