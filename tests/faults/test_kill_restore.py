@@ -24,9 +24,6 @@ _ROWS = 30
 
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    if url := os.environ.get("ESTIERS_URL"):
-        yield url
-        return
     with running("elasticsearch", tmp_path_factory.mktemp("cluster")) as server:
         yield server.url
 
