@@ -42,8 +42,8 @@ from logd.tiers.terms import ReadTerms
 log = logging.getLogger("logd.archiver")
 _HOUR_US = DAY_US // 24
 #: Of a file, as it is written: it is sorted in memory. An hour with more has several.
-_FILE_ROWS = 262_144
-_FILE_BYTES = 64 * 1024 * 1024
+_FILE_ROWS = 131_072
+_FILE_BYTES = 32 * 1024 * 1024
 _RETRY_SECONDS = 60.0
 #: Lines that come late for days in the archive are moved together, as often as this.
 _LATE_SECONDS = 60.0
