@@ -14,9 +14,6 @@ from logd.seams import ArchivedFile, Objects
 from logd.tiers import files, manifests, names
 from logd.tiers.manifests import DayManifest
 
-#: What made a file, in its id.
-_COOLING = "e"
-
 
 class ArchivedHours:
     """cooling.Hours over a store of objects; `folder` is of this process alone, for files until they are put."""
@@ -54,4 +51,4 @@ class ArchivedHours:
     def _write(self, policy: str, day: int, hour: int, rows: pa.Table) -> files.Local:
         self._folder.mkdir(parents=True, exist_ok=True)
         ((_, _, ordered),) = files.by_hour(rows)
-        return files.write(self._folder, policy, day, hour, files.new_id(now_us(), _COOLING), ordered)
+        return files.write(self._folder, policy, day, hour, files.new_id(now_us(), files.COMPACTION), ordered)
