@@ -28,7 +28,7 @@ pytest_plugins = ["tests.support.services"]
 _ROOT = Path(__file__).parent.parent
 _NO_DATA = pytest.StashKey[str]()
 #: By how long a file of them lasts; each of the others takes seconds.
-_LONGEST_FIRST = ("faults", "contracts", "e2e", "integration", "bench", "fuzz")
+_LONGEST_FIRST = ("bench", "faults", "contracts", "e2e", "integration", "fuzz")
 
 
 @pytest.fixture
