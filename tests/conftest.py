@@ -9,6 +9,7 @@ import random
 import signal
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -26,6 +27,8 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 pytest_plugins = ["tests.support.services"]
 _ROOT = Path(__file__).parent.parent
 _NO_DATA = pytest.StashKey[str]()
+#: By how long a file of them lasts; each of the others takes seconds.
+_LONGEST_FIRST = ("bench", "faults", "contracts", "e2e", "integration", "fuzz")
 
 
 @pytest.fixture
@@ -53,6 +56,31 @@ def pytest_report_header(config: pytest.Config) -> str:
     """Says with what examples were drawn."""
     seed = config.getoption("hypothesis_seed", None)
     return "examples: the same in each run" if seed is None else f"examples: --hypothesis-seed={seed}"
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Workers of pytest-xdist take the files that last longest first: short ones fill the end for all of them."""
+    if hasattr(config, "workerinput"):
+        items.sort(key=_lasts)
+
+
+def _lasts(item: pytest.Item) -> int:
+    """The place of its folder, longest first."""
+    folder = item.nodeid.split("/")[1]
+    return _LONGEST_FIRST.index(folder) if folder in _LONGEST_FIRST else len(_LONGEST_FIRST)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """A worker tells who writes the summary."""
+    if (told := getattr(session.config, "workeroutput", None)) is not None:
+        told["no_data"] = session.config.stash.get(_NO_DATA, None)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """What a worker missed; one that crashed tells nothing."""
+    if missing := getattr(node, "workeroutput", {}).get("no_data"):
+        node.config.stash[_NO_DATA] = missing
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:

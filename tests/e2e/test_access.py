@@ -116,6 +116,12 @@ def everything(server: Server) -> Made:
     return made
 
 
+@pytest.fixture(scope="module")
+def scoped(server: Server) -> dict[str, Made]:
+    """A token for each scope alone."""
+    return {scope: token(server.data_dir, scope) for scope in ("ingest", "search", "admin")}
+
+
 def _ask(
     server: Server, method: str, path: str, made: Made | None, body: bytes | None = None, **headers: str
 ) -> Answer:
@@ -180,7 +186,9 @@ def test_every_route_is_here() -> None:
 
 
 @pytest.mark.parametrize(("method", "path", "scopes"), [route for route in _ROUTES if route[2]])
-def test_scopes(server: Server, everything: Made, method: str, path: str, scopes: set[str]) -> None:
+def test_scopes(
+    server: Server, everything: Made, scoped: dict[str, Made], method: str, path: str, scopes: set[str]
+) -> None:
     target = path.replace("{position}", "1").replace("{name}", "level")
     if path.endswith("tail"):
         target += "?last_event_id=none"  # a tail that is let in would go on
@@ -188,8 +196,8 @@ def test_scopes(server: Server, everything: Made, method: str, path: str, scopes
         refused = _ask(server, asked, target, None)
         assert refused.status == 401
         assert refused.headers["www-authenticate"] == 'Bearer realm="logd"'
-    for scope in ("ingest", "search", "admin"):
-        answer = _ask(server, method, target, token(server.data_dir, scope))
+    for scope, made in scoped.items():
+        answer = _ask(server, method, target, made)
         if scope in scopes and (method, path) in _WITH_SEARCH:
             assert (answer.status, "scope search is missing besides" in str(answer.json())) == (403, True)
             continue
@@ -296,7 +304,8 @@ def test_services_and_hosts(server: Server, everything: Made) -> None:
 
 
 def test_a_tail_ends_with_its_token(server: Server, everything: Made) -> None:
-    expiring, revoked = token(server.data_dir, "search", "--expires", "5s"), token(server.data_dir, "search")
+    revoked = token(server.data_dir, "search")
+    expiring = token(server.data_dir, "search", "--expires", "15s")  # time for a busy machine to open the tail
     with (
         TailClient(server.port, header=expiring.header, q="tailword") as first,
         TailClient(server.port, header=revoked.header, q="tailword") as second,

@@ -213,7 +213,7 @@ def test_a_line(server: Server, service: str, name: str) -> None:
     _is_kept(record, name)
 
 
-@pytest.mark.parametrize("name", _ELEMENTS.keys() - _NO_ELEMENTS)
+@pytest.mark.parametrize("name", [name for name in _ELEMENTS if name not in _NO_ELEMENTS])
 def test_an_element(server: Server, service: str, name: str) -> None:
     body = b'{"logs": [' + b",".join((_good("before"), _LINES[name][0], _good("behind"))) + b"]}"
     answer = server.post(body, JSON, service)

@@ -190,11 +190,12 @@ def test_what_can_not_be_had(tmp_path: Path) -> None:
         "-k",
         "test_redis or test_fixtures and redis",
     ]
-    code, said = run(*tests)
-    assert code == 0
-    assert "TESTS ON REAL SERVERS WERE SKIPPED" in said
-    assert f"nothing was tested on redis: {sentence}" in said
-    assert "2 skipped" in said
+    for workers in ("0", "2"):
+        code, said = run(*tests, "--numprocesses", workers)
+        assert code == 0
+        assert "TESTS ON REAL SERVERS WERE SKIPPED" in said
+        assert f"nothing was tested on redis: {sentence}" in said
+        assert "2 skipped" in said
     code, said = run(*tests, CI="true")
     assert code == 1
     assert sentence in said

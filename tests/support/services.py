@@ -12,6 +12,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 
@@ -74,6 +75,18 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     """Skips or fails a test that starts what can't be had."""
     for name in _named(item):
         _have(item.config, name)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """A worker tells who writes the summary."""
+    if (told := getattr(session.config, "workeroutput", None)) is not None:
+        told[_MARK] = session.config.stash[_ASKED]
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """What a worker of pytest-xdist couldn't have; one that crashed tells nothing."""
+    node.config.stash[_ASKED].update(getattr(node, "workeroutput", {}).get(_MARK, {}))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:

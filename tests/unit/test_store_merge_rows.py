@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -45,15 +46,21 @@ def _segments(root: Path, parts: Sequence[Sequence[Row]]) -> list[Segment]:
     ]
 
 
-_CASES = {
-    "one after another": [_rows(100_000 * n, 5_000, 3, str(n)) for n in range(4)],
-    "overlapping": [_rows(6_000 * n, 5_000, 3, str(n)) for n in range(4)],
-    "all at once": [_rows(0, 5_000, 3, str(n)) for n in range(4)],
-    "equal times": [_rows(7, 5_000, 0, str(n)) for n in range(4)],
-    "one within another": [_rows(0, 20_000, 1, "0"), _rows(500, 10, 2, "1")],
-    "exactly a row group": [_rows(0, ROW_GROUP_ROWS, 1, "0"), _rows(ROW_GROUP_ROWS, ROW_GROUP_ROWS, 1, "1")],
-    "a row each": [_rows(9 - n, 1, 1, str(n)) for n in range(9)],
+#: Made when they are needed: they are 120,000 rows.
+_CASES: Mapping[str, Callable[[], list[list[Row]]]] = {
+    "one after another": lambda: [_rows(100_000 * n, 5_000, 3, str(n)) for n in range(4)],
+    "overlapping": lambda: [_rows(6_000 * n, 5_000, 3, str(n)) for n in range(4)],
+    "all at once": lambda: [_rows(0, 5_000, 3, str(n)) for n in range(4)],
+    "equal times": lambda: [_rows(7, 5_000, 0, str(n)) for n in range(4)],
+    "one within another": lambda: [_rows(0, 20_000, 1, "0"), _rows(500, 10, 2, "1")],
+    "exactly a row group": lambda: [_rows(0, ROW_GROUP_ROWS, 1, "0"), _rows(ROW_GROUP_ROWS, ROW_GROUP_ROWS, 1, "1")],
+    "a row each": lambda: [_rows(9 - n, 1, 1, str(n)) for n in range(9)],
 }
+
+
+@cache
+def _parts(case: str) -> list[list[Row]]:
+    return _CASES[case]()
 
 
 @pytest.mark.parametrize("held_rows", [merge._HELD_ROWS, 0], ids=["swept", "sliced"])
@@ -65,7 +72,7 @@ def test_the_same_rows_in_order(
     monkeypatch.setattr(merge, "_HELD_ROWS", held_rows)
     monkeypatch.setattr(merge, "_SLICE_BYTES", slice_bytes)
     monkeypatch.setattr(merge, "_STEPS", 50)
-    parts = _CASES[case]
+    parts = _parts(case)
     segments = _segments(tmp_path, parts)
     merged = merge.merge(tmp_path, segments, 99, lambda: None)
     with pq.ParquetFile(tmp_path / merged.file) as file:
