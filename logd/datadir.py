@@ -17,6 +17,9 @@ from logd.errors import ConfigError
 LOCK = "lock"
 RESTORING = "restoring"
 
+#: A tenth of it takes days to fill for most.
+LARGE_DISK_BYTES = 200 * 1024**3
+
 
 @contextlib.contextmanager
 def locked(data_dir: Path) -> Iterator[None]:
@@ -57,3 +60,10 @@ def disk_used_percent(folder: Path) -> float:
     Raises OSError."""
     usage = shutil.disk_usage(folder)
     return 100 * usage.used / max(1, usage.used + usage.free)
+
+
+def fullness_percent(folder: Path) -> float:
+    """The same, but a disk of over LARGE_DISK_BYTES counts as one of that size: with terabytes free none is nearly
+    full, whatever part of it is used. Raises OSError."""
+    usage = shutil.disk_usage(folder)
+    return 100 * max(0.0, 1 - usage.free / max(1, min(usage.used + usage.free, LARGE_DISK_BYTES)))

@@ -5,11 +5,11 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from logd.config.schema import Config
 from logd.flow.clock import now_us
+from logd.roles.disk_guard import DiskGuard
 from logd.roles.policies import PolicyWatch
 from logd.roles.wiring import OpenCatalog, OpenIndex
 from logd.seams import Objects, Transport
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from logd.roles.archiving import Archiving
     from logd.roles.tier_moving import TierMoving
     from logd.tiers.cold.searches import ArchiveSearches
-    from logd.tiers.terms import Terms
 
 
 class ArchiveRoles(NamedTuple):
@@ -42,6 +41,7 @@ async def archive_roles(
     index: OpenIndex,
     objects: Objects,
     cold: ArchiveSearches,
+    guard: DiskGuard | None,
 ) -> AsyncIterator[ArchiveRoles]:
     """Over what is open, and stays so. Raises ConfigError."""
     from logd.roles.archive_upkeep import ArchiveUpkeep
@@ -54,52 +54,26 @@ async def archive_roles(
     held = HeldFiles(catalog.holds, cold.of, config.search.default_operator)
     upkeep = ArchiveUpkeep(config, objects, catalog.archive, catalog.tiering, catalog.leases, expired, held)
     if config.index.type == "segments":
-        embedded = _embedded(config, catalog, policies, index, objects)
-        try:
+        from logd.roles.embedded_wiring import embedded_tiers
+
+        assert index.inventory is not None
+        assert index.has_hit is not None
+        made = embedded_tiers(
+            config,
+            index.inventory,
+            index.has_hit,
+            catalog,
+            lambda: policies.retention,
+            lambda: guard is not None and guard.high,
+            objects,
+        )
+        async with made as embedded:
             yield ArchiveRoles(upkeep, embedded=embedded)
-        finally:
-            await embedded.cooling.close()
         return
     from logd.roles.archiving import Archiving
 
     archiving = Archiving(config, transport, objects, catalog.archive, policies.assignment)
     yield ArchiveRoles(upkeep, archiving, _moving(config, transport, catalog, policies, objects))
-
-
-def _embedded(
-    config: Config, catalog: OpenCatalog, policies: PolicyWatch, index: OpenIndex, objects: Objects
-) -> EmbeddedTiers:
-    from logd.roles.archiver import EmbeddedTiers
-    from logd.tiers.cooling import Cooling
-    from logd.tiers.expiry_of_segments import SegmentsExpiry
-    from logd.tiers.hours import ArchivedHours
-    from logd.tiers.terms import KnownTerms
-
-    assert index.inventory is not None
-    assert index.has_hit is not None
-    terms = KnownTerms(lambda: _terms(catalog, policies))
-    hours = ArchivedHours(objects, Path(config.data_dir) / "cooling")
-    cooling = Cooling(index.inventory, terms, catalog.archive, catalog.tiering, hours)
-    return EmbeddedTiers(cooling, SegmentsExpiry(terms, index.has_hit, config.search.default_operator))
-
-
-async def _terms(catalog: OpenCatalog, policies: PolicyWatch) -> Terms:
-    from logd.tiers.policy import cold_before, expired_before, today_of, warm_before
-    from logd.tiers.terms import Terms
-
-    holds = [hold for hold in await catalog.holds.all() if hold.released_us is None]
-    today, retention = today_of(now_us()), policies.retention
-
-    def cold(policy: str) -> int | None:
-        ages = retention.ages(policy)
-        return cold_before(ages, today) if ages.given else None
-
-    return Terms(
-        expired_before=lambda policy: expired_before(retention.ages(policy), today),
-        cold_before=cold,
-        warm_before=lambda policy: warm_before(retention.ages(policy), today),
-        holds=holds,
-    )
 
 
 def _moving(

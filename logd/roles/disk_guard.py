@@ -5,7 +5,7 @@
     archiver.full_percent         nothing more is taken in: 507 for HTTP, and agents and syslog wait; what was accepted
                                   before goes on its way, and searches go on
 
-Each ends by itself once there is room. It looks at the disk with a call that costs µs, beside everything else.
+Each ends by itself once there is room. A large disk counts as one of 200 GB (datadir.fullness_percent). It looks at the disk with a call that costs µs, beside everything else.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import Any
 
 from logd.chunk import Envelope
 from logd.config.schema import Config
-from logd.datadir import disk_used_percent
+from logd.datadir import fullness_percent
 from logd.errors import Unavailable
 from logd.flow.stage import Stage
 from logd.seams import RAW_LOGS, Appended, Consumer, Follower, StreamPositions, Transport
@@ -40,7 +40,7 @@ class DiskGuard:
     within a minute: until then nothing is dropped."""
 
     def __init__(
-        self, config: Config, index_folder: Path | None = None, used_percent: UsedPercent = disk_used_percent
+        self, config: Config, index_folder: Path | None = None, used_percent: UsedPercent = fullness_percent
     ) -> None:
         """`index_folder` may be on a disk of its own, which may get high too; None if there is none."""
         self._folder = Path(config.data_dir)

@@ -68,14 +68,14 @@ async def opened(config: Config, data_dir: Path) -> AsyncIterator[Opened]:
         queue = await wiring.open_transport(config)
         transport = await stack.enter_async_context(_closing(queue.transport))
         found = replace(found, queue=queue, door=transport)
-        if roles != {"agent"}:
-            wiring.set_up_native_libraries(roomy=config.index.type == "elasticsearch")
-        if found.catalog is not None and roles & {"processor", "api", "archiver"}:
-            found = await _with_index(stack, config, found, found.catalog, transport)
         if config.transport.type == "sqlite":
             guard = DiskGuard(config, wiring.index_folder(config) if config.index.type == "segments" else None)
             await guard.look()
             found = replace(found, guard=guard, door=GuardedTransport(transport, guard))
+        if roles != {"agent"}:
+            wiring.set_up_native_libraries(roomy=config.index.type == "elasticsearch")
+        if found.catalog is not None and roles & {"processor", "api", "archiver"}:
+            found = await _with_index(stack, config, found, found.catalog, transport)
         if found.catalog is not None and "alerter" in roles:
             alerting = await stack.enter_async_context(alert_wiring.alert_seams(config, found.catalog))
             found = replace(found, alerting=alerting)
@@ -102,7 +102,7 @@ async def _with_index(
         holdings = await stack.enter_async_context(holdings_of(config, index, catalog, policies))
         found = replace(found, searches=searches, holdings=holdings)
         if "archiver" in roles:
-            made = archive_roles(config, transport, catalog, policies, index, objects, cold)
+            made = archive_roles(config, transport, catalog, policies, index, objects, cold, found.guard)
             archive = await stack.enter_async_context(made)
             if archive.embedded is not None:
                 index = index._replace(upkeep=wiring.upkeep_of(config, index, archive.embedded.expiry.expired))
