@@ -5,7 +5,8 @@
     archiver.full_percent         nothing more is taken in: 507 for HTTP, and agents and syslog wait; what was accepted
                                   before goes on its way, and searches go on
 
-Each ends by itself once there is room. A large disk counts as one of 200 GB (datadir.fullness_percent). It looks at the disk with a call that costs µs, beside everything else.
+Each ends by itself once there is room. A large disk counts as one of 200 GB (datadir.fullness_percent). It looks at the
+disk with a call that costs µs, beside everything else.
 """
 
 from __future__ import annotations
