@@ -27,8 +27,8 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 pytest_plugins = ["tests.support.services"]
 _ROOT = Path(__file__).parent.parent
 _NO_DATA = pytest.StashKey[str]()
-#: By how long a file of them lasts; each of the others takes seconds.
-_LONGEST_FIRST = ("bench", "faults", "contracts", "e2e", "integration", "fuzz")
+#: Tests by how long a file of them lasts; one of the others takes seconds.
+_LONGEST_FIRST = ("e2e/test_cluster.py", "bench", "faults", "contracts", "e2e", "integration", "fuzz")
 
 
 @pytest.fixture
@@ -65,9 +65,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def _lasts(item: pytest.Item) -> int:
-    """The place of its folder, longest first."""
-    folder = item.nodeid.split("/")[1]
-    return _LONGEST_FIRST.index(folder) if folder in _LONGEST_FIRST else len(_LONGEST_FIRST)
+    """The place of its file, longest first."""
+    places = (at for at, path in enumerate(_LONGEST_FIRST) if item.nodeid.startswith(f"tests/{path}"))
+    return next(places, len(_LONGEST_FIRST))
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

@@ -35,6 +35,7 @@ class Traffic:
         self.refused: list[str] = []
         self.seen: list[Message] = []
         self._end = asyncio.Event()
+        self._written = False
 
     async def write(self) -> None:
         while not self._end.is_set():
@@ -47,10 +48,11 @@ class Traffic:
             except Unavailable as error:
                 self.refused.append(str(error))
             await asyncio.sleep(0.01)  # a steady rate
+        self._written = True
 
     async def read(self) -> None:
         consumer = await self._transport.consume(RAW_LOGS, "g")
-        while not self._end.is_set() or not self.accepted <= self.numbers():
+        while not self._written or not self.accepted <= self.numbers():
             messages = await _again(consumer.fetch, 100, 0.25)
             await _again(consumer.commit, {message.partition: message.position + 1 for message in messages})
             self.seen += messages
