@@ -93,10 +93,12 @@ async def _with_index(
     await stack.enter_async_context(_closing(index.stored))
     found = replace(found, policies=policies, index=index, searches=index.searches)
     if roles & {"api", "archiver"}:
+        from logd.roles.archive_checks import refuse_other_store
         from logd.roles.holdings import holdings_of
         from logd.roles.tier_wiring import open_archive, tiered
 
         objects = await stack.enter_async_context(_closing(await wiring.open_objects(config)))
+        await refuse_other_store(config, objects, catalog.archive)
         cold = await stack.enter_async_context(open_archive(config, catalog.archive, objects))
         searches = tiered(index.searches, cold.of, catalog.tiering, catalog.archive)
         holdings = await stack.enter_async_context(holdings_of(config, index, catalog, policies))

@@ -44,6 +44,7 @@ def role(
             "PYTHONPATH": path,
             "LOGD_CONFIG": str(_CONF / f"{name}.toml"),
             "LOGD_CATALOG__TYPE": "sqlite",
+            "LOGD_OBJECTS__TYPE": "folder",
             **environment,
         },
     )

@@ -45,6 +45,7 @@ class Cluster:
             "LOGD_CATALOG__DATABASE": catalog.database,
             "LOGD_CATALOG_PASSWORD": mysql.password,
             "LOGD_CACHE__URL": redis.url,
+            "LOGD_OBJECTS__TYPE": "folder",
             "LOGD_TELEMETRY__LISTEN": "127.0.0.1:0",
         }
 
