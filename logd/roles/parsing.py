@@ -16,6 +16,7 @@ from logd.parse.columns import Parsed
 from logd.parse.parsing import Parses
 from logd.parse.plan import Parser
 from logd.parse.window import Limits
+from logd.tiers.policy import Retention
 
 
 class ShapedParser:
@@ -75,6 +76,9 @@ def keeps_services(rules: Sequence[Rule]) -> bool:
 
 
 def max_age_seconds(config: Config) -> int:
-    """How old a line may be: what retention would delete at once isn't taken for what it says. 0 is any age."""
-    ages = (config.ingest.max_age_seconds, config.archiver.retention_days * 86_400)
+    """How old a line may be: what each policy of the configuration would delete at once isn't taken for what it says. 0
+    is any age."""
+    retention = Retention(config.policies, (), config.archiver.retention_days)
+    days = [retention.ages(name).cold_days for name in retention.names]
+    ages = (config.ingest.max_age_seconds, max(days) * 86_400 if all(days) else 0)
     return min(filter(None, ages), default=0)
