@@ -134,7 +134,7 @@ async def _run_roles(config: Config, under: Opened, signals: _Signals, load: Cal
                 parts["tiers"] = archive.moving.status
                 start("tiers", archive.moving.run)
         if under.policies is not None:
-            start("policies", under.policies.run)
+            tasks.create_task(under.policies.run(stop), name="server.policies")
         # Others load nothing of this.
         rules = alert_wiring.rule_folder(config) if people is not None else None
         if config.alerts.rules and rules is not None:
