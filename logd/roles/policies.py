@@ -51,7 +51,7 @@ class PolicyWatch:
             await self._learn()
         except (Unavailable, Corrupt) as error:
             if not self._trouble:
-                log.error("retention policies can't be read, those that are known go on: %s", error)
+                log.warning("retention policies can't be read, those that are known go on: %s", error)
             self._trouble = str(error)
             return
         if self._trouble:

@@ -3,6 +3,7 @@ before, as many documents in each and as many at a time, to an index of the same
 
 import asyncio
 import time
+import warnings
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
@@ -74,7 +75,10 @@ async def _by_logd(url: str, folder: Path, rows: pa.Table) -> float:
         await archived.add_table("DEFAULT", day, rows, group_rows=30_000)
         await archived.wanted(int(times.min()), int(times.max()) + 1)
         started = time.perf_counter()
-        await archived.restorer.step()
+        with warnings.catch_warnings():
+            # aiohttp says of bodies of over a megabyte that they might hold the loop up for too long.
+            warnings.simplefilter("ignore", ResourceWarning)
+            await archived.restorer.step()
         took = time.perf_counter() - started
         one = await archived.is_now()
         if (one.state, one.rows) != ("done", len(rows)):
