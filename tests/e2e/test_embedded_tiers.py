@@ -42,7 +42,7 @@ def _archiver(server: Server) -> dict[str, Any]:
 
 
 def _hits(server: Server, service: str) -> int:
-    """In the index."""
+    """In both tiers."""
     hits: int = server.search(service=service, limit=0)["total_hits"]
     return hits
 
@@ -55,7 +55,8 @@ def test_days_go_where_their_policy_says(tmp_path: Path) -> None:
         server.settle()
         until(lambda: _archiver(server)["cold"]["days"] == 1, "the day is in the archive alone")
         until(lambda: _hits(server, "debug-1") == 0, "the others have expired")
-        assert _hits(server, "web") == 30
+        assert _hits(server, "web") == 80
+        assert "cold" in server.search(service="web", limit=0)["tiers"]
         assert _archived(server) == sorted(old)
         late = _send(server, "web", 4, 3)
         server.settle()
@@ -66,5 +67,7 @@ def test_days_go_where_their_policy_says(tmp_path: Path) -> None:
         server.start()
         server.settle()
         assert _archived(server) == sorted([*old, *late])
-        assert (_hits(server, "web"), _hits(server, "debug-1")) == (30, 0)
+        assert (_hits(server, "web"), _hits(server, "debug-1")) == (83, 0)
+        found = server.search(service="web", limit=100, sort="oldest")["logs"]
+        assert [one["message"] for one in found[:53]] == [*old, *late]
         server.check_ledger()
