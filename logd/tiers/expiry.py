@@ -50,6 +50,8 @@ class ArchiveHoldings:
         """See Holdings."""
         found = []
         for day in await self._archive.days():
+            if not day.files:
+                continue  # all of it is put aside
             rows: Counter[str] = Counter()
             for file in await self._archive.files(day.policy, day.day) if services else ():
                 if not file.reason:

@@ -14,13 +14,16 @@ from logd.backends.catalog.archive import CatalogArchive
 from logd.backends.catalog.sqlite_file import SqliteFile
 from logd.backends.catalog.tiering import CatalogTiering
 from logd.backends.objects.folder import FolderObjects
+from logd.errors import Unavailable
 from logd.flow.clock import now_us
 from logd.record import SCHEMA
 from logd.seams import ArchivedFile, Tally
 from logd.tiers import batch, collecting, files, names
 from logd.tiers.batch import Part
+from logd.tiers.cold.listing import Listing
 from logd.tiers.compaction import Compaction
 from logd.tiers.expiry import ArchiveHoldings, expire
+from logd.tiers.settled import distinct_rows
 from logd.tiers.streaming import Outdated, StreamArchive
 from logd.tiers.verifying import rebuild, verify
 from tests.support.archive import all_files, named_objects, object_names, opened, rows_of
@@ -196,6 +199,61 @@ async def test_orphans(world: World) -> None:
     assert named | {theirs, written[0].file.name} <= there
     assert await stream.adopted(0, part.start) is not None
     assert len(await world.messages()) == 2
+
+
+async def test_a_day_of_which_all_is_put_aside(world: World) -> None:
+    """Its objects are no orphans, whoever searches is told what is missing, and it expires as others do."""
+    (file,) = await world.add([(0, "a", 1)])
+    await world.archive.put_aside(file.name, "its checksum is wrong")
+    world.now_us += int(collecting.ORPHAN_SECONDS * 1e6) + 1
+    assert await collecting.collect_orphans(world.objects, world.archive, lambda: world.now_us) == 0
+    assert file.name in await object_names(world.objects)
+    listed = await Listing(world.archive).files(None, None, None)
+    assert not listed.segments
+    assert [file.name in why for why in listed.missing] == [True]
+    assert await world.quiet() == 0
+    assert await ArchiveHoldings(world.archive).holdings() == []
+    assert (await verify(world.objects, world.archive)).findings == []
+
+    async def is_held(file: ArchivedFile) -> bool:
+        return False
+
+    assert await expire(world.archive, world.tiering, lambda policy: file.day + 1, is_held) == 1
+    assert await world.archive.days() == []
+
+
+async def test_what_a_lost_list_had_is_no_orphan(world: World, tmp_path: Path) -> None:
+    """Only the manifests of compactions name it, until somebody has the list made anew."""
+    await world.add([(0, "a", 1)])
+    await world.add([(0, "b", 1)])
+    await world.quiet()
+    while await collecting.collect_garbage(world.objects, world.archive, lambda: world.now_us + _DAY_US):
+        pass
+    before = await world.messages()
+    world.now_us += int(collecting.ORPHAN_SECONDS * 1e6) + 1
+    anew = await opened(tmp_path / "anew.db")
+    try:
+        assert await collecting.collect_orphans(world.objects, anew, lambda: world.now_us) == 0
+        await rebuild(world.objects, anew)
+        assert {file.name for file in await all_files(anew)} == {file.name for file in await all_files(world.archive)}
+    finally:
+        await anew.close()
+    assert await world.messages() == before
+
+
+async def test_a_damaged_manifest_is_no_reason_to_stop(world: World) -> None:
+    await world.add([(0, "a", 1)])
+    await world.objects.put(names.day_manifest("P", _START_US // _DAY_US, "0"), _content())
+    await world.quiet()
+    assert await world.quiet(world.new_compaction()) == 0
+    assert await distinct_rows(world.objects, world.archive, "P", _START_US // _DAY_US) == 1
+
+
+async def test_a_disk_that_takes_nothing(world: World) -> None:
+    await world.add([(0, "a", 1)])
+    (world.folder / "compaction").write_text("in the way")
+    with pytest.raises(Unavailable, match="compacted"):
+        await world.quiet()
 
 
 async def test_what_may_be_an_orphan_soon_is_not_named_any_more(world: World) -> None:
