@@ -288,6 +288,22 @@ async def test_days_expire(world: World) -> None:
     assert (left.tier, left.parts, left.rows, left.services) == ("cold", 1, 1, {"x": 1})
 
 
+@pytest.mark.parametrize("saved", ["hold", "policy"])
+async def test_a_day_that_is_saved_while_it_is_looked_at(world: World, saved: str) -> None:
+    (file,) = await world.add([(0, "a", 1)])
+    asked: list[str] = []
+
+    async def is_held(file: ArchivedFile) -> bool:
+        asked.append(file.name)
+        return saved == "hold" and len(asked) > 1
+
+    def before(policy: str) -> int | None:
+        return None if saved == "policy" and asked else file.day + 1
+
+    assert await expire(world.archive, world.tiering, before, is_held) == 0
+    assert [one.name for one in await all_files(world.archive)] == [file.name]
+
+
 async def test_what_is_whole(world: World) -> None:
     await world.add([(0, "a", 1), (0, "b", 1), (1, "c", 1)])
     await world.add([(0, "a", 2)])
