@@ -10,7 +10,7 @@ import uuid
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Protocol
 
-from logd.errors import Corrupt, Unavailable
+from logd.errors import LogdError, Unavailable
 from logd.seams import RAW_LOGS, Archive, StreamPositions, Transport
 from logd.tiers.ground import Reached
 
@@ -76,7 +76,7 @@ class TierMoving:
             try:
                 wait = self._soon if await one.step() else self._later
                 self._errors.pop(name, None)
-            except (Unavailable, Corrupt) as error:
+            except (LogdError, OSError) as error:  # such as a local disk that is full
                 wait = error.retry_after_seconds if isinstance(error, Unavailable) else self._later
                 if str(error) != self._errors.get(name):
                     log.error("%s: %s; trying again in %.0f s", name, error, wait)

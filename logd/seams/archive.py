@@ -66,7 +66,7 @@ class Archive(Protocol):
         ...
 
     async def days(self, from_day: int | None = None, to_day: int | None = None) -> Sequence[ArchivedDay]:
-        """Those from `from_day` to before `to_day`, by day and policy."""
+        """Those from `from_day` to before `to_day`, by day and policy; also those all of whose files are put aside."""
         ...
 
     async def files(self, policy: str, day: int) -> Sequence[ArchivedFile]:

@@ -3,8 +3,9 @@
 Garbage is deleted after GRACE_SECONDS: searches and restores that began before may read it so long.
 
 An orphan is a file or skip index whose id is older than ORPHAN_SECONDS, that isn't in the list, is no garbage, and that
-no manifest names of messages which the list doesn't have yet: those an archiver adopts when it starts. What has an id
-of others isn't touched.
+no manifest names of messages which the list doesn't have yet: those an archiver adopts when it starts. Nor is it one
+as long as a manifest of its day names it, and nothing else has the rows of what it came in the place of: then the list
+isn't the one that it was, as when it was lost, or put back from a backup. What has an id of others isn't touched.
 """
 
 from __future__ import annotations
@@ -51,10 +52,12 @@ async def collect_orphans(objects: Objects, archive: Archive, clock_us: Callable
         async for one in objects.list(prefix)
         if (known := files.id_of(one.name)) is not None and known[0] < before_us
     ]
-    named = await named_files(objects, archive)
-    orphans = [name for name in suspects if _data_of(name) not in named]
-    if orphans:
-        await _forget_manifests(objects, {_data_of(name) for name in orphans})
+    listed = await _listed(archive)
+    adoptable = await _adoptable(objects, archive)
+    listed |= await _listed(archive)  # again: what was adopted in between
+    unnamed = {_data_of(name) for name in suspects} - listed - adoptable
+    unnamed -= await _spared(objects, unnamed, listed)
+    orphans = [name for name in suspects if _data_of(name) in unnamed]
     for name in orphans:
         log.info("%s is named by nothing, and is deleted", name)
         await objects.delete(name)
@@ -62,33 +65,45 @@ async def collect_orphans(objects: Objects, archive: Archive, clock_us: Callable
     return len(orphans)
 
 
-async def named_files(objects: Objects, archive: Archive) -> set[str]:
-    """Files that the list names, as parts or as garbage, or that a manifest names which an archiver will adopt."""
-    named = {file.name for day in await all_days(archive) for file in await archive.files(*day)}
-    named |= {one.name for one in await archive.garbage(2**62, 10**9)}
+async def _listed(archive: Archive) -> set[str]:
+    """Files that the list names, as parts, as put aside, or as garbage."""
+    days = await archive.days()
+    listed = {file.name for day in days for file in await archive.files(day.policy, day.day)}
+    return listed | {one.name for one in await archive.garbage(2**62, 10**9)}
+
+
+async def _adoptable(objects: Objects, archive: Archive) -> set[str]:
+    """Files that a manifest names which an archiver will adopt."""
+    named: set[str] = set()
     known = await archive.positions()
     for partition in await manifests.partitions(objects):
         async for manifest in manifests.of_partition(objects, partition, known.get(partition, 0)):
             named |= {file.name for file in manifest.files}
-    # Again: what was adopted in between.
-    named |= {file.name for day in await all_days(archive) for file in await archive.files(*day)}
     return named
 
 
-async def all_days(archive: Archive) -> list[tuple[str, int]]:
-    """Policies and days."""
-    return [(day.policy, day.day) for day in await archive.days()]
-
-
-async def _forget_manifests(objects: Objects, orphans: set[str]) -> None:
-    """Of compactions that were never finished: `rebuild` would take them for finished ones."""
-    async for one in objects.list(f"{names.MANIFESTS}policy="):
-        known = files.id_of(one.name)
-        if known is None:
-            continue
-        manifest = await manifests.read(objects, one.name, DayManifest)
-        if manifest.files and all(file.name in orphans for file in manifest.files):
-            await objects.delete(one.name)
+async def _spared(objects: Objects, unnamed: set[str], listed: set[str]) -> set[str]:
+    """Those of files outside the list that may be the only ones with their rows. Manifests of compactions that were
+    never finished are deleted: `rebuild` would take them for finished ones."""
+    spared: set[str] = set()
+    for folder in sorted(set(map(names.manifests_beside, unnamed))):
+        found = [await manifests.read(objects, one.name, DayManifest) async for one in objects.list(folder)]
+        naming = [manifest for manifest in found if any(file.name in unnamed for file in manifest.files)]
+        replaced = listed.union(*(manifest.removed for manifest in found if manifest not in naming))
+        for manifest in naming:
+            own = {file.name for file in manifest.files}
+            if not manifest.removed or not replaced.issuperset(manifest.removed):
+                spared |= own & unnamed
+            elif own <= unnamed:
+                await objects.delete(manifest.name)
+    if spared:
+        log.error(
+            "the catalog doesn't have %d files that manifests of the archive name, such as %s: they stay; if it was "
+            "lost, or is an old one, `logd archive rebuild` puts them into it",
+            len(spared),
+            min(spared),
+        )
+    return spared
 
 
 def _data_of(name: str) -> str:

@@ -26,7 +26,7 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 
-from logd.errors import Corrupt, Unavailable
+from logd.errors import Corrupt, NotFound, Unavailable
 from logd.flow import crash
 from logd.flow.clock import now_us
 from logd.seams import Archive, ArchivedDay, ArchivedFile, Objects
@@ -86,6 +86,9 @@ class Compaction:
             if self._settled.get(key) == day.version or (version == day.version and self._clock_us() < until_us):
                 continue
             found = [file for file in await self._archive.files(day.policy, day.day) if not file.reason]
+            if not found:
+                self._settled[key] = day.version
+                continue
             if chosen := self._due(found):
                 await self._compact(day, chosen, chosen)
                 return True
@@ -116,7 +119,10 @@ class Compaction:
     async def _was_checked(self, day: ArchivedDay, found: Sequence[ArchivedFile]) -> bool:
         whole = tuple(file.name for file in found)
         async for one in self._objects.list(names.day_manifest(day.policy, day.day, "").removesuffix(".json")):
-            manifest = await manifests.read(self._objects, one.name, DayManifest)
+            try:
+                manifest = await manifests.read(self._objects, one.name, DayManifest)
+            except (NotFound, Corrupt):
+                continue  # the day is looked at again, then another one says so
             if manifest.checked and manifest.whole == whole:
                 return True
         return False
@@ -126,10 +132,11 @@ class Compaction:
     ) -> None:
         """Rewrites the `merged` files, and all of those looked at that have a row which another has too. Without any to
         merge it is the look at a whole day."""
-        await asyncio.to_thread(_emptied, self._folder)
-        merging = await asyncio.to_thread(Merging, self._folder)
+        merging: Merging | None = None
         written: list[Local] = []
         try:
+            await asyncio.to_thread(_emptied, self._folder)
+            merging = await asyncio.to_thread(Merging, self._folder)
             for file in looked_at:
                 path = await self._local(file)
                 if path is None:
@@ -169,8 +176,9 @@ class Compaction:
         except (OSError, duckdb.Error, pa.ArrowException) as error:
             raise Unavailable(f"the archive's files can't be compacted: {error}", 60.0) from error
         finally:
-            await asyncio.to_thread(merging.close)
-            await asyncio.to_thread(_emptied, self._folder)
+            if merging is not None:
+                await asyncio.to_thread(merging.close)
+            await asyncio.to_thread(shutil.rmtree, self._folder, ignore_errors=True)
 
     async def _name(self, manifest: DayManifest, written: Sequence[Local]) -> None:
         for local in written:

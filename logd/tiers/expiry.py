@@ -28,6 +28,11 @@ async def expire(
         if before is None or day.day >= before:
             continue
         going = [file for file in await archive.files(day.policy, day.day) if not await is_held(file)]
+        # Asked again: what holds want may have taken long to find, and somebody may have saved the day meanwhile.
+        going = [file for file in going if not await is_held(file)]
+        before = expired_before(day.policy)
+        if before is None or day.day >= before:
+            continue
         if not going or not await archive.add([], [file.name for file in going]):
             continue
         rows, size = sum(file.rows for file in going), sum(file.size_bytes + file.skip_bytes for file in going)
@@ -50,6 +55,8 @@ class ArchiveHoldings:
         """See Holdings."""
         found = []
         for day in await self._archive.days():
+            if not day.files:
+                continue  # all of it is put aside
             rows: Counter[str] = Counter()
             for file in await self._archive.files(day.policy, day.day) if services else ():
                 if not file.reason:

@@ -33,6 +33,11 @@ def skip_of(data: str) -> str:
     return SKIPS + data.removeprefix(DATA).removesuffix(".parquet") + ".skip"
 
 
+def manifests_beside(data: str) -> str:
+    """What the names of the manifests of a file's day begin with."""
+    return MANIFESTS + data.removeprefix(DATA).rpartition("/hour=")[0] + "/"
+
+
 def stream_manifest(partition: int, start: int) -> str:
     """Of what came of a partition from a position on."""
     return f"{MANIFESTS}partition={partition:05d}/{start:020d}.json"

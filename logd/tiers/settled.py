@@ -3,7 +3,7 @@ and none has a row that another has (compaction.py)."""
 
 from __future__ import annotations
 
-from logd.errors import Corrupt, NotFound, Unavailable
+from logd.errors import Corrupt, NotFound
 from logd.seams import Archive, Objects
 from logd.tiers import files, manifests, names
 from logd.tiers.manifests import DayManifest
@@ -24,10 +24,8 @@ async def _was_checked(objects: Objects, policy: str, day: int, whole: tuple[str
     async for one in objects.list(names.day_manifest(policy, day, "").removesuffix(".json")):
         try:
             manifest = await manifests.read(objects, one.name, DayManifest)
-        except NotFound:
-            continue  # it was collected
-        except Corrupt as error:
-            raise Unavailable(str(error)) from error
+        except (NotFound, Corrupt):
+            continue  # it was collected, or says nothing: compaction looks at the day again
         if manifest.checked and manifest.whole == whole:
             return True
     return False

@@ -170,7 +170,10 @@ async def test_what_is_put_aside_is_listed_with_its_reason_and_not_counted(tiers
         ("b", ""),
     ]
     assert [day.files for day in await tiers.archive.days()] == [1]
-    assert await tiers.archive.add([], ["a"])
+    await tiers.archive.put_aside("b", "it is missing")
+    assert [(day.files, day.rows) for day in await tiers.archive.days()] == [(0, 0)]
+    assert await tiers.archive.add([], ["a", "b"])
+    assert await tiers.archive.days() == []
 
 
 async def test_boundaries_only_advance(open_tiers: Open, tiers: Tiers) -> None:

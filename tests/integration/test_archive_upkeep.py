@@ -14,13 +14,16 @@ from logd.backends.catalog.archive import CatalogArchive
 from logd.backends.catalog.sqlite_file import SqliteFile
 from logd.backends.catalog.tiering import CatalogTiering
 from logd.backends.objects.folder import FolderObjects
+from logd.errors import Unavailable
 from logd.flow.clock import now_us
 from logd.record import SCHEMA
 from logd.seams import ArchivedFile, Tally
 from logd.tiers import batch, collecting, files, names
 from logd.tiers.batch import Part
+from logd.tiers.cold.listing import Listing
 from logd.tiers.compaction import Compaction
 from logd.tiers.expiry import ArchiveHoldings, expire
+from logd.tiers.settled import distinct_rows
 from logd.tiers.streaming import Outdated, StreamArchive
 from logd.tiers.verifying import rebuild, verify
 from tests.support.archive import all_files, named_objects, object_names, opened, rows_of
@@ -198,6 +201,61 @@ async def test_orphans(world: World) -> None:
     assert len(await world.messages()) == 2
 
 
+async def test_a_day_of_which_all_is_put_aside(world: World) -> None:
+    """Its objects are no orphans, whoever searches is told what is missing, and it expires as others do."""
+    (file,) = await world.add([(0, "a", 1)])
+    await world.archive.put_aside(file.name, "its checksum is wrong")
+    world.now_us += int(collecting.ORPHAN_SECONDS * 1e6) + 1
+    assert await collecting.collect_orphans(world.objects, world.archive, lambda: world.now_us) == 0
+    assert file.name in await object_names(world.objects)
+    listed = await Listing(world.archive).files(None, None, None)
+    assert not listed.segments
+    assert [file.name in why for why in listed.missing] == [True]
+    assert await world.quiet() == 0
+    assert await ArchiveHoldings(world.archive).holdings() == []
+    assert (await verify(world.objects, world.archive)).findings == []
+
+    async def is_held(file: ArchivedFile) -> bool:
+        return False
+
+    assert await expire(world.archive, world.tiering, lambda policy: file.day + 1, is_held) == 1
+    assert await world.archive.days() == []
+
+
+async def test_what_a_lost_list_had_is_no_orphan(world: World, tmp_path: Path) -> None:
+    """Only the manifests of compactions name it, until somebody has the list made anew."""
+    await world.add([(0, "a", 1)])
+    await world.add([(0, "b", 1)])
+    await world.quiet()
+    while await collecting.collect_garbage(world.objects, world.archive, lambda: world.now_us + _DAY_US):
+        pass
+    before = await world.messages()
+    world.now_us += int(collecting.ORPHAN_SECONDS * 1e6) + 1
+    anew = await opened(tmp_path / "anew.db")
+    try:
+        assert await collecting.collect_orphans(world.objects, anew, lambda: world.now_us) == 0
+        await rebuild(world.objects, anew)
+        assert {file.name for file in await all_files(anew)} == {file.name for file in await all_files(world.archive)}
+    finally:
+        await anew.close()
+    assert await world.messages() == before
+
+
+async def test_a_damaged_manifest_is_no_reason_to_stop(world: World) -> None:
+    await world.add([(0, "a", 1)])
+    await world.objects.put(names.day_manifest("P", _START_US // _DAY_US, "0"), _content())
+    await world.quiet()
+    assert await world.quiet(world.new_compaction()) == 0
+    assert await distinct_rows(world.objects, world.archive, "P", _START_US // _DAY_US) == 1
+
+
+async def test_a_disk_that_takes_nothing(world: World) -> None:
+    await world.add([(0, "a", 1)])
+    (world.folder / "compaction").write_text("in the way")
+    with pytest.raises(Unavailable, match="compacted"):
+        await world.quiet()
+
+
 async def test_what_may_be_an_orphan_soon_is_not_named_any_more(world: World) -> None:
     stream = StreamArchive(world.objects, world.archive, OnePolicy(), world.folder, lambda: world.now_us)
     part = Part(0, 1, [_table([(0, "a", 1)])], Tally(1, 1))
@@ -228,6 +286,22 @@ async def test_days_expire(world: World) -> None:
     assert (move.policy, move.day, move.what, move.detail["rows"]) == ("P", first, "expire", 1)
     (left,) = await ArchiveHoldings(world.archive).holdings(services=True)
     assert (left.tier, left.parts, left.rows, left.services) == ("cold", 1, 1, {"x": 1})
+
+
+@pytest.mark.parametrize("saved", ["hold", "policy"])
+async def test_a_day_that_is_saved_while_it_is_looked_at(world: World, saved: str) -> None:
+    (file,) = await world.add([(0, "a", 1)])
+    asked: list[str] = []
+
+    async def is_held(file: ArchivedFile) -> bool:
+        asked.append(file.name)
+        return saved == "hold" and len(asked) > 1
+
+    def before(policy: str) -> int | None:
+        return None if saved == "policy" and asked else file.day + 1
+
+    assert await expire(world.archive, world.tiering, before, is_held) == 0
+    assert [one.name for one in await all_files(world.archive)] == [file.name]
 
 
 async def test_what_is_whole(world: World) -> None:

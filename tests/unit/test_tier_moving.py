@@ -39,7 +39,7 @@ class Steps:
 
 async def test_each_goes_on_by_itself(caplog: pytest.LogCaptureFixture) -> None:
     away = [Unavailable("Elasticsearch is away", retry_after_seconds=0) for _ in range(2)]
-    good, bad = Steps(None), Steps(*away, Corrupt("a step is damaged"), None)
+    good, bad = Steps(None), Steps(*away, Corrupt("a step is damaged"), OSError("the disk is full"), None)
     closed = asyncio.Event()
 
     async def close() -> None:
@@ -57,6 +57,7 @@ async def test_each_goes_on_by_itself(caplog: pytest.LogCaptureFixture) -> None:
     assert [one.getMessage().partition(";")[0] for one in caplog.records] == [
         "tiers: Elasticsearch is away",
         "tiers: a step is damaged",
+        "tiers: the disk is full",
     ]
     assert closed.is_set()
     assert (good.given_up, bad.given_up) == (1, 1)

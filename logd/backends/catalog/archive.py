@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy import delete, exists, func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from logd.backends.catalog.database import Database
@@ -54,7 +54,9 @@ class CatalogArchive:
 
     async def days(self, from_day: int | None = None, to_day: int | None = None) -> Sequence[ArchivedDay]:
         """See Archive."""
-        asked = select(DAYS).where(DAYS.c.files > 0).order_by(DAYS.c.day, DAYS.c.policy)
+        of_day = (FILES.c.day == DAYS.c.day, FILES.c.policy == DAYS.c.policy, FILES.c.state != _GARBAGE)
+        has_some = or_(DAYS.c.files > 0, exists().where(*of_day))
+        asked = select(DAYS).where(has_some).order_by(DAYS.c.day, DAYS.c.policy)
         if from_day is not None:
             asked = asked.where(DAYS.c.day >= from_day)
         if to_day is not None:
