@@ -49,6 +49,8 @@ async def archive_roles(
     from logd.tiers.policy import expired_before, today_of
 
     def expired(policy: str) -> int | None:
+        if policies.trouble():
+            return None  # what was said meanwhile isn't known
         return expired_before(policies.retention.ages(policy), today_of(now_us()))
 
     held = HeldFiles(catalog.holds, cold.of, config.search.default_operator)
@@ -63,7 +65,7 @@ async def archive_roles(
             index.inventory,
             index.has_hit,
             catalog,
-            lambda: policies.retention,
+            policies.surely,
             lambda: guard is not None and guard.high,
             objects,
         )

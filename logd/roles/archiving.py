@@ -184,12 +184,13 @@ class Archiving:
         """Where the archive of a partition ends, if that is behind its first message: whoever was killed before it
         could commit has left it there. Raises ConfigError when the partition's end is before that."""
         known = await self._waiting.until_available(_CATALOG, self._stream.positions)
-        position = max(first.position, known.get(first.partition, 0))
-        while True:
-            manifest = await self._waiting.until_available(_OBJECTS, self._stream.adopted, first.partition, position)
-            if manifest is None:
-                break
-            position = manifest.end
+        listed = known.get(first.partition, 0)
+        if await self._is_unlisted(first, listed):
+            raise ConfigError(
+                f"the catalog lists the archive of partition {first.partition} up to {listed}, it goes up to "
+                f"{first.position} at least: the catalog was made anew, or is from a backup; run `logd archive rebuild`"
+            )
+        position = await self._adopted(first.partition, max(first.position, listed))
         if position > end:
             raise ConfigError(
                 f"the archive has partition {first.partition} of {RAW_LOGS} up to {position}, the transport up to "
@@ -198,6 +199,20 @@ class Archiving:
         if position > first.position:
             await self._commit(consumer, {first.partition: position}, NOTHING)
         return position
+
+    async def _is_unlisted(self, first: Message, listed: int) -> bool:
+        """Whether something was archived before this message that the list hasn't: commits come after that."""
+        return listed < first.position and await self._waiting.until_available(
+            _OBJECTS, self._stream.has_written, first.partition, listed, first.position
+        )
+
+    async def _adopted(self, partition: int, position: int) -> int:
+        """Where the manifests end that follow one another from a position on; all of them are in the list then."""
+        while True:
+            manifest = await self._waiting.until_available(_OBJECTS, self._stream.adopted, partition, position)
+            if manifest is None:
+                return position
+            position = manifest.end
 
     async def _add(self, batch: Batch, parsing: Parsing, messages: Sequence[Message]) -> None:
         for rows in await self._in_thread(rows_of, parsing, messages):

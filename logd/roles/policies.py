@@ -38,6 +38,12 @@ class PolicyWatch:
         """Why the policies can't be read now; empty when they can."""
         return self._trouble
 
+    def surely(self) -> Retention:
+        """As of the last look, for who deletes by it. Raises Unavailable when they can't be read now."""
+        if self._trouble:
+            raise Unavailable(f"retention policies can't be read: {self._trouble}")
+        return self.retention
+
     async def begin(self) -> None:
         """Before a line is stored, which would lie where it doesn't belong. Raises ConfigError."""
         try:

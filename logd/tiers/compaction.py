@@ -92,7 +92,10 @@ class Compaction:
             if chosen := self._due(found):
                 await self._compact(day, chosen, chosen)
                 return True
-            if any(_made_by(file) == STREAM for file in found) or not self._is_over(day.day):
+            # What is moved hour by hour is looked at once all of it is there.
+            others = [_time_of(file) for file in found if _made_by(file) not in (STREAM, COMPACTION)]
+            comes = max(others, default=0) > self._clock_us() - self._quiet_us
+            if comes or any(_made_by(file) == STREAM for file in found) or not self._is_over(day.day):
                 self._looked_at[key] = (day.version, self._clock_us() + self._quiet_us // 10)
                 continue
             if not await self._was_checked(day, found):

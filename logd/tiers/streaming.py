@@ -66,6 +66,12 @@ class StreamArchive:
             log.info("%s was written before, and is part of the archive now", manifest.name)
         return manifest
 
+    async def has_written(self, partition: int, start: int, end: int) -> bool:
+        """Whether a manifest begins between these positions. Raises Unavailable, Corrupt."""
+        async for manifest in manifests.of_partition(self._objects, partition, start):
+            return manifest.start < end
+        return False
+
     async def write(self, part: Part) -> Sequence[Local]:
         """The part's files, in the folder. Raises Unavailable."""
         try:

@@ -20,7 +20,7 @@ from logd.errors import ConfigError
 from logd.roles import waiting
 from logd.roles.archiving import GROUP, Archiving
 from logd.seams import RAW_LOGS, Objects, Tally
-from logd.tiers import manifests, names
+from logd.tiers import manifests, names, verifying
 from logd.tiers.batch import Part, manifest_of
 from logd.tiers.streaming import StreamArchive
 from tests.services import running
@@ -214,6 +214,22 @@ async def test_the_stream_of_another_transport_is_refused(tmp_path: Path) -> Non
         archiving = Archiving(world.config, world.transport, world.objects, world.archive, Assignment({}))
         with pytest.raises(ConfigError, match="has partition 0 of raw-logs up to 100, the transport up to 2"):
             await archiving.run(asyncio.Event())
+
+
+async def test_a_catalog_that_does_not_know_the_archive_is_refused(tmp_path: Path) -> None:
+    async with World.open(tmp_path) as world, world.running():
+        await world.append("a")
+        await until(world.messages)
+    (tmp_path / "catalog.db").rename(tmp_path / "lost.db")
+    async with World.open(tmp_path) as world:
+        await world.append("b", number=2)
+        archiving = Archiving(world.config, world.transport, world.objects, world.archive, Assignment({}))
+        with pytest.raises(ConfigError, match="run `logd archive rebuild`"):
+            await archiving.run(asyncio.Event())
+        assert await verifying.rebuild(world.objects, world.archive) == 1
+        async with world.running():
+            await until(lambda: _upto(world, 3))
+        assert await world.messages() == ["a", "b"]
 
 
 @pytest.mark.servers("s3")

@@ -80,7 +80,7 @@ async def test_without_the_catalog_it_goes_on(wrong: LogdError, caplog: pytest.L
     catalog.wrong = None
     await watch.look()
     assert watch.trouble() == ""
-    assert [record.levelname for record in caplog.records] == ["ERROR", "INFO"]
+    assert [record.levelname for record in caplog.records] == ["WARNING", "INFO"]
 
 
 async def test_it_doesnt_begin_without() -> None:
