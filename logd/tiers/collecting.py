@@ -52,7 +52,10 @@ async def collect_orphans(objects: Objects, archive: Archive, clock_us: Callable
         if (known := files.id_of(one.name)) is not None and known[0] < before_us
     ]
     named = await named_files(objects, archive)
-    orphans = [name for name in suspects if _data_of(name) not in named]
+    unnamed = [name for name in suspects if _data_of(name) not in named]
+    # A day all of whose files are put aside is in no list of days.
+    aside = {file.name for day in sorted(set(map(names.day_of, unnamed))) for file in await archive.files(*day)}
+    orphans = [name for name in unnamed if _data_of(name) not in aside]
     if orphans:
         await _forget_manifests(objects, {_data_of(name) for name in orphans})
     for name in orphans:

@@ -23,6 +23,12 @@ def folder_of(policy: str, day: int, hour: int) -> str:
     return f"policy={policy}/date={_EPOCH + timedelta(days=day)}/hour={hour:02d}/"
 
 
+def day_of(name: str) -> tuple[str, int]:
+    """Policy and day of a file or skip index, by its name."""
+    _, policy, day, _ = name.split("/", 3)
+    return policy.removeprefix("policy="), (date.fromisoformat(day.removeprefix("date=")) - _EPOCH).days
+
+
 def data_of(policy: str, day: int, hour: int, file_id: str) -> str:
     """Of a file."""
     return f"{DATA}{folder_of(policy, day, hour)}{file_id}.parquet"

@@ -198,6 +198,16 @@ async def test_orphans(world: World) -> None:
     assert len(await world.messages()) == 2
 
 
+async def test_what_is_put_aside_is_no_orphan(world: World) -> None:
+    """Not even when nothing else is left of its day: it may be mended, or was only away."""
+    (file,) = await world.add([(0, "a", 1)])
+    there = await object_names(world.objects)
+    await world.archive.put_aside(file.name, "its checksum is another one")
+    world.now_us += int(collecting.ORPHAN_SECONDS * 1e6) + 1
+    assert await collecting.collect_orphans(world.objects, world.archive, lambda: world.now_us) == 0
+    assert await object_names(world.objects) == there
+
+
 async def test_what_may_be_an_orphan_soon_is_not_named_any_more(world: World) -> None:
     stream = StreamArchive(world.objects, world.archive, OnePolicy(), world.folder, lambda: world.now_us)
     part = Part(0, 1, [_table([(0, "a", 1)])], Tally(1, 1))
