@@ -91,6 +91,8 @@ class ArchiveUpkeep:
                 log.warning("the lease %s ends by itself: %s", LEASE, error)
 
     async def _step(self) -> bool:
+        if not (self._has_lease or await self._archive.days() or await self._archive.garbage(2**62, 1)):
+            return False  # a lease would make a catalog where nobody needs one
         self._has_lease = await self._leases.take(LEASE, self._owner, _LEASE_SECONDS)
         if not self._has_lease:
             return False

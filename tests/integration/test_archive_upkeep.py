@@ -14,8 +14,11 @@ from logd.backends.catalog.archive import CatalogArchive
 from logd.backends.catalog.sqlite_file import SqliteFile
 from logd.backends.catalog.tiering import CatalogTiering
 from logd.backends.objects.folder import FolderObjects
+from logd.config.schema import Config
 from logd.flow.clock import now_us
 from logd.record import SCHEMA
+from logd.roles import wiring
+from logd.roles.archive_upkeep import ArchiveUpkeep
 from logd.seams import ArchivedFile, Tally
 from logd.tiers import batch, collecting, files, names
 from logd.tiers.batch import Part
@@ -302,3 +305,22 @@ async def _content() -> AsyncIterator[bytes]:
 
 def test_ids_of_others() -> None:
     assert files.id_of(names.data_of("P", 1, 1, "others")) is None
+
+
+async def test_without_an_archive_no_catalog_is_made(tmp_path: Path) -> None:
+    """A server without policies has neither."""
+    config = Config(data_dir=str(tmp_path / "data"))
+    catalog = await wiring.catalog(config)
+    objects = await FolderObjects.open(tmp_path / "objects")
+    upkeep = ArchiveUpkeep(config, objects, catalog.archive, catalog.tiering, catalog.leases, _never, _not_held)
+    assert not await upkeep._step()
+    assert not wiring.catalog_file(config).exists()
+    await catalog.close()
+
+
+def _never(policy: str) -> int | None:
+    return None
+
+
+async def _not_held(file: ArchivedFile) -> bool:
+    return False
