@@ -14,7 +14,6 @@ from pathlib import Path
 
 from logd.config.schema import Config
 from logd.errors import LogdError, Unavailable
-from logd.flow.clock import now_us
 from logd.seams import Archive, Leases, Objects, Tiering
 from logd.tiers.collecting import collect_garbage, collect_orphans
 from logd.tiers.compaction import Compaction
@@ -92,8 +91,8 @@ class ArchiveUpkeep:
                 log.warning("the lease %s ends by itself: %s", LEASE, error)
 
     async def _step(self) -> bool:
-        if not await self._archive.days() and not await self._archive.garbage(now_us(), 1):
-            return False  # without an archive nobody pays for a catalog
+        if not (self._has_lease or await self._archive.days() or await self._archive.garbage(2**62, 1)):
+            return False  # a lease would make a catalog where nobody needs one
         self._has_lease = await self._leases.take(LEASE, self._owner, _LEASE_SECONDS)
         if not self._has_lease:
             return False

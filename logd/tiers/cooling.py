@@ -37,6 +37,7 @@ from logd.store import merge
 from logd.store.inventory import Inventory
 from logd.store.segments import DAY_US, Segment, unified
 from logd.telemetry import metrics
+from logd.tiers.holding import may_hold
 from logd.tiers.terms import ReadTerms
 
 log = logging.getLogger("logd.archiver")
@@ -128,12 +129,15 @@ class Cooling:
         self._under_way: dict[_Day, Step] = {}
         self._asked: set[_Day] = set()
         self._days = self._rows = 0
+        #: Until it is known which are on their way: merged, their rows would go there again.
+        inventory.moving = frozenset(segment.id for segment in inventory.segments)
+        self._recalled = False
 
     async def step(self) -> bool:
         """The next piece of work; False when there is none now. Raises Unavailable: it is tried again."""
         try:
-            due = await self._due()
-            for one in due:
+            await self._recall()
+            for one in await self._due():
                 if await self._go_on(one):
                     return True
             return False
@@ -160,14 +164,31 @@ class Cooling:
 
     def status(self) -> dict[str, Any]:
         """For people."""
-        return {
-            "days": self._days,
-            "rows": self._rows,
-            "under_way": [
-                {"policy": policy, "day": day, "hours": len(step.hours), "waits": step.advanced_us > 0}
-                for (policy, day), step in self._under_way.items()
-            ],
-        }
+        under_way = [
+            {"policy": policy, "day": day, "hours": len(step.hours), "waits": step.advanced_us > 0}
+            for (policy, day), step in self._under_way.items()
+        ]
+        return {"days": self._days, "rows": self._rows, "under_way": under_way}
+
+    async def _recall(self) -> None:
+        """What another process has begun with days before the boundary."""
+        if self._recalled:
+            return
+        boundaries = await self._known_boundaries()
+        for policy, day in {(one.policy, one.day) for one in self._inventory.segments}:
+            if policy in boundaries and day < boundaries[policy].cold_before:
+                await self._ask((policy, day))
+        self._recalled = True
+        self._freeze()
+
+    async def _ask(self, key: _Day) -> Step | None:
+        """How far another process has come with the day."""
+        kept = await self._tiering.step(*key)
+        self._asked.add(key)
+        if kept:
+            self._under_way[key] = msgspec.convert(kept, Step)
+            self._freeze()
+        return self._under_way.get(key)
 
     async def _due(self) -> list[Due]:
         """By policy and day, the oldest first."""
@@ -176,16 +197,17 @@ class Cooling:
         found: dict[_Day, list[Segment]] = {}
         for segment in self._inventory.segments:
             found.setdefault((segment.policy, segment.day), []).append(segment)
-        due = []
-        for (policy, day), segments in sorted(found.items(), key=lambda one: one[0][1]):
-            expired = terms.expired_before(policy)
-            if expired is not None and day < expired:
+        due: list[Due] = []
+        nothing: dict[_Day, list[Segment]] = {key: [] for key in self._under_way}  # all has gone already
+        for key, segments in sorted({**nothing, **found}.items(), key=lambda one: one[0][1]):
+            policy, day = key
+            if day < (terms.expired_before(policy) or 0) and not (key in self._under_way or may_hold(terms.holds, day)):
                 continue  # it goes anyway
             cold = terms.cold_before(policy)
             if cold is not None and early:
                 cold = max(cold, terms.warm_before(policy))
             late = day < boundaries.get(policy, Boundary(policy=policy)).cold_before
-            if late or (cold is not None and day < cold) or (policy, day) in self._under_way:
+            if late or (cold is not None and day < cold) or key in self._under_way:
                 due.append(Due(policy, day, segments, late))
         return due
 
@@ -200,11 +222,7 @@ class Cooling:
         key = due.policy, due.day
         step = self._under_way.get(key)
         if step is None and key not in self._asked:
-            kept = await self._tiering.step(*key)
-            self._asked.add(key)
-            if kept:
-                step = self._under_way[key] = msgspec.convert(kept, Step)
-                self._freeze()
+            step = await self._ask(key)
         if step is None:
             if due.late and self._clock() - self._moved_us.get(key, 0) < self._late_us:
                 return False
@@ -360,8 +378,7 @@ class Cooling:
         await self._tiering.put_step(due.policy, due.day, msgspec.to_builtins(step))
 
     def _freeze(self) -> None:
-        moving = frozenset(number for step in self._under_way.values() for number in step.segments)
-        self._inventory.moving = moving
+        self._inventory.moving = frozenset(number for step in self._under_way.values() for number in step.segments)
 
     def _were_put_aside(self, step: Step, there: Mapping[int, Segment]) -> bool:
         """Whether those that are missing were damaged: their rows are nowhere else."""

@@ -11,7 +11,7 @@ import pytest
 
 from logd.backends.index.segments import SegmentsIndex
 from logd.errors import Unavailable
-from logd.seams import BOUNDARY_SECONDS, ArchivedFile, Search
+from logd.seams import BOUNDARY_SECONDS, ArchivedFile, LegalHold, Search
 from logd.store import merge
 from logd.store.segments import ROW_GROUP_ROWS
 from logd.tiers import cooling as cooling_module
@@ -233,5 +233,62 @@ async def test_rows_that_get_lost_keep_the_day(store: SegmentsStore, cold: Cold,
     await _until_it_waits(cooling)
     assert await cold.archived() == {_DEFAULT: _DAY + 1}
     assert await _ids(index, cold) == everything
+    await cooling.close()
+    await index.close()
+
+
+async def test_what_waits_to_be_removed_is_not_merged_after_a_restart(store: SegmentsStore, cold: Cold) -> None:
+    """Its rows would be taken for late ones, and be in the archive twice."""
+    index = await store.open()
+    for number in range(16):
+        await index.write(batch([row(DAY + number, f"{number:02d}")], number + 1))
+        await index.flush()
+    everything = await _ids(index, cold)
+    cold.cold_before[_DEFAULT] = _DAY + 1
+    first = cold.cooling(index.inventory)
+    await _until_it_waits(first)
+    await first.close()
+    await index.close()
+    index = await store.open()
+    second = cold.cooling(index.inventory)
+    await store.upkeep()
+    await second.step()
+    await store.upkeep()
+    for _ in range(4):
+        cold.now_us += _WAIT_US
+        await _until_it_waits(second)
+    assert await _ids(index, cold) == everything
+    await second.close()
+    await index.close()
+
+
+async def test_what_a_hold_keeps_is_moved_though_it_has_expired(store: SegmentsStore, cold: Cold) -> None:
+    """The boundary of later days hides it, so it has to be in the archive."""
+    index = await _filled(store)
+    everything = await _ids(index, cold)
+    cold.expired_before[_DEFAULT], cold.cold_before[_DEFAULT] = _DAY + 1, _DAY + 2
+    cold.holds = [LegalHold(id="0123456789ab", name="case", to_us=DAY + DAY_US)]
+    cooling = cold.cooling(index.inventory)
+    for _ in range(2):
+        await _until_it_waits(cooling)
+        assert await _ids(index, cold) == everything
+        cold.now_us += _WAIT_US
+    assert not index.inventory.segments
+    await cooling.close()
+    await index.close()
+
+
+async def test_a_move_ends_though_its_segments_went_before(store: SegmentsStore, cold: Cold) -> None:
+    """As they do when the catalog is away in between; whoever waits for room would wait for ever."""
+    index = await _filled(store, days=1)
+    cold.cold_before[_DEFAULT] = _DAY + 1
+    cooling = cold.cooling(index.inventory)
+    await _until_it_waits(cooling)
+    assert cooling.waits
+    await index.inventory.remove(index.inventory.segments, "archive")
+    cold.now_us += _WAIT_US
+    await _until_it_waits(cooling)
+    assert not cooling.waits
+    assert [move.what for move in await cold.tiering.moves()] == ["cold"]
     await cooling.close()
     await index.close()
