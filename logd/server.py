@@ -133,6 +133,8 @@ async def _run_roles(config: Config, under: Opened, signals: _Signals, load: Cal
             if archive is not None and archive.moving is not None:
                 parts["tiers"] = archive.moving.status
                 start("tiers", archive.moving.run)
+        if guard is not None:
+            await guard.look()  # before lines come in, and once it knows what may go instead
         if under.policies is not None:
             tasks.create_task(under.policies.run(stop), name="server.policies")
         # Others load nothing of this.

@@ -3,6 +3,7 @@
     DIR/agent.db, alerts.db, catalog.db, transport.db       SQLite files, without a WAL: those that there were
     DIR/index/manifest.db                                   another
     DIR/index/policy=POLICY/date=YYYY-MM-DD/ID.parquet      the segments that the manifest names, and their skip indexes
+    DIR/objects/archive…                                    what the archive has in data_dir, which the catalog lists
     DIR/backup.json                                         Backup, with the size and CRC-32 of every other file
 
 Invariants: backup.json is written when all else is on disk, so a folder without it is no backup; what the agent counts
@@ -24,7 +25,8 @@ NAME = "backup.json"
 
 
 class Damaged(msgspec.Struct, frozen=True):
-    """A segment that the backup doesn't have, because its file wasn't what had been written."""
+    """A segment that the backup doesn't have, because its file wasn't what had been written, or a file of the archive
+    that isn't there as it was."""
 
     file: str
     rows: int

@@ -24,6 +24,7 @@ from typing import TypeVar
 from logd import __version__
 from logd.backup import about, files
 from logd.backup.about import Backup, Damaged
+from logd.backup.archive import OBJECTS, copy_archive
 from logd.backup.live import Live
 from logd.errors import ConfigError, Conflict, Unavailable
 from logd.flow import crash
@@ -34,8 +35,9 @@ from logd.store.segments import Segment
 log = logging.getLogger("logd.backup")
 _INDEX = Path("index")
 _MANIFEST = _INDEX / folder.MANIFEST
-#: What there may be in a data folder, all of it but the segments.
-DATABASES = (Path("agent.db"), Path("alerts.db"), Path("catalog.db"), Path("transport.db"), _MANIFEST)
+_CATALOG = Path("catalog.db")
+#: What there may be in a data folder, all of it but the segments and the archive.
+DATABASES = (Path("agent.db"), Path("alerts.db"), _CATALOG, Path("transport.db"), _MANIFEST)
 #: Between two looks whether to give up: 16 MB of the transport, 1 MB of the others.
 _PAGES = 256
 T = TypeVar("T")
@@ -141,6 +143,12 @@ def _copy(
             copied, damaged = _copy_segments(manifest.segments(), data_dir, directory, check)
             damage = _leave_out(manifest, damaged, copied)
             segments, positions = manifest.segments(), manifest.positions()
+    if (data_dir / OBJECTS).is_dir():
+        archived, missing = copy_archive(data_dir, directory, _CATALOG, check)
+        copied |= archived
+        damage = [*damage, *missing]
+        for one in missing:
+            log.error("%s of the archive, with %d rows, is not in the backup: %s", one.file, one.rows, one.reason)
     for name in moment:
         with (directory / name).open("rb") as file:
             copied[str(name)] = files.checksum(file, check)
@@ -226,7 +234,12 @@ def _leave_out(manifest: Manifest, damaged: Mapping[int, str], copied: Mapping[s
 
 def _remove(directory: Path) -> None:
     """What was copied; the directory itself stays."""
-    for name in (about.NAME, "index", *(str(name) for name in DATABASES)):  # without its own file it is no backup
+    for name in (
+        about.NAME,
+        "index",
+        str(OBJECTS),
+        *(str(name) for name in DATABASES),
+    ):  # without its own file it is no backup
         for path in directory.glob(f"{name}*"):
             if path.is_dir():
                 shutil.rmtree(path, ignore_errors=True)

@@ -78,8 +78,6 @@ async def opened(config: Config, data_dir: Path) -> AsyncIterator[Opened]:
         if found.catalog is not None and "alerter" in roles:
             alerting = await stack.enter_async_context(alert_wiring.alert_seams(config, found.catalog))
             found = replace(found, alerting=alerting)
-        if found.guard is not None:
-            await found.guard.look()
         backup = partial(wiring.backup, data_dir, queue=queue, index=found.index)
         await stack.enter_async_context(control.serving(data_dir / control.SOCKET, backup))
         yield found

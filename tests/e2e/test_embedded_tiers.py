@@ -10,6 +10,8 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
+from logd.backup import about
+from tests.support.commands import logd
 from tests.support.process import Server, until
 
 _SETTINGS = {
@@ -70,4 +72,10 @@ def test_days_go_where_their_policy_says(tmp_path: Path) -> None:
         assert (_hits(server, "web"), _hits(server, "debug-1")) == (83, 0)
         found = server.search(service="web", limit=100, sort="oldest")["logs"]
         assert [one["message"] for one in found[:53]] == [*old, *late]
+        assert logd("store", "backup", tmp_path / "backup", data_dir=server.data_dir).code == 0
+    assert not about.read(tmp_path / "backup").damaged
+    restored = Server(tmp_path / "restored", settings=_SETTINGS, roles="processor,api,archiver")
+    assert logd("store", "restore", tmp_path / "backup", data_dir=restored.data_dir).code == 0
+    with restored:
+        assert _hits(restored, "web") == 83
         server.check_ledger()
