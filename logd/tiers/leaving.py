@@ -31,13 +31,15 @@ log = logging.getLogger("logd.tiers")
 
 class Step(msgspec.Struct, frozen=True, kw_only=True):
     """How far a day has come, as the catalog keeps it. `indices` are names and uuids, `positions` by partition;
-    `reason` is why it stays, as the history says it; `gone` are rows of what has left before."""
+    `by_age`: it is past all days, and no hold had a part of it, so nothing was proved. `reason` is why it stays, as the
+    history says it; `gone` are rows of what has left before."""
 
     phase: str = ""
     indices: Mapping[str, str] = {}
     positions: Mapping[str, int] = {}
     rows: int = 0
     advanced_us: int = 0
+    by_age: bool = False
     gone: int = 0
     reason: str = ""
 
@@ -76,6 +78,9 @@ class Leaving:
             if is_other or left != step.indices or not all(there[name].blocked for name in left):
                 # Somebody else has been there, or the stream was made anew.
                 step = Step(gone=step.gone, reason=step.reason)
+        if step.by_age and not (expired and not await self._ground.held(one.policy, one.day)):
+            # A policy or a hold has saved it meanwhile: now it has to be proved.
+            step = msgspec.structs.replace(step, phase="blocked", by_age=False, advanced_us=0)
         if not step.phase:
             step = await self._block(one, step)
         if step.phase == "blocked":
@@ -140,12 +145,11 @@ class Leaving:
 
     async def _prove(self, one: Day, step: Step, expired: bool) -> tuple[str, Step]:
         """Why it isn't proven, empty when it is, and the step as it is kept then."""
-        if not (expired and not await self._ground.held(one.policy, one.day)) and (
-            why := await self._why_not(one, step)
-        ):
+        by_age = expired and not await self._ground.held(one.policy, one.day)
+        if not by_age and (why := await self._why_not(one, step)):
             return why, step
         rows = await self._ground.indices.count(step.indices)
-        proved = msgspec.structs.replace(step, phase="proved", rows=rows)
+        proved = msgspec.structs.replace(step, phase="proved", rows=rows, by_age=by_age)
         await self._holder.still()
         await self._keep(one, proved)
         crash.point("cold.proved")

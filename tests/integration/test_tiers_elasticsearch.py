@@ -231,6 +231,22 @@ async def test_expired_days_go_without_an_archive(world: World) -> None:
     assert await world.stored() == {}
 
 
+async def test_a_hold_that_comes_before_the_end_saves_what_went_by_age(world: World) -> None:
+    await world.day(D)
+    outside = world.outside
+    outside.ages(1, 3, 5)
+    outside.today = D + 6
+    await world.mover.step()
+    assert (await world.boundary()).cold_before == D + 1
+    outside.held = True
+    outside.now_us += 31_000_000
+    await world.settle()
+    assert own(D) in await world.stored(), "the archive hasn't what is held"
+    outside.rows[DEFAULT_POLICY, D] = 5
+    await world.settle()
+    assert await world.stored() == {}
+
+
 async def test_two_movers(world: World) -> None:
     await world.day(D)
     other = world.another("two")
