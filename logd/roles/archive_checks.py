@@ -9,8 +9,8 @@ from logd.config.schema import Config
 from logd.errors import ConfigError, Corrupt, NotFound, Unavailable
 from logd.roles.wiring import catalog, open_objects
 from logd.seams import Archive, Objects
-from logd.tiers import verifying
-from logd.tiers.verifying import Verified
+from logd.tiers.archive import verifying
+from logd.tiers.archive.verifying import Verified
 
 log = logging.getLogger("logd.archiver")
 #: Of files that are looked for at a start: damage may have taken one.

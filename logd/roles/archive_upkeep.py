@@ -15,9 +15,9 @@ from pathlib import Path
 from logd.config.schema import Config
 from logd.errors import LogdError, Unavailable
 from logd.seams import Archive, Leases, Objects, Tiering
-from logd.tiers.collecting import collect_garbage, collect_orphans
-from logd.tiers.compaction import Compaction
-from logd.tiers.expiry import ExpiredBefore, IsHeld, expire
+from logd.tiers.archive.collecting import collect_garbage, collect_orphans
+from logd.tiers.archive.compaction import Compaction
+from logd.tiers.archive.expiry import ExpiredBefore, IsHeld, expire
 
 log = logging.getLogger("logd.archiver")
 LEASE = "archive.compaction"

@@ -86,12 +86,12 @@ def _moving(
     from logd.backends.index.elasticsearch_restored import RestoredIndices
     from logd.backends.index.elasticsearch_tiers import IndexTiers
     from logd.roles import tier_moving
-    from logd.tiers.ground import Ground, Reached
+    from logd.tiers.archive.settled import distinct_rows
     from logd.tiers.holding import may_hold
-    from logd.tiers.mover import Mover
+    from logd.tiers.moving.ground import Ground, Reached
+    from logd.tiers.moving.mover import Mover
+    from logd.tiers.moving.restoring import Restorer
     from logd.tiers.policy import Retention, today_of
-    from logd.tiers.restoring import Restorer
-    from logd.tiers.settled import distinct_rows
 
     settings = config.index.elasticsearch
     client = Client(settings)

@@ -14,8 +14,8 @@ from logd.datadir import disk_used_percent
 from logd.errors import LogdError, Unavailable
 from logd.seams import Upkeep
 from logd.telemetry import metrics
-from logd.tiers.cooling import Cooling
-from logd.tiers.expiry_of_segments import SegmentsExpiry
+from logd.tiers.embedded.cooling import Cooling
+from logd.tiers.embedded.expiry_of_segments import SegmentsExpiry
 
 log = logging.getLogger("logd.archiver")
 #: How often an idle archiver looks for work.

@@ -7,7 +7,7 @@ while the next one is fetched, so that twice the bytes are in memory at most. Wh
 more is fetched, and the transport holds the lines.
 
 A message is taken once, by its position; what another archiver has archived meanwhile is found by its manifest
-(tiers/streaming.py). What can't be read at all is counted: the processor makes dead letters.
+(tiers/archive/streaming.py). What can't be read at all is counted: the processor makes dead letters.
 """
 
 from __future__ import annotations
@@ -34,10 +34,10 @@ from logd.roles.parsing import parser_of
 from logd.roles.waiting import Waiting
 from logd.seams import NOTHING, RAW_LOGS, Archive, Consumer, Objects, Tally, Transport
 from logd.telemetry import metrics
-from logd.tiers.batch import Assigns, Batch, Part, manifest_of
-from logd.tiers.files import Local
-from logd.tiers.manifests import StreamManifest
-from logd.tiers.streaming import Outdated, StreamArchive, count, tally_of
+from logd.tiers.archive.batch import Assigns, Batch, Part, manifest_of
+from logd.tiers.archive.files import Local
+from logd.tiers.archive.manifests import StreamManifest
+from logd.tiers.archive.streaming import Outdated, StreamArchive, count, tally_of
 
 log = logging.getLogger("logd.archiver")
 GROUP = "archiver"

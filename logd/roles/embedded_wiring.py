@@ -15,9 +15,9 @@ from logd.roles.wiring import OpenCatalog, index_folder
 from logd.seams import LegalHolds, Objects
 from logd.store.inventory import Inventory
 from logd.tiers import policy
-from logd.tiers.cooling import Cooling
-from logd.tiers.expiry_of_segments import HasHit, SegmentsExpiry
-from logd.tiers.hours import ArchiveHours
+from logd.tiers.embedded.cooling import Cooling
+from logd.tiers.embedded.expiry_of_segments import HasHit, SegmentsExpiry
+from logd.tiers.embedded.hours import ArchiveHours
 from logd.tiers.policy import Retention
 from logd.tiers.terms import KnownTerms, ReadTerms, Terms
 

@@ -1,5 +1,6 @@
 """What the index hasn't and the archive has, counted by policy and day, so that the archive's count can prove that it
-has what the index has (tiers/leaving.py). A line that is read again after a crash is counted again: it is a bound."""
+has what the index has (tiers/moving/leaving.py). A line that is read again after a crash is counted again: it is a
+bound."""
 
 from __future__ import annotations
 

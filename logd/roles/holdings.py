@@ -10,7 +10,7 @@ from logd.flow.clock import now_us
 from logd.roles.policies import PolicyWatch
 from logd.roles.wiring import OpenCatalog, OpenIndex
 from logd.seams import Holdings
-from logd.tiers.expiry import ArchiveHoldings
+from logd.tiers.archive.expiry import ArchiveHoldings
 from logd.tiers.policy import today_of, warm_before
 
 

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 from logd.errors import LogdError, Unavailable
 from logd.seams import RAW_LOGS, Archive, StreamPositions, Transport
-from logd.tiers.ground import Reached
+from logd.tiers.moving.ground import Reached
 
 log = logging.getLogger("logd.tiers")
 #: Between two looks: while something goes on, and else.

@@ -10,9 +10,9 @@ import numpy as np
 
 from logd.config.schema import Config
 from logd.seams import Archive, Objects, Searches, Tiering
-from logd.tiers.boundaries import Boundaries
 from logd.tiers.cold.searches import ArchiveSearches
-from logd.tiers.searching import ArchiveOf, TieredSearches
+from logd.tiers.merged.boundaries import Boundaries
+from logd.tiers.merged.searching import ArchiveOf, TieredSearches
 
 
 @contextlib.asynccontextmanager

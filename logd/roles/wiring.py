@@ -50,7 +50,7 @@ if TYPE_CHECKING:
     from logd.store.folder import Stream
     from logd.store.inventory import Inventory
     from logd.store.upkeep import Expired
-    from logd.tiers.expiry_of_segments import HasHit
+    from logd.tiers.embedded.expiry_of_segments import HasHit
 
 #: mallopt(3): M_ARENA_MAX, M_MMAP_THRESHOLD, and M_TRIM_THRESHOLD, which would be small once the second is set.
 _MALLOPT = {-8: 2, -3: 1024 * 1024, -1: 64 * 1024 * 1024}

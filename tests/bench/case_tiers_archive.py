@@ -21,10 +21,10 @@ from logd.flow.clock import now_us
 from logd.parse.parsing import Parsing
 from logd.roles.archiving_rows import rows_of
 from logd.roles.parsing import parser_of
-from logd.tiers import batch
-from logd.tiers.batch import Batch
-from logd.tiers.files import Local, Writer
-from logd.tiers.merging import Merging
+from logd.tiers.archive import batch
+from logd.tiers.archive.batch import Batch
+from logd.tiers.archive.files import Local, Writer
+from logd.tiers.archive.merging import Merging
 from tests.bench.bench import Bench
 from tests.bench.case_chunks import FULL_LINES, chunks
 from tests.bench.report import Line

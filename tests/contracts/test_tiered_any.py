@@ -1,5 +1,5 @@
 """Any query over any records that lie in two tiers, by policies with boundaries of their own: pages, counts, neighbours
-and figures are those of a naive list (seams.Searches, tiers/searching.py)."""
+and figures are those of a naive list (seams.Searches, tiers/merged/searching.py)."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from logd.chunk import log_id
 from logd.query.parse import parse
 from logd.seams import Boundary, Fields, Function, Histogram, Place, Search, Stats
-from logd.tiers import counts, groups
+from logd.tiers.merged import counts, groups
 from tests.support.naive_groups import NaiveGroups, check_fields
 from tests.support.naive_query import matches
 from tests.support.naive_time import EPOCH

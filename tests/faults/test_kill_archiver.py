@@ -17,8 +17,8 @@ from logd.flow import crash
 from logd.flow.clock import now_us
 from logd.seams import RAW_LOGS
 from logd.tiers import names
-from logd.tiers.collecting import ORPHAN_SECONDS, collect_orphans
-from logd.tiers.verifying import verify
+from logd.tiers.archive.collecting import ORPHAN_SECONDS, collect_orphans
+from logd.tiers.archive.verifying import verify
 from tests.support.archive import named_objects, object_names, opened, rows_of
 from tests.support.process import environment_of_a_process
 from tests.support.processing import envelope

@@ -21,14 +21,15 @@ from logd.record import SCHEMA
 from logd.roles import wiring
 from logd.roles.archive_upkeep import ArchiveUpkeep
 from logd.seams import ArchivedFile, Tally
-from logd.tiers import batch, collecting, files, names
-from logd.tiers.batch import Part
+from logd.tiers import names
+from logd.tiers.archive import batch, collecting, files
+from logd.tiers.archive.batch import Part
+from logd.tiers.archive.compaction import Compaction
+from logd.tiers.archive.expiry import ArchiveHoldings, expire
+from logd.tiers.archive.settled import distinct_rows
+from logd.tiers.archive.streaming import Outdated, StreamArchive
+from logd.tiers.archive.verifying import rebuild, verify
 from logd.tiers.cold.listing import Listing
-from logd.tiers.compaction import Compaction
-from logd.tiers.expiry import ArchiveHoldings, expire
-from logd.tiers.settled import distinct_rows
-from logd.tiers.streaming import Outdated, StreamArchive
-from logd.tiers.verifying import rebuild, verify
 from tests.support.archive import all_files, named_objects, object_names, opened, rows_of
 
 _HOUR_US, _DAY_US = 3_600_000_000, 86_400_000_000

@@ -16,7 +16,7 @@ from logd.backends.transport.kafka import KafkaTransport
 from logd.config.schema import Archiver, Config, Parse
 from logd.roles.archiving import GROUP, Archiving
 from logd.seams import RAW_LOGS, Archive, Objects
-from logd.tiers.verifying import verify
+from logd.tiers.archive.verifying import verify
 from tests.services import Running
 from tests.support.archive import opened, rows_of
 from tests.support.kafka import PATIENCE_SECONDS

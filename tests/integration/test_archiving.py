@@ -20,9 +20,10 @@ from logd.errors import ConfigError
 from logd.roles import waiting
 from logd.roles.archiving import GROUP, Archiving
 from logd.seams import RAW_LOGS, Objects, Tally
-from logd.tiers import manifests, names, verifying
-from logd.tiers.batch import Part, manifest_of
-from logd.tiers.streaming import StreamArchive
+from logd.tiers import names
+from logd.tiers.archive import manifests, verifying
+from logd.tiers.archive.batch import Part, manifest_of
+from logd.tiers.archive.streaming import StreamArchive
 from tests.services import running
 from tests.support.archive import all_files, named_objects, object_names, opened, rows_of
 from tests.support.objects import Bucket

@@ -17,8 +17,8 @@ from logd.backends.transport.sqlite import SqliteTransport
 from logd.config.schema import Archiver, Config, Parse
 from logd.flow.clock import now_us
 from logd.roles.archiving import Archiving
-from logd.tiers.collecting import collect_garbage
-from logd.tiers.compaction import Compaction
+from logd.tiers.archive.collecting import collect_garbage
+from logd.tiers.archive.compaction import Compaction
 
 _DAY_US = 86_400_000_000
 

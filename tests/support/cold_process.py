@@ -9,7 +9,7 @@ from pathlib import Path
 from logd.backends.index.segments import SegmentsIndex
 from logd.config.schema import SearchLimits
 from logd.store.upkeep import SegmentsUpkeep
-from logd.tiers.cooling import Cooling
+from logd.tiers.embedded.cooling import Cooling
 from tests.support.cooling import Cold
 from tests.support.indexes import LIMITS
 

@@ -24,7 +24,7 @@ from logd.seams import ArchivedFile, LegalHold
 from logd.store.inventory import Inventory
 from logd.store.segments import micros_of
 from logd.tiers import names
-from logd.tiers.cooling import Cooling
+from logd.tiers.embedded.cooling import Cooling
 from logd.tiers.terms import Terms
 from tests.support.rows import DAY_US, Row
 

@@ -19,8 +19,8 @@ from logd.backends.index.elasticsearch_restored import RestoredIndices
 from logd.backends.objects.folder import FolderObjects
 from logd.record import SCHEMA
 from logd.seams import ArchivedFile, Restore
+from logd.tiers.moving.restoring import Restorer
 from logd.tiers.names import data_of
-from logd.tiers.restoring import Restorer
 from tests.support.rows import DAY_US, Row
 from tests.support.tiers import World, settings_of
 

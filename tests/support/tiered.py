@@ -34,8 +34,8 @@ from logd.seams import (
     StreamPositions,
     Written,
 )
-from logd.tiers.boundaries import Boundaries
-from logd.tiers.searching import TieredSearches
+from logd.tiers.merged.boundaries import Boundaries
+from logd.tiers.merged.searching import TieredSearches
 from tests.support.indexes import LIMITS, SearchedIndex, SegmentsStore
 
 #: Of a policy all of whose days are cold.

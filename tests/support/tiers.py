@@ -21,8 +21,8 @@ from logd.config.schema import Elasticsearch as Settings
 from logd.config.schema import Policy, SearchLimits
 from logd.seams import Archived, Boundary
 from logd.seams.retention import DEFAULT_POLICY, RetentionPolicy
-from logd.tiers.ground import Ground, Reached
-from logd.tiers.mover import Mover
+from logd.tiers.moving.ground import Ground, Reached
+from logd.tiers.moving.mover import Mover
 from logd.tiers.policy import Retention
 from tests.support.elastic import Buried, delete_all
 from tests.support.indexes import ids

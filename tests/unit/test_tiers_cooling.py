@@ -14,7 +14,7 @@ from logd.errors import Unavailable
 from logd.seams import BOUNDARY_SECONDS, ArchivedFile, LegalHold, Search
 from logd.store import merge
 from logd.store.segments import ROW_GROUP_ROWS
-from logd.tiers import cooling as cooling_module
+from logd.tiers.embedded import cooling as cooling_module
 from tests.support.cooling import Cold
 from tests.support.indexes import SegmentsStore
 from tests.support.rows import DAY, DAY_US, batch, row

@@ -18,9 +18,9 @@ from logd.flow.clock import now_us
 from logd.roles.embedded_wiring import terms_of
 from logd.seams import LegalHold
 from logd.store.upkeep import SegmentsUpkeep
-from logd.tiers.cooling import Cooling
-from logd.tiers.expiry_of_segments import SegmentsExpiry
-from logd.tiers.hours import ArchiveHours
+from logd.tiers.embedded.cooling import Cooling
+from logd.tiers.embedded.expiry_of_segments import SegmentsExpiry
+from logd.tiers.embedded.hours import ArchiveHours
 from logd.tiers.policy import Retention, tier_of, today_of
 from tests.support.indexes import LIMITS
 from tests.support.rows import DAY, DAY_US, batch, row

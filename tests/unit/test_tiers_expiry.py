@@ -14,7 +14,7 @@ from logd.config.schema import Policy, SearchLimits
 from logd.errors import Unavailable
 from logd.seams import LegalHold, Search
 from logd.store.upkeep import SegmentsUpkeep
-from logd.tiers.expiry_of_segments import SegmentsExpiry
+from logd.tiers.embedded.expiry_of_segments import SegmentsExpiry
 from logd.tiers.terms import Terms
 from tests.support.indexes import LIMITS
 from tests.support.rows import DAY, DAY_US, batch, row

@@ -17,7 +17,8 @@ from logd.record import SCHEMA
 from logd.seams import ArchivedFile
 from logd.store import marks, skip_index
 from logd.store.files import opened
-from logd.tiers import files, names
+from logd.tiers import names
+from logd.tiers.archive import files
 
 _HOUR_US = 3_600_000_000
 _DAY, _HOUR = 20_000, 5

@@ -11,9 +11,10 @@ from logd.backends.catalog.archive import CatalogArchive
 from logd.backends.catalog.sqlite_file import SqliteFile
 from logd.backends.objects.folder import FolderObjects
 from logd.seams import ArchivedFile
-from logd.tiers import files, manifests, names
-from logd.tiers.manifests import DayManifest
-from logd.tiers.settled import distinct_rows
+from logd.tiers import names
+from logd.tiers.archive import files, manifests
+from logd.tiers.archive.manifests import DayManifest
+from logd.tiers.archive.settled import distinct_rows
 
 _DAY = 20_000
 

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from logd.record import SCHEMA
-from logd.tiers.files import ROW_GROUP_ROWS, Local, Writer
+from logd.tiers.archive.files import ROW_GROUP_ROWS, Local, Writer
 
 #: A file ends here: some 400 MB, which Spark and Athena like.
 _FILE_ROWS = 8_000_000

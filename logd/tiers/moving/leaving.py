@@ -23,8 +23,8 @@ import msgspec
 from logd.errors import Unavailable
 from logd.flow import crash
 from logd.seams import BOUNDARY_SECONDS, Boundary
-from logd.tiers.due import Day, behind, targets, unproven
-from logd.tiers.ground import Ground, Holder
+from logd.tiers.moving.due import Day, behind, targets, unproven
+from logd.tiers.moving.ground import Ground, Holder
 
 log = logging.getLogger("logd.tiers")
 

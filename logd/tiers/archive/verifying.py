@@ -14,9 +14,10 @@ import pyarrow.parquet as pq
 
 from logd.errors import Corrupt, NotFound
 from logd.seams import Archive, ArchivedFile, Objects
-from logd.tiers import files, manifests, names
-from logd.tiers.fetching import check_skip_index, fetch
-from logd.tiers.manifests import DayManifest, StreamManifest
+from logd.tiers import names
+from logd.tiers.archive import files, manifests
+from logd.tiers.archive.fetching import check_skip_index, fetch
+from logd.tiers.archive.manifests import DayManifest, StreamManifest
 
 
 class Finding(msgspec.Struct, frozen=True):

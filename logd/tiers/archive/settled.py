@@ -5,8 +5,9 @@ from __future__ import annotations
 
 from logd.errors import Corrupt, NotFound
 from logd.seams import Archive, Objects
-from logd.tiers import files, manifests, names
-from logd.tiers.manifests import DayManifest
+from logd.tiers import names
+from logd.tiers.archive import files, manifests
+from logd.tiers.archive.manifests import DayManifest
 
 
 async def distinct_rows(objects: Objects, archive: Archive, policy: str, day: int) -> int | None:

@@ -11,8 +11,9 @@ import pyarrow as pa
 from logd.errors import Conflict, NotFound, Unavailable
 from logd.flow.clock import now_us
 from logd.seams import ArchivedFile, Objects
-from logd.tiers import files, manifests, names
-from logd.tiers.manifests import DayManifest
+from logd.tiers import names
+from logd.tiers.archive import files, manifests
+from logd.tiers.archive.manifests import DayManifest
 
 #: What made a file, in its id.
 SEGMENTS = "m"

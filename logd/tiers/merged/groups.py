@@ -12,10 +12,10 @@ from logd.errors import BadRequest
 from logd.query.fields import METADATA
 from logd.seams import MAX_CELLS, Aggregate, Cell, Function, Group, Groups, Stats
 from logd.store.groups import too_many_cells
-from logd.tiers import counts, figures
-from logd.tiers.figures import Part
-from logd.tiers.ranks import STEPS, Known, most
-from logd.tiers.tier import Tier, Tiers
+from logd.tiers.merged import counts, figures
+from logd.tiers.merged.figures import Part
+from logd.tiers.merged.ranks import STEPS, Known, most
+from logd.tiers.merged.tier import Tier, Tiers
 
 Values = tuple[str | None, ...]
 #: The different values of each field that are to be counted, by tier and group; None where they are too many.

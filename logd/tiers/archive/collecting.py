@@ -17,8 +17,9 @@ from logd.flow import crash
 from logd.flow.clock import now_us
 from logd.seams import Archive, Objects
 from logd.telemetry import metrics
-from logd.tiers import files, manifests, names
-from logd.tiers.manifests import DayManifest
+from logd.tiers import names
+from logd.tiers.archive import files, manifests
+from logd.tiers.archive.manifests import DayManifest
 
 log = logging.getLogger("logd.archiver")
 GRACE_SECONDS = 600.0

@@ -10,7 +10,7 @@ import msgspec
 from logd.patterns.mine import MOST_SERVICES
 from logd.patterns.templates import templates
 from logd.seams import SAMPLE_ROWS, FieldCount, Fields, FoundFields, Mined, Pattern, Patterns
-from logd.tiers.tier import Tier, Tiers
+from logd.tiers.merged.tier import Tier, Tiers
 
 #: Of each tier: one that is rare in both may be missing.
 _MOST_TEMPLATES = 500

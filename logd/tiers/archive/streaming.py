@@ -21,10 +21,11 @@ from logd.flow import crash
 from logd.flow.clock import now_us
 from logd.seams import Archive, Objects, Tally
 from logd.telemetry import metrics
-from logd.tiers import batch, files, manifests, names
-from logd.tiers.batch import Assigns, Part
-from logd.tiers.files import Local
-from logd.tiers.manifests import StreamManifest
+from logd.tiers import names
+from logd.tiers.archive import batch, files, manifests
+from logd.tiers.archive.batch import Assigns, Part
+from logd.tiers.archive.files import Local
+from logd.tiers.archive.manifests import StreamManifest
 
 log = logging.getLogger("logd.archiver")
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 from logd.backends.index.elasticsearch_tiers import WARM, StoredIndex
 from logd.flow import crash
 from logd.seams import Boundary
-from logd.tiers.due import Day
-from logd.tiers.ground import Ground, Holder
+from logd.tiers.moving.due import Day
+from logd.tiers.moving.ground import Ground, Holder
 
 
 async def warm(ground: Ground, holder: Holder, one: Day, replicas: int, warm_before: int) -> str:

@@ -12,9 +12,9 @@ import msgspec
 import pyarrow as pa
 
 from logd.seams import Objects, Tally
-from logd.tiers import files
-from logd.tiers.files import Local
-from logd.tiers.manifests import StreamManifest
+from logd.tiers.archive import files
+from logd.tiers.archive.files import Local
+from logd.tiers.archive.manifests import StreamManifest
 
 
 class Assigns(Protocol):

@@ -14,9 +14,9 @@ import msgspec
 from logd.errors import BadRequest
 from logd.query.times import narrowed
 from logd.seams import Found, Search
-from logd.tiers.boundaries import DAY_US
-from logd.tiers.merged_pages import added, last_place, merged
-from logd.tiers.tier import Tier, Tiers
+from logd.tiers.merged.boundaries import DAY_US
+from logd.tiers.merged.merged_pages import added, last_place, merged
+from logd.tiers.merged.tier import Tier, Tiers
 
 FAR_US = DAY_US
 

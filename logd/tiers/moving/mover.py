@@ -8,11 +8,11 @@ from typing import Any, NamedTuple
 
 from logd.seams import Boundary
 from logd.telemetry import metrics
-from logd.tiers.due import Day, days_of, is_expired, past_warm, to_leave, to_leave_early, to_warm
-from logd.tiers.ground import Ground, Holder, LeaseLost
-from logd.tiers.leaving import Leaving, waiting_of
+from logd.tiers.moving.due import Day, days_of, is_expired, past_warm, to_leave, to_leave_early, to_warm
+from logd.tiers.moving.ground import Ground, Holder, LeaseLost
+from logd.tiers.moving.leaving import Leaving, waiting_of
+from logd.tiers.moving.warming import is_warm, warm
 from logd.tiers.policy import Retention
-from logd.tiers.warming import is_warm, warm
 
 log = logging.getLogger("logd.tiers")
 LEASE = "tiers.elasticsearch"

@@ -32,9 +32,9 @@ from logd.seams import (
     Searches,
     Stats,
 )
-from logd.tiers import counts, groups, pages, samples
-from logd.tiers.boundaries import Boundaries, Known
-from logd.tiers.tier import Away, Name, Tier, Tiers
+from logd.tiers.merged import counts, groups, pages, samples
+from logd.tiers.merged.boundaries import Boundaries, Known
+from logd.tiers.merged.tier import Away, Name, Tier, Tiers
 
 A = TypeVar("A", Search, Histogram, Stats, Fields, Patterns)
 F = TypeVar("F", Found, Buckets, Groups, FoundFields, Mined)

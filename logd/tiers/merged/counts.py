@@ -15,8 +15,8 @@ import pyarrow as pa
 from logd.query.tree import And, Equals, Everything, Exists, Node, Not, Or
 from logd.seams import MAX_BUCKETS, Buckets, Histogram, Search, Stats
 from logd.store.histogram import check_filled, filled, round_interval, too_many
-from logd.tiers.ranks import STEPS, Known, Most, most
-from logd.tiers.tier import Tier, Tiers
+from logd.tiers.merged.ranks import STEPS, Known, Most, most
+from logd.tiers.merged.tier import Tier, Tiers
 
 #: The longest that is round: all times are in two of these or so.
 _ALL_US = 500_000 * 86_400_000_000

@@ -32,7 +32,7 @@ from logd.errors import NotFound, Unavailable
 from logd.flow import crash
 from logd.record import SCHEMA
 from logd.seams import Archive, ArchivedFile, Objects, Restore, Restores
-from logd.tiers.ground import Ground, Holder, LeaseLost
+from logd.tiers.moving.ground import Ground, Holder, LeaseLost
 
 log = logging.getLogger("logd.tiers")
 LEASE = "tiers.restore"

@@ -31,11 +31,12 @@ from logd.flow import crash
 from logd.flow.clock import now_us
 from logd.seams import Archive, ArchivedDay, ArchivedFile, Objects
 from logd.telemetry import metrics
-from logd.tiers import files, manifests, names
-from logd.tiers.fetching import fetch
-from logd.tiers.files import COMPACTION, STREAM, Local, Writer
-from logd.tiers.manifests import DayManifest
-from logd.tiers.merging import Losers, Merging
+from logd.tiers import names
+from logd.tiers.archive import files, manifests
+from logd.tiers.archive.fetching import fetch
+from logd.tiers.archive.files import COMPACTION, STREAM, Local, Writer
+from logd.tiers.archive.manifests import DayManifest
+from logd.tiers.archive.merging import Losers, Merging
 
 log = logging.getLogger("logd.archiver")
 _DAY_US = 86_400_000_000

@@ -1,0 +1,1 @@
+"""Writing the archive, and looking after it."""

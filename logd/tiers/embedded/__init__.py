@@ -1,0 +1,1 @@
+"""Days of the embedded index on their way into the archive."""

@@ -1,0 +1,1 @@
+"""Two tiers asked as one."""

@@ -1,0 +1,1 @@
+"""Days of an Elasticsearch on their way between its tiers, into the archive and back."""
