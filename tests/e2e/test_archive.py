@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import json
 import uuid
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import duckdb
 
 from tests.services import Running
+from tests.services.elasticsearch import ask
 from tests.support.commands import logd
-from tests.support.process import Server, until
+from tests.support.process import Server, free_port, until
 
 
 def _settings(elasticsearch: Running) -> dict[str, Any]:
@@ -58,6 +59,49 @@ def test_lines_are_archived_and_verified(tmp_path: Path, elasticsearch: Running)
         assert verified.code == code, verified
     assert logd("archive", "rebuild", *sets, data_dir=server.data_dir).code == 0
     assert logd("archive", "verify", "--day", "yesterday", data_dir=server.data_dir).code == 2
+
+
+def test_a_day_that_has_left_is_searched_also_while_elasticsearch_is_away(
+    tmp_path: Path, elasticsearch: Running
+) -> None:
+    """By a policy of its own: the days of others in this Elasticsearch have no archive, and wait for theirs."""
+    service = f"cold-{uuid.uuid4().hex[:8]}"
+    settings = {
+        **_settings(elasticsearch),
+        "archiver.compact_seconds": 1,
+        "policies.left.services": service,
+        "policies.left.hot_days": 1,
+        "policies.left.warm_days": 2,
+    }
+    old, new = datetime.now(UTC) - timedelta(days=9), datetime.now(UTC)
+    lines = [(old, f"old {n}") for n in range(40)] + [(new, f"new {n}") for n in range(10)]
+    with Server(tmp_path, settings=settings, roles="processor,api,archiver") as server:
+        server.ingest(service, [{"timestamp": time.isoformat(), "message": text} for time, text in lines])
+        until(lambda: _search(server, service)["total_hits"] == 50, "all is found")
+        until(lambda: "cold" in _search(server, service)["tiers"], "the day has left")
+        found = _search(server, service)
+        assert sorted(one["message"] for one in found["logs"]) == sorted(text for _, text in lines)
+        index = f"logs-left-{old.date()}"
+        until(lambda: index not in _indices(elasticsearch), "its index is deleted")
+        assert _search(server, service)["total_hits"] == 50
+        assert server.terminate() == 0
+    away = {**settings, "index.elasticsearch.urls": json.dumps([f"http://127.0.0.1:{free_port()}"])}
+    with Server(tmp_path, settings=away, roles="api") as server:
+        server.may_log_errors = True
+        found = _search(server, service)
+        # All that the archive has, which is what was new as well.
+        assert sorted(one["message"] for one in found["logs"]) == sorted(text for _, text in lines)
+        assert found["partial"]
+        assert "Elasticsearch" in " ".join(found["warnings"])
+
+
+def _search(server: Server, service: str) -> dict[str, Any]:
+    found: dict[str, Any] = server.search(service=service, limit=100, track_total_hits="true")
+    return {"tiers": [], **found}
+
+
+def _indices(elasticsearch: Running) -> str:
+    return ask(elasticsearch.port, "GET", "/_cat/indices/logs-left-*?h=index")[1].decode()
 
 
 def _archived(server: Server) -> int:
