@@ -187,7 +187,7 @@ class TestSyslog:
             agent.may_log_errors = True
             taken.bind(("127.0.0.1", 0))
             taken.listen()
-            until(lambda: _listens("127.0.0.1", kept), "it listens")
+            until(lambda: _listens("127.0.0.1", kept) and (tmp_path / "g").exists(), "it listens on both")
             datagrams.connect(f"{tmp_path}/g")
             with socket.create_connection(("127.0.0.1", kept)) as stream:
                 send(stream, datagrams)
