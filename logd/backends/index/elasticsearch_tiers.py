@@ -23,6 +23,8 @@ _SETTINGS = ("index.uuid", "index.number_of_replicas", "index.number_of_shards",
 _MERGING = "indices:admin/forcemerge*"
 #: Roles of nodes that hold data of the warm tier, and what stands in for these.
 _WARM_ROLES, _ALL_DATA = frozenset({"data_warm", "data"}), frozenset({"data_hot", "data_content", "data"})
+#: Of an index: no rows that are known, and not merged.
+_UNTOLD: Mapping[str, Any] = {"primaries": {"segments": {"count": 2**31}}, "total": {}}
 
 
 class StoredIndex(NamedTuple):
@@ -70,9 +72,12 @@ class IndexTiers:
         stats = await self._asked("GET", f"/{PREFIX}*/_stats/docs,store,segments")
         found = []
         for name, one in settings.items():
-            of, told = parsed(name), stats.get("indices", {}).get(name)
-            if of is None or told is None:  # another's, or one that has just come or gone
+            of = parsed(name)
+            if of is None:
                 continue
+            # One whose shards move just now says nothing of itself. It is there all the same: without it, a later day
+            # would seem to be the oldest.
+            told = stats.get("indices", {}).get(name, _UNTOLD)
             its, primaries = one["settings"], told["primaries"]
             found.append(
                 StoredIndex(
