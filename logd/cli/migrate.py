@@ -26,11 +26,11 @@ def run(args: argparse.Namespace) -> int:
     config = settings.load(args)
     import asyncio
 
-    from logd.roles import wiring
+    from logd.roles import catalog_wiring
 
     if config.catalog.type == "sqlite":
         token.make_data_dir(config)
-    name, applied = asyncio.run(wiring.migrate(config))
+    name, applied = asyncio.run(catalog_wiring.migrate(config))
     for step in applied:
         print(f"{name}: applied {step}")
     if not applied:

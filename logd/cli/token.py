@@ -136,10 +136,10 @@ def run_revoke(args: argparse.Namespace) -> int:
 def _with_tokens(config: Config, call: Callable[[Tokens], Awaitable[T]]) -> T:
     import asyncio
 
-    from logd.roles import wiring
+    from logd.roles import catalog_wiring
 
     async def called() -> T:
-        catalog = await wiring.catalog(config)
+        catalog = await catalog_wiring.catalog(config)
         try:
             return await call(catalog.tokens)
         finally:

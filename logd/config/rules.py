@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import difflib
-import itertools
 import re
 import zoneinfo
 from collections.abc import Iterator
-
-import msgspec
 
 from logd.config.address import (
     is_loopback,
@@ -23,6 +20,8 @@ from logd.config.alerting import TIME_OF_DAY, Alerts, Notify
 from logd.config.globs import wrong as wrong_glob
 from logd.config.keys import KeyPath
 from logd.config.patterns import compile_pattern
+from logd.config.policies import policy_problems
+from logd.config.problem import Problem
 from logd.config.schema import ROLES, Agent, Config, Files, Kubernetes, Transport
 from logd.config.secrets import is_reference
 from logd.config.shaping import SheddingTable
@@ -43,24 +42,10 @@ _PREFIX = re.compile(r"([A-Za-z0-9_=-][A-Za-z0-9._=-]{0,99}/){1,2}")
 #: Of a link up to its path, in which nothing is to be escaped.
 _PUBLIC_URL = re.compile(r"https?://[A-Za-z0-9.:\[\]-]+(/[A-Za-z0-9._~/-]*)?")
 
-_POLICY = re.compile(r"[a-z][a-z0-9_-]{0,39}")
-_DEFAULT = "DEFAULT"
-#: What else indices' names begin with.
-_NO_POLICIES = ("late", "restored")
 #: Each refresh makes every shard write a small segment, which it has to merge.
 _LEAST_REFRESH_SECONDS = 0.1
 #: Those of the mapping, and room for some of the metadata.
 _LEAST_FIELDS = 50
-
-
-class Problem(msgspec.Struct, frozen=True):
-    """The value at `path` won't do. `expected` completes "expected …"; `reason` is said first, where there is one. A
-    `secret` value isn't shown."""
-
-    path: KeyPath
-    expected: str
-    reason: str = ""
-    secret: bool = False
 
 
 def problems(config: Config) -> Iterator[Problem]:
@@ -79,18 +64,13 @@ def problems(config: Config) -> Iterator[Problem]:
     yield from _objects(config)
     if config.index.type == "elasticsearch":
         yield from _elasticsearch(config)
-    yield from _policies(config)
+    yield from policy_problems(config)
     yield from _agent(config.agent)
     yield from _timezone(("parse", "timezone"), config.parse.timezone)
     yield from _shedding(config.shedding)
     yield from _access(config)
     yield from _alerts(config.alerts)
     yield from _notify(config.alerts.notify)
-
-
-def is_policy_name(name: str) -> bool:
-    """Whether a policy can be called so, beside DEFAULT: it is a part of folders' and indices' names."""
-    return bool(_POLICY.fullmatch(name)) and name != _DEFAULT.lower() and not name.startswith(_NO_POLICIES)
 
 
 def _roles(config: Config) -> Iterator[Problem]:
@@ -324,26 +304,6 @@ def _elasticsearch(config: Config) -> Iterator[Problem]:
         yield Problem((*path, "refresh_seconds"), f"a number of at least {_LEAST_REFRESH_SECONDS}")
     if settings.max_fields < _LEAST_FIELDS:
         yield Problem((*path, "max_fields"), f"a whole number of at least {_LEAST_FIELDS}, as the columns need some")
-
-
-def _policies(config: Config) -> Iterator[Problem]:
-    for name, policy in config.policies.items():
-        path: KeyPath = ("policies", name)
-        if name != _DEFAULT and not is_policy_name(name):
-            expected = (
-                "DEFAULT, or a name of lower-case letters, digits, hyphens and underscores, neither default nor late…"
-                " nor restored…"
-            )
-            yield Problem(path, expected, f"no policy can be called {name!r}")
-        if name == _DEFAULT and policy.services:
-            yield Problem((*path, "services"), "none, as it is for what the others don't name")
-        if name != _DEFAULT and not policy.services:
-            yield Problem((*path, "services"), "at least one name or pattern of services")
-        ages = [(key, getattr(policy, key)) for key in ("hot_days", "warm_days", "cold_days")]
-        said = [(key, days) for key, days in ages if days is not None and (days or key != "cold_days")]
-        for (key, days), (next_key, most) in itertools.pairwise(said):
-            if days > most:
-                yield Problem((*path, key), f"at most {next_key}, which is {most}")
 
 
 def _shedding(settings: SheddingTable) -> Iterator[Problem]:

@@ -15,7 +15,7 @@ from logd.chunk import Message, decompress
 from logd.deadletters import Letter, summary
 from logd.errors import BadRequest, Corrupt
 from logd.flow.clock import now_us
-from logd.http import schemas
+from logd.http import deadletter_schemas as schemas
 from logd.http.answers import json_answer
 from logd.http.openapi import Answer, Content, Operation
 from logd.http.parameters import Parameter, boolean, shortened, whole_number

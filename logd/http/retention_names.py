@@ -8,7 +8,7 @@ from datetime import date, timedelta
 
 from msgspec import UnsetType
 
-from logd.config.rules import is_policy_name
+from logd.config.policies import is_policy_name
 from logd.errors import BadRequest
 from logd.http.parameters import shortened
 from logd.seams import DEFAULT_POLICY, MAX_POLICY_SERVICES

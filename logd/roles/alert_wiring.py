@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple, assert_never
 
 from logd.config.schema import Config
 from logd.config.secrets import read_password
-from logd.roles.wiring import OpenCatalog, catalog_password
+from logd.roles.catalog_wiring import OpenCatalog, catalog_password
 from logd.seams import Acknowledgements, AlertHistory, AlertRules, Alerts, Pace, Partials, Silences
 
 if TYPE_CHECKING:

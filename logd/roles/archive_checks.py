@@ -7,7 +7,8 @@ import logging
 
 from logd.config.schema import Config
 from logd.errors import ConfigError, Corrupt, NotFound, Unavailable
-from logd.roles.wiring import catalog, open_objects
+from logd.roles.catalog_wiring import catalog
+from logd.roles.wiring import open_objects
 from logd.seams import Archive, Objects
 from logd.tiers.archive import verifying
 from logd.tiers.archive.verifying import Verified

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from logd.config.schema import Config
 from logd.flow.clock import now_us
+from logd.roles.catalog_wiring import OpenCatalog
 from logd.roles.disk_guard import DiskGuard
 from logd.roles.policies import PolicyWatch
-from logd.roles.wiring import OpenCatalog, OpenIndex
+from logd.roles.wiring import OpenIndex
 from logd.seams import Objects, Transport
 
 if TYPE_CHECKING:

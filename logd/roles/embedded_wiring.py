@@ -11,7 +11,8 @@ from pathlib import Path
 from logd.config.schema import Config
 from logd.flow.clock import now_us
 from logd.roles.archiver import EmbeddedTiers
-from logd.roles.wiring import OpenCatalog, index_folder
+from logd.roles.catalog_wiring import OpenCatalog
+from logd.roles.wiring import index_folder
 from logd.seams import LegalHolds, Objects
 from logd.store.inventory import Inventory
 from logd.tiers import policy

@@ -7,8 +7,9 @@ from collections.abc import AsyncIterator, Sequence
 
 from logd.config.schema import Config
 from logd.flow.clock import now_us
+from logd.roles.catalog_wiring import OpenCatalog
 from logd.roles.policies import PolicyWatch
-from logd.roles.wiring import OpenCatalog, OpenIndex
+from logd.roles.wiring import OpenIndex
 from logd.seams import Holdings
 from logd.tiers.archive.expiry import ArchiveHoldings
 from logd.tiers.policy import today_of, warm_before

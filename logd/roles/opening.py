@@ -12,12 +12,13 @@ import msgspec
 from msgspec.structs import replace
 
 from logd.config.schema import Config
-from logd.roles import alert_wiring, control, wiring
+from logd.roles import alert_wiring, catalog_wiring, control, wiring
 from logd.roles.alert_wiring import AlertSeams
 from logd.roles.archive_wiring import ArchiveRoles, archive_roles
+from logd.roles.catalog_wiring import OpenCatalog
 from logd.roles.disk_guard import DiskGuard, GuardedTransport
 from logd.roles.policies import PolicyWatch
-from logd.roles.wiring import OpenCatalog, OpenIndex, OpenTransport
+from logd.roles.wiring import OpenIndex, OpenTransport
 from logd.seams import Cache, Holdings, Index, Objects, Searches, Transport, Upkeep
 
 T = TypeVar("T", Transport, Index, Upkeep, OpenCatalog, Cache, Objects)
@@ -54,7 +55,7 @@ async def opened(config: Config, data_dir: Path) -> AsyncIterator[Opened]:
     async with contextlib.AsyncExitStack() as stack:
         found = Opened()
         if roles & {"api", "alerter", "processor", "archiver"}:
-            catalog = await stack.enter_async_context(_closing(await wiring.open_catalog(config)))
+            catalog = await stack.enter_async_context(_closing(await catalog_wiring.open_catalog(config)))
             found = replace(found, catalog=catalog)
         if "api" in roles and (cache := wiring.open_cache(config)) is not None:
             await stack.enter_async_context(_closing(cache))

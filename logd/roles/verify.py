@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from logd.config.schema import Config
-from logd.roles.wiring import catalog_file, index_folder, set_up_native_libraries, transport_file
+from logd.roles.catalog_wiring import catalog_file
+from logd.roles.wiring import index_folder, set_up_native_libraries, transport_file
 from logd.store import verify as index
 from logd.store.verify import Checked
 

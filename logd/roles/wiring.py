@@ -14,28 +14,17 @@ from typing import TYPE_CHECKING, Any, NamedTuple, assert_never
 from logd.config.schema import Config
 from logd.config.secrets import read_password
 from logd.errors import ConfigError
+from logd.roles.catalog_wiring import OpenCatalog
 from logd.seams import (
     DEAD_LETTERS,
     RAW_LOGS,
-    Acknowledgements,
-    AlertHistory,
-    AlertRules,
-    Alerts,
-    Archive,
     Cache,
     DeadLetters,
     Disks,
     Index,
-    Leases,
-    LegalHolds,
     Objects,
-    Restores,
-    RetentionPolicies,
-    SavedSearches,
     Searches,
-    Silences,
     Tiering,
-    Tokens,
     Transport,
     Upkeep,
 )
@@ -101,11 +90,6 @@ def transport_file(config: Config) -> Path:
             f"transport.type is {config.transport.type}, so the queue is not in data_dir: `logd status` asks a server"
         )
     return Path(config.data_dir) / "transport.db"
-
-
-def catalog_file(config: Config) -> Path:
-    """Where the SQLite catalog is."""
-    return Path(config.data_dir) / "catalog.db"
 
 
 def needs_transport(config: Config) -> bool:
@@ -261,137 +245,6 @@ def upkeep_of(config: Config, index: OpenIndex, expired: Expired) -> Upkeep:
 def _quiet_seconds(config: Config) -> float:
     """Half of the time between flushes: what comes slowly is merged between them, not after the last one."""
     return config.index.flush_seconds / 2
-
-
-class OpenCatalog(NamedTuple):
-    """What is in the catalog, over the same connections: to close one of them closes all."""
-
-    tokens: Tokens
-    saved: SavedSearches
-    alert_rules: AlertRules
-    silences: Silences
-    acknowledgements: Acknowledgements
-    alerts: Alerts
-    alert_history: AlertHistory
-    archive: Archive
-    tiering: Tiering
-    leases: Leases
-    restores: Restores
-    retention: RetentionPolicies
-    holds: LegalHolds
-
-    async def close(self) -> None:
-        """Releases everything."""
-        await self.tokens.close()
-
-
-async def open_catalog(config: Config) -> OpenCatalog:
-    """The configured catalog. Raises ConfigError when it is there and can't be used, and when the api would be open to
-    everybody though nobody said so."""
-    from logd.http.access import refuse_if_open
-
-    found = await catalog(config)
-    try:
-        if "api" in config.server.roles:
-            await refuse_if_open(config.api, found.tokens)
-    except BaseException:
-        await found.close()
-        raise
-    return found
-
-
-async def catalog(config: Config) -> OpenCatalog:
-    """The same for a command, whether a server runs or not."""
-    match config.catalog.type:
-        case "sqlite":
-            from logd.backends.catalog.appearing import AppearingFile, AppearingSaved, AppearingTokens
-            from logd.backends.catalog.appearing_alerts import (
-                AppearingAcknowledgements,
-                AppearingAlertHistory,
-                AppearingAlertRules,
-                AppearingAlerts,
-                AppearingSilences,
-            )
-            from logd.backends.catalog.appearing_archive import (
-                AppearingArchive,
-                AppearingLeases,
-                AppearingRestores,
-                AppearingTiering,
-            )
-            from logd.backends.catalog.appearing_tiers import AppearingHolds, AppearingRetention
-
-            file = AppearingFile(catalog_file(config))
-            await file.open_if_there()
-            return OpenCatalog(
-                AppearingTokens(file),
-                AppearingSaved(file),
-                AppearingAlertRules(file),
-                AppearingSilences(file),
-                AppearingAcknowledgements(file),
-                AppearingAlerts(file),
-                AppearingAlertHistory(file),
-                AppearingArchive(file),
-                AppearingTiering(file),
-                AppearingLeases(file),
-                AppearingRestores(file),
-                AppearingRetention(file),
-                AppearingHolds(file),
-            )
-        case "mysql":
-            from logd.backends.catalog.alert_history import CatalogAlertHistory
-            from logd.backends.catalog.alert_rules import CatalogAlertRules
-            from logd.backends.catalog.alerts import CatalogAlerts
-            from logd.backends.catalog.archive import CatalogArchive
-            from logd.backends.catalog.holds import CatalogHolds
-            from logd.backends.catalog.leases import CatalogLeases
-            from logd.backends.catalog.mysql_server import MysqlServer
-            from logd.backends.catalog.restores import CatalogRestores
-            from logd.backends.catalog.retention import CatalogRetention
-            from logd.backends.catalog.saved import CatalogSaved
-            from logd.backends.catalog.silences import CatalogAcknowledgements, CatalogSilences
-            from logd.backends.catalog.tiering import CatalogTiering
-            from logd.backends.catalog.tokens import CatalogTokens
-
-            server = await MysqlServer.open(config.catalog, catalog_password(config))
-            return OpenCatalog(
-                CatalogTokens(server),
-                CatalogSaved(server),
-                CatalogAlertRules(server),
-                CatalogSilences(server),
-                CatalogAcknowledgements(server),
-                CatalogAlerts(server),
-                CatalogAlertHistory(server),
-                CatalogArchive(server),
-                CatalogTiering(server),
-                CatalogLeases(server),
-                CatalogRestores(server),
-                CatalogRetention(server),
-                CatalogHolds(server),
-            )
-        case unknown:
-            assert_never(unknown)
-
-
-async def migrate(config: Config) -> tuple[str, Sequence[str]]:
-    """What people call the catalog, and the migrations that brought it to today's schema. Raises ConfigError."""
-    match config.catalog.type:
-        case "sqlite":
-            from logd.backends.catalog.sqlite_file import SqliteFile
-
-            file = await SqliteFile.open(catalog_file(config))
-            await file.close()
-            return f"the catalog {catalog_file(config)}", file.migrated
-        case "mysql":
-            from logd.backends.catalog.mysql_server import migrate
-
-            return await migrate(config.catalog, catalog_password(config))
-        case unknown:
-            assert_never(unknown)
-
-
-def catalog_password(config: Config) -> str:
-    """Of the catalog's server. Raises ConfigError."""
-    return read_password("catalog", config.catalog.password_file, os.environ)
 
 
 def open_cache(config: Config) -> Cache | None:

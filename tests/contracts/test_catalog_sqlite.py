@@ -184,8 +184,8 @@ async def test_a_saved_search_that_was_changed_into_nonsense(path: Path, caplog:
 def test_who_has_no_token_pays_nothing(tmp_path: Path) -> None:
     code = (
         "import asyncio, sys; from pathlib import Path; from logd.config.schema import Config;"
-        "import logd.server; from logd.roles import api, wiring;"
-        f"asyncio.run(wiring.open_catalog(Config(data_dir={str(tmp_path)!r}))); print(*sys.modules)"
+        "import logd.server; from logd.roles import api, catalog_wiring;"
+        f"asyncio.run(catalog_wiring.open_catalog(Config(data_dir={str(tmp_path)!r}))); print(*sys.modules)"
     )
     loaded = subprocess.check_output([sys.executable, "-c", code], text=True).split()
     assert {"sqlalchemy", "alembic", "aiosqlite", "cryptography"} & set(loaded) == set()

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from logd.config.schema import Config
-from logd.roles import tier_wiring, wiring
+from logd.roles import catalog_wiring, tier_wiring
 from logd.seams import ArchivedFile
 from tests.support.rows import DAY, DAY_US
 
@@ -22,7 +22,7 @@ def _file(name: str, policy: str, day: int, *last_us: int) -> ArchivedFile:
 
 
 async def test_how_far_the_archive_goes(tmp_path: Path) -> None:
-    catalog = await wiring.open_catalog(Config(data_dir=str(tmp_path)))
+    catalog = await catalog_wiring.open_catalog(Config(data_dir=str(tmp_path)))
     archive = catalog.archive
     assert await tier_wiring.newest_us(archive) is None
     files = [

@@ -18,7 +18,7 @@ from logd.config.schema import Config
 from logd.errors import Unavailable
 from logd.flow.clock import now_us
 from logd.record import SCHEMA
-from logd.roles import wiring
+from logd.roles import catalog_wiring
 from logd.roles.archive_upkeep import ArchiveUpkeep
 from logd.seams import ArchivedFile, Tally
 from logd.tiers import names
@@ -260,16 +260,6 @@ async def test_a_disk_that_takes_nothing(world: World) -> None:
         await world.quiet()
 
 
-async def test_what_is_put_aside_is_no_orphan(world: World) -> None:
-    """Not even when nothing else is left of its day: it may be mended, or was only away."""
-    (file,) = await world.add([(0, "a", 1)])
-    there = await object_names(world.objects)
-    await world.archive.put_aside(file.name, "its checksum is another one")
-    world.now_us += int(collecting.ORPHAN_SECONDS * 1e6) + 1
-    assert await collecting.collect_orphans(world.objects, world.archive, lambda: world.now_us) == 0
-    assert await object_names(world.objects) == there
-
-
 async def test_what_may_be_an_orphan_soon_is_not_named_any_more(world: World) -> None:
     stream = StreamArchive(world.objects, world.archive, OnePolicy(), world.folder, lambda: world.now_us)
     part = Part(0, 1, [_table([(0, "a", 1)])], Tally(1, 1))
@@ -385,11 +375,11 @@ def test_ids_of_others() -> None:
 async def test_without_an_archive_no_catalog_is_made(tmp_path: Path) -> None:
     """A server without policies has neither."""
     config = Config(data_dir=str(tmp_path / "data"))
-    catalog = await wiring.catalog(config)
+    catalog = await catalog_wiring.catalog(config)
     objects = await FolderObjects.open(tmp_path / "objects")
     upkeep = ArchiveUpkeep(config, objects, catalog.archive, catalog.tiering, catalog.leases, _never, _not_held)
     assert not await upkeep._step()
-    assert not wiring.catalog_file(config).exists()
+    assert not catalog_wiring.catalog_file(config).exists()
     await catalog.close()
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -18,7 +18,7 @@ from logd.roles.archiving import GROUP, Archiving
 from logd.seams import RAW_LOGS, Archive, Objects
 from logd.tiers.archive.verifying import verify
 from tests.services import Running
-from tests.support.archive import opened, rows_of
+from tests.support.archive import opened, rows_of, until
 from tests.support.kafka import PATIENCE_SECONDS
 from tests.support.processing import envelope
 from tests.support.transports import KAFKA_VARIABLE, KafkaStore
@@ -50,12 +50,6 @@ async def _archiver(store: KafkaStore, objects: Objects, archive: Archive, folde
         await transport.close()
 
 
-async def _until(true: Callable[[], Awaitable[bool]]) -> None:
-    async with asyncio.timeout(PATIENCE_SECONDS):
-        while not await true():  # noqa: ASYNC110
-            await asyncio.sleep(0.05)
-
-
 @pytest.mark.timeout(600)
 async def test_two_archivers(store: KafkaStore, tmp_path: Path) -> None:
     """What is sent while partitions are handed from one to the other is in the archive once."""
@@ -77,13 +71,14 @@ async def test_two_archivers(store: KafkaStore, tmp_path: Path) -> None:
     try:
         await send(_CHUNKS)
         async with _archiver(store, objects, archive, tmp_path / "a") as first:
-            await _until(lambda: _has_rows(first, 25))
+            await until(lambda: _has_rows(first, 25))
             async with _archiver(store, objects, archive, tmp_path / "b") as second:
-                await send(_CHUNKS)
-                await _until(lambda: _has_rows(second, 1))
+                async with asyncio.timeout(PATIENCE_SECONDS):
+                    while not await _has_rows(second, 1):  # until some of the partitions are its own
+                        await send(7)
                 await send(_CHUNKS)
             await send(_CHUNKS)
-            await _until(archived)
+            await until(archived)
         messages = Counter((await rows_of(objects, archive))["message"].to_pylist())
         assert messages == Counter(f"{number} {n}" for number in range(sent) for n in range(10))
         assert (await verify(objects, archive)).findings == []

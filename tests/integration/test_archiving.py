@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterable, AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -25,11 +25,9 @@ from logd.tiers.archive import manifests, verifying
 from logd.tiers.archive.batch import Part, manifest_of
 from logd.tiers.archive.streaming import StreamArchive
 from tests.services import running
-from tests.support.archive import all_files, named_objects, object_names, opened, rows_of
+from tests.support.archive import PATIENCE_SECONDS, all_files, named_objects, object_names, opened, rows_of, until
 from tests.support.objects import Bucket
 from tests.support.processing import envelope, unreadable
-
-PATIENCE_SECONDS = 120
 
 
 class World:
@@ -90,13 +88,6 @@ class World:
         status = await self.transport.status()
         position: int = status[RAW_LOGS]["groups"][GROUP]["position"]
         return position
-
-
-async def until(true: Callable[[], Awaitable[object]]) -> None:
-    """Polls what other tasks do."""
-    async with asyncio.timeout(PATIENCE_SECONDS):
-        while not await true():  # noqa: ASYNC110
-            await asyncio.sleep(0.02)
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import asyncio
 import contextlib
 import random
 import threading
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,7 @@ from logd.backends.catalog.appearing_alerts import (
 from logd.backends.catalog.appearing_tiers import AppearingHolds, AppearingRetention
 from logd.backends.index.segments import SegmentsIndex
 from logd.backends.transport.sqlite import SqliteTransport
-from logd.chunk import Chunk, Envelope, Message, Positions
+from logd.chunk import Chunk, Envelope, Positions
 from logd.config.schema import Api as ApiSettings
 from logd.config.schema import Config, Ingest, Parse, SearchLimits
 from logd.config.schema import Index as IndexLimits
@@ -36,15 +36,11 @@ from logd.roles import waiting
 from logd.roles.api import Api
 from logd.roles.processor import Processor
 from logd.seams import (
-    NOTHING,
     RAW_LOGS,
-    Appended,
     Batch,
     Buckets,
-    Consumer,
     DeadLetters,
     Fields,
-    Follower,
     Found,
     FoundFields,
     Groups,
@@ -55,10 +51,10 @@ from logd.seams import (
     Search,
     Stats,
     StreamPositions,
-    Tally,
     Transport,
     Written,
 )
+from tests.support.counted import CountedTransport
 
 #: One in the hand of the processor's fetch, one before the parser, one that the index hasn't taken.
 _FETCHING = _QUEUED = _WRITING = 1
@@ -88,64 +84,6 @@ async def _until(condition: Callable[[], object]) -> None:
     async with asyncio.timeout(120):
         while not condition():  # noqa: ASYNC110
             await asyncio.sleep(0.001)
-
-
-class _CountedConsumer:
-    """A consumer that counts the messages it gave."""
-
-    def __init__(self, consumer: Consumer) -> None:
-        self._consumer = consumer
-        self.taken = 0
-
-    async def fetch(self, max_lines: int, wait_seconds: float) -> Sequence[Message]:
-        messages = await self._consumer.fetch(max_lines, wait_seconds)
-        self.taken += len(messages)
-        return messages
-
-    async def commit(self, positions: StreamPositions, tally: Tally = NOTHING) -> None:
-        await self._consumer.commit(positions, tally)
-
-    def lag(self) -> int:
-        return self._consumer.lag()
-
-    def lags(self) -> Mapping[int, int]:
-        return self._consumer.lags()
-
-
-class _CountedTransport:
-    """A transport that counts what is taken from it."""
-
-    def __init__(self, transport: Transport, dead_letters: DeadLetters) -> None:
-        self.dead_letters = dead_letters
-        self._transport = transport
-        self._consumers: list[_CountedConsumer] = []
-
-    @property
-    def taken(self) -> int:
-        return sum(consumer.taken for consumer in self._consumers)
-
-    @property
-    def stages(self) -> Sequence[Stage]:
-        return self._transport.stages
-
-    async def append(self, topic: str, envelopes: Sequence[Envelope]) -> Appended:
-        return await self._transport.append(topic, envelopes)
-
-    async def consume(self, topic: str, group: str, start: StreamPositions | None = None) -> Consumer:
-        self._consumers.append(_CountedConsumer(await self._transport.consume(topic, group, start)))
-        return self._consumers[-1]
-
-    async def trouble(self) -> str:
-        return await self._transport.trouble()
-
-    async def follow(self, topic: str, start: StreamPositions | None = None, since_us: int | None = None) -> Follower:
-        return await self._transport.follow(topic, start, since_us)
-
-    async def status(self) -> dict[str, Any]:
-        return await self._transport.status()
-
-    async def close(self) -> None:
-        await self._transport.close()
 
 
 class _Sink:
@@ -193,9 +131,9 @@ class _Sink:
 
 
 @pytest.fixture
-async def transport(tmp_path: Path) -> AsyncIterator[_CountedTransport]:
+async def transport(tmp_path: Path) -> AsyncIterator[CountedTransport]:
     sqlite = await SqliteTransport.open(tmp_path / "transport.db")
-    opened = _CountedTransport(sqlite, sqlite.dead_letters())
+    opened = CountedTransport(sqlite, sqlite.dead_letters())
     yield opened
     await opened.close()
 
@@ -215,7 +153,7 @@ async def _running(transport: Transport, index: Index) -> AsyncIterator[Processo
 
 
 @pytest.mark.parametrize("there", [4, 20, 60])
-async def test_a_sink_that_takes_nothing(transport: _CountedTransport, there: int) -> None:
+async def test_a_sink_that_takes_nothing(transport: CountedTransport, there: int) -> None:
     sink = _Sink()
     await transport.append(RAW_LOGS, _envelopes(0, there))
     async with _running(transport, sink) as role:
@@ -232,7 +170,7 @@ async def test_a_sink_that_takes_nothing(transport: _CountedTransport, there: in
     assert sink.messages == [f"{number}" for number in range(there + 30)]
 
 
-async def test_no_more_than_fits_blocks_nobody(transport: _CountedTransport) -> None:
+async def test_no_more_than_fits_blocks_nobody(transport: CountedTransport) -> None:
     sink = _Sink()
     await transport.append(RAW_LOGS, _envelopes(0, _QUEUED + _WRITING))
     async with _running(transport, sink) as role:
@@ -244,7 +182,7 @@ async def test_no_more_than_fits_blocks_nobody(transport: _CountedTransport) -> 
 
 
 async def test_an_index_that_cannot_flush(
-    transport: _CountedTransport, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    transport: CountedTransport, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It takes what its memory may hold; the rest stays where it is."""
     monkeypatch.setattr(waiting, "_RETRY_SECONDS", (0.001, 0.01))
@@ -352,7 +290,7 @@ async def _serving(
             await run
 
 
-async def test_bodies_are_held_up_to_the_limit(transport: _CountedTransport, tmp_path: Path) -> None:
+async def test_bodies_are_held_up_to_the_limit(transport: CountedTransport, tmp_path: Path) -> None:
     size = 30_000
     serving = _serving(transport, transport.dead_letters, tmp_path, max_inflight_bytes=100_000)
     async with serving as (address, bodies):

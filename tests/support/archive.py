@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import zlib
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +18,8 @@ from logd.record import SCHEMA
 from logd.seams import Archive, ArchivedFile, Objects
 from logd.tiers import names
 from tests.support.objects import read
+
+PATIENCE_SECONDS = 120
 
 
 async def opened(path: Path) -> CatalogArchive:
@@ -79,3 +83,10 @@ async def named_objects(archive: Archive) -> set[str]:
         if file.skip_bytes:
             found.add(names.skip_of(file.name))
     return found
+
+
+async def until(true: Callable[[], Awaitable[object]]) -> None:
+    """Polls what other tasks do."""
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while not await true():  # noqa: ASYNC110
+            await asyncio.sleep(0.02)

@@ -17,10 +17,10 @@ for module in pkgutil.walk_packages(logd.agent.__path__, "logd.agent."):
 EVERYTHING_BY_DEFAULT = """
 import asyncio, tempfile
 from logd.config.schema import Config
-from logd.roles import alert_wiring, api, processor, wiring
+from logd.roles import alert_wiring, api, catalog_wiring, processor, wiring
 with tempfile.TemporaryDirectory() as folder:
     config = Config(data_dir=folder)
-    for opened in (wiring.open_catalog, wiring.open_objects, alert_wiring.open_partials):
+    for opened in (catalog_wiring.open_catalog, wiring.open_objects, alert_wiring.open_partials):
         asyncio.run(opened(config))
     wiring.open_cache(config)
 """
