@@ -28,7 +28,9 @@ def add_to(commands: Any) -> None:
     verify.add_argument("--day", type=_day, metavar="YYYY-MM-DD", help="of this day (UTC) alone")
     verify.add_argument("--policy", help="of this retention policy alone")
     verify.add_argument(
-        "--quarantine", action="store_true", help="searches leave out what is damaged or missing from now on"
+        "--quarantine",
+        action="store_true",
+        help="from now on searches leave out what is damaged or missing, and read what was put aside and is whole",
     )
     settings.add_action(
         actions,

@@ -78,8 +78,8 @@ class Archive(Protocol):
         ...
 
     async def put_aside(self, name: str, reason: str) -> None:
-        """A file that is damaged, or missing, isn't read any more; its object stays. Nothing happens when it isn't
-        part of the archive."""
+        """A file that is damaged, or missing, isn't read any more; its object stays. With an empty reason one that was
+        put aside is read again. Nothing happens when it isn't part of the archive."""
         ...
 
     async def garbage(self, before_us: int, limit: int = 1_000) -> Sequence[Garbage]:

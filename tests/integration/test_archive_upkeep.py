@@ -217,7 +217,7 @@ async def test_a_day_of_which_all_is_put_aside(world: World) -> None:
     assert [file.name in why for why in listed.missing] == [True]
     assert await world.quiet() == 0
     assert await ArchiveHoldings(world.archive).holdings() == []
-    assert (await verify(world.objects, world.archive)).findings == []
+    assert [one.what for one in (await verify(world.objects, world.archive)).findings] == ["aside"]
 
     async def is_held(file: ArchivedFile) -> bool:
         return False
@@ -334,6 +334,12 @@ async def test_what_is_damaged_or_missing(world: World) -> None:
     aside = {file.name: file.reason for file in await world.archive.files("P", _START_US // _DAY_US) if file.reason}
     assert aside.keys() == {damaged.name, missing.name}
     assert "isn't what was written" in aside[damaged.name]
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+    found = await verify(world.objects, world.archive)
+    assert [(one.what, one.name, one.wrong) for one in found.findings] == [("aside", damaged.name, True)]
+    assert (await verify(world.objects, world.archive, quarantine=True)).findings == []
+    assert {file.name for file in await all_files(world.archive)} == {damaged.name, whole.name}
 
 
 async def test_compaction_puts_aside_what_is_damaged(world: World) -> None:

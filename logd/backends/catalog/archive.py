@@ -79,11 +79,12 @@ class CatalogArchive:
 
     async def put_aside(self, name: str, reason: str) -> None:
         """See Archive."""
-        which = (FILES.c.name == name, FILES.c.state == _LIVE)
+        before, after = (_LIVE, _ASIDE) if reason else (_ASIDE, _LIVE)
+        which = (FILES.c.name == name, FILES.c.state == before)
         async with self._database.writing() as connection:
             row = (await connection.execute(select(FILES.c.policy, FILES.c.day).where(*which))).first()
             if row is not None:
-                aside = update(FILES).where(*which).values(state=_ASIDE, reason=reason[:2_000], at_us=now_us())
+                aside = update(FILES).where(*which).values(state=after, reason=reason[:2_000], at_us=now_us())
                 await connection.execute(aside)
                 await _sum_up(connection, [(row.policy, row.day)])
 

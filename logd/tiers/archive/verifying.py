@@ -22,9 +22,9 @@ from logd.tiers.archive.manifests import DayManifest, StreamManifest
 
 class Finding(msgspec.Struct, frozen=True):
     """Something that is wrong with an object: it is missing, damaged, unlisted, or named by no manifest; or a day has
-    rows twice, which is only told."""
+    rows twice, which is only told. `aside`: it was put aside, and is what was written."""
 
-    what: Literal["missing", "damaged", "unlisted", "unnamed", "twice"]
+    what: Literal["missing", "damaged", "unlisted", "unnamed", "twice", "aside"]
     name: str
     detail: str = ""
 
@@ -53,7 +53,7 @@ async def verify(
     quarantine: bool = False,
 ) -> Verified:
     """Reads every file, of a policy or a day if one is given. With `quarantine`, what is damaged or missing is put
-    aside. Raises Unavailable."""
+    aside, and what was and isn't is read again. Raises Unavailable."""
     findings: list[Finding] = []
     named = await _named(objects, findings)
     total = rows = ids = days = 0
@@ -61,7 +61,15 @@ async def verify(
         if policy is not None and one.policy != policy:
             continue
         days += 1
-        listed = [file for file in await archive.files(one.policy, one.day) if not file.reason]
+        known = await archive.files(one.policy, one.day)
+        listed = [file for file in known if not file.reason]
+        for file in known:
+            if file.reason and await _is_whole(objects, file):
+                if quarantine:
+                    await archive.put_aside(file.name, "")
+                    listed.append(file)
+                else:
+                    findings.append(Finding("aside", file.name, f"it is whole, but was put aside: {file.reason}"))
         with tempfile.TemporaryDirectory(prefix="logd-verify-") as folder, duckdb.connect() as sql:
             sql.execute("CREATE TABLE ids (log_id VARCHAR)")
             for file in listed:
@@ -98,6 +106,16 @@ async def rebuild(objects: Objects, archive: Archive) -> int:
     if positions:
         await archive.add([], positions=positions)
     return len(added)
+
+
+async def _is_whole(objects: Objects, file: ArchivedFile) -> bool:
+    with tempfile.TemporaryDirectory(prefix="logd-verify-") as folder, duckdb.connect() as sql:
+        sql.execute("CREATE TABLE ids (log_id VARCHAR)")
+        try:
+            await _checked(objects, file, Path(folder), sql)
+        except Corrupt:
+            return False
+    return True
 
 
 async def _checked(objects: Objects, file: ArchivedFile, folder: Path, sql: duckdb.DuckDBPyConnection) -> None:

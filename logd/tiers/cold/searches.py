@@ -161,6 +161,7 @@ class ArchiveSearches:
         self, asked: _Asked, cold: Mapping[str, int] | None, read: Callable[[Connection, Snapshot], Any]
     ) -> tuple[Listed, Any]:
         for _ in range(_TRIES):
+            self._damage.look_again()
             listed = await self._listing.files(*narrowed(asked.query, asked.from_us, asked.to_us), cold)
             with contextlib.suppress(Replaced):
                 return listed, await self._read_listed(listed, read)
