@@ -32,7 +32,7 @@ def _settings(url: str) -> dict[str, object]:
 def server(elasticsearch: elastic.Server, tmp_path: Path) -> Iterator[Server]:
     """Over indices of its own, which are deleted afterwards."""
     try:
-        with Server(tmp_path, settings=_settings(elasticsearch.url)) as logd:
+        with Server(tmp_path, settings=_settings(elasticsearch.url), roles="processor,api") as logd:
             yield logd
     finally:
         elastic.clear(elasticsearch.url)
@@ -95,7 +95,7 @@ def test_a_line_is_a_record_whatever_its_names_are(server: Server) -> None:
 def test_it_waits_for_an_elasticsearch_that_was_killed(tmp_path: Path) -> None:
     with (
         running("elasticsearch", tmp_path / "cluster") as cluster,
-        Server(tmp_path / "logd", settings=_settings(cluster.url)) as logd,
+        Server(tmp_path / "logd", settings=_settings(cluster.url), roles="processor,api") as logd,
     ):
         lines = [{"log_id": f"id-{number:03}", "message": f"line n{number} timeout"} for number in range(100)]
         logd.ingest("web", lines[:50])

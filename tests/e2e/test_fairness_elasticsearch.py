@@ -38,7 +38,7 @@ def server(elasticsearch: Running, tmp_path_factory: pytest.TempPathFactory) -> 
     chance = random.Random(1)
     words = [letter * 249 + " " for letter in "abcdefgh"]  # few, so that they are soon indexed
     try:
-        with Server(tmp_path_factory.mktemp("fairness"), settings=settings) as running:
+        with Server(tmp_path_factory.mktemp("fairness"), settings=settings, roles="processor,api") as running:
             texts = ("".join(chance.choices(words, k=_CHARACTERS // 250)) for _ in range(_LINES))
             while batch := list(itertools.islice(texts, 500)):
                 running.ingest("long", [{"message": text} for text in batch])

@@ -63,7 +63,7 @@ def _is_whole(server: Server, day: str, lines: int) -> bool:
 def test_a_node_is_killed(tmp_path: Path) -> None:
     with (
         running("elasticsearch", tmp_path / "cluster", members=3) as cluster,
-        Server(tmp_path / "logd", settings=_settings(cluster.url)) as server,
+        Server(tmp_path / "logd", settings=_settings(cluster.url), roles="processor,api") as server,
     ):
         for day in (_WITH_COPIES, _WITHOUT):
             _send(server, day, 0)

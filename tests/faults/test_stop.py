@@ -62,8 +62,8 @@ def test_idle_connections_hold_nothing_up(tmp_path: Path) -> None:
 
 
 def test_what_was_accepted_is_in_segments(tmp_path: Path) -> None:
-    """The processor may still have far to go when the signal comes."""
-    with Server(tmp_path) as server:
+    """The processor may still have far to go when the signal comes, and rows wait in memory for more."""
+    with Server(tmp_path, settings={"index.flush_rows": 1_000_000, "index.flush_seconds": 600}) as server:
         for n in range(20):
             server.ingest("stopped", _lines(n * 5_000, 5_000))
         until(lambda: server.stage("index.recent")["held"], "rows are in memory")
