@@ -22,6 +22,7 @@ MIGRATIONS = [
     "0005 alert turns",
     "0006 tiers",
     "0007 retention",
+    "0008 web",
 ]
 
 

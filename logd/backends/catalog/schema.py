@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncConnection
 
 #: The last of migrations/versions: they are numbered, so that an older logd can tell a newer schema.
-VERSION = "0007"
+VERSION = "0008"
 _MIGRATIONS = Path(__file__).parent / "migrations"
 
 

@@ -24,6 +24,8 @@ leases   name → who has it, until when in µs
 restores   id → when it was asked for, the rest as JSON
 retention_policies   name, version → services (a JSON list), days, in force from and until in µs; rows stay
 legal_holds   id → name, which no other one has, query, services (a JSON list), times in µs, who; rows stay
+dashboards   id → name, which no other one has, panels (a JSON list), and the rest as of a saved search
+agents   an agent's own id → its host, what it said of itself last (a JSON object), when, in µs
 """
 
 from __future__ import annotations
@@ -330,5 +332,32 @@ LEGAL_HOLDS = Table(
     Column("released_by", String(200), nullable=False),
     Column("released_us", BigInteger),
     UniqueConstraint("name"),
+    **MYSQL,
+)
+
+DASHBOARDS = Table(
+    "dashboards",
+    METADATA,
+    Column("id", String(12), primary_key=True),
+    Column("name", String(200), nullable=False),
+    Column("description", Text, nullable=False),
+    Column("panels", LARGE, nullable=False),
+    Column("owner", String(12), nullable=False),
+    Column("created_by", String(200), nullable=False),
+    Column("updated_by", String(200), nullable=False),
+    Column("created_us", BigInteger, nullable=False),
+    Column("updated_us", BigInteger, nullable=False),
+    Column("version", BigInteger, nullable=False),
+    UniqueConstraint("name"),
+    **MYSQL,
+)
+
+AGENTS = Table(
+    "agents",
+    METADATA,
+    Column("id", String(64), primary_key=True),
+    Column("host", String(255), nullable=False),
+    Column("report", LARGE, nullable=False),
+    Column("seen_us", BigInteger, nullable=False, index=True),
     **MYSQL,
 )
