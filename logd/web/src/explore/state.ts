@@ -1,0 +1,69 @@
+/** What Explore shows: all of it is in the URL, so that a link shows the same, and the back button undoes a step. */
+
+import { computed } from '@preact/signals';
+
+import { go, href, place } from '../state/place';
+import type { Range } from '../state/time';
+
+export interface Explore {
+  q: string;
+  service: readonly string[];
+  level: readonly string[];
+  host: readonly string[];
+  range: Range;
+  sort: 'newest' | 'oldest';
+  /** Of the list, beside the time: `level`, `service`, `message`, `metadata.user_id` … */
+  columns: readonly string[];
+  view: 'lines' | 'patterns';
+}
+
+const INITIAL: Explore = {
+  q: '',
+  service: [],
+  level: [],
+  host: [],
+  range: { from: '-15m', to: 'now' },
+  sort: 'newest',
+  columns: ['level', 'service', 'message'],
+  view: 'lines',
+};
+
+export const explore = computed<Explore>(() => {
+  const { params } = place.value;
+  const columns = params.getAll('column');
+  return {
+    q: params.get('q') ?? '',
+    service: params.getAll('service'),
+    level: params.getAll('level'),
+    host: params.getAll('host'),
+    range: { from: params.get('from') ?? INITIAL.range.from, to: params.get('to') ?? INITIAL.range.to },
+    sort: params.get('sort') === 'oldest' ? 'oldest' : 'newest',
+    columns: columns.length ? columns : INITIAL.columns,
+    view: params.get('view') === 'patterns' ? 'patterns' : 'lines',
+  };
+});
+
+/** The URL that shows it. */
+export function exploreLink(patch: Partial<Explore>, base: Explore = INITIAL): string {
+  const { q, service, level, host, range, sort, columns, view } = { ...base, ...patch };
+  return href('/explore', {
+    q,
+    service,
+    level,
+    host,
+    ...(range.from === INITIAL.range.from && range.to === INITIAL.range.to ? {} : { from: range.from, to: range.to }),
+    sort: sort === INITIAL.sort ? undefined : sort,
+    column: columns.join() === INITIAL.columns.join() ? undefined : columns,
+    view: view === INITIAL.view ? undefined : view,
+  });
+}
+
+/** Shows something else, by a step that the back button undoes. */
+export function change(patch: Partial<Explore>, { replace = false } = {}): void {
+  go(exploreLink(patch, explore.value), { replace });
+}
+
+/** What the API calls it, without what only pages of hits have. */
+export function asked({ q, service, level, host, range }: Explore) {
+  return { q, service: [...service], level: [...level], host: [...host], from: range.from, to: range.to };
+}
