@@ -13,6 +13,7 @@ from logd import __version__
 from logd.alerts.folder import RuleFolder
 from logd.config.schema import Config
 from logd.http import (
+    agents,
     alert_backtests,
     alert_history,
     alert_names,
@@ -42,6 +43,7 @@ from logd.http import (
     tail,
 )
 from logd.http.access import Access
+from logd.http.agent_reports import AgentReports
 from logd.http.answers import error_answer, errors_as_json, json_answer
 from logd.http.cached import Cached
 from logd.http.cors import Cors
@@ -111,6 +113,7 @@ class Behind(msgspec.Struct, frozen=True):
     alert_history: AlertHistory
     retention: RetentionPolicies
     holds: LegalHolds
+    agents: AgentReports
     restores: Restores | None = None
     cache: Cache | None = None
     rule_folder: RuleFolder = RuleFolder(None)
@@ -157,6 +160,7 @@ def make_app(
     used = retention_usage.Used(config.archiver, behind.holdings)
     putting_back = archive_restores.PuttingBack(behind.restores if config.index.type == "elasticsearch" else None)
     letters = deadletters.Letters(behind.dead_letters)
+    told = agents.Told(behind.agents, config.api.agent_silent_seconds)
     tails = tail.Tails(tailing, config.search.default_operator, config.search.tail_rate)
 
     async def healthz(_: web.Request) -> web.Response:
@@ -246,6 +250,8 @@ def make_app(
         (deadletters.SHOW, letters.show),
         (deadletters.REPLAY, letters.replay),
         (deadletters.REMOVE, letters.remove),
+        (agents.TELL, told.tell),
+        (agents.LIST, told.list),
         (tail.OPERATION, tails.get),
         (_STATUS, status),
         (_HEALTH, healthz),

@@ -21,6 +21,7 @@ from logd.http import (
     saved_searches,
     silences,
 )
+from logd.seams import AGENTS_PATH
 from tests.support.access import Made, token
 from tests.support.commands import logd
 from tests.support.openapi import document
@@ -42,6 +43,8 @@ _WITH_SEARCH = (
 _ROUTES: list[tuple[str, str, set[str]]] = [
     ("POST", INGEST, {"ingest"}),
     ("POST", shipment.PATH, {"ingest"}),
+    ("POST", AGENTS_PATH, {"ingest"}),
+    ("GET", AGENTS_PATH, {"search", "admin"}),
     ("GET", SEARCH, {"search"}),
     ("POST", SEARCH, {"search"}),
     ("GET", "/api/v1/logs/histogram", {"search"}),
