@@ -17,6 +17,7 @@ from logd.http import (
     alert_backtests,
     alert_history,
     alert_names,
+    alert_notify,
     alert_rules,
     alert_states,
     archive_restores,
@@ -149,6 +150,7 @@ def make_app(
     names = alert_names.RuleNames(behind.alert_rules, behind.rule_folder)
     rules = alert_rules.Rules(config, behind.alert_rules, behind.rule_folder, names)
     tested = alert_backtests.Backtests(config, turns, searches, names)
+    trials = alert_notify.Trials(config, rules, names)
     firing = alert_states.Firing(
         config.alerts.maintenance, behind.alert_history, behind.silences, behind.acknowledgements, names
     )
@@ -223,6 +225,8 @@ def make_app(
         (alert_rules.ENABLE, rules.enable),
         (alert_rules.DISABLE, rules.disable),
         (alert_backtests.OPERATION, tested.test),
+        (alert_notify.SENT, trials.sent),
+        (alert_notify.KEPT, trials.kept),
         (alert_states.LIST, firing.list),
         (alert_states.ACKNOWLEDGE, firing.acknowledge),
         (alert_states.TAKE_BACK, firing.take_back),

@@ -38,6 +38,8 @@ _WITH_SEARCH = (
     ("DELETE", f"{alert_rules.PATH}/{{id}}"),
     ("POST", f"{alert_rules.PATH}/{{id}}/enable"),
     ("POST", f"{alert_rules.PATH}/{{id}}/disable"),
+    ("POST", f"{alert_rules.PATH}/{{id}}/notify"),
+    ("POST", f"{alert_rules.PATH}/notify"),
 )
 #: Method, path and the scopes of which one is needed; none means that everybody may.
 _ROUTES: list[tuple[str, str, set[str]]] = [
