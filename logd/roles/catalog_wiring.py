@@ -11,6 +11,7 @@ from logd.config.schema import Config
 from logd.config.secrets import read_password
 from logd.seams import (
     Acknowledgements,
+    Agents,
     AlertHistory,
     AlertRules,
     Alerts,
@@ -47,6 +48,7 @@ class OpenCatalog(NamedTuple):
     restores: Restores
     retention: RetentionPolicies
     holds: LegalHolds
+    agents: Agents
 
     async def close(self) -> None:
         """Releases everything."""
@@ -73,6 +75,7 @@ async def catalog(config: Config) -> OpenCatalog:
     match config.catalog.type:
         case "sqlite":
             from logd.backends.catalog.appearing import AppearingFile, AppearingSaved, AppearingTokens
+            from logd.backends.catalog.appearing_agents import AppearingAgents
             from logd.backends.catalog.appearing_alerts import (
                 AppearingAcknowledgements,
                 AppearingAlertHistory,
@@ -104,8 +107,10 @@ async def catalog(config: Config) -> OpenCatalog:
                 AppearingRestores(file),
                 AppearingRetention(file),
                 AppearingHolds(file),
+                AppearingAgents(file),
             )
         case "mysql":
+            from logd.backends.catalog.agents import CatalogAgents
             from logd.backends.catalog.alert_history import CatalogAlertHistory
             from logd.backends.catalog.alert_rules import CatalogAlertRules
             from logd.backends.catalog.alerts import CatalogAlerts
@@ -135,6 +140,7 @@ async def catalog(config: Config) -> OpenCatalog:
                 CatalogRestores(server),
                 CatalogRetention(server),
                 CatalogHolds(server),
+                CatalogAgents(server),
             )
         case unknown:
             assert_never(unknown)

@@ -24,7 +24,7 @@ _LOOKED_AT = 3
 def application() -> web.Application:
     """The application without anything behind it: its routes can be looked at, and only the document be asked for."""
     none = cast(Any, None)
-    return make_app(Config(), Behind(*[none] * 14), none, {}, none, none, none)
+    return make_app(Config(), Behind(**dict.fromkeys(Behind.__struct_fields__, none)), none, {}, none, none, none)
 
 
 @functools.cache

@@ -16,6 +16,7 @@ from logd.seams import SavedSearch
 from logd.tokens import Token
 
 if TYPE_CHECKING:
+    from logd.backends.catalog.agents import CatalogAgents
     from logd.backends.catalog.alert_history import CatalogAlertHistory
     from logd.backends.catalog.alert_rules import CatalogAlertRules
     from logd.backends.catalog.alerts import CatalogAlerts
@@ -46,6 +47,7 @@ class Opened(NamedTuple):
     restores: CatalogRestores
     retention: CatalogRetention
     holds: CatalogHolds
+    agents: CatalogAgents
 
 
 class AppearingFile:
@@ -165,6 +167,7 @@ class AppearingSaved:
 
 def _load() -> Callable[[Path], Awaitable[Opened]]:
     """Imported in a thread: a quarter of a second, in which others are answered."""
+    from logd.backends.catalog.agents import CatalogAgents
     from logd.backends.catalog.alert_history import CatalogAlertHistory
     from logd.backends.catalog.alert_rules import CatalogAlertRules
     from logd.backends.catalog.alerts import CatalogAlerts
@@ -195,6 +198,7 @@ def _load() -> Callable[[Path], Awaitable[Opened]]:
             CatalogRestores(file),
             CatalogRetention(file),
             CatalogHolds(file),
+            CatalogAgents(file),
         )
 
     return opened
