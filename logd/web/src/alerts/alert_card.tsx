@@ -130,8 +130,8 @@ function Since({ alert: { state, since, fired, ended } }: { alert: Alert }) {
 function Told({ alert: { told, told_at } }: { alert: Alert }) {
   return (
     <span class="fact" title={told_at ? timeText(told_at) : undefined}>
-      <Icon name="bell" /> {told === 0 ? 'Nobody was told' : told === 1 ? 'Told once' : `Told ${told} times`}
-      {told_at && `, ${timeText(told_at, { date: false, millis: false })}`}
+      <Icon name="bell" /> {told === 0 ? (told_at ? 'Not told anew' : 'Nobody was told') : told === 1 ? 'Told once' : `Told ${told} times`}
+      {told_at && `, last at ${timeText(told_at, { date: false, millis: false })}`}
     </span>
   );
 }

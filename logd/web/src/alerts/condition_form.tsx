@@ -37,7 +37,6 @@ export function ConditionForm({ form, onChange, known, path = 'condition', inner
             <TextField label={kind.threshold ? `Threshold (${kind.threshold})` : 'Threshold'} path={`${path}.threshold`} value={form.threshold} onChange={(threshold) => set({ threshold })} inputMode="decimal" class="narrow" />
           </>
         )}
-        {!inner && <TextField label={form.aggregation === 'new_value' || form.aggregation === 'new_pattern' ? 'Known for' : 'Within'} path={`${path}.window_seconds`} value={form.window} onChange={(window) => set({ window })} placeholder="5m" class="narrow" hint="Such as 90s, 5m, 1h, 1d." />}
         {takes('against') && (
           <SelectField
             label="Compared with"
@@ -53,6 +52,7 @@ export function ConditionForm({ form, onChange, known, path = 'condition', inner
         )}
       </div>
       <div class="fields">
+        {!inner && <TextField label={form.aggregation === 'new_value' || form.aggregation === 'new_pattern' ? 'Known for' : 'Within'} path={`${path}.window_seconds`} value={form.window} onChange={(window) => set({ window })} placeholder="5m" class="narrow" />}
         <ListField label="Service" path={`${path}.service`} values={listOf(form.service)} onChange={(values) => set({ service: values.join(',') })} options={known.services} placeholder="any" />
         <ListField label="Level" path={`${path}.level`} values={listOf(form.level)} onChange={(values) => set({ level: values.join(',') })} options={LEVELS} placeholder="any" />
         <ListField label="Host" path={`${path}.host`} values={listOf(form.host)} onChange={(values) => set({ host: values.join(',') })} options={known.hosts} placeholder="any" />

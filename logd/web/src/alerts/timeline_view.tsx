@@ -31,7 +31,7 @@ export function Timeline({ label, rows, from, to, severityOf, linkOf }: Timeline
               <b
                 key={number}
                 class={`bar-of ${severityOf?.(key) ?? 'error'} ${bar.ended ? '' : 'open'}`}
-                style={{ left: place(bar.from), width: `max(3px, ${(100 * (bar.to - bar.from)) / (to - from)}%)` }}
+                style={{ left: `min(${place(bar.from)}, 100% - 3px)`, width: `max(3px, ${(100 * (bar.to - bar.from)) / (to - from)}%)` }}
                 title={`${bar.group ? `${bar.group}: ` : ''}${bar.began ? timeText(bar.from, { millis: false }) : 'before'} – ${bar.ended ? timeText(bar.to, { millis: false }) : 'now'} (${durationText(bar.to - bar.from)})`}
               />
             ))}

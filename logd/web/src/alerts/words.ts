@@ -8,9 +8,12 @@ import { COMPARED, kindOf, type Aggregation } from './kinds';
 export type Group = Record<string, string | null>;
 type Condition = Partial<Schemas['Condition']>;
 
-/** Control characters, and those that turn the writing round, are shown as what they are; line ends too. */
+/** Control characters, and those that turn the writing round, are shown as what they are; line ends and tabs stay. */
 export function visible(text: string): string {
-  return text.replace(/[\u0000-\u0008\u000a-\u001f]/g, (letter) => String.fromCharCode(0x2400 + letter.charCodeAt(0))).replace(/\u007f/g, '␡').replace(/[\u0080-\u009f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g, (letter) => `⟨${letter.charCodeAt(0).toString(16).padStart(4, '0')}⟩`);
+  return text.replace(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g, (letter) => {
+    const code = letter.charCodeAt(0).toString(16);
+    return code.length < 3 ? `\\x${code.padStart(2, '0')}` : `\\u${code.padStart(4, '0')}`;
+  });
 }
 
 /** `host=web-1 level=ERROR`; empty for a rule without groups. */
