@@ -1,0 +1,48 @@
+import type { ComponentChildren } from 'preact';
+import { useEffect, useId, useRef } from 'preact/hooks';
+
+import { IconButton } from './button';
+
+interface DialogProps {
+  title: string;
+  /** Called by Escape, the cross, and a click beside it. */
+  onClose: () => void;
+  children: ComponentChildren;
+  /** Buttons, the last one being what one probably wants. */
+  actions?: ComponentChildren;
+  wide?: boolean;
+}
+
+/** Above everything else, while it is mounted. The browser keeps the focus in it, and gives it back. */
+export function Dialog({ title, onClose, children, actions, wide }: DialogProps) {
+  const dialog = useRef<HTMLDialogElement>(null);
+  const id = useId();
+  useEffect(() => {
+    const element = dialog.current!;
+    element.showModal();
+    return () => element.close();
+  }, []);
+  return (
+    <dialog
+      ref={dialog}
+      class={wide ? 'dialog wide' : 'dialog'}
+      aria-labelledby={id}
+      onCancel={(event) => {
+        event.preventDefault();
+        onClose();
+      }}
+      onMouseDown={(event) => {
+        if (event.target === dialog.current) onClose();
+      }}
+    >
+      <div class="dialog-inner">
+        <header>
+          <h2 id={id}>{title}</h2>
+          <IconButton label="Close" icon="close" onClick={onClose} />
+        </header>
+        <div class="dialog-body">{children}</div>
+        {actions && <footer>{actions}</footer>}
+      </div>
+    </dialog>
+  );
+}

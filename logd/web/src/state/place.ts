@@ -1,0 +1,47 @@
+/** Where the browser is: the path and its parameters, which hold the whole state of a page. */
+
+import { signal } from '@preact/signals';
+
+export interface Place {
+  path: string;
+  params: URLSearchParams;
+}
+
+export const place = signal<Place>(now());
+
+/** `/path?a=1&b=x&b=y`; what is undefined or empty is left out. */
+export function href(path: string, params: Record<string, string | readonly string[] | undefined> = {}): string {
+  const found = new URLSearchParams();
+  for (const [name, value] of Object.entries(params)) {
+    for (const one of typeof value === 'string' ? [value] : (value ?? [])) if (one) found.append(name, one);
+  }
+  const text = found.toString();
+  return text ? `${path}?${text}` : path;
+}
+
+/** Goes there. `replace` makes no step that the back button undoes. */
+export function go(to: string, { replace = false } = {}): void {
+  if (to === location.pathname + location.search) return;
+  if (replace) history.replaceState(null, '', to);
+  else history.pushState(null, '', to);
+  place.value = now();
+}
+
+addEventListener('popstate', () => {
+  place.value = now();
+});
+
+/** Links within these pages don't load them anew. */
+addEventListener('click', (event) => {
+  const link = (event.target as Element | null)?.closest?.('a');
+  const plain = event.button === 0 && !event.metaKey && !event.ctrlKey && !event.shiftKey && !event.altKey;
+  if (!link || !plain || event.defaultPrevented || link.target || link.hasAttribute('download')) return;
+  if (link.origin !== location.origin || link.pathname.startsWith('/api/')) return;
+  if (link.hash && link.pathname === location.pathname) return;
+  event.preventDefault();
+  go(link.pathname + link.search);
+});
+
+function now(): Place {
+  return { path: location.pathname, params: new URLSearchParams(location.search) };
+}
