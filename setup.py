@@ -1,4 +1,4 @@
-"""The step of the package build that pyproject.toml can't say: the front end is built before its files are collected."""
+"""The step of the package build that pyproject.toml can't say: the front end is built before files are collected."""
 
 import shutil
 import sys

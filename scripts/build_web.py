@@ -1,4 +1,4 @@
-"""Builds the front end: npm, in logd/web, makes dist. The package build does so, and scripts/venv.sh when sources changed.
+"""Builds the front end: npm, in logd/web, makes dist. So does the package build, and scripts/venv.sh when a source changed.
 
     python scripts/build_web.py [--is-built | --install | --run SCRIPT]
 

@@ -55,8 +55,8 @@ _NOT_BUILT = """<!doctype html>
 <head><meta charset="utf-8"><title>logd</title></head>
 <body>
 <h1>The pages of logd aren't built</h1>
-<p>This logd runs from a checkout where its front end was never built. To build it, start logd by <code>scripts/run</code>,
-or run <code>pip install -e .</code> in the checkout, then start logd again.</p>
+<p>This logd runs from a checkout where its front end was never built. To build it, start logd by
+<code>scripts/run</code>, or run <code>pip install -e .</code> in the checkout, then start logd again.</p>
 <p>The API and the command line work without it.</p>
 </body>
 </html>

@@ -1,4 +1,4 @@
-"""The front end: its sources, in TypeScript, and in `dist` what the package build makes of them (scripts/build_web.py)."""
+"""The front end: sources in TypeScript, and in `dist` what the package build (scripts/build_web.py) makes of them."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -63,7 +63,12 @@ def watch(page: Page, watches: list[Watch]) -> Watch:
 
 @pytest.fixture
 def new_page(
-    browser: Browser, test_data: Path, logd: Server, watches: list[Watch], request: pytest.FixtureRequest, artefacts: Path
+    browser: Browser,
+    test_data: Path,
+    logd: Server,
+    watches: list[Watch],
+    request: pytest.FixtureRequest,
+    artefacts: Path,
 ) -> Iterator[NewPage]:
     """Makes a page in a context of its own: nothing is stored in it, and nothing shared."""
     contexts = []
@@ -118,9 +123,11 @@ def url_of(server: Server) -> str:
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Lets the end of a test know how it went."""
-    report: Any = yield
+    report = yield
     if call.when == "call":
         item.stash[_FAILED] = report.failed
     return report

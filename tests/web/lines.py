@@ -16,7 +16,7 @@ XSS = (
     "<script>document.title = 'pwned'</script>",
     "<img src=x onerror=\"document.title='pwned'\">",
     "<svg onload=\"document.title='pwned'\">",
-    "\"><iframe srcdoc=\"<script>parent.document.title='pwned'</script>\">",
+    '"><iframe srcdoc="<script>parent.document.title=\'pwned\'</script>">',
     "<a href=\"javascript:document.title='pwned'\">click</a>",
     "<style>@import url(http://192.0.2.1/pwned.css);</style>",
     "{{constructor.constructor('document.title=1')()}} ${document.title}",
@@ -34,5 +34,7 @@ def send_lines(server: Server, test_data: Path) -> None:
             at = now - SPAN_SECONDS * (1 - number / len(table))
             records.append({"timestamp": at, "level": level_of(system, row) or "INFO", "message": row["Content"]})
         server.ingest(system.lower(), records, X_Host=f"{system.lower()}-1")
-    server.ingest("xss", [{"message": text, "level": "ERROR", "<b>field</b>": text} for text in XSS], X_Host="<i>xss</i>")
+    server.ingest(
+        "xss", [{"message": text, "level": "ERROR", "<b>field</b>": text} for text in XSS], X_Host="<i>xss</i>"
+    )
     server.settle()
