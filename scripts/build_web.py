@@ -1,4 +1,4 @@
-"""Builds the front end: npm, in logd/web, makes dist. So does the package build, and scripts/venv.sh when a source changed.
+"""Builds the front end: npm, in logd/web, makes dist. The package build runs it, and so does scripts/venv.sh.
 
     python scripts/build_web.py [--is-built | --install | --run SCRIPT]
 
@@ -79,7 +79,14 @@ def _install() -> None:
     if _text(_INSTALLED_FROM) == lock:
         return
     _say("getting what the front end is built with (once)")
-    options = ["--include=dev", "--ignore-scripts", "--no-audit", "--no-fund", "--no-update-notifier"]
+    options = [
+        "--include=dev",
+        "--ignore-scripts",
+        "--no-audit",
+        "--no-fund",
+        "--no-update-notifier",
+        "--prefer-offline",
+    ]
     _npm(
         ["ci", *options],
         "what the front end is built with can't be installed: npm needs its registry, or a cache that has it all "

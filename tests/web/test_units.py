@@ -12,6 +12,6 @@ from tests.web.types import BUILD, ROOT
 
 @pytest.mark.timeout(600)
 def test_units() -> None:
-    command = [sys.executable, BUILD, "--run", "test"]
+    command = [sys.executable, str(BUILD), "--run", "test"]
     done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
     assert done.returncode == 0, f"npm test failed in logd/web:\n{done.stdout}"
