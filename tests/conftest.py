@@ -24,7 +24,7 @@ settings.load_profile("ci" if os.environ.get("CI") else "everywhere")
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
-pytest_plugins = ["tests.support.services"]
+pytest_plugins = ["tests.support.services", "tests.support.browser"]
 _ROOT = Path(__file__).parent.parent
 _NO_DATA = pytest.StashKey[str]()
 #: Tests by how long a file of them lasts; one of the others takes seconds.

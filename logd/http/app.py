@@ -47,6 +47,7 @@ from logd.http.cached import Cached
 from logd.http.cors import Cors
 from logd.http.intake import Intake
 from logd.http.openapi import Answer, Operation, Route, add_routes
+from logd.http.pages import Pages
 from logd.http.stages import Stages
 from logd.http.turns import Turns
 from logd.seams import (
@@ -69,6 +70,7 @@ from logd.seams import (
 )
 from logd.tail.tailing import Tailing
 from logd.tokens import Scope
+from logd.web import built_files
 
 #: What a part of the process says of itself in /api/v1/status.
 StatusOf = Callable[[], Mapping[str, Any]]
@@ -188,7 +190,7 @@ def make_app(
 
     access = Access(config.api, behind.tokens)
     cors = Cors(config.api.cors_origins)
-    app = web.Application(middlewares=[cors.preflight, errors_as_json, access.guard])
+    app = web.Application(middlewares=[cors.preflight, errors_as_json, Pages(built_files()).serve, access.guard])
     app.on_response_prepare.append(cors.mark)
     app.on_cleanup.append(close)
     routes: list[Route] = [
