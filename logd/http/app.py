@@ -39,6 +39,7 @@ from logd.http import (
     search,
     shipments,
     silences,
+    slow_searches,
     stats,
     tail,
 )
@@ -220,6 +221,7 @@ def make_app(
         (dashboards.CREATE, boards.create),
         (dashboards.CHANGE, boards.change),
         (dashboards.REMOVE, boards.remove),
+        (slow_searches.OPERATION, slow_searches.SlowOnes(turns.slowest).get),
         (alert_rules.LIST, rules.list),
         (alert_rules.SHOW, rules.show),
         (alert_rules.CREATE, rules.create),

@@ -21,6 +21,7 @@ from logd.http import (
     retention_policies,
     saved_searches,
     silences,
+    slow_searches,
 )
 from tests.support.access import Made, token
 from tests.support.commands import logd
@@ -66,6 +67,7 @@ _ROUTES: list[tuple[str, str, set[str]]] = [
     ("GET", f"{dashboards.PATH}/{{id}}", {"search"}),
     ("PUT", f"{dashboards.PATH}/{{id}}", {"search"}),
     ("DELETE", f"{dashboards.PATH}/{{id}}", {"search"}),
+    ("GET", slow_searches.PATH, {"search", "admin"}),
     ("GET", alert_rules.PATH, {"search", "admin"}),
     ("GET", f"{alert_rules.PATH}/{{id}}", {"search", "admin"}),
     *((method, path, {"admin"}) for method, path in _WITH_SEARCH),
