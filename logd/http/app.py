@@ -13,9 +13,11 @@ from logd import __version__
 from logd.alerts.folder import RuleFolder
 from logd.config.schema import Config
 from logd.http import (
+    agents,
     alert_backtests,
     alert_history,
     alert_names,
+    alert_notify,
     alert_rules,
     alert_states,
     archive_restores,
@@ -44,6 +46,7 @@ from logd.http import (
     tail,
 )
 from logd.http.access import Access
+from logd.http.agent_reports import AgentReports
 from logd.http.answers import error_answer, errors_as_json, json_answer
 from logd.http.cached import Cached
 from logd.http.cors import Cors
@@ -115,6 +118,7 @@ class Behind(msgspec.Struct, frozen=True):
     retention: RetentionPolicies
     holds: LegalHolds
     dashboards: Dashboards
+    agents: AgentReports
     restores: Restores | None = None
     cache: Cache | None = None
     rule_folder: RuleFolder = RuleFolder(None)
@@ -151,6 +155,7 @@ def make_app(
     names = alert_names.RuleNames(behind.alert_rules, behind.rule_folder)
     rules = alert_rules.Rules(config, behind.alert_rules, behind.rule_folder, names)
     tested = alert_backtests.Backtests(config, turns, searches, names)
+    trials = alert_notify.Trials(config, rules, names)
     firing = alert_states.Firing(
         config.alerts.maintenance, behind.alert_history, behind.silences, behind.acknowledgements, names
     )
@@ -162,6 +167,7 @@ def make_app(
     used = retention_usage.Used(config.archiver, behind.holdings)
     putting_back = archive_restores.PuttingBack(behind.restores if config.index.type == "elasticsearch" else None)
     letters = deadletters.Letters(behind.dead_letters)
+    told = agents.Told(behind.agents, config.api.agent_silent_seconds)
     tails = tail.Tails(tailing, config.search.default_operator, config.search.tail_rate)
 
     async def healthz(_: web.Request) -> web.Response:
@@ -230,6 +236,8 @@ def make_app(
         (alert_rules.ENABLE, rules.enable),
         (alert_rules.DISABLE, rules.disable),
         (alert_backtests.OPERATION, tested.test),
+        (alert_notify.SENT, trials.sent),
+        (alert_notify.KEPT, trials.kept),
         (alert_states.LIST, firing.list),
         (alert_states.ACKNOWLEDGE, firing.acknowledge),
         (alert_states.TAKE_BACK, firing.take_back),
@@ -257,6 +265,8 @@ def make_app(
         (deadletters.SHOW, letters.show),
         (deadletters.REPLAY, letters.replay),
         (deadletters.REMOVE, letters.remove),
+        (agents.TELL, told.tell),
+        (agents.LIST, told.list),
         (tail.OPERATION, tails.get),
         (_STATUS, status),
         (_HEALTH, healthz),
