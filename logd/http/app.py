@@ -13,14 +13,17 @@ from logd import __version__
 from logd.alerts.folder import RuleFolder
 from logd.config.schema import Config
 from logd.http import (
+    agents,
     alert_backtests,
     alert_history,
     alert_names,
+    alert_notify,
     alert_rules,
     alert_states,
     archive_restores,
     asking,
     context,
+    dashboards,
     deadletters,
     explain,
     export,
@@ -38,10 +41,12 @@ from logd.http import (
     search,
     shipments,
     silences,
+    slow_searches,
     stats,
     tail,
 )
 from logd.http.access import Access
+from logd.http.agent_reports import AgentReports
 from logd.http.answers import error_answer, errors_as_json, json_answer
 from logd.http.cached import Cached
 from logd.http.cors import Cors
@@ -56,6 +61,7 @@ from logd.seams import (
     AlertRules,
     Alerts,
     Cache,
+    Dashboards,
     DeadLetters,
     Holdings,
     Index,
@@ -113,6 +119,8 @@ class Behind(msgspec.Struct, frozen=True):
     alert_history: AlertHistory
     retention: RetentionPolicies
     holds: LegalHolds
+    dashboards: Dashboards
+    agents: AgentReports
     restores: Restores | None = None
     cache: Cache | None = None
     rule_folder: RuleFolder = RuleFolder(None)
@@ -144,10 +152,12 @@ def make_app(
     one_record = record.OneRecord(turns, searches)
     explaining = explain.Explaining(turns, searches, behind.saved, config.search.default_operator)
     contexts = context.Contexts(turns, searches, config.search.default_operator)
-    saved = saved_searches.Saved(behind.saved, config.search.default_operator)
+    saved = saved_searches.saved_api(behind.saved, config.search.default_operator)
+    boards = dashboards.dashboards_api(behind.dashboards, config.search.default_operator)
     names = alert_names.RuleNames(behind.alert_rules, behind.rule_folder)
     rules = alert_rules.Rules(config, behind.alert_rules, behind.rule_folder, names)
     tested = alert_backtests.Backtests(config, turns, searches, names)
+    trials = alert_notify.Trials(config, rules, names)
     firing = alert_states.Firing(
         config.alerts.maintenance, behind.alert_history, behind.silences, behind.acknowledgements, names
     )
@@ -159,6 +169,7 @@ def make_app(
     used = retention_usage.Used(config.archiver, behind.holdings)
     putting_back = archive_restores.PuttingBack(behind.restores if config.index.type == "elasticsearch" else None)
     letters = deadletters.Letters(behind.dead_letters)
+    told = agents.Told(behind.agents, config.api.agent_silent_seconds)
     tails = tail.Tails(tailing, config.search.default_operator, config.search.tail_rate)
 
     async def healthz(_: web.Request) -> web.Response:
@@ -213,6 +224,12 @@ def make_app(
         (saved_searches.CREATE, saved.create),
         (saved_searches.CHANGE, saved.change),
         (saved_searches.REMOVE, saved.remove),
+        (dashboards.LIST, boards.list),
+        (dashboards.SHOW, boards.show),
+        (dashboards.CREATE, boards.create),
+        (dashboards.CHANGE, boards.change),
+        (dashboards.REMOVE, boards.remove),
+        (slow_searches.OPERATION, slow_searches.SlowOnes(turns.slowest).get),
         (alert_rules.LIST, rules.list),
         (alert_rules.SHOW, rules.show),
         (alert_rules.CREATE, rules.create),
@@ -221,6 +238,8 @@ def make_app(
         (alert_rules.ENABLE, rules.enable),
         (alert_rules.DISABLE, rules.disable),
         (alert_backtests.OPERATION, tested.test),
+        (alert_notify.SENT, trials.sent),
+        (alert_notify.KEPT, trials.kept),
         (alert_states.LIST, firing.list),
         (alert_states.ACKNOWLEDGE, firing.acknowledge),
         (alert_states.TAKE_BACK, firing.take_back),
@@ -248,6 +267,8 @@ def make_app(
         (deadletters.SHOW, letters.show),
         (deadletters.REPLAY, letters.replay),
         (deadletters.REMOVE, letters.remove),
+        (agents.TELL, told.tell),
+        (agents.LIST, told.list),
         (tail.OPERATION, tails.get),
         (_STATUS, status),
         (_HEALTH, healthz),

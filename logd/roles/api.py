@@ -67,6 +67,7 @@ class Api:
         self._listener: asyncio.Server | None = None
         self._answered = asyncio.Event()
         self._answering = Answering()
+        self._agents = behind.agents
         self._tailing = tailing_of(config, behind.transport)
         app = make_app(config, behind, self._tailing, parts, Stages([*self.stages, *stages]), intake, ready)
 
@@ -129,6 +130,7 @@ class Api:
         try:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._tailing.run(), name="api.tail")
+                tasks.create_task(self._agents.run(stop), name="api.agents")
                 if self._certificate is not None:
                     tasks.create_task(self._certificate.watch(stop), name="api.certificate")
                 await stop.wait()
