@@ -28,7 +28,7 @@ pytest_plugins = ["tests.support.services", "tests.support.browser"]
 _ROOT = Path(__file__).parent.parent
 _NO_DATA = pytest.StashKey[str]()
 #: Tests by how long a file of them lasts; one of the others takes seconds.
-_LONGEST_FIRST = ("e2e/test_cluster.py", "bench", "faults", "contracts", "e2e", "integration", "fuzz")
+_LONGEST_FIRST = ("e2e/test_cluster.py", "bench", "faults", "contracts", "web", "e2e", "integration", "fuzz")
 
 
 @pytest.fixture
