@@ -31,7 +31,7 @@ _NO_DATA = pytest.StashKey[str]()
 _LONGEST_FIRST = ("e2e/test_cluster.py", "bench", "faults", "contracts", "web", "e2e", "integration", "fuzz")
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def test_data(request: pytest.FixtureRequest) -> Path:
     """The folder of real logs: $TEST_DATA, else ../shared/data beside the repository. Without it a test is skipped,
     which the summary says aloud; in CI it fails."""
