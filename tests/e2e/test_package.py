@@ -104,7 +104,7 @@ def test_without_the_network_it_says_what_it_needs(checkout: Path, tmp_path: Pat
 
 
 def test_without_node_it_says_where_to_get_it(checkout: Path) -> None:
-    command = [sys.executable, "-I", "-S", checkout / "scripts" / "build_web.py"]
+    command = [sys.executable, "-I", "-S", str(checkout / "scripts" / "build_web.py")]
     done = subprocess.run(command, env={"PATH": ""}, capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert done.stderr.splitlines()[-1] == (
@@ -114,7 +114,7 @@ def test_without_node_it_says_where_to_get_it(checkout: Path) -> None:
 
 
 def test_what_is_up_to_date_is_not_built_again(installed: Path) -> None:
-    build = [sys.executable, installed / "scripts" / "build_web.py"]
+    build = [sys.executable, str(installed / "scripts" / "build_web.py")]
 
     def is_built() -> bool:
         return subprocess.run([*build, "--is-built"], check=False).returncode == 0

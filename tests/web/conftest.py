@@ -41,11 +41,10 @@ def browser(chromium: str) -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="package")
-def logd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def logd(test_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A server with every role but the agent, with the lines of tests/web/lines.py. Open: there is no token."""
-    root = Path(os.environ.get("TEST_DATA") or Path(__file__).parents[3] / "shared" / "data").resolve()
     with Server(tmp_path_factory.mktemp("web"), roles="processor,api,alerter,archiver") as running:
-        send_lines(running, root)
+        send_lines(running, test_data)
         yield running
 
 
@@ -64,7 +63,6 @@ def watch(page: Page, watches: list[Watch]) -> Watch:
 @pytest.fixture
 def new_page(
     browser: Browser,
-    test_data: Path,
     logd: Server,
     watches: list[Watch],
     request: pytest.FixtureRequest,
