@@ -43,6 +43,7 @@ from logd.http import (
     silences,
     slow_searches,
     stats,
+    status_history,
     tail,
     token_api,
 )
@@ -55,6 +56,7 @@ from logd.http.intake import Intake
 from logd.http.openapi import Answer, Operation, Route, add_routes
 from logd.http.pages import Pages
 from logd.http.stages import Stages
+from logd.http.status_history import StatusHistory
 from logd.http.turns import Turns
 from logd.seams import (
     Acknowledgements,
@@ -136,6 +138,7 @@ def make_app(
     stages: Stages,
     intake: Intake,
     ready: Ready,
+    history: StatusHistory,
 ) -> web.Application:
     """`parts` are shown in /api/v1/status by their names; `ready` gives "" or why the process isn't."""
     transport, searches = behind.transport, behind.searches
@@ -276,6 +279,7 @@ def make_app(
         (agents.LIST, told.list),
         (tail.OPERATION, tails.get),
         (_STATUS, status),
+        (status_history.OPERATION, history.get),
         (_HEALTH, healthz),
         (_READY, readyz),
         (_METRICS, metrics),

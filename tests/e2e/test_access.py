@@ -50,6 +50,7 @@ _ROUTES: list[tuple[str, str, set[str]]] = [
     ("POST", shipment.PATH, {"ingest"}),
     ("POST", AGENTS_PATH, {"ingest"}),
     ("GET", AGENTS_PATH, {"search", "admin"}),
+    ("GET", "/api/v1/status/history", {"search", "admin"}),
     ("GET", SEARCH, {"search"}),
     ("POST", SEARCH, {"search"}),
     ("GET", "/api/v1/logs/histogram", {"search"}),
