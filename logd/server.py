@@ -175,6 +175,7 @@ async def _run_roles(config: Config, under: Opened, signals: _Signals, load: Cal
                 alert_history=catalog.alert_history,
                 retention=catalog.retention,
                 holds=catalog.holds,
+                dashboards=catalog.dashboards,
                 agents=reports,
                 holdings=under.holdings,
                 restores=catalog.restores,

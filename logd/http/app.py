@@ -23,6 +23,7 @@ from logd.http import (
     archive_restores,
     asking,
     context,
+    dashboards,
     deadletters,
     explain,
     export,
@@ -40,8 +41,11 @@ from logd.http import (
     search,
     shipments,
     silences,
+    slow_searches,
     stats,
+    status_history,
     tail,
+    token_api,
 )
 from logd.http.access import Access
 from logd.http.agent_reports import AgentReports
@@ -50,7 +54,9 @@ from logd.http.cached import Cached
 from logd.http.cors import Cors
 from logd.http.intake import Intake
 from logd.http.openapi import Answer, Operation, Route, add_routes
+from logd.http.pages import Pages
 from logd.http.stages import Stages
+from logd.http.status_history import StatusHistory
 from logd.http.turns import Turns
 from logd.seams import (
     Acknowledgements,
@@ -58,6 +64,7 @@ from logd.seams import (
     AlertRules,
     Alerts,
     Cache,
+    Dashboards,
     DeadLetters,
     Holdings,
     Index,
@@ -72,6 +79,7 @@ from logd.seams import (
 )
 from logd.tail.tailing import Tailing
 from logd.tokens import Scope
+from logd.web import built_files
 
 #: What a part of the process says of itself in /api/v1/status.
 StatusOf = Callable[[], Mapping[str, Any]]
@@ -114,6 +122,7 @@ class Behind(msgspec.Struct, frozen=True):
     alert_history: AlertHistory
     retention: RetentionPolicies
     holds: LegalHolds
+    dashboards: Dashboards
     agents: AgentReports
     restores: Restores | None = None
     cache: Cache | None = None
@@ -129,6 +138,7 @@ def make_app(
     stages: Stages,
     intake: Intake,
     ready: Ready,
+    history: StatusHistory,
 ) -> web.Application:
     """`parts` are shown in /api/v1/status by their names; `ready` gives "" or why the process isn't."""
     transport, searches = behind.transport, behind.searches
@@ -146,7 +156,8 @@ def make_app(
     one_record = record.OneRecord(turns, searches)
     explaining = explain.Explaining(turns, searches, behind.saved, config.search.default_operator)
     contexts = context.Contexts(turns, searches, config.search.default_operator)
-    saved = saved_searches.Saved(behind.saved, config.search.default_operator)
+    saved = saved_searches.saved_api(behind.saved, config.search.default_operator)
+    boards = dashboards.dashboards_api(behind.dashboards, config.search.default_operator)
     names = alert_names.RuleNames(behind.alert_rules, behind.rule_folder)
     rules = alert_rules.Rules(config, behind.alert_rules, behind.rule_folder, names)
     tested = alert_backtests.Backtests(config, turns, searches, names)
@@ -161,6 +172,7 @@ def make_app(
     held = retention_holds.Held(config, behind.holds)
     used = retention_usage.Used(config.archiver, behind.holdings)
     putting_back = archive_restores.PuttingBack(behind.restores if config.index.type == "elasticsearch" else None)
+    tokens = token_api.TokenApi(config.api, behind.tokens)
     letters = deadletters.Letters(behind.dead_letters)
     told = agents.Told(behind.agents, config.api.agent_silent_seconds)
     tails = tail.Tails(tailing, config.search.default_operator, config.search.tail_rate)
@@ -194,7 +206,7 @@ def make_app(
 
     access = Access(config.api, behind.tokens)
     cors = Cors(config.api.cors_origins)
-    app = web.Application(middlewares=[cors.preflight, errors_as_json, access.guard])
+    app = web.Application(middlewares=[cors.preflight, errors_as_json, Pages(built_files()).serve, access.guard])
     app.on_response_prepare.append(cors.mark)
     app.on_cleanup.append(close)
     routes: list[Route] = [
@@ -217,6 +229,12 @@ def make_app(
         (saved_searches.CREATE, saved.create),
         (saved_searches.CHANGE, saved.change),
         (saved_searches.REMOVE, saved.remove),
+        (dashboards.LIST, boards.list),
+        (dashboards.SHOW, boards.show),
+        (dashboards.CREATE, boards.create),
+        (dashboards.CHANGE, boards.change),
+        (dashboards.REMOVE, boards.remove),
+        (slow_searches.OPERATION, slow_searches.SlowOnes(turns.slowest).get),
         (alert_rules.LIST, rules.list),
         (alert_rules.SHOW, rules.show),
         (alert_rules.CREATE, rules.create),
@@ -250,6 +268,9 @@ def make_app(
         (archive_restores.LIST, putting_back.list),
         (archive_restores.CREATE, putting_back.create),
         (archive_restores.REMOVE, putting_back.remove),
+        (token_api.LIST, tokens.list),
+        (token_api.CREATE, tokens.create),
+        (token_api.REVOKE, tokens.revoke),
         (deadletters.LIST, letters.list),
         (deadletters.SHOW, letters.show),
         (deadletters.REPLAY, letters.replay),
@@ -258,6 +279,7 @@ def make_app(
         (agents.LIST, told.list),
         (tail.OPERATION, tails.get),
         (_STATUS, status),
+        (status_history.OPERATION, history.get),
         (_HEALTH, healthz),
         (_READY, readyz),
         (_METRICS, metrics),

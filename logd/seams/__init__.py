@@ -37,6 +37,7 @@ from logd.seams.beside import (
     StoredObject,
     Tokens,
 )
+from logd.seams.dashboards import MAX_DASHBOARD_BYTES, MAX_DASHBOARDS, MAX_PANELS, Dashboard, Dashboards
 from logd.seams.groups import (
     MAX_BY,
     MAX_CELLS,
@@ -69,6 +70,7 @@ from logd.seams.index import (
     Upkeep,
     Written,
 )
+from logd.seams.kept import Kept
 from logd.seams.pacing import Pace, Spread, spread
 from logd.seams.partials import MAX_PAGE_BYTES, Page, Partials, Taken
 from logd.seams.patterns import Mined, Pattern, Patterns
@@ -118,12 +120,15 @@ __all__ = [
     "MAX_BUCKETS",
     "MAX_BY",
     "MAX_CELLS",
+    "MAX_DASHBOARDS",
+    "MAX_DASHBOARD_BYTES",
     "MAX_DESCRIPTION_CHARACTERS",
     "MAX_ERROR_CHARACTERS",
     "MAX_GROUPS",
     "MAX_HOLDS",
     "MAX_NAME_CHARACTERS",
     "MAX_PAGE_BYTES",
+    "MAX_PANELS",
     "MAX_PARAMETERS_BYTES",
     "MAX_POLICIES",
     "MAX_POLICY_SERVICES",
@@ -163,6 +168,8 @@ __all__ = [
     "Cache",
     "Cell",
     "Consumer",
+    "Dashboard",
+    "Dashboards",
     "DeadLetters",
     "Delivery",
     "Disks",
@@ -180,6 +187,7 @@ __all__ = [
     "Holding",
     "Holdings",
     "Index",
+    "Kept",
     "Leases",
     "LegalHold",
     "LegalHolds",
