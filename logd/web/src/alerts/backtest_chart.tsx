@@ -19,10 +19,11 @@ export function BacktestChart({ tested, condition, onThreshold }: { tested: Back
     () => tested.series.map(({ group, values }, number) => ({ name: groupText(group) || 'value', colour: colourOf(`--series-${(number % 8) + 1}`), values })),
     [tested],
   );
-  const span = useMemo<[number, number]>(() => [Date.parse(tested.from), Date.parse(tested.to)], [tested]);
+  // The last point's window may end behind what was asked for.
+  const span = useMemo<[number, number]>(() => [Date.parse(tested.from), Math.max(Date.parse(tested.to), times.at(-1) ?? 0)], [tested]);
   const marks = useMemo(() => {
     const colour = `color-mix(in srgb, ${colourOf('--danger')} 16%, transparent)`;
-    return tested.firings.map(({ fired, resolved }) => ({ from: Math.max(span[0], Date.parse(fired)), to: resolved ? Date.parse(resolved) : Date.parse(tested.upto), colour }));
+    return merged(tested.firings.map(({ fired, resolved }) => ({ from: Math.max(span[0], Date.parse(fired)), to: Date.parse(resolved ?? tested.upto) }))).map((mark) => ({ ...mark, colour }));
   }, [tested, span]);
   const threshold = dragged ?? condition.threshold ?? condition.conditions?.[0]?.threshold;
   const limits = useMemo(() => (threshold === null || threshold === undefined ? [] : [{ value: threshold, colour: colourOf('--danger') }]), [threshold]);
@@ -51,6 +52,17 @@ export function BacktestChart({ tested, condition, onThreshold }: { tested: Back
       )}
     </figure>
   );
+}
+
+/** What overlaps as one, so that it isn't darker for it. */
+function merged(stretches: readonly { from: number; to: number }[]): { from: number; to: number }[] {
+  const found: { from: number; to: number }[] = [];
+  for (const { from, to } of stretches.toSorted((one, other) => one.from - other.from)) {
+    const last = found.at(-1);
+    if (last && from <= last.to) last.to = Math.max(last.to, to);
+    else found.push({ from, to });
+  }
+  return found;
 }
 
 /** As the chart's own scale goes. */

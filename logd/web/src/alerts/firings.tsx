@@ -20,7 +20,7 @@ export function Firings({ tested, condition }: { tested: Backtest; condition: Co
   return (
     <div class="firings">
       <h3>Firings</h3>
-      <ul aria-label="Firings">
+      <ul aria-label="Firings" tabIndex={0}>
         {newestFirst.slice(0, most).map(({ group, fired, resolved, value, peak, samples }) => (
           <li key={`${fired} ${JSON.stringify(group)}`}>
             <div class="firing-head">

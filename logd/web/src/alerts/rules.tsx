@@ -89,8 +89,10 @@ export function Rules() {
                   <a class="alert-rule" href={rulePath(rule.rule_id)}>
                     {visible(rule.name)}
                   </a>
-                  <span class="soft">{conditionText(rule.condition)}</span>
-                  {rule.group_by?.length ? <span class="soft">for each {rule.group_by.map(visible).join(', ')}</span> : null}
+                  <span class="soft">
+                    {conditionText(rule.condition)}
+                    {rule.group_by?.length ? ` · for each ${rule.group_by.map(visible).join(', ')}` : ''}
+                  </span>
                 </div>
               ),
             },
