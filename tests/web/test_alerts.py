@@ -51,6 +51,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     (rules / "broken.toml").write_text('[[rule]]\nname = "broken"\ncondition = { aggregation = "many" }\n')
     settings = {"alerts.notify.allow": '["127.0.0.1"]', "alerts.rules": rules, "alerts.late_seconds": 2}
     with Server(folder, roles="processor,api,alerter", settings=settings) as running:
+        running.may_log_errors = True  # of the broken file
         now = time.time()
         for host in ("web-1", "web-2"):
             records: list[dict[str, Any]] = []

@@ -78,7 +78,7 @@ export function AlertCard({ alert, rule, onAcknowledge, onSilence, onChanged }: 
       </div>
       <div class="alert-actions">
         {rule && (
-          <a class="button plain" href={evidenceLink(rule, alert.group, Date.parse(alert.at))}>
+          <a class="button plain" href={evidence(alert, rule)}>
             <Icon name="search" /> Explore
           </a>
         )}
@@ -101,6 +101,11 @@ export function AlertCard({ alert, rule, onAcknowledge, onSilence, onChanged }: 
       <SampleLines samples={alert.samples} />
     </li>
   );
+}
+
+/** Of what fires the last window; of what is over all of them. */
+function evidence({ group, at, fired, ended }: Alert, rule: AlertRule): string {
+  return ended && fired ? evidenceLink(rule, group, Date.parse(fired), Date.parse(ended)) : evidenceLink(rule, group, Date.parse(at));
 }
 
 export function GroupChips({ group }: { group: Alert['group'] }) {

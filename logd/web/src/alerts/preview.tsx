@@ -37,16 +37,16 @@ interface PreviewProps {
 
 export function Preview({ form, onProblem, onThreshold }: PreviewProps) {
   const [from, setFrom] = useState<string>('-24h');
-  const complete = isComplete(form.condition);
-  // The same text means the same firings, whatever else is typed.
-  const text = JSON.stringify(watched(form));
+  // The same text means the same firings, whatever else is typed; an empty one says too little to be tried.
+  const text = isComplete(form.condition) ? JSON.stringify(watched(form)) : '';
   const settled = useSettled(text, PAUSE_MS);
+  const complete = text !== '' && settled !== '';
   const ask = complete
     ? (signal: AbortSignal) => body(api.POST('/api/v1/alerts/rules/test', { body: { rule: JSON.parse(settled) as Schemas['RuleInTest'], from }, signal }))
     : undefined;
-  const { data, error, loading, began, reload, cancel } = useLoad(ask, [complete && settled, from, reconnects.value]);
+  const { data, error, loading, began, reload, cancel } = useLoad(ask, [settled, complete, from, reconnects.value]);
   useProblemEffect(error, complete, onProblem);
-  const condition = useMemo(() => (JSON.parse(settled) as { condition: Condition }).condition, [settled]);
+  const condition = useMemo(() => (settled ? (JSON.parse(settled) as { condition: Condition }).condition : {}), [settled]);
   const isOld = text !== settled || loading;
   return (
     <section class="card preview" aria-label="Backtest">
@@ -61,7 +61,7 @@ export function Preview({ form, onProblem, onThreshold }: PreviewProps) {
           ))}
         </div>
       </header>
-      {!complete && <p class="soft preview-empty">Say what it needs, and the stored lines tell how often it would have fired.</p>}
+      {!text && <p class="soft preview-empty">Say what it needs, and the stored lines tell how often it would have fired.</p>}
       {complete && loading && <Loading began={began} cancel={cancel} what="Replaying the stored lines" />}
       {complete && error && !loading && error.status !== 400 && <Failed error={error} retry={reload} />}
       {complete && error?.status === 400 && !loading && (

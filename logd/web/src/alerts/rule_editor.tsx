@@ -91,7 +91,7 @@ export function RuleEditor({ initial, rule, reload }: RuleEditorProps) {
       {isConflict ? (
         <div class="notice bad" role="alert">
           <Icon name="warning" />
-          <span>Somebody has changed this rule since you opened it. {visible(refused.message)}.</span>
+          <span>Somebody has changed this rule since you opened it: nothing is saved yet.</span>
           <Button onClick={reload}>Show theirs, drop mine</Button>
           <Button kind="danger" onClick={() => save(undefined)}>
             Replace theirs by mine

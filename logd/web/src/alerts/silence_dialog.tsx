@@ -73,22 +73,22 @@ export function SilenceDialog({ initial, onClose, onDone }: SilenceDialogProps) 
             <TextField label="Rule (a name, with * for anything)" path="rule" value={rule} onChange={setRule} options={(rules.data?.rules ?? []).map(({ name }) => name)} placeholder="any" />
             <PairsField label="Group" what="field" path="group" pairs={group} onChange={setGroup} names={fields} />
             <PairsField label="Labels" what="label" path="labels" pairs={labels} onChange={setLabels} names={names} />
-            <div class="fields">
-              <div class="field span-2" role="group" aria-label="How long">
-                <span class="field-label">For</span>
-                <div class="toolbar segmented">
-                  {DURATIONS.map((one) => (
-                    <Button key={one} aria-pressed={duration === one} onClick={() => setDuration(one)}>
-                      {one}
-                    </Button>
-                  ))}
-                  <Button aria-pressed={!duration} onClick={() => setDuration('')}>
-                    until …
+            <div class="field" role="group" aria-label="How long">
+              <span class="field-label">For</span>
+              <div class="toolbar segmented">
+                {DURATIONS.map((one) => (
+                  <Button key={one} aria-pressed={duration === one} onClick={() => setDuration(one)}>
+                    {one}
                   </Button>
-                </div>
+                ))}
+                <Button aria-pressed={!duration} onClick={() => setDuration('')}>
+                  until …
+                </Button>
               </div>
-              {!duration && <TextField label={`Until (${zoneName()})`} path="to" value={until} onChange={setUntil} placeholder="2026-11-28 18:00" />}
-              <TextField label={`From (${zoneName()})`} path="from" value={from} onChange={setFrom} placeholder="now" />
+            </div>
+            <div class="fields">
+              {!duration && <TextField label={`Until (${zoneName()})`} path="to" value={until} onChange={setUntil} placeholder="2026-11-28 18:00" class="span-2" />}
+              <TextField label={`From (${zoneName()})`} path="from" value={from} onChange={setFrom} placeholder="now" class="span-2" />
             </div>
             <TextField label="Why" path="why" value={why} onChange={setWhy} placeholder="deploy of 14:00" />
           </div>
