@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.support.alerts import RULES, ask, make_rule
 from tests.support.hooks import Hook, hook
@@ -81,7 +81,7 @@ def _fail_now(server: Server, service: str, message: str = "Payment failed: time
 def _fires(server: Server, service: str, **rule: object) -> dict[str, Any]:
     """A rule of its own that fires by now; its name is the service's unless told."""
     condition = {"service": service, "level": "ERROR", "threshold": 3, "window_seconds": 60}
-    made = make_rule(server, **{"name": service, "condition": condition, "group_by": ["host"], **rule})
+    made = make_rule(server, None, **{"name": service, "condition": condition, "group_by": ["host"], **rule})
     _fail_now(server, service)
     return made
 
@@ -96,7 +96,7 @@ def test_a_rule_is_made_and_tried_in_the_browser(
     watch.allow(_REFUSED)
     page.goto("/alerts/rules")
     page.get_by_role("link", name="New rule").click()
-    expect(page.get_by_text("Say what it needs")).to_be_visible()
+    expect(page.get_by_text("With a threshold, the stored lines tell")).to_be_visible()
     page.get_by_label("Name", exact=True).fill("payment: errors")
     page.get_by_label("Service", exact=True).fill("payment")
     page.get_by_label("Level", exact=True).fill("ERROR")
@@ -434,7 +434,23 @@ def test_everyone_can_read_it_also_on_a_phone(new_page: NewPage, server: Server,
     axe(page)
 
 
-def test_it_can_be_cancelled_and_the_server_may_go(new_page: NewPage, tmp_path: Path, watches: list[Watch]) -> None:
+def test_a_backtest_tells_how_long_it_takes_and_is_cancelled(page: Page, server: Server) -> None:
+    held: list[Route] = []
+    page.route("**/api/v1/alerts/rules/test", held.append)
+    page.goto("/alerts/rules/new")
+    page.get_by_label("Service", exact=True).fill("payment")
+    page.get_by_label("Threshold (lines)").fill("5")
+    preview = page.get_by_role("region", name="Backtest")
+    expect(preview.get_by_text(re.compile(r"Replaying the stored lines for \d"))).to_be_visible()
+    with page.expect_event("requestfailed"):
+        preview.get_by_role("button", name="Cancel").click()
+    expect(preview.get_by_text("Cancelled")).to_be_visible()
+    page.unroute("**/api/v1/alerts/rules/test")
+    preview.get_by_role("button", name="Try it").click()
+    expect(preview.get_by_text("Would have fired")).to_be_visible(timeout=_PATIENCE_MS)
+
+
+def test_the_server_may_go(new_page: NewPage, tmp_path: Path, watches: list[Watch]) -> None:
     with Server(tmp_path, roles="processor,api,alerter") as own:
         page = new_page(base_url=url_of(own))
         watches[-1].allow("ERR_CONNECTION_REFUSED|Failed to load resource|ERR_")

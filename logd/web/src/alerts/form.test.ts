@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 
-import { emptyCondition, emptyRule, formOf, isComplete, ownPart, ruleOf, secondsOf, secondsText, watched, type AlertRule, type RuleBody } from './form';
+import { emptyCondition, emptyRule, formOf, isComplete, missingText, ownPart, ruleOf, secondsOf, secondsText, watched, type AlertRule, type RuleBody } from './form';
 import { KINDS } from './kinds';
 
 const COMMON = { for: 0, cooldown_seconds: 600, severity: 'error', enabled: true, max_groups: 10_000 } as const;
@@ -121,6 +121,7 @@ test.each([0, 1, 45, 60, 90, 300, 3_600, 5_400, 86_400, 604_800])('%d s are writ
 test('a condition is complete once it says what its kind needs', () => {
   expect(isComplete(emptyCondition('count'))).toBe(false);
   expect(isComplete({ ...emptyCondition('count'), threshold: '0' })).toBe(true);
+  expect(missingText(emptyCondition('avg'))).toBe('a threshold and a field');
   expect(isComplete({ ...emptyCondition('avg'), threshold: '0' })).toBe(false);
   expect(isComplete(emptyCondition('absence'))).toBe(true);
   const one = { ...emptyCondition('count'), threshold: '1' };

@@ -180,6 +180,14 @@ export function isComplete(form: ConditionForm): boolean {
   );
 }
 
+const MISSING: Record<string, string> = { threshold: 'a threshold', field: 'a field', conditions: 'what each of its conditions needs' };
+
+/** What it doesn't say yet of what its kind can't do without: `a field and a threshold`. */
+export function missingText(form: ConditionForm): string {
+  const missing = kindOf(form.aggregation).needs.filter((name) => name === 'conditions' || !form[name].trim());
+  return missing.map((name) => MISSING[name]!).join(' and ');
+}
+
 const UNITS: Record<string, number> = { s: 1, m: 60, h: 3_600, d: 86_400 };
 
 /** `90`, `90s`, `5m`, `1h30m` as seconds; a text that is none as it is. */

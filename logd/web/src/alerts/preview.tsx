@@ -15,7 +15,7 @@ import { BacktestChart } from './backtest_chart';
 import { Firings } from './firings';
 import type { Condition } from './condition';
 import { useSettled } from './every';
-import { isComplete, watched, type RuleForm } from './form';
+import { isComplete, missingText, watched, type RuleForm } from './form';
 import { useProblemEffect } from './problem_effect';
 
 export type Backtest = Schemas['Backtest'];
@@ -61,12 +61,20 @@ export function Preview({ form, onProblem, onThreshold }: PreviewProps) {
           ))}
         </div>
       </header>
-      {!text && <p class="soft preview-empty">Say what it needs, and the stored lines tell how often it would have fired.</p>}
+      {!text && <p class="soft preview-empty">With {missingText(form.condition)}, the stored lines tell how often it would have fired.</p>}
       {complete && loading && <Loading began={began} cancel={cancel} what="Replaying the stored lines" />}
       {complete && error && !loading && error.status !== 400 && <Failed error={error} retry={reload} />}
       {complete && error?.status === 400 && !loading && (
         <p class="wrong" role="status">
           It can’t be tried yet: see what is marked.
+        </p>
+      )}
+      {complete && !loading && !data && !error && (
+        <p class="soft preview-empty">
+          Cancelled.{' '}
+          <Button icon="reload" onClick={reload}>
+            Try it
+          </Button>
         </p>
       )}
       {complete && data && !error && (

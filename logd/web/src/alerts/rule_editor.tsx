@@ -76,7 +76,7 @@ export function RuleEditor({ initial, rule, reload }: RuleEditorProps) {
         {rule && !rule.enabled && <span class="pill">disabled</span>}
         <span class="spring" />
         <Notify id={rule?.rule_id} rule={rule && (readOnly || !isDirty) ? undefined : () => ruleOf(form)} onProblem={setRefused} />
-        {rule && <RuleMenu rule={rule} onChanged={reload} />}
+        {rule && <RuleMenu rule={rule} isDirty={isDirty} onChanged={reload} />}
         {!readOnly && (
           <Button kind="primary" icon="check" disabled={busy || (rule !== undefined && !isDirty)} onClick={() => save(rule?.version)}>
             {rule ? 'Save' : 'Create'}

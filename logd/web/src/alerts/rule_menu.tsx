@@ -11,11 +11,12 @@ import { duplicate, exported } from './copied';
 import type { AlertRule } from './form';
 import { visible } from './words';
 
-export function RuleMenu({ rule, onChanged }: { rule: AlertRule; onChanged: () => void }) {
+/** `isDirty`: something isn't saved, which a switched rule would take the place of. */
+export function RuleMenu({ rule, isDirty, onChanged }: { rule: AlertRule; isDirty: boolean; onChanged: () => void }) {
   const [removing, setRemoving] = useState(false);
   return (
     <div class="toolbar" role="group" aria-label="What to do with the rule">
-      {!rule.read_only && <Switch rule={rule} onChanged={onChanged} />}
+      {!rule.read_only && <Switch rule={rule} disabled={isDirty} onChanged={onChanged} />}
       <Button icon="copy" onClick={() => duplicate(rule)}>
         Duplicate
       </Button>
@@ -32,7 +33,7 @@ export function RuleMenu({ rule, onChanged }: { rule: AlertRule; onChanged: () =
   );
 }
 
-export function Switch({ rule, onChanged }: { rule: AlertRule; onChanged: () => void }) {
+export function Switch({ rule, disabled = false, onChanged }: { rule: AlertRule; disabled?: boolean; onChanged: () => void }) {
   const [busy, setBusy] = useState(false);
   const change = async () => {
     setBusy(true);
@@ -47,7 +48,7 @@ export function Switch({ rule, onChanged }: { rule: AlertRule; onChanged: () => 
     setBusy(false);
   };
   return (
-    <Button icon={rule.enabled ? 'pause' : 'play'} disabled={busy} onClick={change}>
+    <Button icon={rule.enabled ? 'pause' : 'play'} disabled={busy || disabled} onClick={change}>
       {rule.enabled ? 'Disable' : 'Enable'}
     </Button>
   );
