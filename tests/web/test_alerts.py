@@ -436,7 +436,7 @@ def test_everyone_can_read_it_also_on_a_phone(new_page: NewPage, server: Server,
 
 def test_a_backtest_tells_how_long_it_takes_and_is_cancelled(page: Page, server: Server) -> None:
     held: list[Route] = []
-    page.route("**/api/v1/alerts/rules/test", held.append)
+    page.route("**/api/v1/alerts/rules/test", lambda route: held.append(route))
     page.goto("/alerts/rules/new")
     page.get_by_label("Service", exact=True).fill("payment")
     page.get_by_label("Threshold (lines)").fill("5")
