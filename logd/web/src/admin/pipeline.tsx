@@ -120,7 +120,7 @@ function TopicBox({ topic }: { topic: Topic }) {
         )}
         {topic.groups.map(({ name, lag }) => (
           <div key={name}>
-            <dt>{name} is behind</dt>
+            <dt>{name} has to finish</dt>
             <dd>{countText(lag)}</dd>
           </div>
         ))}

@@ -35,7 +35,7 @@ export function Retention() {
         rowKey={({ name }) => name}
         columns={[
           { title: 'Policy', cell: ({ name, description }) => <span title={description}>{name}</span> },
-          { title: 'Services', cell: ({ services }) => services.join(', ') },
+          { title: 'Services', cell: ({ services }) => services.filter((name) => name !== 'DEFAULT').join(', ') || 'all others' },
           { title: 'Kept', cell: (policy) => <Ages policy={policy} /> },
           { title: 'In force', cell: ({ valid_from: from }) => (from ? `since ${timeText(from, { millis: false })}` : '–') },
           { title: 'Changed', cell: ({ updated, updated_by: by }) => (updated ? `${timeText(updated, { millis: false })}${by ? ` by ${by}` : ''}` : '–') },

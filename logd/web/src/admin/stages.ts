@@ -37,6 +37,8 @@ export interface StatusOf {
   roles: readonly string[];
   transport: Figures;
   stages: Figures;
+  /** What the parts say of themselves, by their names. */
+  [part: string]: unknown;
 }
 
 /** Who reads the queue: by the first part of a stage's name. */
@@ -57,7 +59,7 @@ export function pathOf(now: StatusOf, before: StatusOf | undefined, seconds: num
   const lanes = LANES.map(({ name, into, stages: parts }) => ({
     name,
     into,
-    lag: groups.find((group) => group.name === name)?.lag ?? null,
+    lag: ownLag(now[name]) ?? groups.find((group) => group.name === name)?.lag ?? null,
     stages: stages.filter((stage) => (parts as readonly string[]).includes(partOf(stage.name))),
   }));
   const known = new Set(lanes.flatMap((lane) => lane.stages));
@@ -85,6 +87,9 @@ function stageOf(name: string, figures: unknown, before: unknown, seconds: numbe
   const share = earlier === undefined || seconds <= 0 ? 0 : Math.max(0, (Number(blocked) - earlier) / seconds);
   return { name, held: Number(held), capacity: Number(capacity), unit: String(unit), blocked: Math.min(1, share) };
 }
+
+/** What a reader hasn't fetched yet; to the queue it is also behind by what it has fetched, and not finished. */
+const ownLag = (part: unknown): number | undefined => (part as { lag_messages?: number } | undefined)?.lag_messages;
 
 const isTopic = (entry: [string, unknown]): boolean => typeof entry[1] === 'object' && entry[1] !== null && 'groups' in entry[1];
 

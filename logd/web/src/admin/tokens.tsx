@@ -102,10 +102,10 @@ const SCOPES = { ingest: 'send lines', search: 'search', admin: 'administer' } a
 
 function Make({ first, onClose, onMade }: { first: boolean; onClose: () => void; onMade: (token: Schemas['NewToken']) => void }) {
   const [name, setName] = useState('');
-  const [scopes, setScopes] = useState<readonly string[]>(first ? ['admin', 'search'] : ['search']);
+  const [scopes, setScopes] = useState<readonly string[]>(first ? Object.keys(SCOPES) : ['search']);
   const [services, setServices] = useState('');
   const [hosts, setHosts] = useState('');
-  const [expires, setExpires] = useState('90d');
+  const [expires, setExpires] = useState(first ? '' : '90d');
   const { submit, running, wrong } = useSubmit(async () =>
     onMade(
       await body(
