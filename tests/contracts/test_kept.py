@@ -75,12 +75,12 @@ Open = Callable[[], Awaitable[Kept[Any]]]
 
 
 @pytest.fixture(params=sorted(_KINDS))
-def kind(request: pytest.FixtureRequest) -> _Kind:
+def of(request: pytest.FixtureRequest) -> _Kind:
     return _KINDS[request.param]
 
 
 @pytest.fixture(params=["sqlite", "sqlite, lazily", pytest.param("mysql", marks=pytest.mark.servers("mysql"))])
-async def open_kept(request: pytest.FixtureRequest, kind: _Kind, tmp_path: Path) -> Open:
+async def open_kept(request: pytest.FixtureRequest, of: _Kind, tmp_path: Path) -> Open:
     """Opens the same each time, as another process would."""
     path = tmp_path / "catalog.db"
     if request.param == "mysql":
@@ -90,12 +90,12 @@ async def open_kept(request: pytest.FixtureRequest, kind: _Kind, tmp_path: Path)
     async def opened() -> Kept[Any]:
         match request.param:
             case "mysql":
-                return kind.over(await MysqlServer.open(catalog, mysql.password))
+                return of.over(await MysqlServer.open(catalog, mysql.password))
             case "sqlite":
-                return kind.over(await SqliteFile.open(path))
+                return of.over(await SqliteFile.open(path))
         file = AppearingFile(path)
         await file.open_if_there()
-        return kind.appearing(file)
+        return of.appearing(file)
 
     return opened
 
@@ -107,36 +107,36 @@ async def kept(open_kept: Open) -> AsyncIterator[Kept[Any]]:
     await opened.close()
 
 
-def _one(kind: _Kind, name: str, **given: object) -> Any:
-    return kind.type(**{"id": new_id(), "name": name, "created_us": 1, "updated_us": 1, **kind.small, **given})
+def _one(of: _Kind, name: str, **given: object) -> Any:
+    return of.type(**{"id": new_id(), "name": name, "created_us": 1, "updated_us": 1, **of.small, **given})
 
 
-def _full(kind: _Kind) -> Any:
+def _full(of: _Kind) -> Any:
     return _one(
-        kind,
+        of,
         "ünïcode 'quotes' \"and\" %s 𝄞 /",
         owner=new_id(),
         created_by="ü",
         updated_by="𝄞",
         created_us=2**53 + 1,
         updated_us=2**60 + 1,
-        **kind.large,
+        **of.large,
     )
 
 
-async def test_nothing_at_first(kind: _Kind, kept: Kept[Any]) -> None:
+async def test_nothing_at_first(of: _Kind, kept: Kept[Any]) -> None:
     assert list(await kept.all()) == []
     for key in ("0" * 12, "a name"):
         assert await kept.find(key) is None
-    sentence = f"there is no {kind.one.partition(' ')[2]} '000000000000'"
+    sentence = f"there is no {of.one.partition(' ')[2]} '000000000000'"
     with pytest.raises(NotFound, match=sentence):
         await kept.delete("0" * 12, 1)
     with pytest.raises(NotFound, match=sentence):
-        await kept.update(_one(kind, "a", id="0" * 12))
+        await kept.update(_one(of, "a", id="0" * 12))
 
 
-async def test_what_is_kept_is_found(kind: _Kind, kept: Kept[Any], open_kept: Open) -> None:
-    full, small, great, also = _full(kind), _one(kind, "b"), _one(kind, "B"), _one(kind, "ß")
+async def test_what_is_kept_is_found(of: _Kind, kept: Kept[Any], open_kept: Open) -> None:
+    full, small, great, also = _full(of), _one(of, "b"), _one(of, "B"), _one(of, "ß")
     for one in (full, small, great, also):
         await kept.create(one)
     others = await open_kept()
@@ -151,14 +151,14 @@ async def test_what_is_kept_is_found(kind: _Kind, kept: Kept[Any], open_kept: Op
     await others.close()
 
 
-async def test_a_name_is_taken_once(kind: _Kind, kept: Kept[Any]) -> None:
-    first, second = _one(kind, "first"), _one(kind, "second")
+async def test_a_name_is_taken_once(of: _Kind, kept: Kept[Any]) -> None:
+    first, second = _one(of, "first"), _one(of, "second")
     await kept.create(first)
     await kept.create(second)
-    with pytest.raises(Conflict, match=f"there is {kind.one} 'first' already") as refused:
-        await kept.create(_one(kind, "first"))
+    with pytest.raises(Conflict, match=f"there is {of.one} 'first' already") as refused:
+        await kept.create(_one(of, "first"))
     assert refused.value.where == "name"
-    with pytest.raises(Conflict, match=f"there is {kind.one} 'first' already") as refused:
+    with pytest.raises(Conflict, match=f"there is {of.one} 'first' already") as refused:
         await kept.update(msgspec.structs.replace(second, name="first"))
     assert refused.value.where == "name"
     assert list(await kept.all()) == [first, second]
@@ -167,11 +167,11 @@ async def test_a_name_is_taken_once(kind: _Kind, kept: Kept[Any]) -> None:
     assert await kept.find("second") is None
 
 
-async def test_nobodys_change_is_lost(kind: _Kind, kept: Kept[Any], open_kept: Open) -> None:
-    full = _full(kind)
+async def test_nobodys_change_is_lost(of: _Kind, kept: Kept[Any], open_kept: Open) -> None:
+    full = _full(of)
     await kept.create(full)
     others = await open_kept()
-    theirs = msgspec.structs.replace(full, updated_by="they", updated_us=9, **kind.other)
+    theirs = msgspec.structs.replace(full, updated_by="they", updated_us=9, **of.other)
     assert await others.update(theirs) == msgspec.structs.replace(theirs, version=2)
     with pytest.raises(Conflict, match="was changed meanwhile by 'they': it has version 2, not 1") as refused:
         await kept.update(msgspec.structs.replace(full, description="ours"))
@@ -186,29 +186,29 @@ async def test_nobodys_change_is_lost(kind: _Kind, kept: Kept[Any], open_kept: O
         await kept.update(full)
 
 
-async def test_many_at_the_same_time(kind: _Kind, kept: Kept[Any], open_kept: Open) -> None:
+async def test_many_at_the_same_time(of: _Kind, kept: Kept[Any], open_kept: Open) -> None:
     others = await open_kept()
     both = (kept, others)
-    same = await asyncio.gather(*(both[n % 2].create(_one(kind, "same")) for n in range(10)), return_exceptions=True)
+    same = await asyncio.gather(*(both[n % 2].create(_one(of, "same")) for n in range(10)), return_exceptions=True)
     assert sorted(type(result).__name__ for result in same) == ["Conflict"] * 9 + ["NoneType"]
     found = await kept.find("same")
     assert found is not None
     changes = [both[n % 2].update(msgspec.structs.replace(found, description=str(n))) for n in range(10)]
     changed = await asyncio.gather(*changes, return_exceptions=True)
-    (won,) = [result for result in changed if isinstance(result, kind.type)]
+    (won,) = [result for result in changed if isinstance(result, of.type)]
     assert sum(isinstance(result, Conflict) for result in changed) == 9
     assert await others.find("same") == won
     assert (won.version, won.description) == (2, str(changed.index(won)))
     await others.close()
 
 
-async def test_there_is_a_most(kind: _Kind, kept: Kept[Any]) -> None:
-    most = int(kind.most.partition(" ")[0].replace(",", ""))
-    every = [_one(kind, f"{n:04}") for n in range(most)]
+async def test_there_is_a_most(of: _Kind, kept: Kept[Any]) -> None:
+    most = int(of.most.partition(" ")[0].replace(",", ""))
+    every = [_one(of, f"{n:04}") for n in range(most)]
     for one in every:
         await kept.create(one)
-    with pytest.raises(Conflict, match=f"there are {kind.most}, more is too many: delete one"):
-        await kept.create(_one(kind, "more"))
+    with pytest.raises(Conflict, match=f"there are {of.most}, more is too many: delete one"):
+        await kept.create(_one(of, "more"))
     await kept.delete(every[0].id, 1)
-    await kept.create(_one(kind, "more"))
+    await kept.create(_one(of, "more"))
     assert len(await kept.all()) == most
