@@ -225,6 +225,10 @@ def test_the_command(server: Server, tmp_path: Path) -> None:
         ("{", "is no JSON: "),
         ("[]", "has no JSON object: expected what `logd dashboards export` prints"),
         ("{}", "the body is wrong: Object missing required field `name`"),
+        (
+            json.dumps({"name": "x", "panels": [{**_PANEL, "search": {"q": "a AND ("}}]}),
+            "logd: panels[0].search.q:7: a clause can't begin with the end at column 7, expected",
+        ),
     ],
 )
 def test_files_that_are_none(server: Server, tmp_path: Path, content: str | None, sentence: str) -> None:
@@ -232,5 +236,9 @@ def test_files_that_are_none(server: Server, tmp_path: Path, content: str | None
     if content is not None:
         file.write_text(content)
     done = run(server, "dashboards", "import", str(file), "--replace")
-    assert (done.returncode, done.stdout, sentence in done.stderr) == (1 if content == "{}" else 2, "", True), done
+    assert (done.returncode, done.stdout, sentence in done.stderr) == (
+        2 if content in (None, "{", "[]") else 1,
+        "",
+        True,
+    ), done
     assert done.stderr.count("\n") == 1
