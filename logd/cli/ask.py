@@ -37,8 +37,8 @@ Parameters = Sequence[tuple[str, str]]
 
 class Failed(LogdError):
     """No answer. `exit_code` is the process's; `column` the 1-based place in the query where the server stopped to
-    understood it; `status` the answer's, 0 when there was none; `retry_after_seconds` what the server asked for; `where`
-    the place that it names."""
+    understand it, `where` the place that it names, whatever that is; `status` the answer's, 0 when there was none;
+    `retry_after_seconds` what the server asked for."""
 
     def __init__(
         self,
