@@ -75,7 +75,10 @@ def test_the_pipeline_shows_every_stage(admin: Page, server: Server) -> None:
     assert admin.url.endswith("/admin/pipeline")
 
 
-def test_a_policy_is_previewed_before_it_deletes(admin: Page, server: Server, shot: Shot) -> None:
+def test_a_policy_is_previewed_before_it_deletes(
+    admin: Page, server: Server, shot: Shot, watches: list[Watch]
+) -> None:
+    watches[0].allow("400|409")  # while one types, ages are out of order
     admin.goto("/admin/retention")
     admin.get_by_role("button", name="New policy").click()
     form = admin.get_by_role("dialog")
@@ -93,7 +96,7 @@ def test_a_policy_is_previewed_before_it_deletes(admin: Page, server: Server, sh
     # What is there already is DEFAULT's, so a change of that one deletes.
     admin.get_by_role("button", name="Change DEFAULT").click()
     form.get_by_label("Deleted after, days").fill("40")
-    expect(form.get_by_text("60 lines")).to_be_visible()
+    expect(form.get_by_text("100 lines")).to_be_visible()  # the dead letter's source has sent 40
     expect(form.get_by_text("Deleted at once")).to_be_visible()
     save = form.get_by_role("button", name="Save and delete")
     expect(save).to_be_disabled()
@@ -111,8 +114,8 @@ def test_a_policy_is_previewed_before_it_deletes(admin: Page, server: Server, sh
     expect(row).to_have_count(0)
 
 
-def test_somebody_else_has_changed_a_policy(admin: Page, server: Server, new_page: NewPage, watch: Watch) -> None:
-    del watch
+def test_somebody_else_has_changed_a_policy(admin: Page, server: Server, watches: list[Watch]) -> None:
+    watches[0].allow("409")
     body = {"name": "shop", "service": "shop", "hot_days": 1, "warm_days": 2, "cold_days": 3}
     assert server.request("POST", "/api/v1/retention/policies", json.dumps(body).encode(), JSON).status == 201
     admin.goto("/admin/retention")
@@ -156,7 +159,7 @@ def test_the_first_token_signs_in_and_the_next_can_be_revoked(admin: Page, serve
 
     _make_token(admin, _EVIL, ("search",))
     admin.get_by_role("button", name="Close").click()
-    row = admin.get_by_role("row", name=re.compile(re.escape(_EVIL)))
+    row = admin.get_by_role("row").filter(has_text=_EVIL)
     row.get_by_role("button", name="Revoke").click()
     admin.get_by_role("dialog").get_by_role("button", name="Revoke").click()
     expect(row).to_contain_text("revoked")

@@ -39,7 +39,7 @@ export function Pipeline() {
         This process is logd {status.data.version} with the {status.data.roles.length === 1 ? 'role' : 'roles'} {status.data.roles.join(', ')}. A bar
         shows how full a queue is; it turns red when it holds up those who feed it.
       </p>
-      <div class="path" role="group" aria-label="The path of the data">
+      <div class="path" role="group" aria-label="The path of the data" tabIndex={0}>
         <section class="path-column" aria-label="Taking in">
           <h2>Taking in</h2>
           {path.takenIn.length ? path.takenIn.map((stage) => <StageBar key={stage.name} stage={stage} />) : <p class="soft">Other processes do this.</p>}
