@@ -6,6 +6,8 @@ const exact = new Intl.NumberFormat('en', { maximumSignificantDigits: 4 });
 
 /** `12,345`. */
 export const countText = (value: number): string => whole.format(value);
+/** `1 line`, `12,345 lines`. */
+export const manyText = (value: number, one: string, many = `${one}s`): string => `${countText(value)} ${value === 1 ? one : many}`;
 /** `12.3K`. */
 export const shortText = (value: number): string => short.format(value);
 /** Any number, in four digits; `–` for none. */
