@@ -170,6 +170,7 @@ async def _run_roles(config: Config, under: Opened, signals: _Signals, load: Cal
                 alert_history=catalog.alert_history,
                 retention=catalog.retention,
                 holds=catalog.holds,
+                dashboards=catalog.dashboards,
                 holdings=under.holdings,
                 restores=catalog.restores,
                 cache=under.cache,

@@ -21,6 +21,7 @@ from logd.http import (
     archive_restores,
     asking,
     context,
+    dashboards,
     deadletters,
     explain,
     export,
@@ -38,6 +39,7 @@ from logd.http import (
     search,
     shipments,
     silences,
+    slow_searches,
     stats,
     tail,
 )
@@ -55,6 +57,7 @@ from logd.seams import (
     AlertRules,
     Alerts,
     Cache,
+    Dashboards,
     DeadLetters,
     Holdings,
     Index,
@@ -111,6 +114,7 @@ class Behind(msgspec.Struct, frozen=True):
     alert_history: AlertHistory
     retention: RetentionPolicies
     holds: LegalHolds
+    dashboards: Dashboards
     restores: Restores | None = None
     cache: Cache | None = None
     rule_folder: RuleFolder = RuleFolder(None)
@@ -142,7 +146,8 @@ def make_app(
     one_record = record.OneRecord(turns, searches)
     explaining = explain.Explaining(turns, searches, behind.saved, config.search.default_operator)
     contexts = context.Contexts(turns, searches, config.search.default_operator)
-    saved = saved_searches.Saved(behind.saved, config.search.default_operator)
+    saved = saved_searches.saved_api(behind.saved, config.search.default_operator)
+    boards = dashboards.dashboards_api(behind.dashboards, config.search.default_operator)
     names = alert_names.RuleNames(behind.alert_rules, behind.rule_folder)
     rules = alert_rules.Rules(config, behind.alert_rules, behind.rule_folder, names)
     tested = alert_backtests.Backtests(config, turns, searches, names)
@@ -211,6 +216,12 @@ def make_app(
         (saved_searches.CREATE, saved.create),
         (saved_searches.CHANGE, saved.change),
         (saved_searches.REMOVE, saved.remove),
+        (dashboards.LIST, boards.list),
+        (dashboards.SHOW, boards.show),
+        (dashboards.CREATE, boards.create),
+        (dashboards.CHANGE, boards.change),
+        (dashboards.REMOVE, boards.remove),
+        (slow_searches.OPERATION, slow_searches.SlowOnes(turns.slowest).get),
         (alert_rules.LIST, rules.list),
         (alert_rules.SHOW, rules.show),
         (alert_rules.CREATE, rules.create),

@@ -26,6 +26,7 @@ from logd.seams.beside import (
     StoredObject,
     Tokens,
 )
+from logd.seams.dashboards import MAX_DASHBOARD_BYTES, MAX_DASHBOARDS, MAX_PANELS, Dashboard, Dashboards
 from logd.seams.groups import (
     MAX_BY,
     MAX_CELLS,
@@ -58,6 +59,7 @@ from logd.seams.index import (
     Upkeep,
     Written,
 )
+from logd.seams.kept import Kept
 from logd.seams.pacing import Pace, Spread, spread
 from logd.seams.partials import MAX_PAGE_BYTES, Page, Partials, Taken
 from logd.seams.patterns import Mined, Pattern, Patterns
@@ -104,11 +106,14 @@ __all__ = [
     "MAX_BUCKETS",
     "MAX_BY",
     "MAX_CELLS",
+    "MAX_DASHBOARDS",
+    "MAX_DASHBOARD_BYTES",
     "MAX_DESCRIPTION_CHARACTERS",
     "MAX_GROUPS",
     "MAX_HOLDS",
     "MAX_NAME_CHARACTERS",
     "MAX_PAGE_BYTES",
+    "MAX_PANELS",
     "MAX_PARAMETERS_BYTES",
     "MAX_POLICIES",
     "MAX_POLICY_SERVICES",
@@ -144,6 +149,8 @@ __all__ = [
     "Cache",
     "Cell",
     "Consumer",
+    "Dashboard",
+    "Dashboards",
     "DeadLetters",
     "Delivery",
     "Disks",
@@ -161,6 +168,7 @@ __all__ = [
     "Holding",
     "Holdings",
     "Index",
+    "Kept",
     "Leases",
     "LegalHold",
     "LegalHolds",

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from collections.abc import Mapping
+from typing import Any
 
 import msgspec
+
+from logd.seams.kept import Kept
 
 #: They are listed whole; with the bounds below, which the API keeps to, a list has 40 MB at most.
 MAX_SAVED = 1_000
@@ -34,34 +36,5 @@ class SavedSearch(msgspec.Struct, frozen=True, kw_only=True):
     version: int = 1
 
 
-class SavedSearches(Protocol):
-    """The saved searches of all who ask, no two of the same name. Several processes may use them at the same time.
-    Every call raises Unavailable when it can't be done now, and Corrupt when what is kept can't be made sense of."""
-
-    async def create(self, search: SavedSearch) -> None:
-        """Keeps it, durably. Raises Conflict when its id or its name is taken, or when there are MAX_SAVED: those who
-        create at the same moment may make a few more."""
-        ...
-
-    async def all(self) -> Sequence[SavedSearch]:
-        """By their names, in the order of code points. A damaged one is left out, and logged."""
-        ...
-
-    async def find(self, key: str) -> SavedSearch | None:
-        """By its id, or else by its name, exactly, as it is kept now; None when there is none. Raises Corrupt when it
-        is damaged."""
-        ...
-
-    async def update(self, search: SavedSearch) -> SavedSearch:
-        """Puts it, durably, in the place of what has its id and its version, and gives it with the next version. Of
-        several with the same version one succeeds. Raises Conflict when what is there has another version, or when its
-        name is taken, and NotFound."""
-        ...
-
-    async def delete(self, search_id: str, version: int) -> None:
-        """Removes this version, durably. Raises Conflict when it has another one, and NotFound."""
-        ...
-
-    async def close(self) -> None:
-        """Releases everything."""
-        ...
+#: Those of all who ask; there are MAX_SAVED at most.
+SavedSearches = Kept[SavedSearch]

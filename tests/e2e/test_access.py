@@ -14,12 +14,14 @@ from logd.http import (
     alert_rules,
     alert_states,
     archive_restores,
+    dashboards,
     deadletters,
     openapi,
     retention_holds,
     retention_policies,
     saved_searches,
     silences,
+    slow_searches,
 )
 from tests.support.access import Made, token
 from tests.support.commands import logd
@@ -60,6 +62,12 @@ _ROUTES: list[tuple[str, str, set[str]]] = [
     ("GET", f"{saved_searches.PATH}/{{id}}", {"search"}),
     ("PUT", f"{saved_searches.PATH}/{{id}}", {"search"}),
     ("DELETE", f"{saved_searches.PATH}/{{id}}", {"search"}),
+    ("GET", dashboards.PATH, {"search"}),
+    ("POST", dashboards.PATH, {"search"}),
+    ("GET", f"{dashboards.PATH}/{{id}}", {"search"}),
+    ("PUT", f"{dashboards.PATH}/{{id}}", {"search"}),
+    ("DELETE", f"{dashboards.PATH}/{{id}}", {"search"}),
+    ("GET", slow_searches.PATH, {"search", "admin"}),
     ("GET", alert_rules.PATH, {"search", "admin"}),
     ("GET", f"{alert_rules.PATH}/{{id}}", {"search", "admin"}),
     *((method, path, {"admin"}) for method, path in _WITH_SEARCH),

@@ -14,14 +14,14 @@ from typing import Any
 import pytest
 
 from logd import chunk
-from logd.backends.catalog.appearing import AppearingFile, AppearingSaved, AppearingTokens
+from logd.backends.catalog.appearing import AppearingFile, AppearingTokens
 from logd.backends.catalog.appearing_alerts import (
     AppearingAcknowledgements,
     AppearingAlertHistory,
-    AppearingAlertRules,
     AppearingAlerts,
     AppearingSilences,
 )
+from logd.backends.catalog.appearing_named import appearing_alert_rules, appearing_dashboards, appearing_saved
 from logd.backends.catalog.appearing_tiers import AppearingHolds, AppearingRetention
 from logd.backends.index.segments import SegmentsIndex
 from logd.backends.transport.sqlite import SqliteTransport
@@ -269,14 +269,15 @@ async def _serving(
         sink,
         lambda: 0,
         AppearingTokens(catalog),
-        AppearingSaved(catalog),
-        AppearingAlertRules(catalog),
+        appearing_saved(catalog),
+        appearing_alert_rules(catalog),
         AppearingSilences(catalog),
         AppearingAcknowledgements(catalog),
         AppearingAlerts(catalog),
         AppearingAlertHistory(catalog),
         AppearingRetention(catalog),
         AppearingHolds(catalog),
+        appearing_dashboards(catalog),
     )
     api = Api(config, behind, {}, (), ready)
     address = await api.start()

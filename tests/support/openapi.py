@@ -7,6 +7,7 @@ import functools
 import re
 from typing import Any, cast
 
+import msgspec
 import orjson
 from aiohttp import web
 from aiohttp.test_utils import make_mocked_request
@@ -24,7 +25,8 @@ _LOOKED_AT = 3
 def application() -> web.Application:
     """The application without anything behind it: its routes can be looked at, and only the document be asked for."""
     none = cast(Any, None)
-    return make_app(Config(), Behind(*[none] * 14), none, {}, none, none, none)
+    required = [field.name for field in msgspec.structs.fields(Behind) if field.required]
+    return make_app(Config(), Behind(**dict.fromkeys(required, none)), none, {}, none, none, none)
 
 
 @functools.cache
