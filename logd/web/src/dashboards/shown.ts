@@ -64,6 +64,8 @@ export interface Statuses {
 export interface Notes extends Whole {
   /** What an engine has estimated. */
   approximate?: string[] | undefined;
+  /** So many records, or alerts, are of what isn't among the top. */
+  others?: number | undefined;
 }
 
 export type Shown = (Chart | Rows | Figure | Statuses) & Notes;
