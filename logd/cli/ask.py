@@ -30,13 +30,15 @@ _LOOPBACK = re.compile(r"localhost|127(\.\d+){3}|::1")
 #: A server may ask for so long a wait; more is taken for a slip of something in between.
 _LONGEST_RETRY_SECONDS = 300.0
 #: Too much at once, or a server, or something before it, that is just starting.
+_NOT_FOUND = 404
 _LATER = (429, 500, 502, 503, 504)
 Parameters = Sequence[tuple[str, str]]
 
 
 class Failed(LogdError):
     """No answer. `exit_code` is the process's; `column` the 1-based place in the query where the server stopped to
-    understand it; `status` the answer's, 0 when there was none; `retry_after_seconds` what the server asked for."""
+    understand it, `where` the place that it names, whatever that is; `status` the answer's, 0 when there was none;
+    `retry_after_seconds` what the server asked for."""
 
     def __init__(
         self,
@@ -45,12 +47,14 @@ class Failed(LogdError):
         column: int | None = None,
         status: int = 0,
         retry_after_seconds: float = 0.0,
+        where: str = "",
     ) -> None:
         super().__init__(message)
         self.exit_code = exit_code
         self.column = column
         self.status = status
         self.retry_after_seconds = retry_after_seconds
+        self.where = where
 
     @property
     def passing(self) -> bool:
@@ -112,6 +116,15 @@ class Server(NamedTuple):
         sent = None if body is None else json.dumps(body).encode()
         headers = {"Content-Type": "application/json"} if sent is not None else {}
         return self.understood(self.ask(method, path, parameters, sent, headers))
+
+    def json_if_there(self, path: str) -> dict[str, Any] | None:
+        """What is at a path; None when there is nothing. Raises Failed."""
+        try:
+            return self.json("GET", path)
+        except Failed as failure:
+            if failure.status != _NOT_FOUND:
+                raise
+            return None
 
     def understood(self, body: bytes) -> dict[str, Any]:
         """The JSON object in a body. Raises Failed when there is none: then the server is another one."""
@@ -184,8 +197,10 @@ class Server(NamedTuple):
         if not isinstance(problem, dict) or not isinstance(problem.get("message"), str):
             said = f"{self.base} answered {error.code} {' '.join(str(error.reason).split())}"
             return Failed(said, REFUSED, None, error.code, retry_after)
-        column = _COLUMN.fullmatch(str(problem.get("where")))
-        return Failed(problem["message"], REFUSED, int(column[1]) if column else None, error.code, retry_after)
+        where = str(problem.get("where") or "")
+        column = _COLUMN.fullmatch(where)
+        at = int(column[1]) if column else None
+        return Failed(problem["message"], REFUSED, at, error.code, retry_after, where)
 
 
 def _seconds(retry_after: str) -> float:

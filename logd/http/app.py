@@ -42,6 +42,7 @@ from logd.http import (
     slow_searches,
     stats,
     tail,
+    token_api,
 )
 from logd.http.access import Access
 from logd.http.answers import error_answer, errors_as_json, json_answer
@@ -161,6 +162,7 @@ def make_app(
     held = retention_holds.Held(config, behind.holds)
     used = retention_usage.Used(config.archiver, behind.holdings)
     putting_back = archive_restores.PuttingBack(behind.restores if config.index.type == "elasticsearch" else None)
+    tokens = token_api.TokenApi(config.api, behind.tokens)
     letters = deadletters.Letters(behind.dead_letters)
     tails = tail.Tails(tailing, config.search.default_operator, config.search.tail_rate)
 
@@ -253,6 +255,9 @@ def make_app(
         (archive_restores.LIST, putting_back.list),
         (archive_restores.CREATE, putting_back.create),
         (archive_restores.REMOVE, putting_back.remove),
+        (token_api.LIST, tokens.list),
+        (token_api.CREATE, tokens.create),
+        (token_api.REVOKE, tokens.revoke),
         (deadletters.LIST, letters.list),
         (deadletters.SHOW, letters.show),
         (deadletters.REPLAY, letters.replay),

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import UNSET, Meta, UnsetType, field
 
+from logd.http.schemas import FilterParameters
 from logd.seams import MAX_DESCRIPTION_CHARACTERS, MAX_NAME_CHARACTERS, MAX_PANELS
 
 COLUMNS = 12
@@ -20,18 +21,6 @@ _Name = Annotated[str, Meta(min_length=1, max_length=MAX_NAME_CHARACTERS)]
 _Version = Annotated[int, Meta(ge=1, le=2**63 - 2)]
 
 
-class PanelSearch(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Which records a panel is about, by parameters of these names; times, if any, instead of the dashboard's."""
-
-    q: str | UnsetType = UNSET
-    service: str | list[str] | UnsetType = UNSET
-    level: str | list[str] | UnsetType = UNSET
-    host: str | list[str] | UnsetType = UNSET
-    from_: str | int | UnsetType = field(name="from", default=UNSET)
-    to: str | int | UnsetType = UNSET
-    default_operator: Literal["or", "and"] | UnsetType = UNSET
-
-
 class Threshold(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What is `value` or more has this colour, unless it is as much as a higher one."""
 
@@ -41,10 +30,11 @@ class Threshold(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
 class Panel(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`id` is unique in its dashboard. It stands at column `x` and row `y` of a grid of 12 columns, and is `w` columns
-    wide and `h` rows high. It is about the records of `search`, or of the saved search whose name is `saved`, or about
-    all; `by`, `aggregate` (`count`, or one as of stats), `interval` and `top` are as of stats. With another `source`
-    than logs it shows their patterns, or what logd says of itself. With `share`, a query, it shows which share of the
-    records matches that too, from 0 to 1. `draw`, `unit` and `thresholds` are of how it looks."""
+    wide and `h` rows high. It is about the records of `search`, whose times, if any, win over the dashboard's, or of
+    the saved search whose name is `saved`, or about all; `by`, `aggregate` (`count`, or one as of stats), `interval`
+    and `top` are as of stats. With another `source` than logs it shows their patterns, or what logd says of itself.
+    With `share`, a query, it shows which share of the records matches that too, from 0 to 1. `draw`, `unit` and
+    `thresholds` are of how it looks."""
 
     id: Annotated[str, Meta(min_length=1, max_length=100)]
     title: _Title = ""
@@ -53,7 +43,7 @@ class Panel(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     y: Annotated[int, Meta(ge=0, le=_MOST_ROWS)]
     w: Annotated[int, Meta(ge=1, le=COLUMNS)]
     h: Annotated[int, Meta(ge=1, le=_MOST_ROWS_OF_ONE)]
-    search: PanelSearch | UnsetType = UNSET
+    search: FilterParameters | UnsetType = UNSET
     saved: _Name | UnsetType = UNSET
     by: str | list[str] | UnsetType = UNSET
     aggregate: str | UnsetType = UNSET

@@ -268,8 +268,8 @@ class PatternsAnswer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     tiers: list[Tier] | UnsetType = UNSET
 
 
-class SearchParameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What a search is asked for by parameters of these names."""
+class FilterParameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Which records are meant, by parameters of these names."""
 
     q: str | UnsetType = UNSET
     service: str | list[str] | UnsetType = UNSET
@@ -278,6 +278,11 @@ class SearchParameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     from_: str | int | UnsetType = field(name="from", default=UNSET)
     to: str | int | UnsetType = UNSET
     default_operator: Literal["or", "and"] | UnsetType = UNSET
+
+
+class SearchParameters(FilterParameters, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a search is asked for by parameters of these names."""
+
     sort: Literal["newest", "oldest", "desc", "asc"] | UnsetType = UNSET
     limit: int | UnsetType = UNSET
     track_total_hits: bool | int | UnsetType = UNSET

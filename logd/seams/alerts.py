@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 import msgspec
 
-from logd.seams.kept import Kept
+from logd.seams.kept import Kept, Named
 
 #: They are listed whole, and every alerter has all of them in memory.
 MAX_RULES = 10_000
@@ -19,20 +19,10 @@ MAX_WHY_CHARACTERS = 2_000
 SILENCE_KEPT_US = 30 * 86_400 * 1_000_000
 
 
-class AlertRule(msgspec.Struct, frozen=True, kw_only=True):
-    """`id` is 12 hex digits, which a `name` never is. `rule` is what `alerts.shown.written` gives, with its secrets.
-    `owner` is the id of the token that made it, `created_by` its name, `updated_by` that of the last change; all empty
-    where nobody needed one. Times are Unix µs. `version` is 1, and one more with each change."""
+class AlertRule(Named, frozen=True, kw_only=True):
+    """`rule` is what `alerts.shown.written` gives, with its secrets."""
 
-    id: str
-    name: str
     rule: Mapping[str, Any]
-    owner: str = ""
-    created_by: str = ""
-    updated_by: str = ""
-    created_us: int
-    updated_us: int
-    version: int = 1
 
 
 #: Those of all who are alerted; there are MAX_RULES at most.

@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import msgspec
-
-from logd.seams.kept import Kept
+from logd.seams.kept import Kept, Named
 
 #: They are listed whole; with the bound below a list has 40 MB at most.
 MAX_DASHBOARDS = 200
@@ -17,24 +15,14 @@ MAX_PANELS = 50
 MAX_DASHBOARD_BYTES = 200_000
 
 
-class Dashboard(msgspec.Struct, frozen=True, kw_only=True):
-    """`name` is stripped. `refresh_seconds` is how often it looks anew, 0 for never; `time` has `from` and `to`, as
-    they were written, of all panels that don't say otherwise; `panels` are as in dashboard_schemas.Panel. `owner` is
-    the id of the token that made it, `created_by` its name, `updated_by` that of the last change; all empty where
-    nobody needed one. Times are Unix µs. `id` and `version` are as in Kept."""
+class Dashboard(Named, frozen=True, kw_only=True):
+    """`refresh_seconds` is how often it looks anew, 0 for never; `time` has `from` and `to`, as they were written, of
+    all panels that don't say otherwise; `panels` are as in dashboard_schemas.Panel."""
 
-    id: str
-    name: str
     description: str = ""
     refresh_seconds: int
     time: Mapping[str, str | int]
     panels: Sequence[Mapping[str, Any]]
-    owner: str = ""
-    created_by: str = ""
-    updated_by: str = ""
-    created_us: int
-    updated_us: int
-    version: int = 1
 
 
 #: Those of all who search; there are MAX_DASHBOARDS at most.

@@ -5,12 +5,28 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol, TypeVar
 
+import msgspec
+
 T = TypeVar("T")
 
 
+class Named(msgspec.Struct, frozen=True, kw_only=True):
+    """What each of them has. `id` is 12 hex digits, which a `name` never is; a name is stripped. `owner` is the id of
+    the token that made it, `created_by` its name, `updated_by` that of the last change; all empty where nobody needed
+    one. Times are Unix µs. `version` is 1, and one more with each change."""
+
+    id: str
+    name: str
+    owner: str = ""
+    created_by: str = ""
+    updated_by: str = ""
+    created_us: int
+    updated_us: int
+    version: int = 1
+
+
 class Kept(Protocol[T]):
-    """All of a kind, no two of the same name. Each has an `id` of 12 hex digits, which a `name` never is, and a
-    `version`, which is 1, and one more with each change. Several processes may use them at the same time. Every call
+    """All of a kind of Named, no two of the same name. Several processes may use them at the same time. Every call
     raises Unavailable when it can't be done now, and Corrupt when what is kept can't be made sense of."""
 
     async def create(self, one: T, /) -> None:

@@ -22,6 +22,7 @@ from logd.http import (
     saved_searches,
     silences,
     slow_searches,
+    token_api,
 )
 from tests.support.access import Made, token
 from tests.support.commands import logd
@@ -68,6 +69,9 @@ _ROUTES: list[tuple[str, str, set[str]]] = [
     ("PUT", f"{dashboards.PATH}/{{id}}", {"search"}),
     ("DELETE", f"{dashboards.PATH}/{{id}}", {"search"}),
     ("GET", slow_searches.PATH, {"search", "admin"}),
+    ("GET", token_api.PATH, {"admin"}),
+    ("POST", token_api.PATH, {"admin"}),
+    ("DELETE", f"{token_api.PATH}/{{id}}", {"admin"}),
     ("GET", alert_rules.PATH, {"search", "admin"}),
     ("GET", f"{alert_rules.PATH}/{{id}}", {"search", "admin"}),
     *((method, path, {"admin"}) for method, path in _WITH_SEARCH),

@@ -37,6 +37,20 @@ class Kind(NamedTuple, Generic[T]):
         return self.one.partition(" ")[2]
 
 
+def with_json(table: Table, most: int, one: str, plural: str, type_: type[T], column: str, of: object) -> Kind[T]:
+    """Those one of whose columns is JSON, of the type `of`."""
+    decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder(of)
+
+    def write(named: T) -> Mapping[str, Any]:
+        values = msgspec.structs.asdict(named)
+        return {**values, column: msgspec.json.encode(values[column]).decode()}
+
+    def read(values: Mapping[str, Any]) -> T:
+        return type_(**{**values, column: decoder.decode(values[column])})
+
+    return Kind(table, most, one, plural, read, write)
+
+
 class NamedRows(Generic[T]):
     """Those of a kind."""
 
