@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from logd import __version__
 from logd.cli import (
     agent,
+    agents,
     alerts,
     archive,
     audit,
@@ -61,6 +62,7 @@ _COMMANDS = (
     context,
     query,
     status,
+    agents,
     import_,
     export,
     restore,

@@ -13,9 +13,11 @@ from logd import __version__
 from logd.alerts.folder import RuleFolder
 from logd.config.schema import Config
 from logd.http import (
+    agents,
     alert_backtests,
     alert_history,
     alert_names,
+    alert_notify,
     alert_rules,
     alert_states,
     archive_restores,
@@ -41,16 +43,20 @@ from logd.http import (
     silences,
     slow_searches,
     stats,
+    status_history,
     tail,
     token_api,
 )
 from logd.http.access import Access
+from logd.http.agent_reports import AgentReports
 from logd.http.answers import error_answer, errors_as_json, json_answer
 from logd.http.cached import Cached
 from logd.http.cors import Cors
 from logd.http.intake import Intake
 from logd.http.openapi import Answer, Operation, Route, add_routes
+from logd.http.pages import Pages
 from logd.http.stages import Stages
+from logd.http.status_history import StatusHistory
 from logd.http.turns import Turns
 from logd.seams import (
     Acknowledgements,
@@ -73,6 +79,7 @@ from logd.seams import (
 )
 from logd.tail.tailing import Tailing
 from logd.tokens import Scope
+from logd.web import built_files
 
 #: What a part of the process says of itself in /api/v1/status.
 StatusOf = Callable[[], Mapping[str, Any]]
@@ -116,6 +123,7 @@ class Behind(msgspec.Struct, frozen=True):
     retention: RetentionPolicies
     holds: LegalHolds
     dashboards: Dashboards
+    agents: AgentReports
     restores: Restores | None = None
     cache: Cache | None = None
     rule_folder: RuleFolder = RuleFolder(None)
@@ -130,6 +138,7 @@ def make_app(
     stages: Stages,
     intake: Intake,
     ready: Ready,
+    history: StatusHistory,
 ) -> web.Application:
     """`parts` are shown in /api/v1/status by their names; `ready` gives "" or why the process isn't."""
     transport, searches = behind.transport, behind.searches
@@ -152,6 +161,7 @@ def make_app(
     names = alert_names.RuleNames(behind.alert_rules, behind.rule_folder)
     rules = alert_rules.Rules(config, behind.alert_rules, behind.rule_folder, names)
     tested = alert_backtests.Backtests(config, turns, searches, names)
+    trials = alert_notify.Trials(config, rules, names)
     firing = alert_states.Firing(
         config.alerts.maintenance, behind.alert_history, behind.silences, behind.acknowledgements, names
     )
@@ -164,6 +174,7 @@ def make_app(
     putting_back = archive_restores.PuttingBack(behind.restores if config.index.type == "elasticsearch" else None)
     tokens = token_api.TokenApi(config.api, behind.tokens)
     letters = deadletters.Letters(behind.dead_letters)
+    told = agents.Told(behind.agents, config.api.agent_silent_seconds)
     tails = tail.Tails(tailing, config.search.default_operator, config.search.tail_rate)
 
     async def healthz(_: web.Request) -> web.Response:
@@ -195,7 +206,7 @@ def make_app(
 
     access = Access(config.api, behind.tokens)
     cors = Cors(config.api.cors_origins)
-    app = web.Application(middlewares=[cors.preflight, errors_as_json, access.guard])
+    app = web.Application(middlewares=[cors.preflight, errors_as_json, Pages(built_files()).serve, access.guard])
     app.on_response_prepare.append(cors.mark)
     app.on_cleanup.append(close)
     routes: list[Route] = [
@@ -232,6 +243,8 @@ def make_app(
         (alert_rules.ENABLE, rules.enable),
         (alert_rules.DISABLE, rules.disable),
         (alert_backtests.OPERATION, tested.test),
+        (alert_notify.SENT, trials.sent),
+        (alert_notify.KEPT, trials.kept),
         (alert_states.LIST, firing.list),
         (alert_states.ACKNOWLEDGE, firing.acknowledge),
         (alert_states.TAKE_BACK, firing.take_back),
@@ -262,8 +275,11 @@ def make_app(
         (deadletters.SHOW, letters.show),
         (deadletters.REPLAY, letters.replay),
         (deadletters.REMOVE, letters.remove),
+        (agents.TELL, told.tell),
+        (agents.LIST, told.list),
         (tail.OPERATION, tails.get),
         (_STATUS, status),
+        (status_history.OPERATION, history.get),
         (_HEALTH, healthz),
         (_READY, readyz),
         (_METRICS, metrics),

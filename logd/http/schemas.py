@@ -348,6 +348,18 @@ class Status(msgspec.Struct, frozen=True):
     cache: dict[str, Any]
 
 
+class StatusHistory(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Samples of this process, the oldest first. Each of the `series` has a value for each of the `times`, null where
+    it isn't known: `GROUP.lag_messages` and `GROUP.oldest_seconds`, how long the first of these messages has waited,
+    of each group of the stream; `stage.STAGE.fill`, from 0 to 1, and `stage.STAGE.blocked`, the share of the time in
+    which somebody had to wait for it; `ingest.`, `agent.` (this process's own) and `index.lines_per_second` and
+    `.bytes_per_second`: bodies as they are decompressed, chunks as they are sent, messages as they are indexed."""
+
+    interval_seconds: int
+    times: list[str]
+    series: dict[str, list[float | None]]
+
+
 class Shipped(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How many chunks are durable, and how many of them their sources had sent before."""
 

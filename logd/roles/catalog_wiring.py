@@ -11,6 +11,7 @@ from logd.config.schema import Config
 from logd.config.secrets import read_password
 from logd.seams import (
     Acknowledgements,
+    Agents,
     AlertHistory,
     AlertRules,
     Alerts,
@@ -49,6 +50,7 @@ class OpenCatalog(NamedTuple):
     retention: RetentionPolicies
     holds: LegalHolds
     dashboards: Dashboards
+    agents: Agents
 
     async def close(self) -> None:
         """Releases everything."""
@@ -75,6 +77,7 @@ async def catalog(config: Config) -> OpenCatalog:
     match config.catalog.type:
         case "sqlite":
             from logd.backends.catalog.appearing import AppearingFile, AppearingTokens
+            from logd.backends.catalog.appearing_agents import AppearingAgents
             from logd.backends.catalog.appearing_alerts import (
                 AppearingAcknowledgements,
                 AppearingAlertHistory,
@@ -111,8 +114,10 @@ async def catalog(config: Config) -> OpenCatalog:
                 AppearingRetention(file),
                 AppearingHolds(file),
                 appearing_dashboards(file),
+                AppearingAgents(file),
             )
         case "mysql":
+            from logd.backends.catalog.agents import CatalogAgents
             from logd.backends.catalog.alert_history import CatalogAlertHistory
             from logd.backends.catalog.alert_rules import catalog_alert_rules
             from logd.backends.catalog.alerts import CatalogAlerts
@@ -144,6 +149,7 @@ async def catalog(config: Config) -> OpenCatalog:
                 CatalogRetention(server),
                 CatalogHolds(server),
                 catalog_dashboards(server),
+                CatalogAgents(server),
             )
         case unknown:
             assert_never(unknown)

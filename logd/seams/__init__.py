@@ -3,6 +3,17 @@
 Each Protocol is defined by one contract suite in tests/contracts, which runs over every implementation.
 """
 
+from logd.seams.agents import (
+    AGENT_KEPT_US,
+    AGENTS_PATH,
+    MAX_AGENTS,
+    MAX_ERROR_CHARACTERS,
+    MAX_REPORT_BYTES,
+    AgentReport,
+    Agents,
+    AgentStatus,
+    SeenAgent,
+)
 from logd.seams.alerting import Alert, AlertGroup, AlertHistory, Alerts, AlertStage, Delivery, Event, Watched, shard_of
 from logd.seams.alerts import (
     MAX_RULE_BYTES,
@@ -98,17 +109,21 @@ from logd.seams.stream import (
 from logd.seams.tiering import BOUNDARY_SECONDS, Boundary, Holding, Holdings, Leases, Move, Restore, Restores, Tiering
 
 __all__ = [
+    "AGENTS_PATH",
+    "AGENT_KEPT_US",
     "BOUNDARY_SECONDS",
     "CACHE_SECONDS",
     "DEAD_LETTERS",
     "DEFAULT_POLICY",
     "LATE_SECONDS",
+    "MAX_AGENTS",
     "MAX_BUCKETS",
     "MAX_BY",
     "MAX_CELLS",
     "MAX_DASHBOARDS",
     "MAX_DASHBOARD_BYTES",
     "MAX_DESCRIPTION_CHARACTERS",
+    "MAX_ERROR_CHARACTERS",
     "MAX_GROUPS",
     "MAX_HOLDS",
     "MAX_NAME_CHARACTERS",
@@ -117,6 +132,7 @@ __all__ = [
     "MAX_PARAMETERS_BYTES",
     "MAX_POLICIES",
     "MAX_POLICY_SERVICES",
+    "MAX_REPORT_BYTES",
     "MAX_RULES",
     "MAX_RULE_BYTES",
     "MAX_SAVED",
@@ -130,6 +146,9 @@ __all__ = [
     "SILENCE_KEPT_US",
     "Acknowledgement",
     "Acknowledgements",
+    "AgentReport",
+    "AgentStatus",
+    "Agents",
     "Aggregate",
     "Alert",
     "AlertGroup",
@@ -190,6 +209,7 @@ __all__ = [
     "SavedSearches",
     "Search",
     "Searches",
+    "SeenAgent",
     "Silence",
     "Silences",
     "Spread",

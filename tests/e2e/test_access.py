@@ -24,6 +24,7 @@ from logd.http import (
     slow_searches,
     token_api,
 )
+from logd.seams import AGENTS_PATH
 from tests.support.access import Made, token
 from tests.support.commands import logd
 from tests.support.openapi import document
@@ -40,11 +41,16 @@ _WITH_SEARCH = (
     ("DELETE", f"{alert_rules.PATH}/{{id}}"),
     ("POST", f"{alert_rules.PATH}/{{id}}/enable"),
     ("POST", f"{alert_rules.PATH}/{{id}}/disable"),
+    ("POST", f"{alert_rules.PATH}/{{id}}/notify"),
+    ("POST", f"{alert_rules.PATH}/notify"),
 )
 #: Method, path and the scopes of which one is needed; none means that everybody may.
 _ROUTES: list[tuple[str, str, set[str]]] = [
     ("POST", INGEST, {"ingest"}),
     ("POST", shipment.PATH, {"ingest"}),
+    ("POST", AGENTS_PATH, {"ingest"}),
+    ("GET", AGENTS_PATH, {"search", "admin"}),
+    ("GET", "/api/v1/status/history", {"search", "admin"}),
     ("GET", SEARCH, {"search"}),
     ("POST", SEARCH, {"search"}),
     ("GET", "/api/v1/logs/histogram", {"search"}),

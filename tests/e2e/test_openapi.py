@@ -25,6 +25,7 @@ _ASKED = [(path, described) for method, path, described in _ALL if method == "GE
 #: Values of the parameters whose type is just text.
 _TEXTS = {
     "q": "hello",
+    "host": "web",
     "from": "-1h",
     "to": "now",
     "cursor": "",

@@ -15,6 +15,7 @@ import pytest
 
 from logd import chunk
 from logd.backends.catalog.appearing import AppearingFile, AppearingTokens
+from logd.backends.catalog.appearing_agents import AppearingAgents
 from logd.backends.catalog.appearing_alerts import (
     AppearingAcknowledgements,
     AppearingAlertHistory,
@@ -30,6 +31,7 @@ from logd.config.schema import Api as ApiSettings
 from logd.config.schema import Config, Ingest, Parse, SearchLimits
 from logd.config.schema import Index as IndexLimits
 from logd.flow.stage import Stage
+from logd.http.agent_reports import AgentReports
 from logd.http.app import Behind
 from logd.http.bodies import read_body
 from logd.roles import waiting
@@ -278,6 +280,7 @@ async def _serving(
         AppearingRetention(catalog),
         AppearingHolds(catalog),
         appearing_dashboards(catalog),
+        AgentReports(AppearingAgents(catalog), 120.0),
     )
     api = Api(config, behind, {}, (), ready)
     address = await api.start()

@@ -16,6 +16,7 @@ from openapi_schema_validator import OAS31Validator
 from logd.config.schema import Config
 from logd.http.app import Behind, make_app
 from logd.http.openapi import PATH
+from logd.http.status_history import StatusHistory
 
 #: Of a long list so many at each end are looked at.
 _LOOKED_AT = 3
@@ -26,7 +27,8 @@ def application() -> web.Application:
     """The application without anything behind it: its routes can be looked at, and only the document be asked for."""
     none = cast(Any, None)
     required = [field.name for field in msgspec.structs.fields(Behind) if field.required]
-    return make_app(Config(), Behind(**dict.fromkeys(required, none)), none, {}, none, none, none)
+    behind = Behind(**dict.fromkeys(required, none))
+    return make_app(Config(), behind, none, {}, none, none, none, StatusHistory(none, list, {}))
 
 
 @functools.cache

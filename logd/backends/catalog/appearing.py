@@ -15,6 +15,7 @@ from logd.errors import ConfigError, Corrupt, NotFound
 from logd.tokens import Token
 
 if TYPE_CHECKING:
+    from logd.backends.catalog.agents import CatalogAgents
     from logd.backends.catalog.alert_history import CatalogAlertHistory
     from logd.backends.catalog.alerts import CatalogAlerts
     from logd.backends.catalog.archive import CatalogArchive
@@ -46,6 +47,7 @@ class Opened(NamedTuple):
     retention: CatalogRetention
     holds: CatalogHolds
     dashboards: NamedRows[Dashboard]
+    agents: CatalogAgents
 
 
 class AppearingFile:
@@ -126,6 +128,7 @@ class AppearingTokens:
 
 def _load() -> Callable[[Path], Awaitable[Opened]]:
     """Imported in a thread: a quarter of a second, in which others are answered."""
+    from logd.backends.catalog.agents import CatalogAgents
     from logd.backends.catalog.alert_history import CatalogAlertHistory
     from logd.backends.catalog.alert_rules import catalog_alert_rules
     from logd.backends.catalog.alerts import CatalogAlerts
@@ -158,6 +161,7 @@ def _load() -> Callable[[Path], Awaitable[Opened]]:
             CatalogRetention(file),
             CatalogHolds(file),
             catalog_dashboards(file),
+            CatalogAgents(file),
         )
 
     return opened
