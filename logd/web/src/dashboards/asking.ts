@@ -3,7 +3,7 @@
 import { api, body, type Schemas } from '../api/client';
 import type { Range } from '../state/time';
 import { list, type Panel, type PanelSearch } from './document';
-import { before, ends, figure, groupName, intervalOf, linesOf, share, shareLines, shareRows, timesOf, type Group } from './figures';
+import { anyOf, before, ends, figure, groupName, intervalOf, linesOf, share, shareLines, shareRows, timesOf, type Group } from './figures';
 import { groupLink } from './links';
 import type { Figure, Notes, Rows, Shown, Statuses } from './shown';
 import { ownSource } from './sources';
@@ -91,13 +91,16 @@ interface Wanted {
   interval?: string;
   /** Only those that match that, too. */
   share?: string | undefined;
+  /** Only those that match that. */
+  only?: string | undefined;
   range?: Range;
 }
 
-function stats({ search, range, by, aggregate, asking }: Question, { top, interval, share, range: other }: Wanted): Promise<Stats> {
+function stats({ search, range, by, aggregate, asking }: Question, { top, interval, share, only, range: other }: Wanted): Promise<Stats> {
+  const more = share ?? only;
   const isCount = aggregate === 'count' || share !== undefined;
   const query = {
-    ...filters(share === undefined ? search : { ...search, q: both(search.q, share) }, other ?? range, asking.maxAge),
+    ...filters(more === undefined ? search : { ...search, q: both(search.q, more) }, other ?? range, asking.maxAge),
     by,
     ...(isCount ? {} : { aggregate: [aggregate], order: aggregate }),
     top: by.length ? top : 1,
@@ -116,9 +119,11 @@ async function chart(panel: Panel, question: Question): Promise<Shown> {
   const top = panel.top ?? TOP;
   const span = ends(question.range);
   if (panel.share !== undefined) {
-    const [all, matching] = await Promise.all([stats(question, { top, interval }), stats(question, { top: MOST_GROUPS, interval, share: panel.share })]);
+    // Those with the most that match, in full: without any, those with the most records, whose share is 0.
+    const matching = await stats(question, { top, interval, share: panel.share });
+    const all = await stats(question, { top, interval, only: anyOf(matching.groups) });
     const times = timesOf(startsOf(all.groups), all.interval_ms ?? 0, span);
-    return { kind: 'chart', times, series: shareLines(all.groups, matching.groups, times), span, ...notes(all, matching) };
+    return { kind: 'chart', times, series: shareLines(all.groups, matching.groups, times), span, hasZeros: true, ...notes(all, matching) };
   }
   const answer = await stats(question, { top, interval });
   const times = timesOf(startsOf(answer.groups), answer.interval_ms ?? 0, span);

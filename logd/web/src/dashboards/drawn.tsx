@@ -122,6 +122,8 @@ function Grid({ panel, shown, label }: DrawnProps<Rows>) {
   );
 }
 
+const NOW_MS = 1_000;
+
 interface ValueProps {
   cell: Cell;
   column: ShownColumn;
@@ -150,16 +152,17 @@ function Value({ cell, column, most, link, panel }: ValueProps) {
       <span class="soft">–</span>
     ) : column.unit === 'time' ? (
       <time dateTime={cell} title={timeText(cell)}>
-        {agoText(cell)}
+        {Date.now() - Date.parse(cell) < NOW_MS ? 'now' : agoText(cell)}
       </time>
     ) : column.name === 'level' ? (
       <LevelBadge level={cell} />
     ) : (
       cell
     );
+  const isList = column.name === 'services';
   const isText = column.name === 'message' || column.name === 'parameters' || (panel.source === 'slow_searches' && column.name === 'search' && panel.type === 'top');
   return (
-    <td class={isText ? 'log text' : column.unit === 'time' ? 'soft short' : undefined} title={isText ? String(cell ?? '') : undefined}>
+    <td class={isText ? 'log text' : isList ? 'few' : column.unit === 'time' ? 'soft short' : undefined} title={isText || isList ? String(cell ?? '') : undefined}>
       {link ? <a href={link}>{shown}</a> : shown}
     </td>
   );

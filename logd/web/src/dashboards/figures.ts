@@ -1,6 +1,7 @@
 /** The sums behind the panels: groups and buckets of answers become lines, shares and rows. Pure. */
 
 import type { Schemas } from '../api/client';
+import { fieldIs } from '../explore/filters';
 import { LEVELS } from '../parts/levels';
 import { instant, type Range } from '../state/time';
 import type { Line } from './shown';
@@ -69,11 +70,12 @@ function valuesOf(group: Group, aggregate: string, times: readonly number[]): (n
 }
 
 /** Of each group, and each time, the share of its records that are among the matching ones, too: 0 to 1, and null where
- * there are no records at all. */
+ * there are no records at all. Those with the most that match come first. */
 export function shareLines(all: readonly Group[], matching: readonly Group[], times: readonly number[]): Line[] {
   const found = new Map(matching.map((group) => [groupKey(group), group]));
+  const count = (group: Group) => found.get(groupKey(group))?.count ?? 0;
   return inOrder(
-    all.map((group) => {
+    all.toSorted((a, b) => count(b) - count(a)).map((group) => {
       const whole = valuesOf(group, 'count', times);
       const other = found.get(groupKey(group));
       const part = other ? valuesOf(other, 'count', times) : [];
@@ -104,6 +106,13 @@ export function share(part: number, whole: number | null): number | null {
 /** By how much it has changed, as a share of what it was; undefined where that says nothing. */
 export function change(value: number | null, was: number | null | undefined): number | undefined {
   return value === null || was === null || was === undefined || was === 0 ? undefined : (value - was) / was;
+}
+
+/** A query for what is in one of the groups; undefined for none, and for what no query tells apart. */
+export function anyOf(groups: readonly Group[]): string | undefined {
+  const terms = groups.map(({ values }) => Object.entries(values).map(([field, value]) => fieldIs(field, value)));
+  if (!terms.length || terms.some((one) => !one.length)) return undefined;
+  return terms.map((one) => `(${one.join(' AND ')})`).join(' OR ');
 }
 
 export function groupKey(group: Group): string {

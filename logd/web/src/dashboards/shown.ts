@@ -37,6 +37,8 @@ export interface Chart {
   times: number[];
   series: Line[];
   span?: [number, number] | undefined;
+  /** Zeros say something, too. */
+  hasZeros?: boolean;
 }
 
 export interface Rows {
@@ -74,7 +76,7 @@ export type Shown = (Chart | Rows | Figure | Statuses) & Notes;
 export function isEmpty(shown: Shown): boolean {
   switch (shown.kind) {
     case 'chart':
-      return shown.series.every(({ values }) => values.every((value) => value === null || value === 0));
+      return shown.series.every(({ values }) => values.every((value) => value === null || (value === 0 && !shown.hasZeros)));
     case 'table':
       return !shown.rows.length;
     case 'status':

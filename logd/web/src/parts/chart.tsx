@@ -95,7 +95,7 @@ function optionsOf(
       y: { range: (_, min, max) => heightOf(latest.current, min, max) },
     },
     axes: [
-      { ...axis, size: 24 },
+      { ...axis, size: 24, values: (_, times, __, ___, step) => times.map((at) => tickText(at, step)) },
       { ...axis, size: AXIS_PX, values: (_, values) => values.map((value) => format(value)) },
     ],
     series: [
@@ -123,6 +123,13 @@ function optionsOf(
       setCursor: [(plot) => showTip(plot, latest.current, format)],
     },
   };
+}
+
+/** On one line: the day where one begins, else the time. Both in seconds. */
+function tickText(at: number, step: number): string {
+  const [day, clock] = timeText(at * 1_000, { millis: false }).split(' ') as [string, string];
+  if (step >= 86_400 || clock === '00:00:00') return day.slice(5);
+  return step < 60 ? clock : clock.slice(0, 5);
 }
 
 /** In seconds. The last bar has a width, too. */
