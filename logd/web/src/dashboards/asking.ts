@@ -147,7 +147,10 @@ async function number(panel: Panel, question: Question): Promise<Figure & Notes>
   const value = (pair: readonly [Stats, Stats | undefined]) =>
     pair[1] ? share(pair[1].total_hits, pair[0].total_hits) : pair[0].groups[0] ? figure(pair[0].groups[0], question.aggregate) : question.aggregate === 'count' ? 0 : null;
   const [all, matching] = now;
-  const times = timesOf(startsOf(all.groups), all.interval_ms ?? 0, ends(question.range));
+  const span = ends(question.range);
+  const whole = all.interval_ms ?? 0;
+  // The first interval and the last one are seldom whole: they would look like a fall.
+  const times = timesOf(startsOf(all.groups), whole, span).filter((at) => !span || (at >= span[0] && at + whole <= span[1]));
   const lines = matching ? shareLines(all.groups, matching.groups, times) : linesOf(all.groups, question.aggregate, times);
   return { kind: 'number', value: value(now), before: then && value(then), times, values: lines[0]?.values ?? [], ...notes(...now) };
 }

@@ -71,8 +71,8 @@ export function Bar(props: BarProps) {
           </Button>
         </>
       ) : (
-        <Button icon="edit" onClick={props.onEdit}>
-          Edit
+        <Button icon="edit" aria-label="Edit" onClick={props.onEdit}>
+          <span class="wide-only">Edit</span>
         </Button>
       )}
       <More {...props} onDelete={() => setOpen('delete')} onDetails={() => setOpen('details')} />

@@ -52,7 +52,7 @@ function Lines({ panel, shown, label, onZoom }: DrawnProps<ChartShown>) {
     () =>
       shown.series.map((line, number) => ({
         ...line,
-        colour: line.name === 'other' && line.value === null ? colourOf('--level-none') : seriesColour(line.value, number),
+        colour: shown.series.length === 1 && line.value === null ? colourOf('--series-1') : seriesColour(line.value, number),
       })),
     [shown, isDark.value],
   );

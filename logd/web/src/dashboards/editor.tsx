@@ -23,6 +23,7 @@ interface EditorProps {
 
 const PAUSE_MS = 400;
 const INTERVALS = ['auto', '10s', '1m', '5m', '15m', '1h', '6h', '1d'];
+const FILTER_NAMES = { service: 'Services', level: 'Levels', host: 'Hosts' };
 const FRESH: Look = { turn: 0, maxAge: 30 };
 
 export function PanelEditor({ panel, range, isNew, onClose, onDone }: EditorProps) {
@@ -118,7 +119,7 @@ function Records({ panel, range, error, change }: PartProps & { range: Range; er
           <div class="fields">
             {(['service', 'level', 'host'] as const).map((name) => (
               <label key={name}>
-                {name}
+                {FILTER_NAMES[name]}
                 <input value={list(search[name]).join(', ')} placeholder="any" onChange={(event) => set({ [name]: list(event.currentTarget.value) })} />
               </label>
             ))}
