@@ -15,6 +15,8 @@ export interface Asking {
   signal: AbortSignal;
   /** How old an answer may be, in seconds. */
   maxAge: number;
+  /** Each call waits for its turn. */
+  turn: <T>(call: () => Promise<T>) => Promise<T>;
 }
 
 /** The name that stats have for it. */
@@ -106,7 +108,7 @@ function stats({ search, range, by, aggregate, asking }: Question, { top, interv
     top: by.length ? top : 1,
     interval,
   };
-  return body(api.GET('/api/v1/logs/stats', { params: { query: query as never }, signal: asking.signal })) as Promise<Stats>;
+  return asking.turn(() => body(api.GET('/api/v1/logs/stats', { params: { query: query as never }, signal: asking.signal })) as Promise<Stats>);
 }
 
 /** Both queries. */

@@ -1,6 +1,6 @@
 /** Panels about what logd says of itself, and about patterns: what they ask, and what is shown of it. */
 
-import { api, body, queryString, send } from '../api/client';
+import { api, body } from '../api/client';
 import { timeText } from '../state/time';
 import { exploreLink } from '../explore/state';
 import { filters, notes, rangeIn, searchOf, type Asking } from './asking';
@@ -22,7 +22,7 @@ async function patterns(panel: Panel, asking: Asking): Promise<Shown> {
   const search = await searchOf(panel, asking.signal);
   const range = rangeIn(search, asking.range);
   const query = { ...filters(search, range, asking.maxAge), limit: panel.top ?? TOP };
-  const answer = await body(api.GET('/api/v1/logs/patterns', { params: { query: query as never }, signal: asking.signal }));
+  const answer = await asking.turn(() => body(api.GET('/api/v1/logs/patterns', { params: { query: query as never }, signal: asking.signal })));
   const count = answer.patterns.reduce((sum, one) => sum + one.count, 0) + answer.other;
   if (panel.type === 'number') return { kind: 'number', value: answer.patterns.length + answer.other_patterns, times: [], values: [], ...notes(answer) };
   const services = (one: (typeof answer.patterns)[number]) => one.services.map(({ value }) => value ?? '–').join(', ') + (one.other_services ? ` +${one.other_services}` : '');
@@ -39,9 +39,9 @@ async function patterns(panel: Panel, asking: Asking): Promise<Shown> {
 
 const SEVERE: Record<string, StatusItem['state']> = { critical: 'danger', error: 'danger', warning: 'warning', info: 'none' };
 
-async function alerts(panel: Panel, { signal }: Asking): Promise<Shown> {
+async function alerts(panel: Panel, { signal, turn }: Asking): Promise<Shown> {
   const limit = panel.type === 'number' ? 0 : (panel.top ?? TOP);
-  const answer = await body(api.GET('/api/v1/alerts', { params: { query: { state: ['firing'], limit, samples: false } as never }, signal }));
+  const answer = await turn(() => body(api.GET('/api/v1/alerts', { params: { query: { state: ['firing'], limit, samples: false } as never }, signal })));
   if (panel.type === 'number') return { kind: 'number', value: answer.counts.firing, times: [], values: [] };
   const group = (one: (typeof answer.alerts)[number]) => Object.values(one.group).map((value) => value ?? '–').join(' · ');
   const more = answer.total > answer.alerts.length ? { others: answer.total - answer.alerts.length } : {};
@@ -64,12 +64,6 @@ async function alerts(panel: Panel, { signal }: Asking): Promise<Shown> {
   };
 }
 
-interface History {
-  interval_seconds: number;
-  times: string[];
-  series: Record<string, (number | null)[]>;
-}
-
 const WAITED = '.oldest_seconds';
 const WAITING = '.lag_messages';
 /** Of the age of what waits, in milliseconds. */
@@ -80,8 +74,8 @@ const LATE: Threshold[] = [
 ];
 
 /** How far the groups of the stream are behind: how long the first message waits, in milliseconds, or how many wait. */
-async function lag(panel: Panel, { signal }: Asking): Promise<Shown> {
-  const { times, series } = (await (await send(`/api/v1/status/history?${queryString({ seconds: 3_600 })}`, { signal })).json()) as History;
+async function lag(panel: Panel, { signal, turn }: Asking): Promise<Shown> {
+  const { times, series } = await turn(() => body(api.GET('/api/v1/status/history', { signal })));
   const names = (end: string) => Object.keys(series).filter((name) => name.endsWith(end));
   const isWaited = names(WAITED).length > 0;
   const end = isWaited ? WAITED : WAITING;
@@ -114,8 +108,8 @@ function most(values: (number | null)[]): number | null {
   return known.length ? Math.max(...known) : null;
 }
 
-async function slowSearches(panel: Panel, { signal }: Asking): Promise<Shown> {
-  const { searches } = await body(api.GET('/api/v1/slow_searches', { signal }));
+async function slowSearches(panel: Panel, { signal, turn }: Asking): Promise<Shown> {
+  const { searches } = await turn(() => body(api.GET('/api/v1/slow_searches', { signal })));
   const found = searches.slice(0, panel.top ?? TOP);
   const said = (parameters: Record<string, string>) =>
     Object.entries(parameters)
@@ -132,8 +126,8 @@ async function slowSearches(panel: Panel, { signal }: Asking): Promise<Shown> {
   };
 }
 
-async function usage(panel: Panel, { signal }: Asking): Promise<Shown> {
-  const { services, rows, bytes, missing } = await body(api.GET('/api/v1/retention/usage', { params: { query: { services: true } as never }, signal }));
+async function usage(panel: Panel, { signal, turn }: Asking): Promise<Shown> {
+  const { services, rows, bytes, missing } = await turn(() => body(api.GET('/api/v1/retention/usage', { params: { query: { services: true } as never }, signal })));
   const found = (services ?? []).toSorted((a, b) => b.bytes - a.bytes);
   const said: Notes = missing.length ? { partial: true, warnings: missing } : {};
   if (panel.type === 'number') return { kind: 'number', value: bytes, times: [], values: [], ...said };

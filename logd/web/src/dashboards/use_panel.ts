@@ -44,8 +44,8 @@ export function usePanel(panel: Panel, range: Range, look: Look, seen: boolean):
     running.current = controller;
     began.current = performance.now();
     setState((before) => ({ ...before, loading: true }));
-    queue
-      .run(y * 100 + x, signal, () => ask(panel, { range, signal, maxAge: again ? 0 : look.maxAge }))
+    const turn = <T>(call: () => Promise<T>) => queue.run(y * 100 + x, signal, call);
+    ask(panel, { range, signal, maxAge: again ? 0 : look.maxAge, turn })
       .then((shown) => ({ shown, error: undefined }))
       .catch((error: unknown) => ({ error: asApiError(error) }))
       .then((found) => {
