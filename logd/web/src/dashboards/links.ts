@@ -12,9 +12,10 @@ export function panelLink(panel: Panel, search: PanelSearch, range: Range): stri
     case 'alerts':
       return '/alerts';
     case 'lag':
-    case 'usage':
     case 'slow_searches':
-      return '/admin';
+      return '/admin/pipeline';
+    case 'usage':
+      return '/admin/usage';
     default:
       return linkOf(search, range, panel.source === 'patterns', panel.share);
   }

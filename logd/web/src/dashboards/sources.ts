@@ -95,7 +95,7 @@ async function lag(panel: Panel, { signal, turn }: Asking): Promise<Shown> {
           const [value, waiting] = [values.at(-1) ?? null, series[name + WAITING]?.at(-1)];
           const thresholds = panel.thresholds ?? LATE;
           const text = value === null ? '–' : isWaited && value === 0 ? 'up to date' : unitText(value, unit);
-          return { name, state: colourAt(value, thresholds) ?? ('none' as const), text, more: waiting ? `${unitText(waiting, 'count')} waiting` : undefined, link: '/admin' };
+          return { name, state: colourAt(value, thresholds) ?? ('none' as const), text, more: waiting ? `${unitText(waiting, 'count')} waiting` : undefined, link: '/admin/pipeline' };
         }),
       };
     default:
