@@ -1,0 +1,51 @@
+/** Queries for what one points at: a line's value, a line, a pattern. */
+
+import { fieldIs, withTerm, withoutTerm } from './filters';
+import { change, explore, type Explore } from './state';
+
+/** A field's name as the query language reads it: what would be an operator is escaped. */
+export function fieldName(name: string): string {
+  return name.replace(/[^\p{L}\p{N}_.@$-]/gu, '\\$&').replace(/^-/, '\\-');
+}
+
+export const hasValue = (name: string, value: string): string => fieldIs(fieldName(name), value);
+export const exists = (name: string): string => `${fieldName(name)}:*`;
+
+export function filterFor(term: string): void {
+  change({ q: withTerm(explore.value.q, term) });
+}
+
+export function filterOut(term: string): void {
+  change({ q: withoutTerm(explore.value.q, term) });
+}
+
+/** Everything that is asked for beside the time, as one query: for what takes no other filters. */
+export function asOneQuery({ q, service, level, host }: Pick<Explore, 'q' | 'service' | 'level' | 'host'>): string {
+  let found = q.trim();
+  for (const [name, values] of Object.entries({ service, level, host })) {
+    const terms = values.flatMap((one) => one.split(',')).map((value) => hasValue(name, value));
+    if (terms.length) found = withTerm(found, terms.length === 1 ? terms[0]! : `(${terms.join(' OR ')})`);
+  }
+  return found;
+}
+
+const MASK = '<*>';
+
+/** What has all the template's words, those beside each other as phrases. The template's own gaps may be anything. */
+export function patternQuery(template: string): string {
+  const phrases: string[] = [];
+  let words: string[] = [];
+  const end = () => {
+    const phrase = words.join(' ');
+    // Without a letter it has no word that the search could find.
+    if (/[\p{L}\p{N}]/u.test(phrase)) phrases.push(`"${phrase.replace(/["\\]/g, '\\$&')}"`);
+    words = [];
+  };
+  for (const word of template.split(/\s+/)) {
+    // What stands beside a gap, without a blank between, is only a part of a word.
+    if (word.includes(MASK)) end();
+    else words.push(word);
+  }
+  end();
+  return [...new Set(phrases)].join(' AND ') || '*';
+}
