@@ -101,11 +101,16 @@ async def _run_roles(config: Config, under: Opened, signals: _Signals, load: Cal
             troubles.append(processor.trouble)
             stages += processor.stages
             start("processor", processor.run)
+        reports = None
+        if catalog is not None and "api" in config.server.roles:
+            from logd.http.agent_reports import AgentReports
+
+            reports = AgentReports(catalog.agents, config.api.agent_silent_seconds)
         if "agent" in config.server.roles:
             from logd.roles import agent_socket
             from logd.roles.agent import AgentRole
 
-            agent = AgentRole(config, under.door)
+            agent = AgentRole(config, under.door, None if reports is None else reports.take)
             parts["agent"] = agent.status
             if "api" not in config.server.roles:  # which answers whether this process's agent gets through or not
                 troubles.append(agent.trouble)
@@ -151,7 +156,7 @@ async def _run_roles(config: Config, under: Opened, signals: _Signals, load: Cal
             troubles.append(alerter.trouble)
             stages += alerter.stages
             start("alerter", alerter.run)
-        if queue and index and catalog and rules and under.searches and "api" in config.server.roles:
+        if queue and index and catalog and rules and under.searches and reports:
             from logd.http.app import Behind
             from logd.roles.api import Api
 
@@ -170,6 +175,8 @@ async def _run_roles(config: Config, under: Opened, signals: _Signals, load: Cal
                 alert_history=catalog.alert_history,
                 retention=catalog.retention,
                 holds=catalog.holds,
+                dashboards=catalog.dashboards,
+                agents=reports,
                 holdings=under.holdings,
                 restores=catalog.restores,
                 cache=under.cache,

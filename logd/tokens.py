@@ -10,13 +10,30 @@ import hashlib
 import hmac
 import re
 import secrets
+from collections.abc import Sequence
 from enum import StrEnum
 
 import msgspec
 
+from logd.errors import LogdError
+
 _ID_BYTES, _SECRET_BYTES = 6, 32
 _TEXT = re.compile(r"logd_([0-9a-f]{12})_([0-9a-f]{64})")
 ID = re.compile(r"[0-9a-f]{12}")
+_SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 7 * 86_400}
+_LIFETIME = re.compile(r"([1-9]\d{0,5})([smhdw])", re.ASCII)
+_MAX_NAME_CHARACTERS = 200
+#: Of services, and of hosts: each is looked for in every search.
+_MAX_LIMITS = 1_000
+_MAX_RATE = 1e12
+
+
+class WrongToken(LogdError):
+    """A token can't be made of what was given. `where` is the name of `make`'s parameter, the message what follows."""
+
+    def __init__(self, where: str, message: str) -> None:
+        super().__init__(message)
+        self.where = where
 
 
 class Scope(StrEnum):
@@ -52,6 +69,67 @@ class Token(msgspec.Struct, frozen=True, kw_only=True):
         if self.revoked_us is not None:
             return "revoked"
         return "expired" if self.expires_us is not None and now_us >= self.expires_us else "active"
+
+
+def make(
+    now_us: int,
+    *,
+    name: str,
+    scopes: Sequence[str],
+    services: Sequence[str] = (),
+    hosts: Sequence[str] = (),
+    expires: str | None = None,
+    requests_per_second: float | None = None,
+    bytes_per_second: float | None = None,
+) -> tuple[Token, str]:
+    """A new token, and what a client sends, which nothing else tells. `expires` is how long it lives, such as 90d.
+    Raises WrongToken."""
+    name = name.strip()
+    if not name or len(name) > _MAX_NAME_CHARACTERS or not name.isprintable():
+        raise WrongToken("name", f"is {name!r:.220}, expected 1 to {_MAX_NAME_CHARACTERS} printable characters")
+    for scope in scopes:
+        if scope not in tuple(Scope):
+            raise WrongToken("scopes", f"is {scope!r:.100}, expected {', '.join(Scope)}")
+    if not scopes:
+        raise WrongToken("scopes", f"is empty, expected at least one of {', '.join(Scope)}")
+    if Scope.ADMIN in scopes and (services or hosts):
+        raise WrongToken("scopes", "has admin, which can't be limited to services or hosts: make two tokens")
+    for where, rate in (("requests_per_second", requests_per_second), ("bytes_per_second", bytes_per_second)):
+        if rate is not None and not 0 <= rate <= _MAX_RATE:
+            raise WrongToken(where, f"is {rate}, expected a number of at least 0")
+    secret = new_secret()
+    token = Token(
+        id=new_id(),
+        name=name,
+        digest=digest_of(secret),
+        scopes=frozenset(map(Scope, scopes)),
+        services=_limits("services", services),
+        hosts=_limits("hosts", hosts),
+        created_us=now_us,
+        expires_us=None if expires is None else now_us + _lifetime_seconds(expires) * 1_000_000,
+        requests_per_second=requests_per_second,
+        bytes_per_second=bytes_per_second,
+    )
+    return token, text_of(token.id, secret)
+
+
+def _limits(where: str, names: Sequence[str]) -> tuple[str, ...]:
+    """Raises WrongToken. None at all would be all of them, so an empty one isn't just left out."""
+    if len(names) > _MAX_LIMITS:
+        raise WrongToken(where, f"has {len(names)} names, at most {_MAX_LIMITS}")
+    stripped = tuple(dict.fromkeys(name.strip() for name in names))
+    for name in stripped:
+        if not name or len(name) > _MAX_NAME_CHARACTERS or not name.isprintable():
+            raise WrongToken(where, f"has {name!r:.220}, expected 1 to {_MAX_NAME_CHARACTERS} printable characters")
+    return stripped
+
+
+def _lifetime_seconds(text: str) -> int:
+    """Raises WrongToken."""
+    found = _LIFETIME.fullmatch(text.strip())
+    if found is None:
+        raise WrongToken("expires", f"is {text!r:.100}, expected a time such as 12h, 90d or 52w")
+    return int(found[1]) * _SECONDS[found[2]]
 
 
 def new_id() -> str:

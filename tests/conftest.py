@@ -24,14 +24,14 @@ settings.load_profile("ci" if os.environ.get("CI") else "everywhere")
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
-pytest_plugins = ["tests.support.services"]
+pytest_plugins = ["tests.support.services", "tests.support.browser"]
 _ROOT = Path(__file__).parent.parent
 _NO_DATA = pytest.StashKey[str]()
 #: Tests by how long a file of them lasts; one of the others takes seconds.
-_LONGEST_FIRST = ("e2e/test_cluster.py", "bench", "faults", "contracts", "e2e", "integration", "fuzz")
+_LONGEST_FIRST = ("e2e/test_cluster.py", "bench", "faults", "contracts", "web", "e2e", "integration", "fuzz")
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def test_data(request: pytest.FixtureRequest) -> Path:
     """The folder of real logs: $TEST_DATA, else ../shared/data beside the repository. Without it a test is skipped,
     which the summary says aloud; in CI it fails."""

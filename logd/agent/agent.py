@@ -137,6 +137,7 @@ class Agent:
         return {
             "files": len(follower.tails) if follower else 0,
             "behind_bytes": follower.behind_bytes() if follower else 0,
+            "behind_seconds": follower.behind_seconds() if follower else None,
             "unreadable": follower.unreadable() if follower else {},
             "pending_chunks": len(self._pending),
             "cut_lines": counts.cut_lines,

@@ -33,6 +33,11 @@ class Behind:
         """Of all files, as they were last looked at."""
         return sum(tail.behind_bytes for tail in self._late)
 
+    def seconds(self, now: float) -> float | None:
+        """How long ago a file had bytes that aren't acknowledged yet, the longest; None when all are."""
+        since = list(self._since.values())
+        return None if not since else round(max(0.0, now - min(since)[0]), 3)
+
     def files(
         self,
         unreadable: Mapping[str, str],

@@ -72,7 +72,8 @@ _Step = Callable[[Tail, float, int], list[Cargo]]
 
 
 class Follower:
-    """See the module. `counts`, `tails`, `behind_bytes` and `unreadable` may be asked by other threads."""
+    """See the module. `counts`, `tails`, `behind_bytes`, `behind_seconds` and `unreadable` may be asked by other
+    threads."""
 
     def __init__(
         self, config: Config, clock: Clock, counts: Counts | None = None, pods: PodSource | None = None
@@ -229,6 +230,10 @@ class Follower:
     def tails(self) -> list[Tail]:
         """The files that are followed."""
         return list(self._roster.tails.values())
+
+    def behind_seconds(self) -> float | None:
+        """See Behind.seconds."""
+        return self._behind.seconds(self._clock.monotonic())
 
     def behind_bytes(self) -> int:
         """Bytes that are in the files, as they were last looked at, and have not been acknowledged."""

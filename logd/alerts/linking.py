@@ -37,7 +37,7 @@ def made_link(public_url: str, rule: Rule, group: AlertGroup | None, at_us: int)
     from_us = at_us - windows * rule.condition.window_seconds * _SECOND_US
     # The window's last record is in it, and a record's time may have been read as milliseconds.
     query = {"q": search_of(rule, group), "from": time_text(from_us), "to": time_text(at_us + _SECOND_US)}
-    link = f"{public_url.rstrip('/')}/?{urlencode({name: text for name, text in query.items() if text})}"
+    link = f"{public_url.rstrip('/')}/explore?{urlencode({name: text for name, text in query.items() if text})}"
     return link if len(link) <= _MOST_CHARACTERS else ""
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from logd.cli import alert_backtests, alert_states, connect, lines, rule_files, settings
+from logd.cli import alert_backtests, alert_notify, alert_states, connect, lines, rule_files, settings
 
 _PATH = "/api/v1/alerts/rules"
 _NOT_FOUND = 404
@@ -38,6 +38,7 @@ def add_to(commands: Any) -> None:
 
     alert_states.add_to(actions, add)
     alert_backtests.add_to(actions, add)
+    alert_notify.add_to(actions, add)
     every = "Prints all rules, by their names; in a pipe, as JSON lines. Files that are broken are named at the end."
     listed = add(of_rules, "list", "list them", every, run_list, "rules list")
     one = "Prints a rule; in a pipe, as a JSON line. Secrets are not shown."

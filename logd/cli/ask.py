@@ -30,6 +30,7 @@ _LOOPBACK = re.compile(r"localhost|127(\.\d+){3}|::1")
 #: A server may ask for so long a wait; more is taken for a slip of something in between.
 _LONGEST_RETRY_SECONDS = 300.0
 #: Too much at once, or a server, or something before it, that is just starting.
+_NOT_FOUND = 404
 _LATER = (429, 500, 502, 503, 504)
 Parameters = Sequence[tuple[str, str]]
 
@@ -112,6 +113,15 @@ class Server(NamedTuple):
         sent = None if body is None else json.dumps(body).encode()
         headers = {"Content-Type": "application/json"} if sent is not None else {}
         return self.understood(self.ask(method, path, parameters, sent, headers))
+
+    def json_if_there(self, path: str) -> dict[str, Any] | None:
+        """What is at a path; None when there is nothing. Raises Failed."""
+        try:
+            return self.json("GET", path)
+        except Failed as failure:
+            if failure.status != _NOT_FOUND:
+                raise
+            return None
 
     def understood(self, body: bytes) -> dict[str, Any]:
         """The JSON object in a body. Raises Failed when there is none: then the server is another one."""

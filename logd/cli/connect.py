@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import argparse
 import os
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from logd.cli import actions as made
 from logd.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -30,6 +32,16 @@ def add_to(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="a file with the token; else $LOGD_TOKEN_FILE, else the token in $LOGD_TOKEN, else ~/.config/logd/token",
     )
+
+
+def add_action(
+    actions: Any, name: str, what: str, description: str, run: Callable[[argparse.Namespace], int], *examples: str
+) -> argparse.ArgumentParser:
+    """A command's action that asks a server: `what` is its line in the help, `examples` what follows `logd`."""
+    shown = "".join(f"\n  logd {example}" for example in examples)
+    action = made.add(actions, name, what, description, run, f"examples:{shown}\n\n{EXIT_CODES}")
+    add_to(action)
+    return action
 
 
 def server(args: argparse.Namespace) -> Server:

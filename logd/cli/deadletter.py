@@ -26,19 +26,9 @@ def add_to(commands: Any) -> None:
     parser = commands.add_parser("deadletter", help="look at what couldn't be stored, replay it", allow_abbrev=False)
     actions = parser.add_subparsers(metavar="ACTION", required=True)
 
-    def add(name: str, what: str, description: str, run: Any, *examples: str) -> Any:
-        lines = "".join(f"\n  logd deadletter {example}" for example in examples)
-        action = actions.add_parser(
-            name,
-            help=what,
-            description=description,
-            formatter_class=argparse.RawDescriptionHelpFormatter,
-            epilog=f"examples:{lines}\n\n{connect.EXIT_CODES}",
-            allow_abbrev=False,
-        )
-        connect.add_to(action)
-        action.set_defaults(run=run)
-        return action
+    def add(name: str, what: str, description: str, run: Any, *examples: str) -> argparse.ArgumentParser:
+        shown = [f"deadletter {example}" for example in examples]
+        return connect.add_action(actions, name, what, description, run, *shown)
 
     every = "list them"
     listed = add("list", every, "Prints dead letters, oldest first; in a pipe, as JSON lines.", run_list, "list")

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from logd import __version__
 from logd.cli import (
     agent,
+    agents,
     alerts,
     archive,
     audit,
@@ -17,6 +18,7 @@ from logd.cli import (
     config,
     connect,
     context,
+    dashboards,
     deadletter,
     export,
     field_names,
@@ -50,6 +52,7 @@ _COMMANDS = (
     agent,
     search,
     saved,
+    dashboards,
     alerts,
     patterns,
     tail,
@@ -59,6 +62,7 @@ _COMMANDS = (
     context,
     query,
     status,
+    agents,
     import_,
     export,
     restore,

@@ -26,18 +26,9 @@ def add_to(commands: Any) -> None:
     actions = parser.add_subparsers(metavar="ACTION", required=True)
 
     def add(name: str, what: str, description: str, run: Any, *examples: str) -> argparse.ArgumentParser:
-        shown = "".join(f"\n  logd retention {example}" for example in examples)
-        action: argparse.ArgumentParser = actions.add_parser(
-            name,
-            help=what,
-            description=description,
-            formatter_class=argparse.RawDescriptionHelpFormatter,
-            epilog=f"examples:{shown}\n\n{connect.EXIT_CODES}",
-            allow_abbrev=False,
-        )
-        connect.add_to(action)
+        shown = [f"retention {example}" for example in examples]
+        action = connect.add_action(actions, name, what, description, run, *shown)
         action.add_argument("--json", action="store_true", help="JSON on a terminal too")
-        action.set_defaults(run=run)
         return action
 
     every = "Prints all policies, those of the configuration too; in a pipe, as JSON lines."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import functools
 import shutil
 import sys
 from collections.abc import Mapping
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
     from logd.cli.ask import Server
 
 _PATH = "/api/v1/searches"
-_NOT_FOUND = 404
 #: Beside those that say which lines are meant.
 _OPTIONS = ("sort", "limit", "fields")
 
@@ -25,20 +25,7 @@ def add_to(commands: Any) -> None:
     parser = commands.add_parser("saved", help="searches that have a name", allow_abbrev=False)
     actions = parser.add_subparsers(metavar="ACTION", required=True)
 
-    def add(name: str, what: str, description: str, run: Any, *examples: str) -> argparse.ArgumentParser:
-        shown = "".join(f"\n  logd {example}" for example in examples)
-        action: argparse.ArgumentParser = actions.add_parser(
-            name,
-            help=what,
-            description=description,
-            formatter_class=argparse.RawDescriptionHelpFormatter,
-            epilog=f"examples:{shown}\n\n{connect.EXIT_CODES}",
-            allow_abbrev=False,
-        )
-        connect.add_to(action)
-        action.set_defaults(run=run)
-        return action
-
+    add = functools.partial(connect.add_action, actions)
     every = "Prints all saved searches, by their names; in a pipe, as JSON lines."
     listed = add("list", "list them", every, run_list, "saved list")
     shown = add(
@@ -97,7 +84,7 @@ def run_save(args: argparse.Namespace) -> int:
     server = connect.server(args)
     body: dict[str, Any] = {"name": args.name, "description": args.description or "", "search": _asked(args)}
     try:
-        before = _before(server, args.name) if args.replace else None
+        before = server.json_if_there(_path(args.name)) if args.replace else None
         if before is None:
             done = server.json("POST", _PATH, (), body)
         else:
@@ -121,18 +108,6 @@ def run_delete(args: argparse.Namespace) -> int:
 def kept(server: Server, name: str) -> dict[str, Any]:
     """The saved search of this name or id. Raises Failed."""
     return server.json("GET", _path(name))
-
-
-def _before(server: Server, name: str) -> dict[str, Any] | None:
-    """None when there is none."""
-    from logd.cli import ask
-
-    try:
-        return kept(server, name)
-    except ask.Failed as failure:
-        if failure.status != _NOT_FOUND:
-            raise
-        return None
 
 
 def _path(name: str) -> str:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from logd.cli import actions as made
 from logd.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -27,16 +28,8 @@ def add_action(
     actions: Any, name: str, what: str, description: str, run: Callable[[argparse.Namespace], int], example: str
 ) -> argparse.ArgumentParser:
     """A command's action that reads a configuration: `what` is its line in the help, `example` what follows `logd`."""
-    action: argparse.ArgumentParser = actions.add_parser(
-        name,
-        help=what,
-        description=description,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        epilog=f"example:\n  logd {example}",
-        allow_abbrev=False,
-    )
+    action = made.add(actions, name, what, description, run, f"example:\n  logd {example}")
     add_to(action)
-    action.set_defaults(run=run)
     return action
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import re
 import sys
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
@@ -19,9 +18,8 @@ if TYPE_CHECKING:
     from logd.tokens import Token
 
 T = TypeVar("T")
-_SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 7 * 86_400}
-_DURATION = re.compile(r"([1-9]\d{0,5})([smhdw])")
-_MAX_NAME_CHARACTERS = 200
+#: Those that are called otherwise than what they say.
+_OPTIONS = {"scopes": "--scope", "services": "--service", "hosts": "--host"}
 
 
 def add_to(commands: Any) -> None:
@@ -70,39 +68,25 @@ def run_create(args: argparse.Namespace) -> int:
     """Prints the token on standard output, and about it on standard error."""
     config = settings.load(args)
     from logd.flow.clock import now_us
-    from logd.tokens import Scope, Token, digest_of, new_id, new_secret, text_of
+    from logd.tokens import WrongToken, make
 
-    name = args.name.strip()
-    if not name or len(name) > _MAX_NAME_CHARACTERS or not name.isprintable():
-        raise ConfigError(f"--name is {args.name!r}, expected 1 to {_MAX_NAME_CHARACTERS} printable characters")
-    scopes = _words(args.scope)
-    for scope in scopes:
-        if scope not in tuple(Scope):
-            raise ConfigError(f"--scope is {scope!r}, expected {', '.join(Scope)}")
-    if not scopes:
-        raise ConfigError(f"--scope is empty, expected at least one of {', '.join(Scope)}")
-    services, hosts = _words(args.service), _words(args.host)
-    if Scope.ADMIN in scopes and (services or hosts):
-        raise ConfigError("--scope has admin, which can't be limited to services or hosts: make two tokens")
-    for option, rate in (("requests", args.requests_per_second), ("bytes", args.bytes_per_second)):
-        if rate is not None and not 0 <= rate <= 1e12:
-            raise ConfigError(f"--{option}-per-second is {rate}, expected a number of at least 0")
-    now, secret = now_us(), new_secret()
-    token = Token(
-        id=new_id(),
-        name=name,
-        digest=digest_of(secret),
-        scopes=frozenset(map(Scope, scopes)),
-        services=services,
-        hosts=hosts,
-        created_us=now,
-        expires_us=None if args.expires is None else now + _seconds(args.expires) * 1_000_000,
-        requests_per_second=args.requests_per_second,
-        bytes_per_second=args.bytes_per_second,
-    )
+    now = now_us()
+    try:
+        token, text = make(
+            now,
+            name=args.name,
+            scopes=_words(args.scope),
+            services=_words(args.service),
+            hosts=_words(args.host),
+            expires=args.expires,
+            requests_per_second=args.requests_per_second,
+            bytes_per_second=args.bytes_per_second,
+        )
+    except WrongToken as error:
+        raise ConfigError(f"{_OPTIONS.get(error.where) or _option(error.where)} {error}") from None
     make_data_dir(config)
     _with_tokens(config, lambda tokens: tokens.create(token))
-    print(text_of(token.id, secret))
+    print(text)
     print(f"token {_described(token, now)}; it is not shown again", file=sys.stderr)
     return 0
 
@@ -187,11 +171,8 @@ def _words(texts: list[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(word for word in words if word))
 
 
-def _seconds(text: str) -> int:
-    found = _DURATION.fullmatch(text.strip())
-    if found is None:
-        raise ConfigError(f"--expires is {text!r}, expected a time such as 12h, 90d or 52w")
-    return int(found[1]) * _SECONDS[found[2]]
+def _option(name: str) -> str:
+    return f"--{name.replace('_', '-')}"
 
 
 def _time(time_us: int) -> str:

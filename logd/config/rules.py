@@ -102,6 +102,11 @@ def _agent(agent: Agent) -> Iterator[Problem]:
             parse_url(server)
         except ValueError:
             yield Problem(("agent", "servers", place), "a URL such as http://logs.example.org:8080")
+    if agent.report_url:
+        try:
+            parse_url(agent.report_url)
+        except ValueError:
+            yield Problem(("agent", "report_url"), "a URL such as http://logs.example.org:8080, or nothing")
     for place, one in enumerate(agent.syslog):
         try:
             parse_listen(one.listen)

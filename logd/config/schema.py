@@ -116,6 +116,8 @@ class Agent(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     server: str = ""
     servers: list[Text] = []
     token_file: str = ""
+    report_url: str = ""
+    report_seconds: PositiveSeconds = 30.0
     spool_max_bytes: Annotated[int, Meta(ge=0, le=2**63 - 1)] = 1024 * 1024 * 1024
     spool_when_full: Literal["stop", "drop_oldest"] = "stop"
     bandwidth_bytes_per_second: Rate = 0.0
@@ -332,6 +334,7 @@ class Api(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True)
     max_connections: Annotated[int, Meta(ge=1, le=100_000)] = 2_000
     idle_seconds: PositiveSeconds = 75.0
     stall_seconds: PositiveSeconds = 30.0
+    agent_silent_seconds: PositiveSeconds = 120.0
     rate_limit: RateLimit = RateLimit()
 
 

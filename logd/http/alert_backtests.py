@@ -36,6 +36,7 @@ from logd.http.openapi import Answer, Content, Operation
 from logd.http.parameters import shortened, whole_body
 from logd.http.records import last_place, records, start_texts
 from logd.http.search import MAX_WINDOW
+from logd.http.slowest import Watch
 from logd.http.turns import Turns
 from logd.query.time import MIN_US, parse_time
 from logd.query.tree import Everything, Node, Or
@@ -88,7 +89,9 @@ class Backtests:
             asked = await self._read(await whole_body(request))
             await self._wait()
             try:
-                outcome, missing = await self._run(request, asked)
+                parameters = MultiDict(rule=asked.rule.name)
+                with self._turns.slowest.watch(identity.of(request), "backtest", parameters) as watch:
+                    outcome, missing = await self._run(request, asked, watch)
             finally:
                 self._one.release()
             sender = identity.of(request)
@@ -105,7 +108,7 @@ class Backtests:
             seconds = f"{self._deadline_seconds:g} s"
             raise Unavailable(f"another rule is tested, which has not ended within {seconds}") from error
 
-    async def _run(self, request: web.Request, asked: _Asked) -> tuple[Outcome, list[str]]:
+    async def _run(self, request: web.Request, asked: _Asked, watch: Watch) -> tuple[Outcome, list[str]]:
         """What came of it, and why something may be missing."""
         started, left = time.monotonic(), threading.Event()
         test = await _in_thread(
@@ -137,7 +140,7 @@ class Backtests:
         try:
             more = True
             while more:
-                found = await self._page(search)
+                found = await self._page(search, watch)
                 missing += found.missing
                 search, more = _next(search, found)
                 more &= await _in_thread(functools.partial(test.feed, found.table, go_on), left)
@@ -149,8 +152,8 @@ class Backtests:
             test.close()
         return outcome, list(dict.fromkeys(missing))
 
-    async def _page(self, search: Search) -> Found:
-        async with self._turns.turn(_NO_PARAMETERS, heavy=True) as seconds:
+    async def _page(self, search: Search, watch: Watch) -> Found:
+        async with self._turns.turn(_NO_PARAMETERS, heavy=True, watch=watch) as seconds:
             return await self._searches.search(msgspec.structs.replace(search, within_seconds=seconds))
 
     async def _read(self, body: bytes) -> _Asked:

@@ -36,8 +36,8 @@ from logd.seams import MAX_RULE_BYTES, AlertRule, AlertRules
 from logd.tokens import Scope, new_id
 
 PATH = "/api/v1/alerts/rules"
-_ONE = f"{PATH}/{{id:[^/]+}}"
-_ID = Parameter("id", "Its id, or its name.", place="path")
+ONE = f"{PATH}/{{id:[^/]+}}"
+ID = Parameter("id", "Its id, or its name.", place="path")
 _MOST_VERSION = 2**63 - 1
 _VERSION = Parameter(
     "version",
@@ -45,8 +45,8 @@ _VERSION = Parameter(
     Annotated[int, Meta(ge=1, le=_MOST_VERSION)],
 )
 _READERS = (Scope.ADMIN, Scope.SEARCH)
-_WRITERS = (Scope.ADMIN,)
-_JSON = "application/json"
+WRITERS = (Scope.ADMIN,)
+JSON = "application/json"
 _KEPT = Answer("The rule as it is kept.", alert_schemas.AlertRule)
 #: So often a rule is switched over that others change at the same moment.
 _TRIES = 5
@@ -58,35 +58,35 @@ BESIDE = frozenset(alert_schemas.ChangedRule.__struct_fields__) - {
 LIST = Operation(
     "GET", PATH, "Alert rules", (), {200: Answer("All, by their names.", alert_schemas.AlertRuleList)}, needs=_READERS
 )
-SHOW = Operation("GET", _ONE, "An alert rule", (_ID,), {200: _KEPT}, needs=_READERS)
+SHOW = Operation("GET", ONE, "An alert rule", (ID,), {200: _KEPT}, needs=_READERS)
 CREATE = Operation(
     "POST",
     PATH,
     "Create an alert rule; 409 when its name is taken",
     (),
     {201: _KEPT},
-    body=Content("The rule.", {_JSON: alert_schemas.RuleToMake}),
-    needs=_WRITERS,
+    body=Content("The rule.", {JSON: alert_schemas.RuleToMake}),
+    needs=WRITERS,
 )
 CHANGE = Operation(
     "PUT",
-    _ONE,
+    ONE,
     "Change an alert rule; 409 when somebody has changed it meanwhile, or the name is taken",
-    (_ID,),
+    (ID,),
     {200: _KEPT},
-    body=Content("All of it anew.", {_JSON: alert_schemas.ChangedRule}),
-    needs=_WRITERS,
+    body=Content("All of it anew.", {JSON: alert_schemas.ChangedRule}),
+    needs=WRITERS,
 )
 REMOVE = Operation(
     "DELETE",
-    _ONE,
+    ONE,
     "Delete an alert rule",
-    (_ID, _VERSION),
+    (ID, _VERSION),
     {200: Answer("What is deleted.", alert_schemas.AlertRule)},
-    needs=_WRITERS,
+    needs=WRITERS,
 )
-ENABLE = Operation("POST", f"{_ONE}/enable", "Have an alert rule watch", (_ID,), {200: _KEPT}, needs=_WRITERS)
-DISABLE = Operation("POST", f"{_ONE}/disable", "Have an alert rule rest", (_ID,), {200: _KEPT}, needs=_WRITERS)
+ENABLE = Operation("POST", f"{ONE}/enable", "Have an alert rule watch", (ID,), {200: _KEPT}, needs=WRITERS)
+DISABLE = Operation("POST", f"{ONE}/disable", "Have an alert rule rest", (ID,), {200: _KEPT}, needs=WRITERS)
 
 
 class Rules:
@@ -115,8 +115,8 @@ class Rules:
 
     async def create(self, request: web.Request) -> web.Response:
         """201 with AlertRule. 400 says all that is wrong, and where the first of it is."""
-        sender = _writer(request)
-        rule = await self._rule(await _body(request), None)
+        sender = writer(request)
+        rule = await self.read(await object_body(request), None)
         now = now_us()
         made = AlertRule(
             id=new_id(),
@@ -134,11 +134,11 @@ class Rules:
 
     async def change(self, request: web.Request) -> web.Response:
         """200 with AlertRule."""
-        sender = _writer(request)
-        body = {name: value for name, value in (await _body(request)).items() if name not in BESIDE}
+        sender = writer(request)
+        body = {name: value for name, value in (await object_body(request)).items() if name not in BESIDE}
         version = _version(body.pop("version", None))
         found = await self._own(request)
-        rule = await self._rule(body, found)
+        rule = await self.read(body, found)
         changed = msgspec.structs.replace(
             found,
             name=rule.name,
@@ -152,7 +152,7 @@ class Rules:
 
     async def remove(self, request: web.Request) -> web.Response:
         """200 with AlertRule."""
-        _writer(request)
+        writer(request)
         version = whole_number(request.query, "version", 0, 1, _MOST_VERSION)
         found = await self._own(request)
         with catalog_call():
@@ -168,7 +168,7 @@ class Rules:
         return await self._switch(request, False)
 
     async def _switch(self, request: web.Request, enabled: bool) -> web.Response:
-        sender = _writer(request)
+        sender = writer(request)
         for last in (*[False] * (_TRIES - 1), True):
             found = await self._own(request)
             if found.rule["enabled"] is enabled:
@@ -183,7 +183,7 @@ class Rules:
                     raise
         raise AssertionError  # the last one returns or raises
 
-    async def _rule(self, body: Mapping[str, Any], before: AlertRule | None) -> Rule:
+    async def read(self, body: Mapping[str, Any], before: AlertRule | None) -> Rule:
         """What was sent, with the secrets of before. Raises BadRequest."""
         try:
             rule = unhidden(typed(body), None if before is None else typed(before.rule))
@@ -212,7 +212,7 @@ class Rules:
         return found
 
 
-def _writer(request: web.Request) -> identity.Identity:
+def writer(request: web.Request) -> identity.Identity:
     """Raises BadRequest (403)."""
     sender = identity.of(request)
     if Scope.SEARCH not in sender.scopes:
@@ -221,7 +221,7 @@ def _writer(request: web.Request) -> identity.Identity:
     return sender
 
 
-async def _body(request: web.Request) -> Mapping[str, Any]:
+async def object_body(request: web.Request) -> Mapping[str, Any]:
     """Raises BadRequest."""
     try:
         body = msgspec.json.decode(await whole_body(request))

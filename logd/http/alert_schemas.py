@@ -119,6 +119,28 @@ class Backtest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     warnings: list[str]
 
 
+class TestDelivery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What came of a test notification at a target: "delivered", "refused" as it is, or "failed", which may pass.
+    `error` says why, null when it was delivered."""
+
+    target: str
+    type: str
+    status: Literal["delivered", "refused", "failed"]
+    http_status: int | None
+    smtp_status: int | None
+    took_ms: float
+    error: str | None
+
+
+class TestNotification(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What came of it at each target of the rule, none for one that tells nobody. `rule_id` of a rule that isn't kept
+    is new each time."""
+
+    rule_id: str
+    name: str
+    deliveries: list[TestDelivery]
+
+
 class BrokenRuleFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What is wrong with a file, of which the rules of before hold; `line` is null where it isn't known."""
 

@@ -13,14 +13,17 @@ from logd import __version__
 from logd.alerts.folder import RuleFolder
 from logd.config.schema import Config
 from logd.http import (
+    agents,
     alert_backtests,
     alert_history,
     alert_names,
+    alert_notify,
     alert_rules,
     alert_states,
     archive_restores,
     asking,
     context,
+    dashboards,
     deadletters,
     explain,
     export,
@@ -38,16 +41,22 @@ from logd.http import (
     search,
     shipments,
     silences,
+    slow_searches,
     stats,
+    status_history,
     tail,
+    token_api,
 )
 from logd.http.access import Access
+from logd.http.agent_reports import AgentReports
 from logd.http.answers import error_answer, errors_as_json, json_answer
 from logd.http.cached import Cached
 from logd.http.cors import Cors
 from logd.http.intake import Intake
 from logd.http.openapi import Answer, Operation, Route, add_routes
+from logd.http.pages import Pages
 from logd.http.stages import Stages
+from logd.http.status_history import StatusHistory
 from logd.http.turns import Turns
 from logd.seams import (
     Acknowledgements,
@@ -55,6 +64,7 @@ from logd.seams import (
     AlertRules,
     Alerts,
     Cache,
+    Dashboards,
     DeadLetters,
     Holdings,
     Index,
@@ -69,6 +79,7 @@ from logd.seams import (
 )
 from logd.tail.tailing import Tailing
 from logd.tokens import Scope
+from logd.web import built_files
 
 #: What a part of the process says of itself in /api/v1/status.
 StatusOf = Callable[[], Mapping[str, Any]]
@@ -111,6 +122,8 @@ class Behind(msgspec.Struct, frozen=True):
     alert_history: AlertHistory
     retention: RetentionPolicies
     holds: LegalHolds
+    dashboards: Dashboards
+    agents: AgentReports
     restores: Restores | None = None
     cache: Cache | None = None
     rule_folder: RuleFolder = RuleFolder(None)
@@ -125,6 +138,7 @@ def make_app(
     stages: Stages,
     intake: Intake,
     ready: Ready,
+    history: StatusHistory,
 ) -> web.Application:
     """`parts` are shown in /api/v1/status by their names; `ready` gives "" or why the process isn't."""
     transport, searches = behind.transport, behind.searches
@@ -142,10 +156,12 @@ def make_app(
     one_record = record.OneRecord(turns, searches)
     explaining = explain.Explaining(turns, searches, behind.saved, config.search.default_operator)
     contexts = context.Contexts(turns, searches, config.search.default_operator)
-    saved = saved_searches.Saved(behind.saved, config.search.default_operator)
+    saved = saved_searches.saved_api(behind.saved, config.search.default_operator)
+    boards = dashboards.dashboards_api(behind.dashboards, config.search.default_operator)
     names = alert_names.RuleNames(behind.alert_rules, behind.rule_folder)
     rules = alert_rules.Rules(config, behind.alert_rules, behind.rule_folder, names)
     tested = alert_backtests.Backtests(config, turns, searches, names)
+    trials = alert_notify.Trials(config, rules, names)
     firing = alert_states.Firing(
         config.alerts.maintenance, behind.alert_history, behind.silences, behind.acknowledgements, names
     )
@@ -156,7 +172,9 @@ def make_app(
     held = retention_holds.Held(config, behind.holds)
     used = retention_usage.Used(config.archiver, behind.holdings)
     putting_back = archive_restores.PuttingBack(behind.restores if config.index.type == "elasticsearch" else None)
+    tokens = token_api.TokenApi(config.api, behind.tokens)
     letters = deadletters.Letters(behind.dead_letters)
+    told = agents.Told(behind.agents, config.api.agent_silent_seconds)
     tails = tail.Tails(tailing, config.search.default_operator, config.search.tail_rate)
 
     async def healthz(_: web.Request) -> web.Response:
@@ -188,7 +206,7 @@ def make_app(
 
     access = Access(config.api, behind.tokens)
     cors = Cors(config.api.cors_origins)
-    app = web.Application(middlewares=[cors.preflight, errors_as_json, access.guard])
+    app = web.Application(middlewares=[cors.preflight, errors_as_json, Pages(built_files()).serve, access.guard])
     app.on_response_prepare.append(cors.mark)
     app.on_cleanup.append(close)
     routes: list[Route] = [
@@ -211,6 +229,12 @@ def make_app(
         (saved_searches.CREATE, saved.create),
         (saved_searches.CHANGE, saved.change),
         (saved_searches.REMOVE, saved.remove),
+        (dashboards.LIST, boards.list),
+        (dashboards.SHOW, boards.show),
+        (dashboards.CREATE, boards.create),
+        (dashboards.CHANGE, boards.change),
+        (dashboards.REMOVE, boards.remove),
+        (slow_searches.OPERATION, slow_searches.SlowOnes(turns.slowest).get),
         (alert_rules.LIST, rules.list),
         (alert_rules.SHOW, rules.show),
         (alert_rules.CREATE, rules.create),
@@ -219,6 +243,8 @@ def make_app(
         (alert_rules.ENABLE, rules.enable),
         (alert_rules.DISABLE, rules.disable),
         (alert_backtests.OPERATION, tested.test),
+        (alert_notify.SENT, trials.sent),
+        (alert_notify.KEPT, trials.kept),
         (alert_states.LIST, firing.list),
         (alert_states.ACKNOWLEDGE, firing.acknowledge),
         (alert_states.TAKE_BACK, firing.take_back),
@@ -242,12 +268,18 @@ def make_app(
         (archive_restores.LIST, putting_back.list),
         (archive_restores.CREATE, putting_back.create),
         (archive_restores.REMOVE, putting_back.remove),
+        (token_api.LIST, tokens.list),
+        (token_api.CREATE, tokens.create),
+        (token_api.REVOKE, tokens.revoke),
         (deadletters.LIST, letters.list),
         (deadletters.SHOW, letters.show),
         (deadletters.REPLAY, letters.replay),
         (deadletters.REMOVE, letters.remove),
+        (agents.TELL, told.tell),
+        (agents.LIST, told.list),
         (tail.OPERATION, tails.get),
         (_STATUS, status),
+        (status_history.OPERATION, history.get),
         (_HEALTH, healthz),
         (_READY, readyz),
         (_METRICS, metrics),

@@ -4,6 +4,7 @@ for its turn, and is answered from the cache where that has it."""
 from __future__ import annotations
 
 import asyncio
+import functools
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -15,6 +16,7 @@ from logd.flow.clock import now_us
 from logd.http import identity
 from logd.http.answers import json_bytes
 from logd.http.cached import Cached, Made
+from logd.http.slowest import Watch
 from logd.http.turns import Turns
 from logd.query.parse import Operator
 from logd.seams import Fields, Histogram, Patterns, Search, Searches, Stats
@@ -36,8 +38,10 @@ F = TypeVar("F", bound=Answered)
 class Question(msgspec.Struct, Generic[A, F], frozen=True, kw_only=True):
     """What a request asks. `ask` is the method of Searches for it, `body` makes the answer's body of what is found and
     the ms that it took, in another thread: thousands of rows take a while. `belongs_to` is all else that the body
-    depends on, beside the times as they were written. `light`: it is not a heavy one, as of Turns."""
+    depends on, beside the times as they were written. `light`: it is not a heavy one, as of Turns. `kind` is what
+    people call it."""
 
+    kind: str
     asked: A
     ask: Callable[[A], Awaitable[F]]
     body: Callable[[F, int], dict[str, Any]]
@@ -67,15 +71,18 @@ class Asking:
             async def explain() -> Mapping[str, Any]:
                 return await self.searches.explain(_search_of(limited))
 
-            async def make() -> Made:
-                async with self._turns.turn(query, heavy=not question.light, explain=explain) as seconds:
+            async def make(watch: Watch) -> Made:
+                async with self._turns.turn(query, heavy=not question.light, explain=explain, watch=watch) as seconds:
                     found = await question.ask(msgspec.structs.replace(limited, within_seconds=seconds))
                 took = took_ms()
                 body = await asyncio.to_thread(lambda: json_bytes(question.body(found, took)))
                 return Made(body, whole=not found.missing)
 
             written = tuple(query.get(name, "") for name in ("from", "to", "new_since"))
-            return await self._cached.answer(query, limited, (written, question.belongs_to), make)
+            sender, place = identity.of(request), request.match_info
+            with self._turns.slowest.watch(sender, question.kind, query, place) as watch:
+                making = functools.partial(make, watch)
+                return await self._cached.answer(query, limited, (written, question.belongs_to), making)
 
 
 def _search_of(asked: Search | Histogram | Stats | Fields | Patterns) -> Search:

@@ -109,7 +109,7 @@ class Contexts:
             if order == "position" and chunk.ends_of_source(log_id) is None:
                 message = f"the log_id {shortened(log_id)} tells no position in a file: ask by time"
                 raise BadRequest("no_position", message, "order")
-            async with self._turns.turn(query) as seconds:
+            async with self._turns.turn_of(request, "context", query) as seconds:
                 asked = identity.limited(
                     request,
                     Search(

@@ -43,7 +43,7 @@ class Cors:
         """Before the head of any answer is sent: errors, and streams too."""
         if not self._origins:
             return
-        response.headers["Vary"] = "Origin"
+        response.headers["Vary"] = ", ".join(filter(None, [response.headers.get("Vary"), "Origin"]))
         if self._allows(request):
             response.headers["Access-Control-Allow-Origin"] = request.headers["Origin"]
             response.headers["Access-Control-Expose-Headers"] = _EXPOSED

@@ -41,7 +41,7 @@ class Explaining:
         query = await applied(self._saved, request.query)
         with self._turns.counted() as took_ms:
             asked = identity.limited(request, read_search(query, now_us(), self._default_operator).search)
-            async with self._turns.turn(query) as seconds:
+            async with self._turns.turn_of(request, "explain", query) as seconds:
                 plan = await self._searches.explain(msgspec.structs.replace(asked, within_seconds=seconds))
         body = {
             "tree": describe(asked.query),

@@ -29,6 +29,7 @@ from logd.http.openapi import Answer, Operation
 from logd.http.parameters import FILTERS, Parameter, check, choice, read_filters, shortened, whole_number
 from logd.http.records import last_place, records
 from logd.http.search import MAX_WINDOW, SORT, SORTS
+from logd.http.slowest import Watch
 from logd.http.turns import Turns
 from logd.query.parse import Operator
 from logd.query.time import parse_time
@@ -92,7 +93,7 @@ class Exports:
         """200 and a stream. What is wrong, or can't be had now, is said instead of it before the first byte."""
         search, limit = read_export(request.query, now_us(), self._default_operator)
         chosen = choice(request.query, "format", "ndjson", {name: name for name in _TYPES})
-        pages = self._pages(identity.limited(request, search), limit)
+        pages = self._watched(request, identity.limited(request, search), limit)
         async with contextlib.aclosing(pages):
             first = await anext(pages)
             ending = chosen.removesuffix("-safe")
@@ -121,12 +122,19 @@ class Exports:
                 pass  # the client has left
         return response
 
-    async def _pages(self, search: Search, limit: int | None) -> AsyncGenerator[pa.Table, None]:
+    async def _watched(self, request: web.Request, search: Search, limit: int | None) -> AsyncGenerator[pa.Table, None]:
+        """The pages; how long they took is remembered, and not how long the client took for them."""
+        with self._turns.slowest.watch(identity.of(request), "export", request.query) as watch:
+            async with contextlib.aclosing(self._pages(search, limit, watch)) as pages:
+                async for page in pages:
+                    yield page
+
+    async def _pages(self, search: Search, limit: int | None, watch: Watch) -> AsyncGenerator[pa.Table, None]:
         """At least one, which may be empty. Each waits for a turn of its own, so that others have theirs between."""
         rows, left = _FIRST_ROWS, limit
         while True:
             wanted = rows if left is None else min(rows, left)
-            found = await self._page(msgspec.structs.replace(search, limit=wanted))
+            found = await self._page(msgspec.structs.replace(search, limit=wanted), watch)
             yield found.table
             count = len(found.table)
             left = None if left is None else left - count
@@ -136,11 +144,11 @@ class Exports:
             search = msgspec.structs.replace(search, after=stopped.place if stopped else last_place(found.table))
             rows = min(MAX_WINDOW, 4 * rows)
 
-    async def _page(self, search: Search) -> Found:
+    async def _page(self, search: Search, watch: Watch) -> Found:
         """A whole one."""
         for delay in (*_DELAYS_SECONDS, None):
             try:
-                async with self._turns.turn(_NO_PARAMETERS, heavy=True) as seconds:
+                async with self._turns.turn(_NO_PARAMETERS, heavy=True, watch=watch) as seconds:
                     found = await self._searches.search(msgspec.structs.replace(search, within_seconds=seconds))
                 if not found.missing:
                     return found

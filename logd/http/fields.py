@@ -80,6 +80,7 @@ class FieldNames:
         wanted = read_filters(query, now, default_operator)
         top = whole_number(query, "top", _MOST_FIELDS, 1, _MOST_FIELDS)
         return Question(
+            kind="fields",
             asked=Fields(query=wanted.query, from_us=wanted.from_us, to_us=wanted.to_us),
             ask=self._asking.searches.fields,
             body=lambda found, took_ms: _fields(found, top, took_ms),
@@ -104,6 +105,7 @@ class FieldNames:
             prefix=prefix,
         )
         return Question(
+            kind="values",
             asked=stats,
             ask=self._asking.searches.stats,
             body=lambda found, took_ms: _values(name, found, took_ms),

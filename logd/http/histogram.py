@@ -71,6 +71,7 @@ class Histograms:
     def _read(self, query: MultiMapping[str], now: int, default_operator: Operator) -> Question[Histogram, Buckets]:
         asked = read_histogram(query, now, default_operator)
         return Question(
+            kind="histogram",
             asked=asked,
             ask=self._asking.searches.histogram,
             body=lambda found, took_ms: answer(asked, found, took_ms),

@@ -55,7 +55,7 @@ class Mining:
 
     def _read(self, query: MultiMapping[str], now: int, default_operator: Operator) -> Question[Patterns, Mined]:
         asked = read_patterns(query, now, default_operator)
-        return Question(asked=asked, ask=self._asking.searches.patterns, body=answer)
+        return Question(kind="patterns", asked=asked, ask=self._asking.searches.patterns, body=answer)
 
 
 def read_patterns(query: MultiMapping[str], now: int, default_operator: Operator) -> Patterns:

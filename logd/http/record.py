@@ -40,7 +40,7 @@ class OneRecord:
             times = read_filters(request.query, now_us())
             query = identity.within(request, Equals("log_id", log_id))
             search = Search(query=query, from_us=times.from_us, to_us=times.to_us, limit=1, count_limit=0)
-            async with self._turns.turn(request.query):
+            async with self._turns.turn_of(request, "record", request.query):
                 found = await self._searches.search(search)
         if found.stopped is not None and not len(found.table):
             raise BadRequest("too_many_lines", found.stopped.why)

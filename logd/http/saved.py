@@ -5,14 +5,16 @@ from __future__ import annotations
 import contextlib
 import logging
 from collections.abc import Iterator
+from typing import TypeVar
 
 from multidict import MultiDict, MultiMapping
 
 from logd.errors import Corrupt, NotFound, Unavailable
 from logd.http.parameters import Parameter, of_object, shortened
-from logd.seams import SavedSearch, SavedSearches
+from logd.seams import Kept, SavedSearches
 
 log = logging.getLogger("logd.api")
+T = TypeVar("T")
 SAVED = Parameter(
     "saved", "A saved search, by its name or id: of its parameters, those that the request doesn't give itself."
 )
@@ -30,12 +32,12 @@ def catalog_call() -> Iterator[None]:
         raise Unavailable(str(error), error.retry_after_seconds, 503) from error
 
 
-async def find(kept: SavedSearches, key: str) -> SavedSearch:
+async def find(kept: Kept[T], key: str, what: str = "saved search") -> T:
     """By its name or id. Raises NotFound and Unavailable."""
     with catalog_call():
         found = await kept.find(key.strip())
     if found is None:
-        raise NotFound(f"there is no saved search {shortened(key)}")
+        raise NotFound(f"there is no {what} {shortened(key)}")
     return found
 
 

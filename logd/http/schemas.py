@@ -268,8 +268,8 @@ class PatternsAnswer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     tiers: list[Tier] | UnsetType = UNSET
 
 
-class SearchParameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What a search is asked for by parameters of these names."""
+class FilterParameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Which records are meant, by parameters of these names."""
 
     q: str | UnsetType = UNSET
     service: str | list[str] | UnsetType = UNSET
@@ -278,6 +278,11 @@ class SearchParameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     from_: str | int | UnsetType = field(name="from", default=UNSET)
     to: str | int | UnsetType = UNSET
     default_operator: Literal["or", "and"] | UnsetType = UNSET
+
+
+class SearchParameters(FilterParameters, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a search is asked for by parameters of these names."""
+
     sort: Literal["newest", "oldest", "desc", "asc"] | UnsetType = UNSET
     limit: int | UnsetType = UNSET
     track_total_hits: bool | int | UnsetType = UNSET
@@ -341,6 +346,18 @@ class Status(msgspec.Struct, frozen=True):
     stages: dict[str, Any]
     tail: dict[str, Any]
     cache: dict[str, Any]
+
+
+class StatusHistory(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Samples of this process, the oldest first. Each of the `series` has a value for each of the `times`, null where
+    it isn't known: `GROUP.lag_messages` and `GROUP.oldest_seconds`, how long the first of these messages has waited,
+    of each group of the stream; `stage.STAGE.fill`, from 0 to 1, and `stage.STAGE.blocked`, the share of the time in
+    which somebody had to wait for it; `ingest.`, `agent.` (this process's own) and `index.lines_per_second` and
+    `.bytes_per_second`: bodies as they are decompressed, chunks as they are sent, messages as they are indexed."""
+
+    interval_seconds: int
+    times: list[str]
+    series: dict[str, list[float | None]]
 
 
 class Shipped(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -95,6 +95,7 @@ class Searching:
         asked = read_search(query, now, default_operator)
         terms = None if asked.terms is None else query.get("q", "")
         return Question(
+            kind="search",
             asked=asked.search,
             ask=self._asking.searches.search,
             body=lambda found, took_ms: answer(asked, found, took_ms),

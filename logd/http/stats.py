@@ -94,6 +94,7 @@ class Figures:
     def _read(self, query: MultiMapping[str], now: int, default_operator: Operator) -> Question[Stats, Groups]:
         asked = read_stats(query, now, default_operator)
         return Question(
+            kind="stats",
             asked=asked.stats,
             ask=self._asking.searches.stats,
             body=lambda found, took_ms: answer(asked, found, took_ms),

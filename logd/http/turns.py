@@ -18,11 +18,14 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mappin
 from typing import Any
 
 import orjson
+from aiohttp import web
 from multidict import MultiMapping
 
 from logd.config.schema import SearchLimits
 from logd.errors import BadRequest, LogdError, Unavailable
+from logd.http import identity
 from logd.http.parameters import TIMEOUT, duration_us
+from logd.http.slowest import Slowest, Watch
 from logd.telemetry import metrics
 
 log = logging.getLogger("logd.api")
@@ -42,6 +45,7 @@ class Turns:
     """For all handlers that ask the index."""
 
     def __init__(self, limits: SearchLimits) -> None:
+        self.slowest = Slowest()
         self._limits = limits
         self._places = asyncio.Semaphore(limits.concurrent)
         self._heavy = asyncio.Semaphore(min(limits.heavy, limits.concurrent))
@@ -61,13 +65,19 @@ class Turns:
 
     @contextlib.asynccontextmanager
     async def turn(
-        self, query: MultiMapping[str], *, heavy: bool = False, explain: Explain | None = None
+        self,
+        query: MultiMapping[str],
+        *,
+        heavy: bool = False,
+        explain: Explain | None = None,
+        watch: Watch | None = None,
     ) -> AsyncIterator[float]:
         """Within it, the caller may ask the index, for the seconds that are left; `explain` is asked for the plan of a
-        slow one that has ended. Raises Unavailable when no turn comes within the request's deadline, TimeoutError at
-        the deadline, and BadRequest when it is wrong."""
+        slow one that has ended, `watch` is told how long it took, and the plan. Raises Unavailable when no turn comes
+        within the request's deadline, TimeoutError at the deadline, and BadRequest when it is wrong."""
         seconds = self.seconds(query)
-        waits, end, ran = True, time.monotonic() + seconds, 0.0
+        came = time.monotonic()
+        waits, end, started, ran = True, came + seconds, 0.0, 0.0
         ended = False
         try:
             async with asyncio.timeout(seconds), self._heavy if heavy else contextlib.nullcontext(), self._place():
@@ -86,8 +96,20 @@ class Turns:
                 most = f"{self._limits.heavy} heavy searches run (search.heavy), or {most}"
             raise Unavailable(f"{most}, and none of them ended within {seconds:g} s") from error
         finally:
+            if watch is not None:
+                watch.add((started or time.monotonic()) - came, ran)
             if ran >= self._limits.slow_seconds:
-                _tell(query, heavy, ran, await _plan(explain) if ended and explain is not None else "")
+                plan = await _plan(explain) if ended and explain is not None else ""
+                if watch is not None and not isinstance(plan, str):
+                    watch.explained(plan)
+                _tell(query, heavy, ran, plan)
+
+    @contextlib.asynccontextmanager
+    async def turn_of(self, request: web.Request, kind: str, query: MultiMapping[str]) -> AsyncIterator[float]:
+        """A light one that is the whole of its request."""
+        with self.slowest.watch(identity.of(request), kind, query, request.match_info) as watch:
+            async with self.turn(query, watch=watch) as seconds:
+                yield seconds
 
     @contextlib.asynccontextmanager
     async def _place(self) -> AsyncIterator[None]:
@@ -118,20 +140,20 @@ class Turns:
         return min(most, duration_us(text, TIMEOUT.name) / 1_000_000) if text else most
 
 
-def _tell(query: MultiMapping[str], heavy: bool, seconds: float, plan: str) -> None:
+def _tell(query: MultiMapping[str], heavy: bool, seconds: float, plan: Mapping[str, Any] | str) -> None:
     """Of a slow one what it was."""
     kind = "heavy" if heavy else "light"
     metrics.SEARCH_SLOW.labels(kind).inc()
     asked = " ".join(f"{name}={value!r}" for name, value in query.items())[:_SHOWN_CHARACTERS]
-    log.warning("a %s search ran for %.1f s: %s%s", kind, seconds, asked or "everything", plan)
+    said = plan if isinstance(plan, str) else f": {orjson.dumps(plan).decode()[:_PLAN_CHARACTERS]}"
+    log.warning("a %s search ran for %.1f s: %s%s", kind, seconds, asked or "everything", said)
 
 
-async def _plan(explain: Explain) -> str:
-    """Empty when it can't be had now: the answer is there, and doesn't depend on it."""
+async def _plan(explain: Explain) -> Mapping[str, Any] | str:
+    """Why not when it can't be had now: the answer is there, and doesn't depend on it."""
     try:
         async with asyncio.timeout(_PLAN_SECONDS):
             plan = await explain()
     except (LogdError, TimeoutError) as error:
         return f" (without a plan: {str(error) or 'it took too long'})"
-    shown = {name: part for name, part in plan.items() if name not in _LONG_PARTS}
-    return f": {orjson.dumps(shown).decode()[:_PLAN_CHARACTERS]}"
+    return {name: part for name, part in plan.items() if name not in _LONG_PARTS}

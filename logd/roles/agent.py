@@ -6,14 +6,17 @@ import asyncio
 import functools
 import logging
 import os
+from pathlib import Path
 
 from logd.agent.agent import Agent
 from logd.agent.failover import Failover
 from logd.agent.http_shipper import HttpShipper
 from logd.agent.inputs import Inputs, configured
+from logd.agent.reporting import Reporter, Tell
 from logd.agent.ship import OpeningShipper, TransportShipper
 from logd.agent.target import Target
 from logd.agent.token import TokenSource
+from logd.agent.told import OverHttp
 from logd.config.address import is_loopback, parse_url
 from logd.config.schema import Agent as AgentSettings
 from logd.config.schema import Config
@@ -29,9 +32,10 @@ logger = logging.getLogger("logd.agent")
 class AgentRole:
     """Follows the configured files until `stop`."""
 
-    def __init__(self, config: Config, transport: Transport | None) -> None:
+    def __init__(self, config: Config, transport: Transport | None, tell: Tell | None = None) -> None:
         """`transport` is None where this process has none: an agent alone that sends to another logd, or to Kafka.
-        Raises ConfigError when the token for the other can't be read, or pods can't be described."""
+        `tell` is told how the agent does, beside the servers that the configuration names. Raises ConfigError when the
+        token for those can't be read, or pods can't be described."""
         # This process's own queue is on the same disk: what it has no room for, a spool hasn't either.
         elsewhere = bool(config.agent.targets) or config.transport.type != "sqlite"
         self._shipper: Target | OpeningShipper | TransportShipper
@@ -44,6 +48,9 @@ class AgentRole:
         self._config = config
         self._agent = Agent(config, self._shipper, spools=elsewhere)
         self._inputs = Inputs(config, self._agent.deliver)
+        self._tell = tell
+        tells = self._tells(config.agent)
+        self._reporter = Reporter(Path(config.data_dir), config.agent, self._agent.status, tells, SystemClock())
 
     @property
     def stages(self) -> tuple[Stage, ...]:
@@ -56,8 +63,8 @@ class AgentRole:
         return str(status["target_error"] or status["state_error"] or "")
 
     def status(self) -> dict[str, object]:
-        """See Agent.status."""
-        return self._agent.status()
+        """See Agent.status; `report_error` is why no server knows of it."""
+        return {**self._agent.status(), "report_error": self._reporter.error}
 
     def files(self) -> list[dict[str, object]]:
         """See Agent.files."""
@@ -69,6 +76,7 @@ class AgentRole:
         old, new = self._config.agent, config.agent
         others = (old.targets, old.token_file) != (new.targets, new.token_file)
         remote = _remote(new) if others and new.targets else None
+        tells = self._tells(new)
         prepared = self._inputs.prepare(config)
         try:
             self._agent.reload(config)
@@ -76,6 +84,7 @@ class AgentRole:
             self._inputs.drop(prepared)
             raise
         self._config = config
+        self._reporter.use(new, tells)
         self._inputs.use(config, prepared)
         self._agent.hurry()
         if remote is not None and isinstance(self._shipper, Target):
@@ -85,8 +94,14 @@ class AgentRole:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Until `stop`, or until standard input has ended where nothing else is followed. Raises as Agent.run."""
+        told = asyncio.Event()
         try:
-            await self._with_inputs(stop)
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._reporter.run(told), name="agent.reporter")
+                try:
+                    await self._with_inputs(stop)
+                finally:
+                    told.set()
         except ExceptionGroup as failures:
             wrong, _ = failures.split(ConfigError)
             if wrong is not None:
@@ -94,6 +109,14 @@ class AgentRole:
             raise
         finally:
             await self._shipper.close()
+
+    def _tells(self, settings: AgentSettings) -> list[Tell]:
+        """This process, the servers that chunks go to, and agent.report_url; nobody of an agent that is idle."""
+        if not settings.files and not configured(settings):
+            return []
+        token = TokenSource(settings.token_file, os.environ)
+        servers = [urls for urls in (settings.targets, [settings.report_url] if settings.report_url else []) if urls]
+        return [*([] if self._tell is None else [self._tell]), *(OverHttp(urls, token.read) for urls in servers)]
 
     async def _with_inputs(self, stop: asyncio.Event) -> None:
         """Where no files are followed, the agent ends with its other inputs."""

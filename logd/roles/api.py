@@ -22,6 +22,7 @@ from logd.http.intake import Intake
 from logd.http.records import records
 from logd.http.sending import send
 from logd.http.stages import Stages
+from logd.http.status_history import StatusHistory
 from logd.http.tls import Certificate
 from logd.roles.parsing import keeps_services, parser_of, rules_of
 from logd.seams import Transport
@@ -67,8 +68,11 @@ class Api:
         self._listener: asyncio.Server | None = None
         self._answered = asyncio.Event()
         self._answering = Answering()
+        self._agents = behind.agents
         self._tailing = tailing_of(config, behind.transport)
-        app = make_app(config, behind, self._tailing, parts, Stages([*self.stages, *stages]), intake, ready)
+        every = (*self.stages, *stages)
+        self._history = StatusHistory(behind.transport, lambda: every, parts)
+        app = make_app(config, behind, self._tailing, parts, Stages(every), intake, ready, self._history)
 
         @web.middleware
         async def counted(request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -129,6 +133,8 @@ class Api:
         try:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._tailing.run(), name="api.tail")
+                tasks.create_task(self._agents.run(stop), name="api.agents")
+                tasks.create_task(self._history.run(stop), name="api.history")
                 if self._certificate is not None:
                     tasks.create_task(self._certificate.watch(stop), name="api.certificate")
                 await stop.wait()

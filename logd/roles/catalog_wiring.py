@@ -11,10 +11,12 @@ from logd.config.schema import Config
 from logd.config.secrets import read_password
 from logd.seams import (
     Acknowledgements,
+    Agents,
     AlertHistory,
     AlertRules,
     Alerts,
     Archive,
+    Dashboards,
     Leases,
     LegalHolds,
     Restores,
@@ -47,6 +49,8 @@ class OpenCatalog(NamedTuple):
     restores: Restores
     retention: RetentionPolicies
     holds: LegalHolds
+    dashboards: Dashboards
+    agents: Agents
 
     async def close(self) -> None:
         """Releases everything."""
@@ -72,11 +76,11 @@ async def catalog(config: Config) -> OpenCatalog:
     """The same for a command, whether a server runs or not."""
     match config.catalog.type:
         case "sqlite":
-            from logd.backends.catalog.appearing import AppearingFile, AppearingSaved, AppearingTokens
+            from logd.backends.catalog.appearing import AppearingFile, AppearingTokens
+            from logd.backends.catalog.appearing_agents import AppearingAgents
             from logd.backends.catalog.appearing_alerts import (
                 AppearingAcknowledgements,
                 AppearingAlertHistory,
-                AppearingAlertRules,
                 AppearingAlerts,
                 AppearingSilences,
             )
@@ -86,14 +90,19 @@ async def catalog(config: Config) -> OpenCatalog:
                 AppearingRestores,
                 AppearingTiering,
             )
+            from logd.backends.catalog.appearing_named import (
+                appearing_alert_rules,
+                appearing_dashboards,
+                appearing_saved,
+            )
             from logd.backends.catalog.appearing_tiers import AppearingHolds, AppearingRetention
 
             file = AppearingFile(catalog_file(config))
             await file.open_if_there()
             return OpenCatalog(
                 AppearingTokens(file),
-                AppearingSaved(file),
-                AppearingAlertRules(file),
+                appearing_saved(file),
+                appearing_alert_rules(file),
                 AppearingSilences(file),
                 AppearingAcknowledgements(file),
                 AppearingAlerts(file),
@@ -104,18 +113,22 @@ async def catalog(config: Config) -> OpenCatalog:
                 AppearingRestores(file),
                 AppearingRetention(file),
                 AppearingHolds(file),
+                appearing_dashboards(file),
+                AppearingAgents(file),
             )
         case "mysql":
+            from logd.backends.catalog.agents import CatalogAgents
             from logd.backends.catalog.alert_history import CatalogAlertHistory
-            from logd.backends.catalog.alert_rules import CatalogAlertRules
+            from logd.backends.catalog.alert_rules import catalog_alert_rules
             from logd.backends.catalog.alerts import CatalogAlerts
             from logd.backends.catalog.archive import CatalogArchive
+            from logd.backends.catalog.dashboards import catalog_dashboards
             from logd.backends.catalog.holds import CatalogHolds
             from logd.backends.catalog.leases import CatalogLeases
             from logd.backends.catalog.mysql_server import MysqlServer
             from logd.backends.catalog.restores import CatalogRestores
             from logd.backends.catalog.retention import CatalogRetention
-            from logd.backends.catalog.saved import CatalogSaved
+            from logd.backends.catalog.saved import catalog_saved
             from logd.backends.catalog.silences import CatalogAcknowledgements, CatalogSilences
             from logd.backends.catalog.tiering import CatalogTiering
             from logd.backends.catalog.tokens import CatalogTokens
@@ -123,8 +136,8 @@ async def catalog(config: Config) -> OpenCatalog:
             server = await MysqlServer.open(config.catalog, catalog_password(config))
             return OpenCatalog(
                 CatalogTokens(server),
-                CatalogSaved(server),
-                CatalogAlertRules(server),
+                catalog_saved(server),
+                catalog_alert_rules(server),
                 CatalogSilences(server),
                 CatalogAcknowledgements(server),
                 CatalogAlerts(server),
@@ -135,6 +148,8 @@ async def catalog(config: Config) -> OpenCatalog:
                 CatalogRestores(server),
                 CatalogRetention(server),
                 CatalogHolds(server),
+                catalog_dashboards(server),
+                CatalogAgents(server),
             )
         case unknown:
             assert_never(unknown)

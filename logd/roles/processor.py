@@ -17,6 +17,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import ParamSpec, TypeVar, cast
 
 import pyarrow as pa
+import pyarrow.compute as pc
 from prometheus_client import REGISTRY
 from prometheus_client.registry import Collector
 
@@ -174,6 +175,7 @@ class Processor:
             written = await self._waiting.until_available("the index", self._index.write, batch)
             self._meter.add(counted)
             _count(parsed)
+            metrics.INDEX_MESSAGE_BYTES.inc(pc.sum(pc.binary_length(table["message"])).as_py() or 0)
             stored = len(table) - written.duplicates - written.refused
             tally = Tally(batch.lines, stored, written.duplicates, lost + written.refused, dropped, sampled, left.lines)
             await self._commit(consumer, positions, tally)

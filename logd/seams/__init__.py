@@ -3,6 +3,17 @@
 Each Protocol is defined by one contract suite in tests/contracts, which runs over every implementation.
 """
 
+from logd.seams.agents import (
+    AGENT_KEPT_US,
+    AGENTS_PATH,
+    MAX_AGENTS,
+    MAX_ERROR_CHARACTERS,
+    MAX_REPORT_BYTES,
+    AgentReport,
+    Agents,
+    AgentStatus,
+    SeenAgent,
+)
 from logd.seams.alerting import Alert, AlertGroup, AlertHistory, Alerts, AlertStage, Delivery, Event, Watched, shard_of
 from logd.seams.alerts import (
     MAX_RULE_BYTES,
@@ -26,6 +37,7 @@ from logd.seams.beside import (
     StoredObject,
     Tokens,
 )
+from logd.seams.dashboards import MAX_DASHBOARD_BYTES, MAX_DASHBOARDS, MAX_PANELS, Dashboard, Dashboards
 from logd.seams.groups import (
     MAX_BY,
     MAX_CELLS,
@@ -58,6 +70,7 @@ from logd.seams.index import (
     Upkeep,
     Written,
 )
+from logd.seams.kept import Kept
 from logd.seams.pacing import Pace, Spread, spread
 from logd.seams.partials import MAX_PAGE_BYTES, Page, Partials, Taken
 from logd.seams.patterns import Mined, Pattern, Patterns
@@ -96,22 +109,30 @@ from logd.seams.stream import (
 from logd.seams.tiering import BOUNDARY_SECONDS, Boundary, Holding, Holdings, Leases, Move, Restore, Restores, Tiering
 
 __all__ = [
+    "AGENTS_PATH",
+    "AGENT_KEPT_US",
     "BOUNDARY_SECONDS",
     "CACHE_SECONDS",
     "DEAD_LETTERS",
     "DEFAULT_POLICY",
     "LATE_SECONDS",
+    "MAX_AGENTS",
     "MAX_BUCKETS",
     "MAX_BY",
     "MAX_CELLS",
+    "MAX_DASHBOARDS",
+    "MAX_DASHBOARD_BYTES",
     "MAX_DESCRIPTION_CHARACTERS",
+    "MAX_ERROR_CHARACTERS",
     "MAX_GROUPS",
     "MAX_HOLDS",
     "MAX_NAME_CHARACTERS",
     "MAX_PAGE_BYTES",
+    "MAX_PANELS",
     "MAX_PARAMETERS_BYTES",
     "MAX_POLICIES",
     "MAX_POLICY_SERVICES",
+    "MAX_REPORT_BYTES",
     "MAX_RULES",
     "MAX_RULE_BYTES",
     "MAX_SAVED",
@@ -125,6 +146,9 @@ __all__ = [
     "SILENCE_KEPT_US",
     "Acknowledgement",
     "Acknowledgements",
+    "AgentReport",
+    "AgentStatus",
+    "Agents",
     "Aggregate",
     "Alert",
     "AlertGroup",
@@ -144,6 +168,8 @@ __all__ = [
     "Cache",
     "Cell",
     "Consumer",
+    "Dashboard",
+    "Dashboards",
     "DeadLetters",
     "Delivery",
     "Disks",
@@ -161,6 +187,7 @@ __all__ = [
     "Holding",
     "Holdings",
     "Index",
+    "Kept",
     "Leases",
     "LegalHold",
     "LegalHolds",
@@ -182,6 +209,7 @@ __all__ = [
     "SavedSearches",
     "Search",
     "Searches",
+    "SeenAgent",
     "Silence",
     "Silences",
     "Spread",

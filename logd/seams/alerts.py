@@ -7,6 +7,8 @@ from typing import Any, Protocol
 
 import msgspec
 
+from logd.seams.kept import Kept, Named
+
 #: They are listed whole, and every alerter has all of them in memory.
 MAX_RULES = 10_000
 MAX_SILENCES = 1_000
@@ -17,53 +19,14 @@ MAX_WHY_CHARACTERS = 2_000
 SILENCE_KEPT_US = 30 * 86_400 * 1_000_000
 
 
-class AlertRule(msgspec.Struct, frozen=True, kw_only=True):
-    """`id` is 12 hex digits, which a `name` never is. `rule` is what `alerts.shown.written` gives, with its secrets.
-    `owner` is the id of the token that made it, `created_by` its name, `updated_by` that of the last change; all empty
-    where nobody needed one. Times are Unix µs. `version` is 1, and one more with each change."""
+class AlertRule(Named, frozen=True, kw_only=True):
+    """`rule` is what `alerts.shown.written` gives, with its secrets."""
 
-    id: str
-    name: str
     rule: Mapping[str, Any]
-    owner: str = ""
-    created_by: str = ""
-    updated_by: str = ""
-    created_us: int
-    updated_us: int
-    version: int = 1
 
 
-class AlertRules(Protocol):
-    """The rules of all who are alerted, no two of the same name. Several processes may use them at the same time. Every
-    call raises Unavailable when it can't be done now, and Corrupt when what is kept can't be made sense of."""
-
-    async def create(self, rule: AlertRule) -> None:
-        """Keeps it, durably. Raises Conflict when its id or its name is taken, or when there are MAX_RULES: those who
-        create at the same moment may make a few more."""
-        ...
-
-    async def all(self) -> Sequence[AlertRule]:
-        """By their names, in the order of code points. A damaged one is left out, and logged."""
-        ...
-
-    async def find(self, key: str) -> AlertRule | None:
-        """By its id, or else by its name, exactly, as it is kept now; None when there is none. Raises Corrupt when it
-        is damaged."""
-        ...
-
-    async def update(self, rule: AlertRule) -> AlertRule:
-        """Puts it, durably, in the place of what has its id and its version, and gives it with the next version. Of
-        several with the same version one succeeds. Raises Conflict when what is there has another version, or when its
-        name is taken, and NotFound."""
-        ...
-
-    async def delete(self, rule_id: str, version: int) -> None:
-        """Removes this version, durably. Raises Conflict when it has another one, and NotFound."""
-        ...
-
-    async def close(self) -> None:
-        """Releases everything."""
-        ...
+#: Those of all who are alerted; there are MAX_RULES at most.
+AlertRules = Kept[AlertRule]
 
 
 class Silence(msgspec.Struct, frozen=True, kw_only=True):

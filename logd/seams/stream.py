@@ -156,8 +156,9 @@ class Transport(Protocol):
     async def status(self) -> dict[str, Any]:
         """By topic: messages, lines and bytes held (None where nobody counts them), `groups` with position and lag, or
         `positions` by partition, and the `ledger` of a transport of our own, which counts durably, with the messages:
-        appended and expired, and left out as duplicates, in messages and lines. A group of Kafka's has `passed` and
-        `lost` messages, of those since it was made, and its `tally`."""
+        appended and expired, and left out as duplicates, in messages and lines. Its groups say when the first message
+        was taken that they aren't done with (`waiting_us`, None for none). A group of Kafka's has `passed` and `lost`
+        messages, of those since it was made, and its `tally`."""
         ...
 
     async def close(self) -> None:

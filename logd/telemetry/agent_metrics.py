@@ -33,6 +33,9 @@ AGENT_SYSLOG_CLOSED = Counter(
     "logd_agent_syslog_closed_connections", "Syslog connections that were closed, as others waited and they were idle."
 )
 AGENT_TRUNCATIONS = Counter("logd_agent_truncations", "Files that were truncated or replaced, and read anew.")
+AGENT_UNTOLD = Counter(
+    "logd_agent_untold_reports", "Reports of how the agent does that a server didn't take; lines go on all the same."
+)
 AGENT_FILES = Gauge("logd_agent_followed_files", "Files that are followed.")
 AGENT_UNREADABLE = Gauge("logd_agent_unreadable_files", "Files that can't be read at the moment.")
 AGENT_BEHIND = Gauge("logd_agent_behind_bytes", "Bytes in followed files that aren't at the target or in the spool.")

@@ -10,9 +10,10 @@ from typing import NamedTuple
 import msgspec
 import pytest
 
-from logd.backends.catalog.alert_rules import CatalogAlertRules
+from logd.backends.catalog.alert_rules import catalog_alert_rules
 from logd.backends.catalog.appearing import AppearingFile
-from logd.backends.catalog.appearing_alerts import AppearingAcknowledgements, AppearingAlertRules, AppearingSilences
+from logd.backends.catalog.appearing_alerts import AppearingAcknowledgements, AppearingSilences
+from logd.backends.catalog.appearing_named import appearing_alert_rules
 from logd.backends.catalog.database import Database
 from logd.backends.catalog.mysql_server import MysqlServer
 from logd.backends.catalog.silences import CatalogAcknowledgements, CatalogSilences
@@ -44,13 +45,13 @@ Open = Callable[[], Awaitable[Kept]]
 
 
 def _over(database: Database) -> Kept:
-    return Kept(CatalogAlertRules(database), CatalogSilences(database), CatalogAcknowledgements(database))
+    return Kept(catalog_alert_rules(database), CatalogSilences(database), CatalogAcknowledgements(database))
 
 
 async def _appearing(path: Path) -> Kept:
     file = AppearingFile(path)
     await file.open_if_there()
-    return Kept(AppearingAlertRules(file), AppearingSilences(file), AppearingAcknowledgements(file))
+    return Kept(appearing_alert_rules(file), AppearingSilences(file), AppearingAcknowledgements(file))
 
 
 async def _at_once(path: Path) -> Kept:

@@ -16,8 +16,9 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 
 from logd.backends.catalog import schema
-from logd.backends.catalog.appearing import AppearingFile, AppearingSaved, AppearingTokens
-from logd.backends.catalog.saved import CatalogSaved
+from logd.backends.catalog.appearing import AppearingFile, AppearingTokens
+from logd.backends.catalog.appearing_named import appearing_saved
+from logd.backends.catalog.saved import catalog_saved
 from logd.backends.catalog.sqlite_file import SqliteFile
 from logd.backends.catalog.tables import METADATA
 from logd.backends.catalog.tokens import CatalogTokens
@@ -143,7 +144,7 @@ async def test_a_row_that_was_changed_is_no_token(path: Path, caplog: pytest.Log
 async def test_it_appears(path: Path) -> None:
     file = AppearingFile(path)
     await file.open_if_there()
-    tokens, saved = AppearingTokens(file), AppearingSaved(file)
+    tokens, saved = AppearingTokens(file), appearing_saved(file)
     assert not await tokens.ever()
     assert list(await saved.all()) == []
     assert not os.listdir(path.parent)
@@ -163,13 +164,13 @@ async def test_an_older_one_keeps_its_tokens(path: Path, monkeypatch: pytest.Mon
     file = await SqliteFile.open(path)
     assert file.migrated == MIGRATIONS[1:]
     assert await CatalogTokens(file).find(_TOKEN.id) == _TOKEN
-    await CatalogSaved(file).create(_SAVED)
+    await catalog_saved(file).create(_SAVED)
     await file.close()
 
 
 async def test_a_saved_search_that_was_changed_into_nonsense(path: Path, caplog: pytest.LogCaptureFixture) -> None:
     file = await SqliteFile.open(path)
-    saved = CatalogSaved(file)
+    saved = catalog_saved(file)
     await saved.create(_SAVED)
     for nonsense in ("{", "[1]", '{"q": {}}'):
         _change(path, f"UPDATE saved_searches SET parameters = '{nonsense}'")
@@ -195,7 +196,8 @@ def test_alembic_is_loaded_only_for_a_migration(path: Path) -> None:
     asyncio.run(_made(path))
     code = (
         "import asyncio, sys; from pathlib import Path\n"
-        "from logd.backends.catalog.saved import CatalogSaved; from logd.backends.catalog.tokens import CatalogTokens\n"
+        "from logd.backends.catalog.saved import catalog_saved\n"
+        "from logd.backends.catalog.tokens import CatalogTokens\n"
         "from logd.backends.catalog.sqlite_file import SqliteFile\n"
         f"async def main():\n await (await SqliteFile.open(Path({str(path)!r}))).close()\n"
         "asyncio.run(main()); print(*sys.modules)"

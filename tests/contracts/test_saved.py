@@ -9,9 +9,10 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from logd.backends.catalog.appearing import AppearingFile, AppearingSaved
+from logd.backends.catalog.appearing import AppearingFile
+from logd.backends.catalog.appearing_named import appearing_saved
 from logd.backends.catalog.mysql_server import MysqlServer
-from logd.backends.catalog.saved import CatalogSaved
+from logd.backends.catalog.saved import catalog_saved
 from logd.backends.catalog.sqlite_file import SqliteFile
 from logd.errors import Conflict, NotFound
 from logd.seams import MAX_SAVED, SavedSearch, SavedSearches
@@ -24,11 +25,11 @@ Open = Callable[[], Awaitable[SavedSearches]]
 async def _appearing(path: Path) -> SavedSearches:
     file = AppearingFile(path)
     await file.open_if_there()
-    return AppearingSaved(file)
+    return appearing_saved(file)
 
 
 async def _at_once(path: Path) -> SavedSearches:
-    return CatalogSaved(await SqliteFile.open(path))
+    return catalog_saved(await SqliteFile.open(path))
 
 
 _FILES: dict[str, Callable[[Path], Awaitable[SavedSearches]]] = {"sqlite": _at_once, "sqlite, lazily": _appearing}
@@ -42,7 +43,7 @@ async def open_saved(request: pytest.FixtureRequest, tmp_path: Path) -> Open:
         catalog = await migrated(mysql)
 
         async def connected() -> SavedSearches:
-            return CatalogSaved(await MysqlServer.open(catalog, mysql.password))
+            return catalog_saved(await MysqlServer.open(catalog, mysql.password))
 
         return connected
     keeper = _FILES[request.param]

@@ -14,13 +14,17 @@ from logd.http import (
     alert_rules,
     alert_states,
     archive_restores,
+    dashboards,
     deadletters,
     openapi,
     retention_holds,
     retention_policies,
     saved_searches,
     silences,
+    slow_searches,
+    token_api,
 )
+from logd.seams import AGENTS_PATH
 from tests.support.access import Made, token
 from tests.support.commands import logd
 from tests.support.openapi import document
@@ -37,11 +41,16 @@ _WITH_SEARCH = (
     ("DELETE", f"{alert_rules.PATH}/{{id}}"),
     ("POST", f"{alert_rules.PATH}/{{id}}/enable"),
     ("POST", f"{alert_rules.PATH}/{{id}}/disable"),
+    ("POST", f"{alert_rules.PATH}/{{id}}/notify"),
+    ("POST", f"{alert_rules.PATH}/notify"),
 )
 #: Method, path and the scopes of which one is needed; none means that everybody may.
 _ROUTES: list[tuple[str, str, set[str]]] = [
     ("POST", INGEST, {"ingest"}),
     ("POST", shipment.PATH, {"ingest"}),
+    ("POST", AGENTS_PATH, {"ingest"}),
+    ("GET", AGENTS_PATH, {"search", "admin"}),
+    ("GET", "/api/v1/status/history", {"search", "admin"}),
     ("GET", SEARCH, {"search"}),
     ("POST", SEARCH, {"search"}),
     ("GET", "/api/v1/logs/histogram", {"search"}),
@@ -60,6 +69,15 @@ _ROUTES: list[tuple[str, str, set[str]]] = [
     ("GET", f"{saved_searches.PATH}/{{id}}", {"search"}),
     ("PUT", f"{saved_searches.PATH}/{{id}}", {"search"}),
     ("DELETE", f"{saved_searches.PATH}/{{id}}", {"search"}),
+    ("GET", dashboards.PATH, {"search"}),
+    ("POST", dashboards.PATH, {"search"}),
+    ("GET", f"{dashboards.PATH}/{{id}}", {"search"}),
+    ("PUT", f"{dashboards.PATH}/{{id}}", {"search"}),
+    ("DELETE", f"{dashboards.PATH}/{{id}}", {"search"}),
+    ("GET", slow_searches.PATH, {"search", "admin"}),
+    ("GET", token_api.PATH, {"admin"}),
+    ("POST", token_api.PATH, {"admin"}),
+    ("DELETE", f"{token_api.PATH}/{{id}}", {"admin"}),
     ("GET", alert_rules.PATH, {"search", "admin"}),
     ("GET", f"{alert_rules.PATH}/{{id}}", {"search", "admin"}),
     *((method, path, {"admin"}) for method, path in _WITH_SEARCH),

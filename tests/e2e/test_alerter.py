@@ -63,7 +63,7 @@ def test_it_fires_and_is_resolved(tmp_path: Path, hooked: Hook) -> None:
         assert firing["rule"]["severity"] == "critical"
         assert firing["rule"]["runbook"] == "restart it"
         assert [line["message"] for line in firing["lines"]] == ["one", "two", "three"]
-        assert firing["link"].startswith("https://logs.example.org/?q=")
+        assert firing["link"].startswith("https://logs.example.org/explore?q=")
         assert resolved["title"] == "resolved: pay (host a)"
         assert resolved["firing_key"] == firing["firing_key"]
         events = server.get(f"{ALERTS}/history?rule={rule_id}").json()["events"]

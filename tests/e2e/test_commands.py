@@ -28,6 +28,7 @@ _ASKING = (
     ["patterns"],
     ["get", "x"],
     ["status"],
+    ["agents"],
     ["deadletter", "list"],
     ["deadletter", "purge", "--all", "--yes"],
     ["export"],

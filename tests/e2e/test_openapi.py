@@ -25,6 +25,7 @@ _ASKED = [(path, described) for method, path, described in _ALL if method == "GE
 #: Values of the parameters whose type is just text.
 _TEXTS = {
     "q": "hello",
+    "host": "web",
     "from": "-1h",
     "to": "now",
     "cursor": "",
@@ -52,6 +53,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         make_dead_letter(running)
         keep(running, "greetings", q="hello")
         make_rule(running, name="greetings", condition={"threshold": 1})
+        answer = running.request("POST", "/api/v1/dashboards", json.dumps({"name": "greetings"}).encode(), JSON)
+        assert answer.status == 201, answer
         days = {"hot_days": 1, "warm_days": 30, "cold_days": 90}
         for path, body in (("policies", {"service": "service", **days}), ("holds", {"name": "greetings"})):
             answer = running.request("POST", f"/api/v1/retention/{path}", json.dumps(body).encode(), JSON)

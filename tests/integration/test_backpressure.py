@@ -14,14 +14,15 @@ from typing import Any
 import pytest
 
 from logd import chunk
-from logd.backends.catalog.appearing import AppearingFile, AppearingSaved, AppearingTokens
+from logd.backends.catalog.appearing import AppearingFile, AppearingTokens
+from logd.backends.catalog.appearing_agents import AppearingAgents
 from logd.backends.catalog.appearing_alerts import (
     AppearingAcknowledgements,
     AppearingAlertHistory,
-    AppearingAlertRules,
     AppearingAlerts,
     AppearingSilences,
 )
+from logd.backends.catalog.appearing_named import appearing_alert_rules, appearing_dashboards, appearing_saved
 from logd.backends.catalog.appearing_tiers import AppearingHolds, AppearingRetention
 from logd.backends.index.segments import SegmentsIndex
 from logd.backends.transport.sqlite import SqliteTransport
@@ -30,6 +31,7 @@ from logd.config.schema import Api as ApiSettings
 from logd.config.schema import Config, Ingest, Parse, SearchLimits
 from logd.config.schema import Index as IndexLimits
 from logd.flow.stage import Stage
+from logd.http.agent_reports import AgentReports
 from logd.http.app import Behind
 from logd.http.bodies import read_body
 from logd.roles import waiting
@@ -269,14 +271,16 @@ async def _serving(
         sink,
         lambda: 0,
         AppearingTokens(catalog),
-        AppearingSaved(catalog),
-        AppearingAlertRules(catalog),
+        appearing_saved(catalog),
+        appearing_alert_rules(catalog),
         AppearingSilences(catalog),
         AppearingAcknowledgements(catalog),
         AppearingAlerts(catalog),
         AppearingAlertHistory(catalog),
         AppearingRetention(catalog),
         AppearingHolds(catalog),
+        appearing_dashboards(catalog),
+        AgentReports(AppearingAgents(catalog), 120.0),
     )
     api = Api(config, behind, {}, (), ready)
     address = await api.start()

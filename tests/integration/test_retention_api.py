@@ -21,6 +21,7 @@ from logd.flow.clock import now_us
 from logd.http.app import Behind, make_app
 from logd.http.intake import Intake
 from logd.http.retention_names import day_text
+from logd.http.status_history import StatusHistory
 from logd.seams import POLICY_LEAD_SECONDS, Holding
 from logd.tiers.policy import today_of
 
@@ -63,7 +64,7 @@ async def client(tmp_path: Path, stored: _Stored) -> AsyncIterator[TestClient[An
     async def ready() -> str:
         return ""
 
-    app = make_app(CONFIG, behind, none, {}, none, Intake(CONFIG.ingest, 5.0), ready)
+    app = make_app(CONFIG, behind, none, {}, none, Intake(CONFIG.ingest, 5.0), ready, StatusHistory(none, list, {}))
     async with TestClient(TestServer(app)) as client:
         yield client
     await file.close()

@@ -18,6 +18,9 @@ class Hook:
         self.status = 204
         #: Answered with 204.
         self.told: list[dict[str, Any]] = []
+        #: Of these, by their names in lower case.
+        self.headers: list[dict[str, str]] = []
+        self.bodies: list[bytes] = []
         self.refused = 0
 
     def titles(self) -> list[str]:
@@ -34,6 +37,8 @@ def hook() -> Iterator[Hook]:
             body = self.rfile.read(int(self.headers["Content-Length"]))
             status = made.status
             if status == 204:
+                made.headers.append({name.lower(): text for name, text in self.headers.items()})
+                made.bodies.append(body)
                 made.told.append(json.loads(body))
             else:
                 made.refused += 1

@@ -7,6 +7,7 @@ import functools
 import re
 from typing import Any, cast
 
+import msgspec
 import orjson
 from aiohttp import web
 from aiohttp.test_utils import make_mocked_request
@@ -15,6 +16,7 @@ from openapi_schema_validator import OAS31Validator
 from logd.config.schema import Config
 from logd.http.app import Behind, make_app
 from logd.http.openapi import PATH
+from logd.http.status_history import StatusHistory
 
 #: Of a long list so many at each end are looked at.
 _LOOKED_AT = 3
@@ -24,7 +26,9 @@ _LOOKED_AT = 3
 def application() -> web.Application:
     """The application without anything behind it: its routes can be looked at, and only the document be asked for."""
     none = cast(Any, None)
-    return make_app(Config(), Behind(*[none] * 14), none, {}, none, none, none)
+    required = [field.name for field in msgspec.structs.fields(Behind) if field.required]
+    behind = Behind(**dict.fromkeys(required, none))
+    return make_app(Config(), behind, none, {}, none, none, none, StatusHistory(none, list, {}))
 
 
 @functools.cache

@@ -169,4 +169,4 @@ class World:
     async def group(self) -> dict[str, int]:
         """The group's position and lag."""
         groups: dict[str, dict[str, int]] = (await self.transport.status())[RAW_LOGS]["groups"]
-        return groups[GROUP]
+        return {name: groups[GROUP][name] for name in ("position", "lag")}

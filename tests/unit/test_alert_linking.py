@@ -167,7 +167,7 @@ def test_the_link() -> None:
     of = made(condition={"query": "a&b=c #d", "window_seconds": 300})
     at_us = 1_700_000_000_000_000
     link = urlsplit(made_link("https://logs.example.org/logd/", of, (), at_us))
-    assert (link.scheme, link.netloc, link.path, link.fragment) == ("https", "logs.example.org", "/logd/", "")
+    assert (link.scheme, link.netloc, link.path, link.fragment) == ("https", "logs.example.org", "/logd/explore", "")
     found = {name: value for name, (value,) in parse_qs(link.query, strict_parsing=True).items()}
     assert found["q"] == "(a&b=c #d)"
     start, end = (datetime.fromisoformat(found[name]).astimezone(UTC).timestamp() for name in ("from", "to"))

@@ -31,7 +31,7 @@ def test_what_the_message_says() -> None:
     assert (told.value, told.threshold, told.compare, told.window_seconds) == (12.5, 10.0, ">", 300)
     assert (told.started_us, told.ended_us, told.made_us) == (START + 5 * SECOND, None, START + 6 * SECOND)
     assert told.link.startswith(
-        "https://logs.example.org/?q=level%3A%22ERROR%22+AND+service%3A%22a%22&from=2023-11-14T"
+        "https://logs.example.org/explore?q=level%3A%22ERROR%22+AND+service%3A%22a%22&from=2023-11-14T"
     )
     ((_, delivery),) = it.deliveries
     assert (delivery.status, delivery.target) == ("waiting", "webhook https://hooks.example.org/…")

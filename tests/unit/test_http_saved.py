@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 from multidict import MultiDict
 
-from logd.backends.catalog.appearing import AppearingFile, AppearingSaved
+from logd.backends.catalog.appearing import AppearingFile
+from logd.backends.catalog.appearing_named import appearing_saved
 from logd.errors import NotFound, Unavailable
 from logd.http.saved import applied
-from logd.seams import SavedSearch
+from logd.seams import SavedSearch, SavedSearches
 
 _KEPT = SavedSearch(
     id="0123456789ab",
@@ -26,8 +27,8 @@ _ALL = [*_Q, *_SERVICE, *_LIMIT, *_REST]
 
 
 @pytest.fixture
-async def kept(tmp_path: Path) -> AsyncIterator[AppearingSaved]:
-    opened = AppearingSaved(AppearingFile(tmp_path / "catalog.db"))
+async def kept(tmp_path: Path) -> AsyncIterator[SavedSearches]:
+    opened = appearing_saved(AppearingFile(tmp_path / "catalog.db"))
     await opened.create(_KEPT)
     yield opened
     await opened.close()
@@ -51,12 +52,12 @@ async def kept(tmp_path: Path) -> AsyncIterator[AppearingSaved]:
         ([("saved", "kept"), ("saved", "kept")], [("saved", "kept"), ("saved", "kept")]),
     ],
 )  # fmt: skip
-async def test_what_is_asked(kept: AppearingSaved, given: list[tuple[str, str]], whole: list[tuple[str, str]]) -> None:
+async def test_what_is_asked(kept: SavedSearches, given: list[tuple[str, str]], whole: list[tuple[str, str]]) -> None:
     assert [*(await applied(kept, MultiDict(given))).items()] == whole
 
 
 @pytest.mark.parametrize("key", ["Kept", "kep", "ba9876543210", "x" * 300])
-async def test_what_is_not_there(kept: AppearingSaved, key: str) -> None:
+async def test_what_is_not_there(kept: SavedSearches, key: str) -> None:
     with pytest.raises(NotFound, match="there is no saved search '"):
         await applied(kept, MultiDict(saved=key))
 
@@ -65,6 +66,6 @@ async def test_what_cannot_be_read(tmp_path: Path, caplog: pytest.LogCaptureFixt
     path = tmp_path / "catalog.db"
     path.write_bytes(b"x" * 8_192)
     with pytest.raises(Unavailable, match="is no SQLite database") as refused:
-        await applied(AppearingSaved(AppearingFile(path)), MultiDict(saved="kept"))
+        await applied(appearing_saved(AppearingFile(path)), MultiDict(saved="kept"))
     assert refused.value.status == 503
     assert "is no SQLite database" in caplog.text

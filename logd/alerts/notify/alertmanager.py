@@ -13,12 +13,15 @@ _NOT_IN_NAMES = re.compile(r"[^a-zA-Z0-9_]")
 #: An alert without an end is over after five minutes for Alertmanager. This is how long a rule may keep silent about
 #: one that goes on, see Rule.cooldown_seconds; its real end comes before.
 _HOLDS_US = 7 * 86_400 * 1_000_000
+#: A test is over by itself.
+_TEST_US = 60 * 1_000_000
 
 
 def request(action: Action, told: Notification) -> Request:
     """Alerts with the same labels are one alert: all notifications of a group of a rule have the same."""
     url = action.url.rstrip("/")
-    ends_us = told.made_us + _HOLDS_US if told.firing else told.ended_us or told.made_us
+    holds_us = _TEST_US if told.test else _HOLDS_US
+    ends_us = told.made_us + holds_us if told.firing else told.ended_us or told.made_us
     annotations = {
         "summary": title(told),
         "description": told.description,
@@ -42,6 +45,8 @@ def _labels(told: Notification) -> dict[str, str]:
     """A field of the group that is called like one of the rule's own is `group_…`. An empty value is none."""
     found = {_name(name): value for name, value in told.labels.items()}
     found |= {"alertname": told.rule, "rule_id": told.rule_id, "severity": told.severity}
+    if told.test:  # which mustn't end what fires
+        found["logd_test"] = "true"
     for field, value in told.group.items():
         name = _name(field)
         found[f"group_{name}" if name in found else name] = value or ""

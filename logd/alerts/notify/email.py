@@ -133,7 +133,7 @@ def message(told: Notification, sender: str, to: Sequence[str]) -> EmailMessage:
     made["Subject"] = cut(title(told), _SUBJECT_CHARACTERS)
     made["Date"] = datetime.fromtimestamp(told.made_us / 1e6, UTC)
     made["Message-ID"] = f"<{told.key}@{domain}>"
-    if made["Message-ID"] != first:
+    if made["Message-ID"] != first and not told.test:
         made["In-Reply-To"] = made["References"] = first
     # Nobody's holiday notice comes back.
     made["Auto-Submitted"] = "auto-generated"

@@ -31,7 +31,7 @@ class Notification(msgspec.Struct, frozen=True, kw_only=True):
     has one. `started_us` is when this firing began, `ended_us` when it ended, `made_us` when this was decided: Unix µs.
     `lines` are records by their names on the wire, see `samples`; `link` leads to the search that shows them. `number`
     counts the repetitions of a firing that goes on, from 0. `others` are further groups of the rule, with `more` that
-    aren't named."""
+    aren't named. A `test` is sent to see whether it arrives."""
 
     rule_id: str
     rule: str
@@ -41,6 +41,7 @@ class Notification(msgspec.Struct, frozen=True, kw_only=True):
     runbook: str = ""
     group: Mapping[str, str | None] = {}
     firing: bool
+    test: bool = False
     aggregation: str
     value: float
     compare: str = ">"
@@ -58,7 +59,7 @@ class Notification(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def firing_key(self) -> str:
         """The same from a firing to its end, and never again: 32 hex digits."""
-        of = json.dumps([self.rule_id, list(self.group.items()), self.started_us])
+        of = json.dumps([self.rule_id, list(self.group.items()), self.started_us, *(["test"] if self.test else [])])
         return hashlib.sha256(of.encode()).hexdigest()[:32]
 
     @property
@@ -69,7 +70,7 @@ class Notification(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def status(self) -> str:
         """As receivers call it."""
-        return status_of(self.firing)
+        return "test" if self.test else status_of(self.firing)
 
 
 def samples(records: Sequence[Mapping[str, Any]]) -> Sequence[Mapping[str, Any]]:

@@ -87,6 +87,16 @@ class Notifier:
                 return self._ended(action, Result.FAILED, attempts, attempt.error)
             await self._clock.wait(seconds, asyncio.Event())
 
+    async def once(self, action: Action, told: Notification, within_seconds: float) -> Attempt:
+        """One try, for who wants to know at once; a target that others have to wait for is waited for `within_seconds`.
+        Raises nothing but what cancels it."""
+        try:
+            attempt, _ = await self._attempt(_Delivery(action, told), self._clock.monotonic() + within_seconds)
+        except Resting as error:
+            return Attempt(at_us=self._clock.now_us(), seconds=0.0, result=Result.FAILED, error=str(error))
+        metrics.ALERT_ATTEMPTS.labels(action.type, attempt.result).inc()
+        return attempt
+
     def _ended(self, action: Action, result: Result, attempts: list[Attempt], error: str) -> Outcome:
         metrics.ALERT_NOTIFICATIONS.labels(action.type, result).inc()
         metrics.ALERT_TARGETS_OPEN.set(self._targets.open)

@@ -7,6 +7,7 @@
      "started_at": "2026-11-27T10:00:00.000Z", "ended_at": null, "link": "…", "lines": [{…}],
      "others": [{"status": "firing", "group": {…}, "value": 7.0, "started_at": "…"}], "others_text": "…", "more": 0}
 
+A test has the status "test".
 `others` are further groups of the rule, of which this tells too; there are `more` that it doesn't name.
 
 `Idempotency-Key` is `key`: a receiver that has seen it may leave the rest. `Logd-Signature` is `t=UNIX,v1=HEX`, where

@@ -1,5 +1,5 @@
-"""A catalog that isn't there until somebody creates a token, saves a search or makes a rule: so nobody pays for
-SQLAlchemy who has none of them.
+"""A catalog that isn't there until somebody creates a token, saves a search, makes a rule or the like: so nobody pays
+for SQLAlchemy who has none of them.
 
 SQLAlchemy takes 20 MB and a quarter of a second; it is loaded, in a thread, when there is a file.
 """
@@ -12,30 +12,30 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from logd.errors import ConfigError, Corrupt, NotFound
-from logd.seams import SavedSearch
 from logd.tokens import Token
 
 if TYPE_CHECKING:
+    from logd.backends.catalog.agents import CatalogAgents
     from logd.backends.catalog.alert_history import CatalogAlertHistory
-    from logd.backends.catalog.alert_rules import CatalogAlertRules
     from logd.backends.catalog.alerts import CatalogAlerts
     from logd.backends.catalog.archive import CatalogArchive
     from logd.backends.catalog.holds import CatalogHolds
     from logd.backends.catalog.leases import CatalogLeases
+    from logd.backends.catalog.named_rows import NamedRows
     from logd.backends.catalog.restores import CatalogRestores
     from logd.backends.catalog.retention import CatalogRetention
-    from logd.backends.catalog.saved import CatalogSaved
     from logd.backends.catalog.silences import CatalogAcknowledgements, CatalogSilences
     from logd.backends.catalog.tiering import CatalogTiering
     from logd.backends.catalog.tokens import CatalogTokens
+    from logd.seams import AlertRule, Dashboard, SavedSearch
 
 
 class Opened(NamedTuple):
     """What is in the file, over one connection, which any of them closes."""
 
     tokens: CatalogTokens
-    saved: CatalogSaved
-    alert_rules: CatalogAlertRules
+    saved: NamedRows[SavedSearch]
+    alert_rules: NamedRows[AlertRule]
     silences: CatalogSilences
     acknowledgements: CatalogAcknowledgements
     alerts: CatalogAlerts
@@ -46,6 +46,8 @@ class Opened(NamedTuple):
     restores: CatalogRestores
     retention: CatalogRetention
     holds: CatalogHolds
+    dashboards: NamedRows[Dashboard]
+    agents: CatalogAgents
 
 
 class AppearingFile:
@@ -124,56 +126,19 @@ class AppearingTokens:
         await self._file.close()
 
 
-class AppearingSaved:
-    """The saved searches in it; see SavedSearches."""
-
-    def __init__(self, file: AppearingFile) -> None:
-        self._file = file
-
-    async def create(self, search: SavedSearch) -> None:
-        """See SavedSearches; makes the file."""
-        await (await self._file.made()).saved.create(search)
-
-    async def all(self) -> Sequence[SavedSearch]:
-        """See SavedSearches."""
-        found = await self._file.if_there()
-        return [] if found is None else await found.saved.all()
-
-    async def find(self, key: str) -> SavedSearch | None:
-        """See SavedSearches."""
-        found = await self._file.if_there()
-        return None if found is None else await found.saved.find(key)
-
-    async def update(self, search: SavedSearch) -> SavedSearch:
-        """See SavedSearches."""
-        return await (await self._there(search.id)).update(search)
-
-    async def delete(self, search_id: str, version: int) -> None:
-        """See SavedSearches."""
-        await (await self._there(search_id)).delete(search_id, version)
-
-    async def close(self) -> None:
-        """See SavedSearches."""
-        await self._file.close()
-
-    async def _there(self, search_id: str) -> CatalogSaved:
-        found = await self._file.if_there()
-        if found is None:
-            raise NotFound(f"there is no saved search {search_id!r}")
-        return found.saved
-
-
 def _load() -> Callable[[Path], Awaitable[Opened]]:
     """Imported in a thread: a quarter of a second, in which others are answered."""
+    from logd.backends.catalog.agents import CatalogAgents
     from logd.backends.catalog.alert_history import CatalogAlertHistory
-    from logd.backends.catalog.alert_rules import CatalogAlertRules
+    from logd.backends.catalog.alert_rules import catalog_alert_rules
     from logd.backends.catalog.alerts import CatalogAlerts
     from logd.backends.catalog.archive import CatalogArchive
+    from logd.backends.catalog.dashboards import catalog_dashboards
     from logd.backends.catalog.holds import CatalogHolds
     from logd.backends.catalog.leases import CatalogLeases
     from logd.backends.catalog.restores import CatalogRestores
     from logd.backends.catalog.retention import CatalogRetention
-    from logd.backends.catalog.saved import CatalogSaved
+    from logd.backends.catalog.saved import catalog_saved
     from logd.backends.catalog.silences import CatalogAcknowledgements, CatalogSilences
     from logd.backends.catalog.sqlite_file import SqliteFile
     from logd.backends.catalog.tiering import CatalogTiering
@@ -183,8 +148,8 @@ def _load() -> Callable[[Path], Awaitable[Opened]]:
         file = await SqliteFile.open(path)
         return Opened(
             CatalogTokens(file),
-            CatalogSaved(file),
-            CatalogAlertRules(file),
+            catalog_saved(file),
+            catalog_alert_rules(file),
             CatalogSilences(file),
             CatalogAcknowledgements(file),
             CatalogAlerts(file),
@@ -195,6 +160,8 @@ def _load() -> Callable[[Path], Awaitable[Opened]]:
             CatalogRestores(file),
             CatalogRetention(file),
             CatalogHolds(file),
+            catalog_dashboards(file),
+            CatalogAgents(file),
         )
 
     return opened

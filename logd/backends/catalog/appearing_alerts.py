@@ -1,4 +1,4 @@
-"""Alerts, their rules, silences and acknowledgements of a catalog that may not be there yet; see appearing.py."""
+"""Alerts, silences and acknowledgements of a catalog that may not be there yet; see appearing.py."""
 
 from __future__ import annotations
 
@@ -7,43 +7,10 @@ from typing import TYPE_CHECKING
 
 from logd.backends.catalog.appearing import AppearingFile
 from logd.errors import NotFound
-from logd.seams import Acknowledgement, Alert, AlertGroup, AlertRule, Delivery, Event, Silence, Watched
+from logd.seams import Acknowledgement, Alert, AlertGroup, Delivery, Event, Silence, Watched
 
 if TYPE_CHECKING:
     from logd.backends.catalog.appearing import Opened
-
-
-class AppearingAlertRules:
-    """The rules in it; see AlertRules."""
-
-    def __init__(self, file: AppearingFile) -> None:
-        self._file = file
-
-    async def create(self, rule: AlertRule) -> None:
-        """See AlertRules; makes the file."""
-        await (await self._file.made()).alert_rules.create(rule)
-
-    async def all(self) -> Sequence[AlertRule]:
-        """See AlertRules."""
-        found = await self._file.if_there()
-        return [] if found is None else await found.alert_rules.all()
-
-    async def find(self, key: str) -> AlertRule | None:
-        """See AlertRules."""
-        found = await self._file.if_there()
-        return None if found is None else await found.alert_rules.find(key)
-
-    async def update(self, rule: AlertRule) -> AlertRule:
-        """See AlertRules."""
-        return await (await _there(self._file, f"alert rule {rule.id!r}")).alert_rules.update(rule)
-
-    async def delete(self, rule_id: str, version: int) -> None:
-        """See AlertRules."""
-        await (await _there(self._file, f"alert rule {rule_id!r}")).alert_rules.delete(rule_id, version)
-
-    async def close(self) -> None:
-        """See AlertRules."""
-        await self._file.close()
 
 
 class AppearingSilences:

@@ -104,6 +104,13 @@ def forget(path: Path, topic: str, group: str, running_roles: Sequence[str]) -> 
         raise failure(path, "write", error) from error
 
 
+def _taken_us(db: sqlite3.Connection, topic: str, position: int) -> int | None:
+    """When the first message was taken that a group isn't done with."""
+    query = f"SELECT taken FROM {schema.table_of(topic)} WHERE position >= ? ORDER BY position LIMIT 1"
+    row = db.execute(query, (position,)).fetchone()
+    return None if row is None else int(row[0])
+
+
 def read_status(db: sqlite3.Connection) -> dict[str, Any]:
     """See `status`; of one moment."""
     topics = {}
@@ -119,7 +126,7 @@ def read_status(db: sqlite3.Connection) -> dict[str, Any]:
             "oldest_us": oldest[0] if oldest else None,
             "next_position": newest,
             "groups": {
-                group: {"position": at, "lag": newest - max(at, 1)}
+                group: {"position": at, "lag": newest - max(at, 1), "waiting_us": _taken_us(db, name, at)}
                 for group, at in schema.load_groups(db, name).items()
             },
             "ledger": {column: counts[column] for column in counts if column.startswith(_LEDGER)},
