@@ -1,29 +1,28 @@
+/** Explore: lines that are searched for, how many there are by time, and their fields. */
+
 import './style.css';
 
-import { useEffect, useState } from 'preact/hooks';
-
-import { instant, iso } from '../state/time';
 import { ExportButton } from './export';
+import { Histogram } from './histogram';
 import { Patterns } from './patterns';
-import { Results, type Pinned } from './results';
+import { Results } from './results';
+import { usePinned } from './run';
 import { Sidebar } from './sidebar';
 import { explore } from './state';
+import { Toolbar } from './toolbar';
 
-export default function Page() {
-  const state = explore.value;
-  const key = JSON.stringify([state.q, state.service, state.level, state.host, state.range, state.sort]);
-  const [pinned, setPinned] = useState<Pinned | undefined>(undefined);
-  useEffect(() => setPinned((before) => ({ from: iso(instant(state.range.from)!), to: iso(instant(state.range.to)!), turn: (before?.turn ?? 0) + 1 })), [key]);
-  if (!pinned) return null;
+export default function ExplorePage() {
+  const pinned = usePinned();
   return (
     <div class="explore">
-      <div class="toolbar">
-        <h1>Explore</h1>
+      <h1 class="unseen">Explore</h1>
+      <Toolbar pinned={pinned}>
         <ExportButton pinned={pinned} />
-      </div>
+      </Toolbar>
+      <Histogram pinned={pinned} />
       <div class="explore-body">
         <Sidebar pinned={pinned} />
-        {state.view === 'patterns' ? <Patterns pinned={pinned} /> : <Results pinned={pinned} />}
+        {explore.value.view === 'patterns' ? <Patterns pinned={pinned} /> : <Results pinned={pinned} />}
       </div>
     </div>
   );

@@ -17,6 +17,11 @@ export interface Explore {
   view: 'lines' | 'patterns';
 }
 
+/** What a run of Explore looks at: its range as it was when it was asked for, and which run it is. */
+export interface Pinned extends Range {
+  turn: number;
+}
+
 const INITIAL: Explore = {
   q: '',
   service: [],

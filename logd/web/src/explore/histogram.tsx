@@ -1,0 +1,5 @@
+import type { Pinned } from './state';
+
+export function Histogram(_: { pinned: Pinned }) {
+  return null;
+}
