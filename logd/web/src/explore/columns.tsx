@@ -12,7 +12,7 @@ import { zoneName } from '../state/time';
 import { withColumn } from './expanded';
 import { escaped } from './highlight';
 import { valueAt, type Hit } from './record';
-import { asked, change, explore } from './state';
+import { asked, change, explore, type Pinned } from './state';
 
 const LEVEL_WIDTH = 5;
 const LEAST_WIDTH = 4;
@@ -122,7 +122,7 @@ export function Head({ layout, day }: { layout: Layout; day: string }) {
 }
 
 interface PickerProps {
-  pinned: { from: string; to: string; turn: number };
+  pinned: Pinned;
 }
 
 /** The button that opens the choice. */

@@ -3,7 +3,7 @@
 import { useState } from 'preact/hooks';
 
 import { Button, IconButton } from '../parts/button';
-import { timeText } from '../state/time';
+import { timeText, zoneName } from '../state/time';
 import { copy, curl } from './copy';
 import { cut, escaped, type Spans } from './highlight';
 import { lineLink, searchOf, traceLink } from './links';
@@ -82,12 +82,12 @@ function FieldRow({ field, hit }: { field: Field; hit: Hit }) {
   const canFilter = value !== null && type !== 'object' && value.length <= MOST_TO_FILTER;
   return (
     <tr>
-      <th scope="row">
+      <th scope="row" title={label}>
         <Text of={name} line />
       </th>
       <td class={`value ${type}`} dir="auto">
         <Text of={shown} spans={hit.highlights?.[place]} />
-        {isTime && value !== null && <span class="soft"> {timeText(value)}</span>}
+        {isTime && value !== null && zoneName() !== 'UTC' && <span class="soft"> {timeText(value)}</span>}
         {value !== null && shown.length < value.length && (
           <Button kind="plain" onClick={() => setWhole(true)}>
             Show all {value.length.toLocaleString('en')} characters

@@ -12,8 +12,7 @@ import { durationText } from '../state/time';
 import type { Format } from './export_stream';
 import { runExport, type Progress } from './export_run';
 import { searchOf } from './links';
-import type { Pinned } from './results';
-import { explore } from './state';
+import { explore, type Pinned } from './state';
 
 const FORMATS: readonly { format: Format; name: string; hint: string }[] = [
   { format: 'ndjson', name: 'NDJSON', hint: 'A JSON object a line, with everything.' },

@@ -1,6 +1,8 @@
 /** The lines that are found: as many as one scrolls to, each opened to all that it has. */
 
-import { useCallback, useEffect, useMemo, useState } from 'preact/hooks';
+import './results.css';
+
+import { useCallback, useEffect, useMemo, useRef, useState } from 'preact/hooks';
 
 import { useShortcut } from '../parts/shortcuts';
 import { Failed, Loading, Warnings } from '../parts/states';
@@ -18,7 +20,7 @@ import { searchOf } from './links';
 import { NothingFound } from './nothing_found';
 import { plain, type Hit } from './record';
 import { usePages } from './pages';
-import { explore } from './state';
+import { explore, type Pinned } from './state';
 import { Summary } from './summary';
 import { End } from './list_end';
 
@@ -27,22 +29,22 @@ const HEAD_HEIGHT = 28;
 /** What the widths of columns are made of. */
 const LOOKED_AT = 200;
 
-export interface Pinned {
-  from: string;
-  to: string;
-  turn: number;
-}
-
 export function Results({ pinned }: { pinned: Pinned }) {
   const state = explore.value;
   const pages = usePages(searchOf(state, pinned), pinned.turn);
   const [chosen, setChosen] = useState<number | undefined>(undefined);
+  // What one points at is there already: only keys scroll.
+  const [shown, setShown] = useState<number | undefined>(undefined);
   const [opened, setOpened] = useState<ReadonlySet<number>>(new Set());
   const [context, setContext] = useState<ContextOf | undefined>(() => contextOfPlace());
   const { first, count } = pages;
+  // Another search's lines have heights and a place of their own.
+  const run = useRef({ first, number: 0 });
+  if (run.current.first !== first) run.current = { first, number: run.current.number + 1 };
 
   useEffect(() => {
     setChosen(undefined);
+    setShown(undefined);
     setOpened(new Set());
   }, [first]);
   useEffect(() => {
@@ -58,7 +60,10 @@ export function Results({ pinned }: { pinned: Pinned }) {
     });
   }, []);
   const step = (by: number) => {
-    if (count) setChosen((before) => (before === undefined ? 0 : Math.min(count - 1, Math.max(0, before + by))));
+    if (!count) return;
+    const next = chosen === undefined ? 0 : Math.min(count - 1, Math.max(0, chosen + by));
+    setChosen(next);
+    setShown(next);
   };
   const current = chosen === undefined ? undefined : pages.hit(chosen);
   useListKeys({ step, toggle, chosen, current, close: () => setOpened(new Set()), openContext: setContext });
@@ -78,6 +83,7 @@ export function Results({ pinned }: { pinned: Pinned }) {
         <NothingFound />
       ) : (
         <VirtualList
+          key={run.current.number}
           class={`results-list log ${pages.loading && !count ? 'stale' : ''}`}
           label="Lines"
           role="grid"
@@ -87,7 +93,7 @@ export function Results({ pinned }: { pinned: Pinned }) {
           count={first ? count + 1 : 0}
           rowKey={(index) => (index === count ? 'end' : index)}
           rowHeight={ROW_HEIGHT}
-          show={chosen}
+          show={shown}
           align="auto"
           onEnd={() => {
             if (!pages.error && !pages.stopped) pages.next();

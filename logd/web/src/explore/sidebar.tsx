@@ -15,8 +15,7 @@ import { withColumn } from './expanded';
 import { FieldValues } from './field_values';
 import { escaped } from './highlight';
 import { reconnects } from '../state/connection';
-import type { Pinned } from './results';
-import { asked, change, explore } from './state';
+import { asked, change, explore, type Pinned } from './state';
 
 type Field = Schemas['FieldOfRecords'];
 
@@ -127,7 +126,9 @@ function FieldItem({ field: { name, types, share, count }, query, turn }: { fiel
             {content}
           </span>
         )}
-        {name !== 'timestamp' && (
+        {name === 'timestamp' ? (
+          <span class="field-button-gap" />
+        ) : (
           <IconButton
             icon="columns"
             label={isColumn ? `Remove the column ${title}` : `Show ${title} as a column`}

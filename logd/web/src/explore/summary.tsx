@@ -12,8 +12,7 @@ import { durationText } from '../state/time';
 import { ColumnPicker } from './columns';
 import { searchOf } from './links';
 import type { Pages } from './pages';
-import type { Pinned } from './results';
-import { change, explore } from './state';
+import { change, explore, type Pinned } from './state';
 
 export function Summary({ pages, pinned }: { pages: Pages; pinned: Pinned }) {
   const { first, tiers } = pages;

@@ -69,7 +69,17 @@ export function VirtualList(props: VirtualListProps) {
     if (follow && count) virtual.scrollToIndex(count - 1, { align: 'end' });
   }, [follow, count > 0]);
   useEffect(() => {
-    if (show !== undefined && show < count) virtual.scrollToIndex(show, { align });
+    if (show === undefined || show >= count) return;
+    const item = align === 'auto' && virtual.measurementsCache[show];
+    if (!item) {
+      virtual.scrollToIndex(show, { align: 'center' });
+      return;
+    }
+    const { top, height } = { top: item.start - headHeight, height: holder.current!.clientHeight - headHeight };
+    const at = holder.current!.scrollTop;
+    // Of a row that doesn't fit its beginning is shown.
+    if (top < at || item.size > height) virtual.scrollToOffset(top);
+    else if (top + item.size > at + height) virtual.scrollToOffset(top + item.size - height);
   }, [show]);
   const items = virtual.getVirtualItems();
   const first = items[0]?.index ?? 0;
