@@ -11,15 +11,21 @@ import { Text } from './text';
 const MOST_IN_LINE = 1_000;
 const MOST_WRAPPED = 5_000;
 
-interface LineProps {
-  id: string;
-  hit: Hit;
+/** What all rows have in common: another one has all of them drawn again. */
+export interface Look {
   columns: readonly string[];
-  /** Of the columns, as the header has it. */
+  /** As the header has it. */
   layout: Layout;
   wrapped: boolean;
   /** Days differ in the list. */
   withDate: boolean;
+  zone: string;
+}
+
+interface LineProps {
+  id: string;
+  hit: Hit;
+  look: Look;
   /** Of all, from 1. */
   number: number;
   chosen: boolean;
@@ -27,7 +33,7 @@ interface LineProps {
   onToggle: () => void;
 }
 
-export function Line({ id, hit, columns, layout, wrapped, withDate, number, chosen, open, onToggle }: LineProps) {
+export function Line({ id, hit, look: { columns, layout, wrapped, withDate }, number, chosen, open, onToggle }: LineProps) {
   const level = (hit.level ?? 'none').toLowerCase();
   return (
     <div

@@ -14,11 +14,11 @@ import { timeText } from '../state/time';
 import { Head, layoutOf } from './columns';
 import { Context, type ContextOf } from './context';
 import { copy } from './copy';
-import { Expanded } from './expanded';
-import { Line } from './line';
+import type { Look } from './line';
 import { searchOf } from './links';
 import { NothingFound } from './nothing_found';
 import { plain, type Hit } from './record';
+import { contextOf, Row } from './row';
 import { usePages } from './pages';
 import { explore, type Pinned } from './state';
 import { Summary } from './summary';
@@ -72,6 +72,8 @@ export function Results({ pinned }: { pinned: Pinned }) {
   const day = useMemo(() => dayOf(hits, pinned), [hits, pinned.turn, zone.value]);
   const layout = useMemo(() => layoutOf(state.columns, hits, day === ''), [hits, day, state.columns.join('\n')]);
 
+  const look = useMemo<Look>(() => ({ columns: state.columns, layout, wrapped: wrap.value, withDate: day === '', zone: zone.value }), [layout, wrap.value, zone.value]);
+
   if (pages.error && !first) return <Failed error={pages.error} retry={pages.reload} />;
   return (
     <section class="results" aria-label="Lines">
@@ -105,30 +107,7 @@ export function Results({ pinned }: { pinned: Pinned }) {
             const hit = pages.hit(index);
             // Forgotten: it is on its way.
             if (!hit) return <div class="line forgotten" role="row" aria-rowindex={index + 2} />;
-            const open = opened.has(index);
-            return (
-              <>
-                <Line
-                  id={`line-${index}`}
-                  hit={hit}
-                  columns={state.columns}
-                  layout={layout}
-                  wrapped={wrap.value}
-                  withDate={day === ''}
-                  number={index + 1}
-                  chosen={index === chosen}
-                  open={open}
-                  onToggle={() => toggle(index)}
-                />
-                {open && (
-                  <div role="row" class="expanded-row">
-                    <div role="gridcell">
-                      <Expanded hit={hit} pinned={pinned} onContext={() => setContext(contextOf(hit))} />
-                    </div>
-                  </div>
-                )}
-              </>
-            );
+            return <Row index={index} hit={hit} look={look} pinned={pinned} chosen={index === chosen} open={opened.has(index)} onToggle={toggle} onContext={setContext} />;
           }}
         />
       )}
@@ -164,10 +143,6 @@ function onListKey(event: KeyboardEvent, step: (by: number) => void, toggle: () 
   else if (event.key in steps) step(steps[event.key]!);
   else return;
   event.preventDefault();
-}
-
-function contextOf(hit: Hit): ContextOf {
-  return { logId: hit.log_id ?? '', at: hit.timestamp ?? '' };
 }
 
 /** Of a link to a line's context. */
