@@ -39,7 +39,7 @@ export function layoutOf(columns: readonly string[], hits: readonly Hit[], withD
       return `minmax(${LEAST_MESSAGE}ch, 1fr)`;
     }
     const longest = name === 'level' ? LEVEL_WIDTH : hits.reduce((most, hit) => Math.max(most, valueAt(hit, name)?.length ?? 0), LEAST_WIDTH);
-    const own = Math.min(MOST_WIDTH, Math.max(longest, Math.min(titleOf(name).length + 2, MOST_WIDTH)));
+    const own = Math.min(MOST_WIDTH, Math.max(longest, titleOf(name).length));
     width += own;
     return `${own}ch`;
   });

@@ -21,12 +21,11 @@ export function filterOut(term: string): void {
 
 /** Everything that is asked for beside the time, as one query: for what takes no other filters. */
 export function asOneQuery({ q, service, level, host }: Pick<Explore, 'q' | 'service' | 'level' | 'host'>): string {
-  let found = q.trim();
-  for (const [name, values] of Object.entries({ service, level, host })) {
+  const filters = Object.entries({ service, level, host }).flatMap(([name, values]) => {
     const terms = values.flatMap((one) => one.split(',')).map((value) => hasValue(name, value));
-    if (terms.length) found = withTerm(found, terms.length === 1 ? terms[0]! : `(${terms.join(' OR ')})`);
-  }
-  return found;
+    return terms.length > 1 ? [`(${terms.join(' OR ')})`] : terms;
+  });
+  return filters.length ? withTerm(q, filters.join(' AND ')) : q.trim();
 }
 
 const MASK = '<*>';

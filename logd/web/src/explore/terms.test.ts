@@ -1,0 +1,31 @@
+// @vitest-environment happy-dom
+import { expect, test } from 'vitest';
+
+import { asOneQuery, fieldName, patternQuery } from './terms';
+
+test.each([
+  ['Failed password for <*> from <*> port <*> ssh2', '"Failed password for" AND "from" AND "port" AND "ssh2"'],
+  ['<*> <*>', '*'],
+  ['took=<*>ms by "x\\y" <*>', '"by \\"x\\\\y\\""'],
+  ['a <*> a', '"a"'],
+  ['-- <*> ok', '"ok"'],
+  ['blk_<*> is gone', '"is gone"'],
+])('the pattern %s', (template, query) => {
+  expect(patternQuery(template)).toBe(query);
+});
+
+test.each([
+  ['metadata.user.id', 'metadata.user.id'],
+  ['metadata.<b>x</b>', 'metadata.\\<b\\>x\\<\\/b\\>'],
+  ['a b', 'a\\ b'],
+  ['-x', '\\-x'],
+  ['größe', 'größe'],
+])('the field %s', (name, written) => {
+  expect(fieldName(name)).toBe(written);
+});
+
+test('all filters in one query', () => {
+  const nothing = { service: [], level: [], host: [] };
+  expect(asOneQuery({ q: '', ...nothing })).toBe('');
+  expect(asOneQuery({ q: 'a b', ...nothing, level: ['ERROR', 'FATAL'], service: ['pay'] })).toBe('(a b) AND service:pay AND (level:ERROR OR level:FATAL)');
+});
