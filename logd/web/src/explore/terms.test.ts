@@ -1,7 +1,7 @@
 // @vitest-environment happy-dom
 import { expect, test } from 'vitest';
 
-import { asOneQuery, fieldName, patternQuery } from './terms';
+import { asOneQuery, patternQuery } from './terms';
 
 test.each([
   ['Failed password for <*> from <*> port <*> ssh2', '"Failed password for" AND "from" AND "port" AND "ssh2"'],
@@ -12,16 +12,6 @@ test.each([
   ['blk_<*> is gone', '"is gone"'],
 ])('the pattern %s', (template, query) => {
   expect(patternQuery(template)).toBe(query);
-});
-
-test.each([
-  ['metadata.user.id', 'metadata.user.id'],
-  ['metadata.<b>x</b>', 'metadata.\\<b\\>x\\<\\/b\\>'],
-  ['a b', 'a\\ b'],
-  ['-x', '\\-x'],
-  ['größe', 'größe'],
-])('the field %s', (name, written) => {
-  expect(fieldName(name)).toBe(written);
 });
 
 test('all filters in one query', () => {

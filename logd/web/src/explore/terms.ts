@@ -1,12 +1,7 @@
 /** Queries for what one points at: a line's value, a line, a pattern. */
 
-import { fieldIs, withTerm, withoutTerm } from './filters';
+import { fieldIs, fieldName, withTerm, withoutTerm } from './filters';
 import { change, explore, type Explore } from './state';
-
-/** A field's name as the query language reads it: what would be an operator is escaped. */
-export function fieldName(name: string): string {
-  return name.replace(/[^\p{L}\p{N}_.@$-]/gu, '\\$&').replace(/^-/, '\\-');
-}
 
 export const hasValue = (name: string, value: string): string => fieldIs(fieldName(name), value);
 export const exists = (name: string): string => `${fieldName(name)}:*`;
