@@ -50,3 +50,14 @@ export function NothingFound() {
     </div>
   );
 }
+
+export function Cancelled({ again }: { again: () => void }) {
+  return (
+    <div class="state">
+      <h2>The search was cancelled.</h2>
+      <Button icon="reload" onClick={again}>
+        Search again
+      </Button>
+    </div>
+  );
+}

@@ -16,7 +16,7 @@ import { Context, type ContextOf } from './context';
 import { copy } from './copy';
 import type { Look } from './line';
 import { searchOf } from './links';
-import { NothingFound } from './nothing_found';
+import { Cancelled, NothingFound } from './nothing_found';
 import { plain, type Hit } from './record';
 import { contextOf, Row } from './row';
 import { usePages } from './pages';
@@ -75,6 +75,7 @@ export function Results({ pinned }: { pinned: Pinned }) {
   const look = useMemo<Look>(() => ({ columns: state.columns, layout, wrapped: wrap.value, withDate: day === '', zone: zone.value }), [layout, wrap.value, zone.value]);
 
   if (pages.error && !first) return <Failed error={pages.error} retry={pages.reload} />;
+  if (!first && !pages.loading) return <Cancelled again={pages.reload} />;
   return (
     <section class="results" aria-label="Lines">
       <Summary pages={pages} pinned={pinned} />
