@@ -3,10 +3,16 @@
 import { signal } from '@preact/signals';
 import { useMemo, useRef } from 'preact/hooks';
 
+import type { ApiError } from '../api/client';
 import { instant, iso, type Range } from '../state/time';
 import { asked, explore, type Pinned } from './state';
 
 const asks = signal(0);
+/** Whether the answer to the last one is still awaited. */
+export const running = signal(false);
+
+/** What the server said of the query that is asked now, if it refused it. */
+export const refusal = signal<ApiError | undefined>(undefined);
 
 /** Asks the same again, up to this moment. */
 export function reload(): void {

@@ -14,7 +14,7 @@ interface Checked {
 
 /** `asked` is what the server said of `value`. */
 export function useChecked(text: string, value: string, asked: ApiError | undefined): Checked {
-  const [said, setSaid] = useState<{ text: string; error: ApiError | undefined }>({ text: value, error: undefined });
+  const [said, setSaid] = useState<{ text: string; error: ApiError | undefined }>({ text: '', error: undefined });
   useEffect(() => {
     if (text === said.text || !text.trim() || (text === value && asked)) return;
     const controller = new AbortController();
@@ -29,7 +29,7 @@ export function useChecked(text: string, value: string, asked: ApiError | undefi
     };
   }, [text, value, asked]);
   if (text === value && asked) return { error: asked, isTyped: false };
-  return { error: said.text === text ? said.error : undefined, isTyped: true };
+  return { error: said.text === text ? said.error : undefined, isTyped: text !== value };
 }
 
 /** By what takes the least: the plan of a search in no time at all. That the server can't say is no error of the query. */
