@@ -26,4 +26,5 @@ export function bytesText(bytes: number): string {
 }
 
 /** `12.3 %` of a share from 0 to 1. */
-export const shareText = (share: number): string => `${(100 * share).toFixed(share > 0 && share < 0.1 ? 1 : 0)} %`;
+export const shareText = (share: number): string =>
+  share > 0 && share < 0.0005 ? '< 0.1 %' : `${(100 * share).toFixed(share > 0 && share < 0.1 ? 1 : 0)} %`;
