@@ -84,8 +84,7 @@ def make(
 ) -> tuple[Token, str]:
     """A new token, and what a client sends, which nothing else tells. `expires` is how long it lives, such as 90d.
     Raises WrongToken."""
-    name = name.strip()
-    if not name or len(name) > _MAX_NAME_CHARACTERS or not name.isprintable():
+    if not _is_name(name.strip()):
         raise WrongToken("name", f"is {name!r:.220}, expected 1 to {_MAX_NAME_CHARACTERS} printable characters")
     for scope in scopes:
         if scope not in tuple(Scope):
@@ -100,7 +99,7 @@ def make(
     secret = new_secret()
     token = Token(
         id=new_id(),
-        name=name,
+        name=name.strip(),
         digest=digest_of(secret),
         scopes=frozenset(map(Scope, scopes)),
         services=_limits("services", services),
@@ -119,9 +118,13 @@ def _limits(where: str, names: Sequence[str]) -> tuple[str, ...]:
         raise WrongToken(where, f"has {len(names)} names, at most {_MAX_LIMITS}")
     stripped = tuple(dict.fromkeys(name.strip() for name in names))
     for name in stripped:
-        if not name or len(name) > _MAX_NAME_CHARACTERS or not name.isprintable():
+        if not _is_name(name):
             raise WrongToken(where, f"has {name!r:.220}, expected 1 to {_MAX_NAME_CHARACTERS} printable characters")
     return stripped
+
+
+def _is_name(text: str) -> bool:
+    return 0 < len(text) <= _MAX_NAME_CHARACTERS and text.isprintable()
 
 
 def _lifetime_seconds(text: str) -> int:

@@ -76,7 +76,8 @@ def install() -> None:
 
 def _install() -> None:
     lock = _sum([WEB / "package.json", WEB / "package-lock.json"])
-    if _text(_INSTALLED_FROM) == lock:
+    # npm's own note goes when somebody has cleaned up, or was about to install.
+    if _text(_INSTALLED_FROM) == lock and (_MODULES / ".package-lock.json").is_file():
         return
     _say("getting what the front end is built with (once)")
     options = [

@@ -37,7 +37,8 @@ Parameters = Sequence[tuple[str, str]]
 
 class Failed(LogdError):
     """No answer. `exit_code` is the process's; `column` the 1-based place in the query where the server stopped to
-    understand it; `status` the answer's, 0 when there was none; `retry_after_seconds` what the server asked for."""
+    understand it, `where` the place that it names, whatever that is; `status` the answer's, 0 when there was none;
+    `retry_after_seconds` what the server asked for."""
 
     def __init__(
         self,
@@ -46,12 +47,14 @@ class Failed(LogdError):
         column: int | None = None,
         status: int = 0,
         retry_after_seconds: float = 0.0,
+        where: str = "",
     ) -> None:
         super().__init__(message)
         self.exit_code = exit_code
         self.column = column
         self.status = status
         self.retry_after_seconds = retry_after_seconds
+        self.where = where
 
     @property
     def passing(self) -> bool:
@@ -194,8 +197,10 @@ class Server(NamedTuple):
         if not isinstance(problem, dict) or not isinstance(problem.get("message"), str):
             said = f"{self.base} answered {error.code} {' '.join(str(error.reason).split())}"
             return Failed(said, REFUSED, None, error.code, retry_after)
-        column = _COLUMN.fullmatch(str(problem.get("where")))
-        return Failed(problem["message"], REFUSED, int(column[1]) if column else None, error.code, retry_after)
+        where = str(problem.get("where") or "")
+        column = _COLUMN.fullmatch(where)
+        at = int(column[1]) if column else None
+        return Failed(problem["message"], REFUSED, at, error.code, retry_after, where)
 
 
 def _seconds(retry_after: str) -> float:

@@ -14,6 +14,8 @@ from logd.cli import connect, lines
 from logd.errors import ConfigError
 
 _PATH = "/api/v1/dashboards"
+#: In a file, which its errors name.
+_PLACES = ("panels[", "time.")
 
 
 def add_to(commands: Any) -> None:
@@ -76,16 +78,23 @@ def run_export(args: argparse.Namespace) -> int:
 
 def run_import(args: argparse.Namespace) -> int:
     """Says what it is called, its id and its version."""
+    from logd.cli import ask
+
     body = _read(args.file)
     if args.name is not None:
         body["name"] = args.name
     server = connect.server(args)
     name = body.get("name")
     before = server.json_if_there(_path(name)) if args.replace and isinstance(name, str) and name.strip() else None
-    if before is None:
-        done = server.json("POST", _PATH, (), body)
-    else:
-        done = server.json("PUT", _path(before["id"]), (), {**body, "version": before["version"]})
+    try:
+        if before is None:
+            done = server.json("POST", _PATH, (), body)
+        else:
+            done = server.json("PUT", _path(before["id"]), (), {**body, "version": before["version"]})
+    except ask.Failed as failure:
+        if not failure.where.startswith(_PLACES):
+            raise
+        raise ask.Failed(f"{failure.where}: {failure}", failure.exit_code, status=failure.status) from None
     print(f"imported {done['name']!r} ({done['id']}, version {done['version']})")
     return 0
 

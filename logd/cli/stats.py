@@ -22,7 +22,7 @@ _FUNCTIONS = {
     "p99": "what 99 %% aren't above",
 }
 _EXAMPLES = """examples:
-  logd stats --by service
+  logd stats --by service --bytes --order 'bytes(message)' --from -1d
   logd stats 'level:ERROR' --by service,host --p95 latency_ms --interval 1h --from -1d
   logd stats --by user_id --avg latency_ms --order 'avg(latency_ms)' --top 20
 
@@ -47,6 +47,13 @@ def add_to(commands: Any) -> None:
         parser.add_argument(
             f"--{name}", metavar="FIELD", dest="aggregates", action="append", default=[], type=_of(name), help=meaning
         )
+    parser.add_argument(
+        "--bytes",
+        dest="aggregates",
+        action="append_const",
+        const="bytes(message)",
+        help="how many bytes their messages have",
+    )
     parser.add_argument("--interval", metavar="TIME", help="by time, too: 10s, 1m, 1h, 1d, auto")
     parser.add_argument("--order", metavar="WHAT", help="of which the top groups have the most: count, p95(latency_ms)")
     parser.add_argument("--top", metavar="N", type=int, help="how many groups (the server's default: 10)")

@@ -6,6 +6,7 @@ an agent is of all services of its host.
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -102,9 +103,10 @@ class Told:
             if (not states or state_of[one.report.key] in states) and part in one.report.host.lower()
         ]
         found.sort(key=lambda one: (one.report.host, one.report.id))
+        shown = await asyncio.to_thread(_shown, found[offset : offset + limit], state_of, now)
         return json_answer(
             {
-                "agents": _shown(found[offset : offset + limit], state_of, now),
+                "agents": shown,
                 "total": len(found),
                 "states": {state: counts[state] for state in _STATES},
                 "silent_seconds": self._silent_seconds,

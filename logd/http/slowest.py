@@ -124,7 +124,7 @@ class Slowest:
 
     def found(self, token_id: str | None = None) -> list[SlowSearch]:
         """The slowest first, at most MOST; with a `token_id` only those of this token."""
-        since_us = self.since_us()
+        since_us = self._clock() - KEPT_SECONDS * 1_000_000
         every = (search for part in self._parts for _, _, search in part.heap)
         meant = (one for one in every if one.ended_us >= since_us and (token_id is None or one.token_id == token_id))
         return heapq.nlargest(MOST, meant, key=lambda one: one.took_seconds)

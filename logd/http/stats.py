@@ -38,7 +38,8 @@ _COUNT = "count"
 #: Each takes memory for every group.
 _MOST_AGGREGATES = 20
 _AGGREGATE = re.compile(r"\s*([^(),\s]+)\((.*?)\)\s*(?:,|\Z)", re.DOTALL)
-_FUNCTIONS = ", ".join(Function)
+_FUNCTIONS = ", ".join(one for one in Function if one is not Function.BYTES)
+_MESSAGE = "message"
 PARAMETERS = (
     *FILTERS,
     Parameter(
@@ -49,7 +50,8 @@ PARAMETERS = (
     Parameter(
         "aggregate",
         f"What to say of each group beside its count: {_FUNCTIONS}, each with a field, such as p95(latency_ms)."
-        " All but distinct are of numbers in metadata, and of strings that are numbers.",
+        " All but distinct are of numbers in metadata, and of strings that are numbers."
+        " bytes(message) is how many bytes of UTF-8 the messages have together.",
         repeats=True,
     ),
     Parameter("order", "Of which the top groups have the most: one of the aggregates; count unless told."),
@@ -143,14 +145,25 @@ def _aggregates(texts: Sequence[str]) -> list[tuple[str, Aggregate]]:
         while at < len(text):
             one = _AGGREGATE.match(text, at)
             if one is None or one[1] not in set(Function):
-                expected = f"expected one of {_FUNCTIONS} with a field, such as p95(latency_ms)"
+                expected = f"expected one of {_FUNCTIONS} with a field, such as p95(latency_ms), or bytes(message)"
                 raise BadRequest("bad_aggregate", f"aggregate is {shortened(text[at:])}, {expected}", "aggregate")
             at = one.end()
-            function, field = Function(one[1]), field_of(one[2].strip(), "aggregate")
+            function = Function(one[1])
+            if function is Function.BYTES:
+                found.append((f"{function}({_MESSAGE})", _bytes_of(one[2].strip())))
+                continue
+            field = field_of(one[2].strip(), "aggregate")
             if function is not Function.DISTINCT and not field.startswith(METADATA):
                 raise BadRequest("bad_aggregate", f"{field} has no numbers, only metadata does", "aggregate")
             found.append((f"{function}({one[2].strip()})", Aggregate(function, field)))
     return found
+
+
+def _bytes_of(name: str) -> Aggregate:
+    """Raises BadRequest."""
+    if name != _MESSAGE:
+        raise BadRequest("bad_aggregate", f"bytes is of message, not of {shortened(name)}", "aggregate")
+    return Aggregate(Function.BYTES, _MESSAGE)
 
 
 def answer(asked: Asked, found: Groups, took_ms: int) -> dict[str, Any]:

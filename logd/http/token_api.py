@@ -76,14 +76,10 @@ class TokenApi:
         except WrongToken as error:
             raise BadRequest("bad_token", f"{error.where} {error}", error.where) from error
         with catalog_call():
-            if not self._anonymous and Scope.ADMIN not in token.scopes and not await self._tokens.ever():
-                message = (
-                    "scopes has no admin, which the first token needs: from then on every request needs a token, and"
-                    " only one with admin makes others"
-                )
-                raise BadRequest("first_token", message, "scopes")
             if sender.token_id:
                 _refuse_more(sender, await self._tokens.find(sender.token_id), token)
+            elif not self._anonymous:
+                await self._refuse_others(token)
             try:
                 await self._tokens.create(token)
             except ConfigError as error:  # the file can't be made
@@ -91,6 +87,17 @@ class TokenApi:
         log.info("the token %s, %r, was made by %s", token.id, token.name, sender.who)
         headers = {"Location": f"{PATH}/{token.id}", "Cache-Control": "no-store"}
         return json_answer({**_shown([token], sender)[0], "token": text}, 201, headers)
+
+    async def _refuse_others(self, token: Token) -> None:
+        """Of who has none: only the first token, and that with admin. Raises BadRequest."""
+        if await self._tokens.ever():  # since a moment, for which those who were let in without one may go on
+            raise BadRequest("unauthorized", "there is a token by now: one is needed", "Authorization", 401)
+        if Scope.ADMIN not in token.scopes:
+            message = (
+                "scopes has no admin, which the first token needs: from then on every request needs a token, and"
+                " only one with admin makes others"
+            )
+            raise BadRequest("first_token", message, "scopes")
 
     async def revoke(self, request: web.Request) -> web.Response:
         """200 with Token, or 404."""
@@ -110,8 +117,9 @@ def _refuse_more(sender: Identity, own: Token | None, token: Token) -> None:
     for what, has, gets in (("services", sender.services, token.services), ("hosts", sender.hosts, token.hosts)):
         if has and (not gets or set(gets) - set(has)):
             raise _refused(f"{sender.who} is for the {what} {', '.join(has)} alone", what)
-    if own is None:
-        raise _refused(f"{sender.who} is gone", "Authorization")
+    # As it is kept now: who was let in may have been revoked a moment ago.
+    if own is None or own.state(token.created_us) != "active":
+        raise _refused(f"{sender.who} is revoked or expired", "Authorization")
     if own.expires_us is not None and (token.expires_us is None or token.expires_us > own.expires_us):
         raise _refused(f"{sender.who} expires at {start_texts([own.expires_us])[0]}", "expires")
 

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Literal
 
 import msgspec
-from msgspec import Meta
 
-#: As `logd token` takes it.
-_LIFETIME = "^[1-9][0-9]{0,5}[smhdw]$"
 _Scope = Literal["ingest", "search", "admin"]
 
 
@@ -16,11 +13,11 @@ class TokenToMake(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     """`expires` is after how long, such as 12h, 90d or 52w; null is never. No `services` or `hosts` are all of them. A
     rate that is null is api.rate_limit's, and 0 is none."""
 
-    name: Annotated[str, Meta(min_length=1, max_length=200)]
+    name: str
     scopes: list[str]
     services: list[str] = []
     hosts: list[str] = []
-    expires: Annotated[str, Meta(pattern=_LIFETIME)] | None = None
+    expires: str | None = None
     requests_per_second: float | None = None
     bytes_per_second: float | None = None
 

@@ -22,7 +22,8 @@ SAMPLE_ROWS = 10_000
 
 
 class Function(StrEnum):
-    """What is made of a field's values: how many different ones there are, or a figure of those that are numbers."""
+    """What is made of a field's values: how many different ones there are, or a figure of those that are numbers; or of
+    messages, how many bytes of UTF-8 they have together."""
 
     DISTINCT = "distinct"
     MIN = "min"
@@ -32,15 +33,22 @@ class Function(StrEnum):
     P50 = "p50"
     P95 = "p95"
     P99 = "p99"
+    BYTES = "bytes"
 
     @property
     def share(self) -> float | None:
         """Of a percentile: of the values that are no larger."""
         return int(self.value[1:]) / 100 if self in (Function.P50, Function.P95, Function.P99) else None
 
+    @property
+    def of_nothing(self) -> float | None:
+        """The figure where there are no values."""
+        return 0 if self in (Function.DISTINCT, Function.BYTES) else None
+
 
 class Aggregate(msgspec.Struct, frozen=True):
-    """`field` is a keyword column (numbers are only in metadata) or `metadata.` and a path."""
+    """`field` is a keyword column (numbers are only in metadata) or `metadata.` and a path; that of BYTES is the
+    message."""
 
     function: Function
     field: str

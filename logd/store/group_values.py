@@ -19,6 +19,8 @@ from logd.query.sql import Condition
 from logd.seams import Function, Stats
 
 _TAGS = "tags"
+#: Only its size is ever asked for.
+_MESSAGE = "message"
 #: DuckDB's aggregates that a figure of numbers is made of.
 _PARTS = {
     Function.MIN: ["min"],
@@ -61,6 +63,9 @@ def values(asked: Stats, condition: Condition, kept: Sequence[str], listed: bool
     places: dict[str, list[str]] = {_AS_TEXT: [], _AS_JSON: []}
     for number, field in enumerate(fields):
         name = f"f{number}"
+        if field == _MESSAGE:
+            columns.append(f"coalesce(strlen({field}), 0) AS {name}")
+            continue
         if field not in in_metadata:
             columns.append(f"{field} AS {name}")
             continue
@@ -91,7 +96,9 @@ def values(asked: Stats, condition: Condition, kept: Sequence[str], listed: bool
     parts: dict[str, str] = {}
     for place, one in enumerate(asked.aggregates):
         name = f"f{fields.index(one.field)}"
-        if one.field in lists:
+        if one.function is Function.BYTES:
+            made: Sequence[str] = [f"coalesce(fsum({name}), 0)"]
+        elif one.field in lists:
             made = _of_lists(one.function, name)
         else:
             made = _of_texts(one.function, name, f"number_{name}" if name in numbers else number_of(name))

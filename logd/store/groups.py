@@ -27,7 +27,11 @@ from logd.store.read import run, stretches
 from logd.store.walk import Snapshot, Times, times_of
 
 #: Of functions whose figures of parts can be put together; others need all values at once.
-_ADDED: Mapping[Function, How] = {Function.SUM: "sum", Function.AVG: "sum", Function.MIN: "min", Function.MAX: "max"}
+_ADDED: Mapping[Function, How] = {
+    **dict.fromkeys((Function.SUM, Function.AVG, Function.BYTES), "sum"),
+    Function.MIN: "min",
+    Function.MAX: "max",
+}
 
 
 def group(connection: Connection, snapshot: Snapshot, asked: Stats, partials: Partials) -> Groups:
@@ -158,7 +162,7 @@ def too_many_cells(interval_us: int) -> BadRequest:
 
 def _nothing(asked: Stats) -> Group:
     """What there is of no hits."""
-    return Group((), 0, [0 if one.function is Function.DISTINCT else None for one in asked.aggregates])
+    return Group((), 0, [one.function.of_nothing for one in asked.aggregates])
 
 
 def _query(asked: Stats, grouped: Values) -> str:

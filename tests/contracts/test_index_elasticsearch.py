@@ -21,7 +21,7 @@ from logd.config.schema import Policy, SearchLimits
 from logd.deadletters import replayed, summary
 from logd.errors import BadRequest, ConfigError, Unavailable
 from logd.query.parse import parse
-from logd.seams import Histogram, Place, RetentionPolicy, Search
+from logd.seams import Aggregate, Function, Histogram, Place, RetentionPolicy, Search, Stats
 from tests.contracts.scenarios.corpus import CORPUS
 from tests.support.elastic import Buried, Server, delete_all
 from tests.support.indexes import ids
@@ -123,6 +123,21 @@ async def test_counts_by_time(index: ElasticsearchIndex) -> None:
         Histogram(fill=True, interval_us=1_000),
     ):
         await naive.check_histogram(asked, index.histogram(asked))
+
+
+async def test_bytes_of_documents_of_an_older_logd_are_estimated(index: ElasticsearchIndex, client: Client) -> None:
+    await index.write(batch([row(DAY, "a", "four"), row(DAY + 1, "b", "fünf")], 1))
+    await index.refresh()
+    for by in ((), ("service",), ("service", "host")):
+        asked = Stats(by=by, aggregates=(Aggregate(Function.DISTINCT, "host"), Aggregate(Function.BYTES, "message")))
+        found = await index.stats(asked)
+        assert (found.groups[0].figures[1], list(found.estimated)) == (9, [0])
+    old = {"log_id": "c", "timestamp": "2024-10-04T00:00:00.000002Z", "message": "old", "service": "web", "host": "h"}
+    await client.ask("PUT", f"/{_NAMES}/_create/c", old, {"refresh": "true"})
+    for by in ((), ("service",), ("service", "host")):
+        asked = Stats(by=by, aggregates=(Aggregate(Function.DISTINCT, "host"), Aggregate(Function.BYTES, "message")))
+        found = await index.stats(asked)
+        assert (sum(group.figures[1] or 0 for group in found.groups), list(found.estimated)) == (9, [0, 1])
 
 
 async def test_what_comes_again_is_stored_once(index: ElasticsearchIndex) -> None:

@@ -23,7 +23,8 @@ from tests.support.stats import written
 ARCHIVE_TOO = True
 SECOND = 1_000_000
 _WIDE = {f"f{n:05}": n for n in range(15_000)}
-EACH = tuple(Aggregate(function, "metadata.ms") for function in Function)
+BYTES = Aggregate(Function.BYTES, "message")
+EACH = (*(Aggregate(one, "metadata.ms") for one in Function if one is not Function.BYTES), BYTES)
 
 
 @pytest.fixture
@@ -53,7 +54,7 @@ class TestStats:
         for stats in (Stats(aggregates=EACH), Stats(aggregates=EACH, by_time=True, interval_us=SECOND)):
             (group,) = (await index.stats(stats)).groups
             assert (group.values, group.count, list(group.cells)) == ((), 0, [])
-            assert list(group.figures) == [0, *[None] * 7]
+            assert list(group.figures) == [0, *[None] * 7, 0]
         for by in ({"by": ("service",)}, {"by": ("service", "host")}, {"by": ("tags",), "prefix": ""}):
             found = await index.stats(Stats(**by))
             assert (found.total, list(found.groups), found.other, found.without) == (0, [], 0, 0)
@@ -70,8 +71,29 @@ class TestStats:
     async def test_what_looks_like_a_number_is_none(self, index: SearchedIndex) -> None:
         values = [" 5", "7 ", "09", ".5", "5.", "1_000", "1d", "NaN", "-", "+1", "\u0665", 6]
         await written(index, _of(*({"ms": value} for value in values)))
-        (group,) = (await index.stats(Stats(aggregates=EACH))).groups
+        (group,) = (await index.stats(Stats(aggregates=EACH[:-1]))).groups
         assert list(group.figures) == [12, *[6] * 7]
+
+    async def test_the_bytes_of_messages(self, index: SearchedIndex) -> None:
+        """By service, whose order they can be, and by time; of those that match alone."""
+        texts = ["", "a", "ünï 日本 \N{PILE OF POO}", "x" * 40_000, "\x00\n", "a"]
+        rows = [
+            row(DAY + n * SECOND, f"{n:04}", text, service=service, tags=["s", "t"])
+            for n, (service, text) in enumerate((service, text) for service in ("b", "a", None) for text in texts)
+        ]
+        naive = await written(index, [*rows, row(DAY, "c", "xyz", service="c")])
+        for asked in (
+            Stats(aggregates=(BYTES,)),
+            Stats(aggregates=(BYTES,), by=("service",), order=0),
+            Stats(aggregates=(BYTES,), by=("service", "tags"), order=0, top=3),
+            Stats(aggregates=(BYTES, Aggregate(Function.DISTINCT, "service")), by=("tags",)),
+            Stats(aggregates=(BYTES,), by=("service",), by_time=True, interval_us=5 * SECOND),
+            Stats(aggregates=(BYTES,), by=("service",), query=parse("a"), from_us=DAY + 3 * SECOND),
+            Stats(aggregates=(BYTES,), query=parse("nothing")),
+        ):
+            found = await index.stats(asked)
+            NaiveGroups(naive, asked).check(found)
+            assert 0 not in found.estimated
 
     async def test_several_values_count_each(self, index: SearchedIndex) -> None:
         metadata = [{"ms": [1, 2, "3"]}, {"ms": 4}, {"ms": [[9], {"x": 9}]}, {"ms": ["[x", "[x"]}, {"ms": "[x"}]

@@ -58,7 +58,7 @@ _HISTOGRAMS = st.builds(
     fill=st.booleans(),
 )
 #: What groups can be put in order by: nothing that is estimated.
-_EXACT = [Function.MIN, Function.MAX, Function.SUM]
+_EXACT = [Function.MIN, Function.MAX, Function.SUM, Function.BYTES]
 
 
 def _ordered(asked: Stats, order: int | None) -> Stats:

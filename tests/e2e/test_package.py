@@ -152,3 +152,15 @@ def _wheel(source: Path, folder: Path) -> Path:
 def _files(wheel: Path) -> set[str]:
     with zipfile.ZipFile(wheel) as archive:
         return set(archive.namelist())
+
+
+def test_nothing_that_is_made_is_kept_in_git() -> None:
+    asked = ["git", "check-ignore", *(f"{_WEB}{name}" for name in ("node_modules/x", "dist/x", "src/api/schema.d.ts"))]
+    if not (_ROOT / ".git").exists():
+        pytest.skip("this is no checkout")
+    done = subprocess.run(asked, cwd=_ROOT, capture_output=True, text=True, check=False)
+    assert done.stdout.split() == asked[2:]
+    kept = subprocess.run(
+        ["git", "ls-files", "--cached", "--ignored", "--exclude-standard"], cwd=_ROOT, stdout=-1, check=True
+    )
+    assert kept.stdout == b""

@@ -97,6 +97,15 @@ class TestStats:
         assert [group["values"]["user.id"] for group in found["groups"]] == ["u4", None]
         assert [group["stats"]["max(latency_ms)"] for group in found["groups"]] == [1_999, 1_998]
 
+    def test_the_bytes_of_services(self, server: Server) -> None:
+        found = _asked(server, by="service", aggregate="bytes(message)", order="bytes(message)")
+        expected = {"pay": 0, "cart": 0}
+        for n in range(_COUNT):
+            expected["cart" if n % 3 else "pay"] += len(_line(n)["message"].encode())
+        sizes = {group["values"]["service"]: group["stats"]["bytes(message)"] for group in found["groups"]}
+        assert sizes == expected
+        assert "approximate" not in found
+
     def test_posted(self, server: Server) -> None:
         asked: dict[str, Any] = {
             "q": "level:ERROR",
@@ -118,6 +127,8 @@ class TestStats:
             ({"by": "a,metadata.a"}, "bad_field", "by"),
             ({"aggregate": "median(x)"}, "bad_aggregate", "aggregate"),
             ({"aggregate": "p95"}, "bad_aggregate", "aggregate"),
+            ({"aggregate": "bytes(x)"}, "bad_aggregate", "aggregate"),
+            ({"aggregate": "bytes"}, "bad_aggregate", "aggregate"),
             ({"aggregate": "p95()"}, "bad_field", "aggregate"),
             ({"aggregate": "p95(x) y"}, "bad_aggregate", "aggregate"),
             ({"aggregate": "max(level)"}, "bad_aggregate", "aggregate"),

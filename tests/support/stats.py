@@ -27,7 +27,7 @@ RECORDS = st.fixed_dictionaries(
         "level": st.sampled_from(["INFO", "WARN", None]),
         "tags": st.sampled_from([None, [], ["t"], ["t", "u", "t"], ["u"]]),
         "trace_id": st.sampled_from([None, "t"]),
-        "message": st.sampled_from(["red", "blue", "red blue"]),
+        "message": st.sampled_from(["red", "blue", "red blue", "blue ünd grün"]),
         "metadata": st.none()
         | st.fixed_dictionaries(
             {},
@@ -48,7 +48,8 @@ TIMES = st.none() | st.integers(0, 12).map(lambda second: DAY + second * SECOND)
 
 
 def stats_of(by: st.SearchStrategy[str], of: st.SearchStrategy[str]) -> st.SearchStrategy[Stats]:
-    numbers = st.builds(Aggregate, st.sampled_from(Function), of)
+    of_fields = [function for function in Function if function is not Function.BYTES]
+    numbers = st.builds(Aggregate, st.sampled_from(of_fields), of) | st.just(Aggregate(Function.BYTES, "message"))
     distinct = st.builds(Aggregate, st.just(Function.DISTINCT), by)
     asked = st.builds(
         Stats,

@@ -50,6 +50,7 @@ def test_a_document_has_every_column() -> None:
         "tags": ["t", '"ü'],
         "trace_id": "t",
         "message": "x\x00\ny",
+        "message_bytes": 4,
         "words": "x  y",
         "metadata": {"a": [1, {"b": float("inf")}]},
         "metadata_text": '{"a":[1,\n{"b":1e400}]}',

@@ -2,7 +2,7 @@
 once.
 
     {"create":{"_id":"0011223344556677-000000000123"}}
-    {"log_id":…,"timestamp":"2026-11-22T10:00:00.123456Z",…,"message":…,"words":"payment failed","metadata":{…}}
+    {"log_id":…,"timestamp":"2026-11-22T10:00:00.123456Z",…,"message":…,"message_bytes":14,"words":"payment failed",…}
 
 `words` and `runs` are what query/elasticsearch_text.py searches. The one is made by exchanging bytes where the text is
 ASCII (0.15 µs a line; regular expressions take 3 µs), so blanks may follow blanks in it. `metadata_text` is there where
@@ -20,6 +20,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from logd.backends.index.elasticsearch_mapping import MESSAGE_BYTES
 from logd.backends.index.policies import ONE_POLICY, Assignment
 from logd.query.elasticsearch_text import MAX_WORD
 from logd.query.tokens import tokens
@@ -62,7 +63,8 @@ _LINES = f"""
         '{{"create":{{"_id":', to_json(log_id), '}}}}\n{{', {_field("log_id")},
         '"timestamp":"', strftime(timestamp, '%Y-%m-%dT%H:%M:%S.%fZ'), '","ingested_at":"', ingested_at, '",',
         {", ".join(map(_field, ("level", "service", "host", "source", "tags", "trace_id", "message")))},
-        '"words":"', words, '"', CASE WHEN all_runs <> words THEN concat(',"runs":"', all_runs, '"') END,
+        '"{MESSAGE_BYTES}":', coalesce(strlen(message), 0),
+        ',"words":"', words, '"', CASE WHEN all_runs <> words THEN concat(',"runs":"', all_runs, '"') END,
         CASE WHEN {KEPT} IS NOT NULL THEN concat(',"{KEPT}":', to_json({KEPT})) END,
         ',"metadata":', coalesce(replace(metadata, chr(10), ' '), 'null'), '}}\n'
     ) AS line FROM ({_PREPARED})

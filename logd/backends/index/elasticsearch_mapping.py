@@ -1,7 +1,8 @@
 """The index template: how Elasticsearch keeps records, one index a day.
 
 `message` is for people who ask Elasticsearch themselves, with its standard analyzer; logd asks `words`, `runs` and
-`message.raw`, the first two of which are indexed and not kept. Every value of the metadata is a keyword, and what is a
+`message.raw`, the first two of which are indexed and not kept, and adds up `message_bytes`, which isn't kept either.
+Every value of the metadata is a keyword, and what is a
 number is one beside that too, under a name of its own: no two records can disagree about a field's type. Beyond the
 limit of fields, metadata is kept and not indexed. What is left out of `_source` has Elasticsearch write it anew, with
 doubles for fractions, 1e3 as 1000.0: elasticsearch_body.py keeps the text of such metadata.
@@ -21,6 +22,8 @@ from logd.query.elasticsearch_text import RUNS, WORDS
 #: A keyword has at most 32,766 bytes, and a character up to four of these.
 _LONGEST_KEYWORD = 8_191
 _LONGEST_VALUE = 1_024
+#: How long the message is in UTF-8, for sums alone.
+MESSAGE_BYTES = "message_bytes"
 _KEYWORD = {"type": "keyword", "ignore_above": _LONGEST_KEYWORD}
 _TIME = {"type": "date_nanos", "format": "strict_date_optional_time_nanos"}
 _OWN_WORDS = {"type": "text", "analyzer": "whitespace", "norms": False}
@@ -51,7 +54,7 @@ def mappings(metadata: Kind) -> dict[str, Any]:
         "dynamic": False,
         "date_detection": False,
         "numeric_detection": False,
-        "_source": {"excludes": [WORDS, RUNS]},
+        "_source": {"excludes": [WORDS, RUNS, MESSAGE_BYTES]},
         "dynamic_templates": [{"metadata": _VALUES}],
         "properties": {
             # Sorting by `_id` takes memory that is only there when a setting allows it.
@@ -60,6 +63,7 @@ def mappings(metadata: Kind) -> dict[str, Any]:
             "ingested_at": _TIME,
             **dict.fromkeys(("level", "service", "host", "source", "tags", "trace_id"), _KEYWORD),
             "message": {"type": "text", "norms": False, "fields": {"raw": {**_KEYWORD, "doc_values": False}}},
+            MESSAGE_BYTES: {"type": "integer", "index": False},
             WORDS: _OWN_WORDS,
             RUNS: _OWN_WORDS,
             "metadata": _OBJECT if metadata == "object" else _FLATTENED,

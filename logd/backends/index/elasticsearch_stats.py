@@ -3,6 +3,7 @@
 Groups of one field that are ordered by their counts are one `terms`: exact as long as no shard has more than
 SHARD_VALUES values. Others are the pages of a `composite`, which has them all; then the top ones are asked for their
 figures, each with a filter. Distinct values and percentiles are Elasticsearch's estimates (HyperLogLog++, t-digest).
+The bytes of messages are the sum of a field that documents of older logds lack: where a hit does, they are too few.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import Any
 
 import msgspec
 
+from logd.backends.index.elasticsearch_mapping import MESSAGE_BYTES
 from logd.backends.index.elasticsearch_search import SHARD_VALUES, Answer, Asking, ask, interval_of
 from logd.errors import BadRequest
 from logd.query.elasticsearch import NUMBER
@@ -29,12 +31,16 @@ _MOST_PAGES = 10
 _NEARLY_EXACT, _NEARLY_EXACT_EACH = 40_000, 2_000
 #: Twice Elasticsearch's own, for the percentiles at the end.
 _COMPRESSION = 200
+#: What needs no numbers of the metadata.
+_WITHOUT_NUMBERS = (Function.DISTINCT, Function.BYTES)
+#: Hits that don't say how long their message is: those that an older logd wrote.
+_UNSIZED = "unsized"
 Found = dict[str, Any]
 
 
 async def stats(asking: Asking, asked: Stats) -> Groups:
     """Answers it. Raises Unavailable and BadRequest."""
-    if asking.metadata == "flattened" and any(one.function is not Function.DISTINCT for one in asked.aggregates):
+    if asking.metadata == "flattened" and any(one.function not in _WITHOUT_NUMBERS for one in asked.aggregates):
         why = 'index.elasticsearch.metadata is "flattened"'
         raise BadRequest("bad_aggregate", f"metadata has no numbers, as {why}", "aggregate")
     interval_us = 0
@@ -64,11 +70,16 @@ async def stats(asking: Asking, asked: Stats) -> Groups:
     estimated = [
         at for at, one in enumerate(asked.aggregates) if one.function is Function.DISTINCT or one.function.share
     ]
+    if answer.aggregations.get(_UNSIZED, {}).get("doc_count"):
+        estimated += [at for at, one in enumerate(asked.aggregates) if one.function is Function.BYTES]
+    estimated.sort()
     missing = tuple(dict.fromkeys((*found.missing, *answer.missing)))
     return msgspec.structs.replace(found, interval_us=interval_us, estimated=estimated, missing=missing)
 
 
 async def _asked(asking: Asking, asked: Stats, aggregations: Query) -> Answer:
+    if any(one.function is Function.BYTES for one in asked.aggregates):
+        aggregations = {**aggregations, _UNSIZED: {"missing": {"field": MESSAGE_BYTES}}}
     return await ask(asking, asked, {"size": 0, "track_total_hits": True, "aggs": aggregations})
 
 
@@ -85,6 +96,8 @@ def _figures(asked: Stats) -> Query:
 def _figure(aggregate: Aggregate, nearly_exact: int) -> Query:
     if aggregate.function is Function.DISTINCT:
         return {"cardinality": {"field": aggregate.field, "precision_threshold": nearly_exact}}
+    if aggregate.function is Function.BYTES:
+        return {"sum": {"field": MESSAGE_BYTES}}
     field = f"{aggregate.field}.{NUMBER}"
     if (share := aggregate.function.share) is None:
         return {"stats": {"field": field}}
@@ -113,7 +126,7 @@ def _read(asked: Stats, found: Found) -> list[float | None]:
 
 
 def _value(aggregate: Aggregate, found: Found | None) -> float | None:
-    if aggregate.function is Function.DISTINCT:
+    if aggregate.function in _WITHOUT_NUMBERS:
         return found["value"] if found else 0
     if not found:
         return None

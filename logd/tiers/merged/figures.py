@@ -58,14 +58,14 @@ def figure(aggregate: Aggregate, parts: Sequence[Part]) -> Figure:
     if aggregate.function is Function.DISTINCT:
         return _distinct(aggregate, [(part, value) for part, value in values if value])
     if len(values) < 2:
-        return Figure(values[0][1] if values else None)
+        return Figure(values[0][1] if values else aggregate.function.of_nothing)
     numbers = [value for _, value in values]
     match aggregate.function:
         case Function.MIN:
             return Figure(min(numbers))
         case Function.MAX:
             return Figure(max(numbers))
-        case Function.SUM:
+        case Function.SUM | Function.BYTES:
             return Figure(math.fsum(numbers))
     weights = [_numbers(part, aggregate.field) for part, _ in values]
     if aggregate.function is Function.AVG:

@@ -13,9 +13,10 @@ const MESSAGE_CHARACTERS = 1_000;
 export function fieldIs(field: string, value: string | null): string {
   if (value === null) return `NOT ${field}:*`;
   if (field !== 'message') return `${field}:${quoted(value)}`;
-  const text = value.length > MESSAGE_CHARACTERS ? wholeWords(value.slice(0, MESSAGE_CHARACTERS)) : value;
-  // What has no word, the words can't tell from another one.
-  return `${/[\p{L}\p{N}]/u.test(text) ? 'message' : 'message.raw'}:${quoted(text)}`;
+  const whole = value.length > MESSAGE_CHARACTERS ? value.slice(0, MESSAGE_CHARACTERS).replace(/\S*$/, '') : value;
+  if (/[\p{L}\p{N}]/u.test(whole)) return `message:${quoted(whole)}`;
+  // Where there is no word, the text itself is looked for; half a character is none.
+  return `message.raw:${quoted(value.slice(0, MESSAGE_CHARACTERS).replace(/[\ud800-\udbff]$/, ''))}`;
 }
 
 /** The query, and that as well; its negation goes away. */
@@ -27,11 +28,6 @@ export function withTerm(q: string, term: string): string {
 /** The query, and not that. */
 export function withoutTerm(q: string, term: string): string {
   return withTerm(q, negated(term));
-}
-
-/** Without what may be half a word, or half a character. */
-function wholeWords(text: string): string {
-  return text.replace(/\S*$/, '') || text.replace(/[\ud800-\udbff]$/, '');
 }
 
 function negated(term: string): string {

@@ -95,7 +95,7 @@ function optionsOf(
       y: { range: (_, min, max) => heightOf(latest.current, min, max) },
     },
     axes: [
-      { ...axis, size: 24 },
+      { ...axis, size: 24, space: 70, values: (_, splits, __, ___, step) => axisTexts(splits, step) },
       { ...axis, size: AXIS_PX, values: (_, values) => values.map((value) => format(value)) },
     ],
     series: [
@@ -123,6 +123,16 @@ function optionsOf(
       setCursor: [(plot) => showTip(plot, latest.current, format)],
     },
   };
+}
+
+/** As short as the distance between them allows, all in one line: days, minutes or seconds of the chosen zone. */
+function axisTexts(seconds: readonly number[], step: number): string[] {
+  return seconds.map((at) => {
+    const [day, clock] = timeText(at * 1_000, { millis: false }).split(' ') as [string, string];
+    if (step >= 86_400) return day.slice(5);
+    const short = step < 60 ? clock : clock.slice(0, 5);
+    return clock === '00:00:00' ? day.slice(5) : short;
+  });
 }
 
 /** In seconds. The last bar has a width, too. */

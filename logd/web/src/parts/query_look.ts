@@ -20,6 +20,7 @@ export const look = EditorView.theme({
   '.cm-bracket-alone': { color: 'var(--danger)' },
   '.cm-wrong': { textDecoration: 'underline wavy var(--danger)', textDecorationSkipInk: 'none', textUnderlineOffset: '3px' },
   '.cm-wrong-gap': { display: 'inline-block', width: '7px', height: '14px', verticalAlign: 'text-bottom', borderBottom: '2px solid var(--danger)' },
+  '.cm-tooltip.cm-tooltip-below': { marginTop: '6px' },
   '.cm-tooltip': {
     zIndex: '30',
     border: '1px solid var(--line)',
