@@ -41,7 +41,7 @@ def test_a_download_is_what_the_api_gives(page: Page, logd: Server, kind: str) -
 def test_a_file_is_written_as_it_comes(page: Page, logd: Server) -> None:
     page.add_init_script(_PICKER)
     _dialog(page)
-    page.get_by_label("Lines").fill("1500")
+    page.get_by_role("textbox", name="Lines").fill("1500")
     page.get_by_role("dialog").get_by_role("button", name="Export").click()
     expect(page.get_by_text("Done: 1,500 of 1,500 lines")).to_be_visible()
     assert page.evaluate(_PICKED, "logs.ndjson").encode() == logd.get(_EXPORT, limit=1_500, **_ASKED).body
@@ -71,7 +71,7 @@ def test_it_goes_on_behind_what_was_lost(page: Page, logd: Server, kind: str) ->
 def test_only_the_columns_that_are_shown(page: Page, logd: Server) -> None:
     page.add_init_script(_NO_PICKER)
     _dialog(page, f"{_PAGE}&column=service&column=message")
-    page.get_by_label("Fields", exact=True).select_option("columns")
+    page.get_by_role("combobox", name="Fields").select_option("columns")
     records = [json.loads(line) for line in logd.get(_EXPORT, **_ASKED).body.splitlines()]
     names = ("timestamp", "service", "message")
     lines = [json.loads(line) for line in _downloaded(page).splitlines()]

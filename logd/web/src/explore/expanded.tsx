@@ -10,7 +10,7 @@ import { lineLink, searchOf, traceLink } from './links';
 import { fieldsOf, plain, prettyJson, type Field, type Hit } from './record';
 import { change, explore } from './state';
 import { exists, filterFor, filterOut, hasValue } from './terms';
-import { Text } from './text';
+import { LongText, Text } from './text';
 
 const FIRST_CHARACTERS = 10_000;
 const FIRST_OF_VALUE = 1_000;
@@ -124,7 +124,7 @@ function Long({ of, name, spans }: { of: string; name: string; spans?: Spans | u
   return (
     <div class="expanded-text">
       <pre tabIndex={0} aria-label={name} dir="auto">
-        <Text of={shown} spans={spans} />
+        <LongText of={shown} spans={spans} />
       </pre>
       <IconButton class="expanded-copy" icon="copy" label={`Copy ${name.toLowerCase()}`} onClick={() => void copy(of, name.toLowerCase())} />
       {shown.length < of.length && (

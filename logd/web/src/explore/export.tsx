@@ -25,9 +25,8 @@ export function ExportButton({ pinned }: { pinned: Pinned }) {
   const [open, setOpen] = useState(false);
   return (
     <>
-      <Button icon="download" onClick={() => setOpen(true)}>
+      <Button icon="download" aria-label="Export" onClick={() => setOpen(true)}>
         <span class="wide-only">Export</span>
-        <span class="narrow-only unseen">Export</span>
       </Button>
       {open && <ExportDialog pinned={pinned} onClose={() => setOpen(false)} />}
     </>

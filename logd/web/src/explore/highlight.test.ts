@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 
-import { cut, escaped, pieces, units } from './highlight';
+import { blocks, cut, escaped, pieces, units } from './highlight';
 
 test.each([
   ['plain', 'plain'],
@@ -58,4 +58,14 @@ test('a cut leaves no half of a character', () => {
   expect(cut('a😀b', 2)).toBe('a');
   expect(cut('a😀b', 3)).toBe('a😀');
   expect(cut('ab', 5)).toBe('ab');
+});
+
+test('a long text is laid out in blocks, at newlines where there are some', () => {
+  const textsOf = (text: string, spans: number[][] = []) => blocks(pieces(text, spans), 6).map((block) => block.map((piece) => piece.text).join(''));
+  expect(textsOf('abc\ndefg\nh')).toEqual(['abc', 'defg\nh']);
+  expect(textsOf('abcdefghij😀k')).toEqual(['abcdef', 'ghij😀', 'k']);
+  expect(textsOf('abcdefgh', [[2, 8]])).toEqual(['abcdef', 'gh']);
+  expect(textsOf('abcd\x1b\u202e')).toEqual(['abcd', '\\x1b', '\\u202e']);
+  expect(textsOf('\u{e0041}x')).toEqual(['\\u{e0041}', 'x']);
+  expect(blocks(pieces('short'))).toEqual([[{ text: 'short', kind: 'text' }]]);
 });

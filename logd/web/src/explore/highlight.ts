@@ -33,6 +33,30 @@ export function pieces(text: string, spans: Spans = [], { line = false } = {}): 
   return found;
 }
 
+/** Pieces in blocks of about so many UTF-16 units: a browser takes seconds to lay a megabyte out as one. They end at
+ * newlines, which are left out there, or where a block is full. */
+export function blocks(found: readonly Piece[], most = 10_000): Piece[][] {
+  const made: Piece[][] = [[]];
+  let size = 0;
+  for (const { text, kind } of found) {
+    for (let rest = text; rest; ) {
+      const room = Math.max(0, most - size);
+      if (rest.length <= room || (kind === 'escape' && !size)) {
+        made.at(-1)!.push({ text: rest, kind });
+        size += rest.length;
+        break;
+      }
+      const newline = kind === 'escape' || !room ? -1 : rest.lastIndexOf('\n', room);
+      const end = kind === 'escape' || !room ? 0 : newline >= 0 ? newline : cut(rest, Math.max(2, room)).length;
+      if (end) made.at(-1)!.push({ text: rest.slice(0, end), kind });
+      rest = rest.slice(newline >= 0 ? newline + 1 : end);
+      made.push([]);
+      size = 0;
+    }
+  }
+  return made;
+}
+
 /** The text in which what isn't seen is written as an escape, such as `\x1b` or `\u202e`. */
 export function escaped(text: string, { line = false } = {}): string {
   return text.replace(line ? HIDDEN_IN_LINE : HIDDEN, escape);

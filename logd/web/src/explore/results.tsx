@@ -33,6 +33,7 @@ export function Results({ pinned }: { pinned: Pinned }) {
   const state = explore.value;
   const pages = usePages(searchOf(state, pinned), pinned.turn);
   const [chosen, setChosen] = useState<number | undefined>(undefined);
+  const at = useRef(chosen);
   // What one points at is there already: only keys scroll.
   const [shown, setShown] = useState<number | undefined>(undefined);
   const [opened, setOpened] = useState<ReadonlySet<number>>(new Set());
@@ -43,6 +44,7 @@ export function Results({ pinned }: { pinned: Pinned }) {
   if (run.current.first !== first) run.current = { first, number: run.current.number + 1 };
 
   useEffect(() => {
+    at.current = undefined;
     setChosen(undefined);
     setShown(undefined);
     setOpened(new Set());
@@ -52,6 +54,7 @@ export function Results({ pinned }: { pinned: Pinned }) {
   }, [reconnects.value]);
 
   const toggle = useCallback((index: number) => {
+    at.current = index;
     setChosen(index);
     setOpened((before) => {
       const after = new Set(before);
@@ -61,7 +64,9 @@ export function Results({ pinned }: { pinned: Pinned }) {
   }, []);
   const step = (by: number) => {
     if (!count) return;
-    const next = chosen === undefined ? 0 : Math.min(count - 1, Math.max(0, chosen + by));
+    // Keys come faster than the page is drawn.
+    const next = at.current === undefined ? 0 : Math.min(count - 1, Math.max(0, at.current + by));
+    at.current = next;
     setChosen(next);
     setShown(next);
   };
@@ -89,7 +94,7 @@ export function Results({ pinned }: { pinned: Pinned }) {
           key={run.current.number}
           class={`results-list log ${pages.loading && !count ? 'stale' : ''}`}
           label="Lines"
-          role="grid"
+          role="treegrid"
           active={chosen === undefined ? undefined : `line-${chosen}`}
           head={<Head layout={layout} day={day} />}
           headHeight={HEAD_HEIGHT}

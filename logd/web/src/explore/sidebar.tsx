@@ -116,7 +116,7 @@ function FieldItem({ field: { name, types, share, count }, query, turn }: { fiel
     <li class={isColumn ? 'field column' : 'field'}>
       <div class="field-head">
         {hasValues ? (
-          <button type="button" class="field-button" aria-expanded={open} aria-label={title} title={`${title}: ${countText(count)} of the lines`} onClick={() => setOpen(!open)}>
+          <button type="button" class="field-button" aria-expanded={open} title={title} onClick={() => setOpen(!open)}>
             <Icon name={open ? 'down' : 'right'} />
             {content}
           </button>

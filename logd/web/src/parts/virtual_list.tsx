@@ -25,8 +25,8 @@ interface VirtualListProps {
   /** Stays at the top, such as the names of columns: so many pixels high. */
   head?: ComponentChildren;
   headHeight?: number;
-  /** With `grid`, rows are such of a table, and keys move between them: what `row` makes has the roles of rows. */
-  role?: 'region' | 'grid';
+  /** With `treegrid`, rows are such of a table, and can be opened: what `row` makes has the roles of rows. */
+  role?: 'region' | 'treegrid';
   /** The id of the row that is chosen, of a grid. */
   active?: string | undefined;
   onKeyDown?: (event: KeyboardEvent) => void;
@@ -96,15 +96,15 @@ export function VirtualList(props: VirtualListProps) {
       class={`virtual ${name}`}
       role={role}
       aria-label={label}
-      aria-rowcount={role === 'grid' ? count : undefined}
+      aria-rowcount={role === 'treegrid' ? count : undefined}
       aria-activedescendant={active}
       tabIndex={0}
       onKeyDown={onKeyDown}
     >
       {head}
-      <div class="virtual-all" role={role === 'grid' ? 'rowgroup' : undefined} style={{ height: `${virtual.getTotalSize()}px` }}>
+      <div class="virtual-all" role={role === 'treegrid' ? 'rowgroup' : undefined} style={{ height: `${virtual.getTotalSize()}px` }}>
         {items.map(({ index, key, start }) => (
-          <div key={key} data-index={index} ref={virtual.measureElement} role={role === 'grid' ? 'presentation' : undefined} class="virtual-row" style={{ transform: `translateY(${start - headHeight}px)` }}>
+          <div key={key} data-index={index} ref={virtual.measureElement} role={role === 'treegrid' ? 'presentation' : undefined} class="virtual-row" style={{ transform: `translateY(${start - headHeight}px)` }}>
             {row(index)}
           </div>
         ))}
