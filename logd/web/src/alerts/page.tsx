@@ -1,4 +1,6 @@
 import './style.css';
+import './editor.css';
+import './timeline.css';
 
 import { useEffect } from 'preact/hooks';
 
