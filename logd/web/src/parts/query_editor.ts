@@ -11,7 +11,7 @@ import {
   selectedCompletionIndex,
   startCompletion,
 } from '@codemirror/autocomplete';
-import { defaultKeymap, history, historyKeymap, insertNewline } from '@codemirror/commands';
+import { history, historyKeymap, insertNewline, standardKeymap } from '@codemirror/commands';
 import { EditorState, Prec } from '@codemirror/state';
 import { EditorView, keymap, placeholder, type Command } from '@codemirror/view';
 
@@ -79,7 +79,7 @@ function extensionsOf(wants: EditorWants) {
       activateOnTypingDelay: 80,
     }),
     Prec.highest(keymap.of(keysOf(wants))),
-    keymap.of([...closeBracketsKeymap, ...historyKeymap, ...defaultKeymap]),
+    keymap.of([...closeBracketsKeymap, ...historyKeymap, ...standardKeymap]),
     colours,
     wrongMarks,
     look,

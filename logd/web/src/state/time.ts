@@ -117,8 +117,11 @@ export function zoneName(at = Date.now()): string {
 
 /** The IANA's name of the chosen zone. */
 export function zoneOf(): string {
-  return zone.value === 'local' ? Intl.DateTimeFormat().resolvedOptions().timeZone : zone.value;
+  return zone.value === 'local' ? (local ??= Intl.DateTimeFormat().resolvedOptions().timeZone) : zone.value;
 }
+
+// Asking for it takes longer than writing a time.
+let local: string | undefined;
 
 /** Unix milliseconds of `2026-11-28 05:36[:29[.123]]` in the chosen zone, undefined for what is none. */
 export function inZone(text: string): number | undefined {
@@ -151,9 +154,26 @@ function tidy(value: number): string {
 }
 
 const formats = new Map<string, Intl.DateTimeFormat>();
+/** By zone, and minute: neighbouring lines have many times in the same one, and formats are slow. */
+const minutes = new Map<string, Record<string, string>>();
+const MOST_MINUTES = 5_000;
 
 function partsOf(at: number): Record<string, string> {
   const name = zoneOf();
+  const minute = Math.floor(at / UNITS.m!);
+  const key = `${minute} ${name}`;
+  let found = minutes.get(key);
+  if (!found) {
+    if (minutes.size >= MOST_MINUTES) minutes.clear();
+    found = formatted(name, at);
+    minutes.set(key, found);
+  }
+  // Zones are whole minutes apart, since there are such.
+  const second = Math.floor(at / SECOND) - minute * 60;
+  return { ...found, second: String(second).padStart(2, '0') };
+}
+
+function formatted(name: string, at: number): Record<string, string> {
   let format = formats.get(name);
   if (!format) {
     const two = '2-digit';
