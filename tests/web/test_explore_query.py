@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import time
 from collections.abc import Callable
 from urllib.parse import parse_qs, urlsplit
 
@@ -74,7 +73,7 @@ def test_everyone_can_read_it(new_page: NewPage, shot: Shot, watches: list[Watch
     page.keyboard.type("( x", delay=20)
     for name in ("Service", "Time range", "Saved searches", "Share"):
         page.keyboard.press("Escape")
-        page.get_by_role("button", name=re.compile(f"^(Filter by )?{name}", re.IGNORECASE)).first.click()
+        page.get_by_role("button", name=re.compile(f"^{name}")).first.click()
         expect(page.locator(".popover")).to_be_visible()
         expect(page.locator(".popover .progress")).to_have_count(0)
         shot(page, f"explore-{name.lower().replace(' ', '-')}-{theme}")
@@ -104,7 +103,7 @@ def test_enter_asks_and_the_back_button_undoes_it(page: Page) -> None:
     page.go_back()
     has(page, "q")
     expect(total(page)).to_have_text(all_lines)
-    expect(bar(page)).not_to_contain_text("ERROR")
+    expect(bar(page)).not_to_contain_text("level:ERROR")
 
 
 def test_shift_and_enter_make_a_line(page: Page, watch: Watch) -> None:
@@ -121,7 +120,11 @@ def test_shift_and_enter_make_a_line(page: Page, watch: Watch) -> None:
 
 def test_what_is_typed_before_the_editor_is_there_stays(page: Page) -> None:
     held: list[Route] = []
-    page.route(re.compile("/assets/query_editor.*"), held.append)
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    page.route(re.compile("/assets/query_editor.*"), hold)
     page.goto(_ALL)
     bar(page).fill("level:WARN")
     bar(page).press("Home")
@@ -156,8 +159,8 @@ def test_a_value_that_needs_quotes_gets_them(page: Page, watch: Watch) -> None:
     watch.allow(_REFUSED)
     opened(page)
     bar(page).click()
-    page.keyboard.type("host:<i", delay=20)
-    page.get_by_role("option", name=re.compile("^<i>xss</i>")).click()
+    page.keyboard.type("host:xss", delay=20)
+    page.get_by_role("option", name="<i>xss</i>").click()
     expect(bar(page)).to_have_text('host:"<i>xss</i>"')
     page.keyboard.press("Enter")
     expect(total(page)).to_have_text("8 lines")
@@ -297,7 +300,7 @@ def test_the_histogram_is_put_away(page: Page) -> None:
 
 def test_filters_are_chips(page: Page) -> None:
     opened(page)
-    page.get_by_role("button", name="Filter by service").click()
+    page.get_by_role("button", name="Service: filter").click()
     page.get_by_role("checkbox", name=re.compile("linux")).check()
     has(page, "service", "linux")
     page.get_by_role("textbox", name="Search services").fill("spa")

@@ -20,11 +20,11 @@ export function FilterMenu({ field, pinned }: { field: Field; pinned: Pinned }) 
   const chosen = explore.value[field].length;
   return (
     <Popover
-      label={`Filter by ${field}`}
+      label={`${NAMES[field]}${chosen ? ` ${chosen}` : ''}: filter`}
       class="filter-menu"
       button={
         <>
-          {NAMES[field]}
+          {NAMES[field]}{' '}
           {chosen > 0 && <b class="filter-count">{chosen}</b>}
           <Icon name="down" />
         </>

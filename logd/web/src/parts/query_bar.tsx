@@ -26,7 +26,7 @@ export interface QueryBarProps {
   onChange?: (text: string) => void;
 }
 
-const HINT = 'Search: words, "a phrase", level:ERROR, latency_ms:>100, a AND NOT b';
+const HINT = 'Search: timeout AND NOT level:DEBUG';
 
 export function QueryBar({ label, value, onSubmit, onChange, error, range }: QueryBarProps) {
   const [text, setText] = useState(value);
@@ -79,6 +79,8 @@ export function QueryBar({ label, value, onSubmit, onChange, error, range }: Que
           range: () => latest.current.range,
         };
         editor.current = makeEditor(element.shadowRoot ?? element.attachShadow({ mode: 'open', delegatesFocus: true }), wants);
+        // What is hidden takes no focus.
+        element.hidden = false;
         if (before && before === document.activeElement) editor.current.focus(before.selectionStart ?? undefined, before.selectionEnd ?? undefined);
         setReady(true);
       },

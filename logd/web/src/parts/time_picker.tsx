@@ -120,7 +120,7 @@ function TimeField({ label, value, onChange }: { label: string; value: string; o
         {label}
         <input type="text" spellcheck={false} autocomplete="off" value={value} onInput={(event) => onChange(event.currentTarget.value)} />
       </label>
-      <IconButton label={`${label}: choose from a calendar`} icon="columns" onClick={() => calendar.current!.showPicker()} />
+      <IconButton label={`${label}: choose from a calendar`} icon="calendar" onClick={() => calendar.current!.showPicker()} />
       <input
         ref={calendar}
         class="time-calendar"
