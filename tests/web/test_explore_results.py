@@ -19,25 +19,13 @@ from tests.web.watching import Watch
 _ALL = "/explore?from=-24h"
 _LONG_TASK_MS = 200
 _PHONE = {"width": 390, "height": 800}
-#: Scrolls by 25 rows a frame until the row is there, and opens a line now and then; says what that was like.
-_SCROLL = """async (wanted) => {
-  const longest = [];
-  const observer = new PerformanceObserver((list) => longest.push(...list.getEntries().map((entry) => entry.duration)));
-  observer.observe({type: 'longtask'});
+#: Scrolls by so many pixels, and lets the page be drawn; the number of the last row that is in it, and of its elements.
+_SCROLL = """async (by) => {
   const list = document.querySelector('.virtual');
-  const frame = () => new Promise((found) => requestAnimationFrame(found));
-  let most = 0;
-  for (let frames = 1; ; frames += 1) {
-    list.scrollTop += 600;
-    await frame();
-    const rows = [...list.querySelectorAll('.virtual-row')];
-    most = Math.max(most, list.querySelectorAll('*').length);
-    if (frames % 60 === 0) list.querySelectorAll('.line')[15]?.click();
-    if (rows.some((row) => Number(row.dataset.index) >= wanted)) break;
-  }
-  for (; list.scrollTop > 0; await frame()) list.scrollTop -= 900;
-  observer.disconnect();
-  return {most, longest: Math.max(0, ...longest)};
+  list.scrollTop += by;
+  await new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn)));
+  const rows = [...list.querySelectorAll('.virtual-row')].map((row) => Number(row.dataset.index));
+  return [Math.max(...rows), list.querySelectorAll('*').length];
 }"""
 
 
@@ -77,10 +65,29 @@ def test_html_is_text(page: Page) -> None:
 
 def test_ten_thousand_lines_and_more(page: Page) -> None:
     opened(page, f"{_ALL}&sort=oldest")
-    page.locator(".virtual").focus()
-    found = page.evaluate(_SCROLL, 10_400)
-    assert found["longest"] <= _LONG_TASK_MS, found
-    assert found["most"] < 5_000, "the page has only what is seen"
+    door = page.context.new_cdp_session(page)
+    # Of the processor, not of the clock: other tests are at work beside.
+    door.send("Performance.enable", {"timeDomain": "threadTicks"})
+
+    def busy_ms() -> float:
+        metrics = door.send("Performance.getMetrics")["metrics"]
+        return 1_000 * float(next(one["value"] for one in metrics if one["name"] == "TaskDuration"))
+
+    longest, most, last, steps, spent = 0.0, 0, 0, 0, busy_ms()
+    while last < 10_400:
+        last, elements = page.evaluate(_SCROLL, 750)
+        steps += 1
+        if steps % 40 == 0:
+            page.evaluate("document.querySelectorAll('.line')[15].click()")
+        before, spent = spent, busy_ms()
+        longest, most = max(longest, spent - before), max(most, elements)
+    assert longest <= _LONG_TASK_MS
+    assert most < 5_000, "the page has only what is seen"
+    for _ in range(60):
+        page.evaluate(_SCROLL, -6_000)
+        before, spent = spent, busy_ms()
+        longest = max(longest, spent - before)
+    assert longest <= _LONG_TASK_MS
     expect(page.locator('[data-index="0"]')).to_be_visible()
 
 
@@ -96,7 +103,8 @@ def test_what_is_counted(page: Page, logd: Server) -> None:
 def test_pages_are_those_of_the_api(page: Page, logd: Server) -> None:
     opened(page, f"{_ALL}&q=service:apache&sort=oldest&column=message")
     wanted = logd.search(q="service:apache", from_="-24h", sort="oldest", limit=450)["logs"]
-    page.evaluate(_SCROLL.replace("% 60", "% 6000"), 430)
+    while page.evaluate(_SCROLL, 1_000)[0] < 430:
+        pass
     for number in (0, 199, 200, 399, 400):
         page.evaluate("(number) => { document.querySelector('.virtual').scrollTop = 24 * number }", number)
         shown = page.locator(f'[data-index="{number}"] .line-message')
@@ -325,7 +333,7 @@ def test_a_slow_search_says_so_and_is_cancelled(page: Page) -> None:
         page.get_by_role("button", name="Cancel").first.click()
     expect(page.get_by_text("The search was cancelled.")).to_be_visible()
     page.unroute(f"**{SEARCH}?*")
-    page.get_by_role("button", name="Search again").click()
+    page.get_by_role("button", name="Search again", exact=True).click()
     expect(lines(page).first).to_be_visible()
 
 
