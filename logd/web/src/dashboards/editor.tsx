@@ -60,8 +60,8 @@ export function PanelEditor({ panel, range, isNew, onClose, onDone }: EditorProp
             <input value={found.title ?? ''} maxLength={200} autofocus onInput={(event) => change({ title: event.currentTarget.value })} />
           </label>
           <div class="fields">
-            <Choice label="Shows" value={source} options={SOURCES} names={SOURCE_NAMES} onChange={(value: Source) => change({ source: value })} />
-            <Choice label="As" value={found.type} options={TYPES} names={TYPE_NAMES} onChange={(type) => change({ type })} />
+            <Choice label="Source" value={source} options={SOURCES} names={SOURCE_NAMES} onChange={(value: Source) => change({ source: value })} />
+            <Choice label="Shown as" value={found.type} options={TYPES} names={TYPE_NAMES} onChange={(type) => change({ type })} />
           </div>
           {!isOwn && <Records panel={found} range={range} error={state.error} change={change} />}
           {isStats && <Grouping panel={found} range={range} change={change} />}
