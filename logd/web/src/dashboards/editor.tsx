@@ -1,5 +1,6 @@
 /** Makes or changes a panel, which is shown as it will be. */
 
+import type { InputHTMLAttributes } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
 
 import { api, body, type ApiError } from '../api/client';
@@ -120,7 +121,7 @@ function Records({ panel, range, error, change }: PartProps & { range: Range; er
             {(['service', 'level', 'host'] as const).map((name) => (
               <label key={name}>
                 {FILTER_NAMES[name]}
-                <input value={list(search[name]).join(', ')} placeholder="any" onChange={(event) => set({ [name]: list(event.currentTarget.value) })} />
+                <Typed value={list(search[name]).join(', ')} placeholder="any" onType={(text) => set({ [name]: list(text) })} />
               </label>
             ))}
           </div>
@@ -135,7 +136,14 @@ function Grouping({ panel, range, change }: PartProps & { range: Range }) {
   const fields = useLoad((signal) => fieldsOf(range, signal), []);
   const by = list(panel.by);
   const [name, field] = parted(panel.aggregate);
-  const setBy = (at: number, value: string) => change({ by: [0, 1, 2].map((one) => (one === at ? value.trim() : (by[one] ?? ''))).filter(Boolean) });
+  // As they are typed, with gaps.
+  const [fieldsBy, setFieldsBy] = useState([0, 1, 2].map((at) => by[at] ?? ''));
+  const setBy = (at: number, value: string) => {
+    const changed = fieldsBy.with(at, value);
+    setFieldsBy(changed);
+    change({ by: changed.map((one) => one.trim()).filter(Boolean) });
+  };
+  const shownBy = 1 + fieldsBy.findLastIndex((one) => one.trim());
   const isBytes = panel.source === 'bytes';
   const isShare = panel.share !== undefined;
   return (
@@ -166,7 +174,7 @@ function Grouping({ panel, range, change }: PartProps & { range: Range }) {
             name !== 'count' && (
               <label>
                 Of the field
-                <input list="fields" value={field} placeholder="latency_ms" onChange={(event) => change({ aggregate: joined(name, event.currentTarget.value) })} />
+                <Typed list="fields" value={field} placeholder="latency_ms" onType={(text) => change({ aggregate: joined(name, text) })} />
               </label>
             )
           )}
@@ -174,10 +182,10 @@ function Grouping({ panel, range, change }: PartProps & { range: Range }) {
       )}
       {panel.type !== 'number' && (
         <div class="fields">
-          {[0, 1, 2].slice(0, Math.min(3, by.length + 1)).map((at) => (
+          {[0, 1, 2].slice(0, shownBy + 1).map((at) => (
             <label key={at}>
               {at ? 'and by' : 'By'}
-              <input list="fields" value={by[at] ?? ''} placeholder={at ? '' : 'nothing'} onChange={(event) => setBy(at, event.currentTarget.value)} />
+              <input list="fields" value={fieldsBy[at]!} placeholder={at ? '' : 'nothing'} onInput={(event) => setBy(at, event.currentTarget.value)} />
             </label>
           ))}
         </div>
@@ -189,7 +197,7 @@ function Grouping({ panel, range, change }: PartProps & { range: Range }) {
         {panel.type !== 'number' && (
           <label>
             How many
-            <input type="number" min={1} max={1_000} value={panel.top ?? 10} onChange={(event) => change({ top: Math.max(1, Math.min(1_000, Number(event.currentTarget.value) || 10)) })} />
+            <Typed type="number" min={1} max={1_000} value={String(panel.top ?? 10)} onType={(text) => change({ top: Math.max(1, Math.min(1_000, Math.round(Number(text)) || 10)) })} />
           </label>
         )}
       </div>
@@ -209,10 +217,10 @@ function Appearance({ panel, change }: PartProps) {
         <Choice label="Unit" value={panel.unit ?? ''} options={['', ...UNITS]} names={UNIT_NAMES} onChange={(unit) => change({ unit: (unit || undefined) as Unit & undefined })} />
       </div>
       {thresholds.map((one, at) => (
-        <div class="threshold" key={at}>
+        <div class="threshold" key={`${thresholds.length} ${at}`}>
           <label>
             From
-            <input type="number" step="any" value={one.value} onChange={(event) => set(at, { value: Number(event.currentTarget.value) || 0 })} />
+            <Typed type="number" step="any" value={String(one.value)} onType={(text) => set(at, { value: Number(text) || 0 })} />
           </label>
           <Choice label="it is" value={one.colour} options={COLOURS} names={{ good: 'Good', warning: 'A warning', danger: 'Bad' }} onChange={(colour: Colour) => set(at, { colour })} />
           <IconButton label="Remove this limit" icon="trash" onClick={() => change({ thresholds: thresholds.filter((_, index) => index !== at) })} />
@@ -224,6 +232,23 @@ function Appearance({ panel, change }: PartProps) {
         </Button>
       )}
     </fieldset>
+  );
+}
+
+type TypedProps = Omit<InputHTMLAttributes<HTMLInputElement>, 'value' | 'onInput'> & { value: string; onType: (text: string) => void };
+
+/** Shows what is typed, whatever is made of it meanwhile. */
+function Typed({ value, onType, ...native }: TypedProps) {
+  const [text, setText] = useState(value);
+  return (
+    <input
+      {...native}
+      value={text}
+      onInput={(event) => {
+        setText(event.currentTarget.value);
+        onType(event.currentTarget.value);
+      }}
+    />
   );
 }
 
