@@ -1,0 +1,461 @@
+"""Alerts in the browser: rules made and tried, what fires, silences, messages; over a server that alerts by itself."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, Route, expect
+
+from tests.support.alerts import RULES, ask, make_rule
+from tests.support.hooks import Hook, hook
+from tests.support.process import Server, free_port
+from tests.web.axe import axe
+from tests.web.conftest import NewPage, url_of
+from tests.web.lines import XSS
+from tests.web.watching import Watch
+
+_PATIENCE_MS = 60_000
+#: What Chromium says of it, beside what the page does.
+_REFUSED = r"the server responded with a status of 4\d\d"
+_PHONE = {"width": 390, "height": 844}
+_SHOT = Callable[[Page, str], None]
+_FILE = """
+[[rule]]
+name = "gateway: slow"
+group_by = ["host"]
+severity = "warning"
+condition = { service = "gateway", aggregation = "p95", field = "latency_ms", threshold = 1000 }
+"""
+_ANY = {"aggregation": "count", "service": "nothing", "threshold": 100}
+
+
+@pytest.fixture(scope="module")
+def hooked() -> Iterator[Hook]:
+    with hook() as told:
+        yield told
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """With three bursts of failed payments in the last 6 hours, of two hosts."""
+    folder = tmp_path_factory.mktemp("alerts")
+    rules = folder / "rules"
+    rules.mkdir()
+    (rules / "gateway.toml").write_text(_FILE)
+    (rules / "broken.toml").write_text('[[rule]]\nname = "broken"\ncondition = { aggregation = "many" }\n')
+    settings = {"alerts.notify.allow": '["127.0.0.1"]', "alerts.rules": rules, "alerts.late_seconds": 2}
+    with Server(folder, roles="processor,api,alerter", settings=settings) as running:
+        running.may_log_errors = True  # of the broken file
+        now = time.time()
+        for host in ("web-1", "web-2"):
+            records: list[dict[str, Any]] = []
+            for at in range(int(now) - 6 * 3_600, int(now) - 600, 30):
+                fails = at % 7_200 < 900
+                records.append({"timestamp": at, "level": "INFO", "message": "order paid", "latency_ms": at % 300})
+                records += [_failed(at + 1 + number) for number in range(3)] if fails else []
+            running.ingest("payment", records, X_Host=host)
+        running.settle()
+        yield running
+
+
+@pytest.fixture
+def page(new_page: NewPage, server: Server) -> Page:
+    return new_page(base_url=url_of(server))
+
+
+def _failed(at: float) -> dict[str, Any]:
+    return {"timestamp": at, "level": "ERROR", "message": "Payment failed: timeout", "latency_ms": 5_000}
+
+
+def _fail_now(server: Server, service: str, message: str = "Payment failed: timeout", host: str = "web-1") -> None:
+    """Enough for a rule that fires at more than 3 in a minute."""
+    server.ingest(service, [{"level": "ERROR", "message": message}] * 5, X_Host=host)
+
+
+def _fires(server: Server, service: str, **rule: object) -> dict[str, Any]:
+    """A rule of its own that fires by now; its name is the service's unless told."""
+    condition = {"service": service, "level": "ERROR", "threshold": 3, "window_seconds": 60}
+    made = make_rule(server, None, **{"name": service, "condition": condition, "group_by": ["host"], **rule})
+    _fail_now(server, service)
+    return made
+
+
+def _alert(page: Page, rule: str) -> Any:
+    return page.get_by_role("list", name="Alerts").get_by_role("listitem").filter(has_text=rule).first
+
+
+def test_a_rule_is_made_and_tried_in_the_browser(
+    page: Page, server: Server, hooked: Hook, watch: Watch, shot: _SHOT
+) -> None:
+    watch.allow(_REFUSED)
+    page.goto("/alerts/rules")
+    page.get_by_role("link", name="New rule").click()
+    expect(page.get_by_text("With a threshold, the stored lines tell")).to_be_visible()
+    page.get_by_label("Name", exact=True).fill("payment: errors")
+    page.get_by_label("Service", exact=True).fill("payment")
+    page.get_by_label("Level", exact=True).fill("ERROR")
+    page.get_by_label("Threshold (lines)").fill("5")
+    page.get_by_label("For each").fill("host")
+    page.get_by_label("For each").press("Enter")
+
+    preview = page.get_by_role("region", name="Backtest")
+    expect(preview.get_by_role("status").filter(has_text="Would have fired")).to_be_visible(timeout=_PATIENCE_MS)
+    expect(preview.get_by_role("img", name="Values of 2 groups")).to_be_visible()
+    firings = preview.get_by_role("list", name="Firings")
+    expect(firings.get_by_text("Payment failed: timeout").first).to_be_visible()
+    once = preview.get_by_role("status").first.inner_text()
+    assert _coloured(preview) > 100, "no firing is marked on the chart"
+
+    # What can't be meant is said at its place, before one saves.
+    query = page.get_by_label("Query", exact=True)
+    query.click()
+    page.keyboard.type("level:(")
+    expect(preview.get_by_text("can’t be tried yet")).to_be_visible(timeout=_PATIENCE_MS)
+    expect(page.locator("[data-path='condition.query'] [role=alert]").first).to_contain_text("column")
+    query.click()
+    page.keyboard.press("Control+a")
+    page.keyboard.press("Delete")
+    expect(preview.get_by_role("status").filter(has_text="Would have fired")).to_be_visible(timeout=_PATIENCE_MS)
+
+    # Dragging the threshold out of reach tries it anew.
+    slider = preview.get_by_role("slider", name="Threshold")
+    slider.focus()
+    slider.press("End")
+    expect(preview.get_by_text("Would not have fired")).to_be_visible(timeout=_PATIENCE_MS)
+    page.get_by_label("Threshold (lines)").fill("5")
+    expect(preview.get_by_role("status").filter(has_text=once.split("\n")[0])).to_be_visible(timeout=_PATIENCE_MS)
+
+    page.get_by_role("button", name="Webhook").click()
+    page.get_by_label("Address").fill(hooked.url)
+    shot(page, "alerts-editor")
+    page.get_by_role("button", name="Send a test").click()
+    dialog = page.get_by_role("dialog", name="Test notification")
+    expect(dialog.get_by_text("delivered")).to_be_visible(timeout=_PATIENCE_MS)
+    expect(dialog.get_by_text("204")).to_be_visible()
+    assert hooked.told[-1]["status"] == "test"
+    dialog.get_by_role("button", name="Close").click()
+
+    page.get_by_role("button", name="Create").click()
+    expect(page.get_by_role("heading", name="payment: errors")).to_be_visible()
+    expect(page.get_by_text("Version 1")).to_be_visible()
+    rule = ask(server, "GET", f"{RULES}/payment: errors".replace(" ", "%20")).json()
+    assert rule["condition"] == {
+        "aggregation": "count",
+        "service": "payment",
+        "level": "ERROR",
+        "threshold": 5,
+        "compare": ">",
+        "window_seconds": 300,
+    }
+    assert (rule["group_by"], rule["actions"][0]["type"]) == (["host"], "webhook")
+
+
+def _coloured(preview: Any) -> int:
+    """How many pixels of the chart are neither grey nor clear, in the colour of marks."""
+    canvas = preview.locator("canvas").first
+    found: int = canvas.evaluate(
+        """(canvas) => {
+          const { data } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
+          let count = 0;
+          for (let at = 0; at < data.length; at += 4) if (data[at] > data[at + 2] + 20 && data[at + 3] > 20) count += 1;
+          return count;
+        }"""
+    )
+    return found
+
+
+def test_what_fires_is_cared_for_silenced_and_told(page: Page, server: Server, hooked: Hook, shot: _SHOT) -> None:
+    _fires(server, "cart", severity="critical", action={"type": "webhook", "url": hooked.url}, labels={"team": "cart"})
+    page.goto("/alerts")
+    alert = _alert(page, "cart")
+    expect(alert.get_by_text("firing", exact=True)).to_be_visible(timeout=_PATIENCE_MS)
+    expect(alert).to_contain_text("> 3")
+    expect(alert).to_contain_text("Payment failed: timeout")
+    expect(alert.get_by_text("Told once")).to_be_visible(timeout=_PATIENCE_MS)
+    assert "firing: cart (host web-1)" in hooked.titles()
+    expect(page).to_have_title(re.compile(r"^\(\d+\) Alerts · logd$"))
+
+    alert.get_by_role("button", name="Acknowledge").click()
+    page.get_by_label("Why, or what you do about it").fill("looking at <b>it</b>")
+    page.get_by_role("dialog").get_by_role("button", name="Acknowledge").click()
+    expect(alert.get_by_text("Acknowledged: looking at <b>it</b>")).to_be_visible(timeout=_PATIENCE_MS)
+    alert.get_by_role("button", name="Take back").click()
+    expect(alert.get_by_role("button", name="Acknowledge")).to_be_visible(timeout=_PATIENCE_MS)
+
+    alert.get_by_role("button", name="Silence").click()
+    dialog = page.get_by_role("dialog", name="Silence alerts")
+    expect(dialog.get_by_text("1 alert is silenced by it now")).to_be_visible()
+    dialog.get_by_label("Rule").fill("nobody*")
+    expect(dialog.get_by_text("0 alerts are silenced by it now")).to_be_visible()
+    dialog.get_by_label("Rule").fill("c?rt")
+    expect(dialog.get_by_text("1 alert is silenced by it now")).to_be_visible()
+    dialog.get_by_label("Why").fill("a deploy")
+    shot(page, "alerts-silence")
+    dialog.get_by_role("button", name="Silence", exact=True).click()
+    expect(alert.get_by_text("Silenced until")).to_be_visible(timeout=_PATIENCE_MS)
+    shot(page, "alerts-list")
+
+    page.get_by_role("link", name="Silences").click()
+    row = page.get_by_role("row").filter(has_text="a deploy")
+    expect(row.get_by_text("active")).to_be_visible()
+    row.get_by_role("button", name="End").click()
+    expect(row).to_have_count(0)
+
+    page.get_by_role("link", name="History").click()
+    expect(page.get_by_role("list", name="When what fired").get_by_text("cart")).to_be_visible()
+    events = page.get_by_role("region", name="Events")
+    expect(events.get_by_role("row").filter(has_text="looking at <b>it</b>").first).to_be_visible()
+    shot(page, "alerts-history")
+
+    page.goto("/alerts")
+    with page.expect_navigation(url="**/explore?**", wait_until="commit"):
+        _alert(page, "cart").get_by_role("link", name="Explore").click()
+    q = page.evaluate("new URLSearchParams(location.search).get('q')")
+    assert q == 'service:"cart" AND level:"ERROR" AND host:"web-1"'
+
+
+def test_two_who_change_a_rule(
+    page: Page, server: Server, new_page: NewPage, watches: list[Watch], shot: _SHOT
+) -> None:
+    rule = make_rule(server, name="shared", condition=_ANY)
+    path = f"/alerts/rules/{rule['rule_id']}"
+    other = new_page(base_url=url_of(server))
+    for one in (page, other):
+        one.goto(path)
+        expect(one.get_by_label("Threshold (lines)")).to_have_value("100")
+    page.get_by_label("Threshold (lines)").fill("200")
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_text("Version 2")).to_be_visible()
+
+    other.get_by_label("Threshold (lines)").fill("300")
+    watches[1].allow(_REFUSED)
+    other.get_by_role("button", name="Save").click()
+    expect(other.get_by_text("Somebody has changed this rule since you opened it")).to_be_visible()
+    expect(other.get_by_label("Threshold (lines)")).to_have_value("300")
+    shot(other, "alerts-conflict")
+    other.get_by_role("button", name="Replace theirs by mine").click()
+    expect(other.get_by_text("Version 3")).to_be_visible()
+    assert ask(server, "GET", f"{RULES}/{rule['rule_id']}").json()["condition"]["threshold"] == 300
+
+
+def test_what_is_wrong_stands_where_it_is(page: Page, server: Server, watch: Watch) -> None:
+    watch.allow(_REFUSED)
+    page.goto("/alerts/rules/new")
+    page.get_by_label("Name", exact=True).fill("wrong")
+    page.get_by_label("Fires on").select_option("composite")
+    expect(page.get_by_role("heading", name="Condition 2")).to_be_visible()
+    page.get_by_role("button", name="Slack").click()
+    page.get_by_label("Address").fill("no address")
+    page.get_by_role("button", name="Create").click()
+    for path in ("condition.conditions[0].threshold", "condition.conditions[1].threshold", "actions[0].url"):
+        expect(page.locator(f"[data-path='{path}'] [role=alert]").first).to_be_visible()
+    expect(page.locator("[data-path='name'] [role=alert]")).to_have_count(0)
+    make_rule(server, name="taken", condition=_ANY)
+    page.get_by_label("Fires on").first.select_option("new_pattern")
+    page.get_by_role("button", name="Remove Slack 1").click()
+    page.get_by_label("Name", exact=True).fill("taken")
+    page.get_by_role("button", name="Create").click()
+    expect(page.locator("[data-path='name'] [role=alert]")).to_contain_text("already")
+
+
+@pytest.mark.parametrize(
+    ("aggregation", "fields"),
+    [
+        ("count", ("Threshold (lines)",)),
+        ("ratio", ("Threshold (from 0 to 1)", "Out of (a query; everything unless told)")),
+        ("spike", ("Threshold (times as many)", "Compared with", "That had at least (lines)")),
+        ("p99", ("Field", "Threshold")),
+        ("absence", ("While there is",)),
+        ("new_value", ("Field", "Known for")),
+    ],
+)
+def test_a_kind_has_its_own_fields_alone(page: Page, server: Server, aggregation: str, fields: tuple[str, ...]) -> None:
+    every = {
+        "Field",
+        "Threshold (lines)",
+        "Threshold (from 0 to 1)",
+        "Threshold (times as many)",
+        "Threshold",
+        "Compared with",
+        "That had at least (lines)",
+        "While there is",
+        "Out of (a query; everything unless told)",
+        "Known for",
+    }
+    page.goto("/alerts/rules/new")
+    page.get_by_label("Fires on").select_option(aggregation)
+    for label in every:
+        expect(page.get_by_label(label, exact=True)).to_have_count(1 if label in fields else 0)
+
+
+def test_rules_of_files_are_read_only_and_broken_ones_are_told(page: Page, server: Server, shot: _SHOT) -> None:
+    page.goto("/alerts/rules")
+    expect(page.get_by_role("alert").filter(has_text="broken.toml:3")).to_be_visible()
+    shot(page, "alerts-rules")
+    page.get_by_role("link", name="gateway: slow").click()
+    expect(page.get_by_role("note")).to_contain_text("gateway.toml")
+    expect(page.get_by_role("button", name="Save")).to_have_count(0)
+    expect(page.get_by_role("button", name="Delete")).to_have_count(0)
+
+
+def test_a_rule_goes_out_and_comes_in(page: Page, server: Server, tmp_path: Path) -> None:
+    action = {"type": "webhook", "url": "https://hooks.example.org/key", "secret": "env:ALERT_KEY"}
+    rule = make_rule(server, name="moved", condition=_ANY, actions=[action], group_by=["host"], labels={"team": "a"})
+    page.goto(f"/alerts/rules/{rule['rule_id']}")
+    with page.expect_download() as found:
+        page.get_by_role("button", name="Export").click()
+    file = tmp_path / "rule.json"
+    found.value.save_as(file)
+    told = json.loads(file.read_text())
+    assert (told["name"], told["labels"], "rule_id" in told) == ("moved", {"team": "a"}, False)
+    file.write_text(json.dumps({**told, "name": "moved here"}))
+
+    page.goto("/alerts/rules")
+    page.locator("input[type=file]").set_input_files(file)
+    expect(page.get_by_label("Name", exact=True)).to_have_value("moved here")
+    expect(page.get_by_label("Address")).to_have_value("")  # a secret that was hidden doesn't come along
+    page.get_by_label("Address").fill("env:ALERT_URL")
+    page.get_by_role("button", name="Create").click()
+    expect(page.get_by_role("heading", name="moved here")).to_be_visible()
+    made = ask(server, "GET", f"{RULES}/moved%20here").json()
+    assert made["condition"] == rule["condition"]
+    assert made["actions"] == [{"type": "webhook", "url": "env:ALERT_URL", "secret": "env:ALERT_KEY"}]
+
+    page.get_by_role("button", name="Duplicate").click()
+    expect(page.get_by_label("Name", exact=True)).to_have_value("moved here (copy)")
+    file.write_text("[1]")
+    page.goto("/alerts/rules")
+    page.locator("input[type=file]").set_input_files(file)
+    expect(page.get_by_text("a rule is a JSON object")).to_be_visible()
+
+
+def test_a_hidden_address_stays_what_it_was(page: Page, server: Server, hooked: Hook) -> None:
+    rule = make_rule(server, name="hidden", condition=_ANY, action={"type": "webhook", "url": hooked.url})
+    page.goto(f"/alerts/rules/{rule['rule_id']}")
+    expect(page.get_by_label("Address")).to_have_value(re.compile("…$"))
+    page.get_by_label("Description").fill("changed")
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_text("Version 2")).to_be_visible()
+    before = len(hooked.told)
+    page.get_by_role("button", name="Send a test").click()
+    expect(page.get_by_role("dialog").get_by_text("delivered")).to_be_visible(timeout=_PATIENCE_MS)
+    assert hooked.told[before]["rule"]["name"] == "hidden"
+
+
+def test_a_rule_rests_and_is_deleted(page: Page, server: Server) -> None:
+    rule = make_rule(server, name="brief", condition=_ANY)
+    page.goto(f"/alerts/rules/{rule['rule_id']}")
+    page.get_by_role("button", name="Disable").click()
+    expect(page.get_by_text("disabled", exact=True)).to_be_visible()
+    page.get_by_role("button", name="Delete").click()
+    page.get_by_role("dialog").get_by_role("button", name="Delete").click()
+    expect(page.get_by_role("heading", name="Rules")).to_be_visible()
+    expect(page.get_by_role("link", name="brief")).to_have_count(0)
+    assert ask(server, "GET", f"{RULES}/{rule['rule_id']}").status == 404
+
+
+def test_dead_letters_are_sent_once_more(page: Page, server: Server, hooked: Hook, shot: _SHOT) -> None:
+    hooked.status = 404
+    _fires(server, "dead", action={"type": "webhook", "url": hooked.url})
+    page.goto("/alerts/deliveries?show=dead")
+    row = page.get_by_role("row").filter(has_text="dead").first
+    expect(row.get_by_text("404")).to_be_visible(timeout=_PATIENCE_MS)
+    hooked.status = 204
+    shot(page, "alerts-deliveries")
+    row.get_by_role("button", name="Retry").click()
+    page.get_by_role("button", name="Delivered").click()
+    expect(page.get_by_role("row").filter(has_text="dead").first).to_be_visible(timeout=_PATIENCE_MS)
+
+
+def test_what_lines_and_names_hold_is_text(page: Page, server: Server, shot: _SHOT) -> None:
+    name = "<img src=x onerror=\"document.title='pwned'\">"
+    make_rule(
+        server,
+        name=name,
+        condition={"service": "xss", "threshold": 0, "window_seconds": 60},
+        group_by=["host"],
+        description="<script>document.title = 'pwned'</script>",
+        labels={"a": "<b>x</b>"},
+        runbook="javascript:document.title='pwned'",
+    )
+    server.ingest("xss", [{"message": text, "level": "ERROR"} for text in XSS], X_Host="<i>xss</i>")
+    page.goto("/alerts")
+    alert = _alert(page, name)
+    expect(alert).to_be_visible(timeout=_PATIENCE_MS)
+    expect(alert).to_contain_text("<i>xss</i>")
+    alert.get_by_role("button", name="lines").click()
+    expect(alert).to_contain_text(XSS[0])
+    shot(page, "alerts-xss")
+    assert page.locator("main img, main script, main i:not(.tick, .legend i), main iframe").count() == 0
+    assert page.locator("a[href^='javascript:']").count() == 0
+    alert.get_by_role("link", name=name).click()
+    expect(page.get_by_role("heading", name=name)).to_be_visible()
+    expect(page.get_by_role("list", name="Firings")).to_be_visible(timeout=_PATIENCE_MS)
+    page.goto("/alerts/history")
+    expect(page.get_by_role("region", name="Events").get_by_text(name).first).to_be_visible()
+    assert "pwned" not in page.title()
+    server.ingest("xss2", [{"message": "a \u001b[31mred\u001b[0m \u202eexe"}], X_Host="a")
+    make_rule(server, name="control", condition={"service": "xss2", "threshold": 0, "window_seconds": 60})
+    server.ingest("xss2", [{"message": "a \u001b[31mred\u001b[0m \u202eexe"}] * 3, X_Host="a")
+    page.goto("/alerts")
+    expect(_alert(page, "control")).to_contain_text("a \\x1b[31mred\\x1b[0m \\u202eexe", timeout=_PATIENCE_MS)
+
+
+_PATHS = ("/alerts", "/alerts/rules", "/alerts/rules/new", "/alerts/history", "/alerts/silences", "/alerts/deliveries")
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_everyone_can_read_it_also_on_a_phone(new_page: NewPage, server: Server, theme: Any, shot: _SHOT) -> None:
+    rule = _fires(server, f"shown {theme}", action={"type": "webhook", "url": f"http://127.0.0.1:{free_port()}/x"})
+    ask(server, "POST", "/api/v1/alerts/silences", {"rule": "other*", "duration": "1h", "why": theme})
+    page = new_page(base_url=url_of(server), color_scheme=theme)
+    phone = new_page(base_url=url_of(server), color_scheme=theme, viewport=_PHONE, has_touch=True)
+    page.goto("/alerts")
+    expect(_alert(page, f"shown {theme}")).to_be_visible(timeout=_PATIENCE_MS)
+    for path in (*_PATHS, f"/alerts/rules/{rule['rule_id']}"):
+        for one, where in ((page, theme), (phone, f"{theme}-phone")):
+            one.goto(path)
+            expect(one.get_by_role("heading", level=1)).to_be_visible()
+            expect(one.get_by_role("status").filter(has_text="Loading")).to_have_count(0)
+            if rule["rule_id"] in path:
+                expect(one.get_by_text("Would have fired")).to_be_visible(timeout=_PATIENCE_MS)
+            shot(one, f"alerts-{path.rpartition('/')[2]}-{where}".replace(rule["rule_id"], "rule"))
+            axe(one)
+            width = one.evaluate("document.querySelector('main').scrollWidth - innerWidth")
+            assert width <= 0, f"{path} is wider than the {where}"
+    page.goto("/alerts")
+    page.get_by_role("button", name="Silence").first.click()
+    axe(page)
+
+
+def test_a_backtest_tells_how_long_it_takes_and_is_cancelled(page: Page, server: Server) -> None:
+    held: list[Route] = []
+    page.route("**/api/v1/alerts/rules/test", lambda route: held.append(route))
+    page.goto("/alerts/rules/new")
+    page.get_by_label("Service", exact=True).fill("payment")
+    page.get_by_label("Threshold (lines)").fill("5")
+    preview = page.get_by_role("region", name="Backtest")
+    expect(preview.get_by_text(re.compile(r"Replaying the stored lines for \d"))).to_be_visible()
+    with page.expect_event("requestfailed"):
+        preview.get_by_role("button", name="Cancel").click()
+    expect(preview.get_by_text("Cancelled")).to_be_visible()
+    page.unroute("**/api/v1/alerts/rules/test")
+    preview.get_by_role("button", name="Try it").click()
+    expect(preview.get_by_text("Would have fired")).to_be_visible(timeout=_PATIENCE_MS)
+
+
+def test_the_server_may_go(new_page: NewPage, tmp_path: Path, watches: list[Watch]) -> None:
+    with Server(tmp_path, roles="processor,api,alerter") as own:
+        page = new_page(base_url=url_of(own))
+        watches[-1].allow("ERR_CONNECTION_REFUSED|Failed to load resource|ERR_")
+        page.goto("/alerts")
+        expect(page.get_by_text("No rule watches anything yet")).to_be_visible()
+        own.kill()
+        page.get_by_role("link", name="Rules").click()
+        expect(page.get_by_text("can’t be reached").first).to_be_visible(timeout=_PATIENCE_MS)
