@@ -1,6 +1,5 @@
 /** Makes or changes a panel, which is shown as it will be. */
 
-import type { InputHTMLAttributes } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
 
 import { api, body, type ApiError } from '../api/client';
@@ -11,6 +10,7 @@ import { QueryBar } from '../parts/query_bar';
 import type { Range } from '../state/time';
 import { AGGREGATES, fieldsOf, joined, parted, SOURCE_NAMES, TYPE_NAMES, UNIT_NAMES } from './choices';
 import { COLOURS, list, SOURCES, TYPES, UNITS, type Colour, type Panel, type PanelSearch, type Source, type Threshold, type Unit } from './document';
+import { Choice, Typed, TypedNumber } from './inputs';
 import { PanelContent } from './panel';
 import { usePanel, type Look } from './use_panel';
 
@@ -197,7 +197,7 @@ function Grouping({ panel, range, change }: PartProps & { range: Range }) {
         {panel.type !== 'number' && (
           <label>
             How many
-            <Typed type="number" min={1} max={1_000} value={String(panel.top ?? 10)} onType={(text) => change({ top: Math.max(1, Math.min(1_000, Math.round(Number(text)) || 10)) })} />
+            <TypedNumber min={1} max={1_000} value={panel.top ?? 10} onType={(top) => change({ top: Math.max(1, Math.min(1_000, Math.round(top) || 10)) })} />
           </label>
         )}
       </div>
@@ -220,7 +220,7 @@ function Appearance({ panel, change }: PartProps) {
         <div class="threshold" key={`${thresholds.length} ${at}`}>
           <label>
             From
-            <Typed type="number" step="any" value={String(one.value)} onType={(text) => set(at, { value: Number(text) || 0 })} />
+            <TypedNumber step="any" value={one.value} onType={(value) => set(at, { value })} />
           </label>
           <Choice label="it is" value={one.colour} options={COLOURS} names={{ good: 'Good', warning: 'A warning', danger: 'Bad' }} onChange={(colour: Colour) => set(at, { colour })} />
           <IconButton label="Remove this limit" icon="trash" onClick={() => change({ thresholds: thresholds.filter((_, index) => index !== at) })} />
@@ -232,46 +232,6 @@ function Appearance({ panel, change }: PartProps) {
         </Button>
       )}
     </fieldset>
-  );
-}
-
-type TypedProps = Omit<InputHTMLAttributes<HTMLInputElement>, 'value' | 'onInput'> & { value: string; onType: (text: string) => void };
-
-/** Shows what is typed, whatever is made of it meanwhile. */
-function Typed({ value, onType, ...native }: TypedProps) {
-  const [text, setText] = useState(value);
-  return (
-    <input
-      {...native}
-      value={text}
-      onInput={(event) => {
-        setText(event.currentTarget.value);
-        onType(event.currentTarget.value);
-      }}
-    />
-  );
-}
-
-interface ChoiceProps<T extends string> {
-  label: string;
-  value: T;
-  options: readonly T[];
-  names?: Record<string, string>;
-  onChange: (value: T) => void;
-}
-
-function Choice<T extends string>({ label, value, options, names, onChange }: ChoiceProps<T>) {
-  return (
-    <label>
-      {label}
-      <select value={value} onChange={(event) => onChange(event.currentTarget.value as T)}>
-        {options.map((one) => (
-          <option key={one} value={one}>
-            {names?.[one] ?? one}
-          </option>
-        ))}
-      </select>
-    </label>
   );
 }
 
