@@ -7,8 +7,10 @@ from typing import Any
 import orjson
 from playwright.sync_api import Locator, Page, expect
 
-from tests.support.process import JSON, Server
+from tests.support.process import JSON, PATIENCE_SECONDS, Server
 
+# Others are at work beside.
+expect.set_options(timeout=PATIENCE_SECONDS * 1_000 / 4)
 #: The hour, in a page's parameters and in the API's.
 HOUR = {"from": "2026-02-01T12:00:00Z", "to": "2026-02-01T13:00:00Z"}
 IN_HOUR = "from=2026-02-01T12%3A00%3A00Z&to=2026-02-01T13%3A00%3A00Z"

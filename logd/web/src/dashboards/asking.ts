@@ -178,7 +178,7 @@ async function rows(panel: Panel, question: Question): Promise<Rows & Notes> {
   const answer = await stats(question, { top });
   const isCount = aggregate === 'count';
   const count = { name: 'count', unit: 'count' as const, number: true, bar: isCount };
-  const value = { name: aggregate, unit: panel.unit ?? (panel.source === 'bytes' ? 'bytes' : undefined), number: true, bar: true };
+  const value = { name: panel.source === 'bytes' ? 'bytes' : aggregate, unit: panel.unit ?? (panel.source === 'bytes' ? 'bytes' : undefined), number: true, bar: true };
   return {
     kind: 'table',
     columns: panel.type === 'top' ? [{ name: by.join(' · ') || 'all' }, isCount ? { ...count, unit: panel.unit ?? 'count' } : value] : [...fields, count, ...(isCount ? [] : [value])],

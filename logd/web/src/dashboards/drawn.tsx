@@ -175,7 +175,7 @@ function Single({ panel, shown, label }: DrawnProps<Figure>) {
   return (
     <div class="drawn single" role="group" aria-label={label}>
       <p class={colour ? `figure ${colour}` : 'figure'}>{unitText(shown.value, unit)}</p>
-      {shown.before !== undefined && (
+      {shown.before !== undefined && shown.before !== null && (
         <p class="soft against">
           {grown === undefined ? `${unitText(shown.before, unit)} before` : `${grown >= 0 ? '+' : '−'}${percentText(Math.abs(grown))} against ${unitText(shown.before, unit)} before`}
         </p>

@@ -10,6 +10,7 @@ import { QueryBar } from '../parts/query_bar';
 import type { Range } from '../state/time';
 import { AGGREGATES, fieldsOf, joined, parted, SOURCE_NAMES, TYPE_NAMES, UNIT_NAMES } from './choices';
 import { COLOURS, list, SOURCES, TYPES, UNITS, type Colour, type Panel, type PanelSearch, type Source, type Threshold, type Unit } from './document';
+import { Choice, Typed, TypedNumber } from './inputs';
 import { PanelContent } from './panel';
 import { usePanel, type Look } from './use_panel';
 
@@ -60,8 +61,8 @@ export function PanelEditor({ panel, range, isNew, onClose, onDone }: EditorProp
             <input value={found.title ?? ''} maxLength={200} autofocus onInput={(event) => change({ title: event.currentTarget.value })} />
           </label>
           <div class="fields">
-            <Choice label="Shows" value={source} options={SOURCES} names={SOURCE_NAMES} onChange={(value: Source) => change({ source: value })} />
-            <Choice label="As" value={found.type} options={TYPES} names={TYPE_NAMES} onChange={(type) => change({ type })} />
+            <Choice label="Source" value={source} options={SOURCES} names={SOURCE_NAMES} onChange={(value: Source) => change({ source: value })} />
+            <Choice label="Shown as" value={found.type} options={TYPES} names={TYPE_NAMES} onChange={(type) => change({ type })} />
           </div>
           {!isOwn && <Records panel={found} range={range} error={state.error} change={change} />}
           {isStats && <Grouping panel={found} range={range} change={change} />}
@@ -120,7 +121,7 @@ function Records({ panel, range, error, change }: PartProps & { range: Range; er
             {(['service', 'level', 'host'] as const).map((name) => (
               <label key={name}>
                 {FILTER_NAMES[name]}
-                <input value={list(search[name]).join(', ')} placeholder="any" onChange={(event) => set({ [name]: list(event.currentTarget.value) })} />
+                <Typed value={list(search[name]).join(', ')} placeholder="any" onType={(text) => set({ [name]: list(text) })} />
               </label>
             ))}
           </div>
@@ -135,7 +136,14 @@ function Grouping({ panel, range, change }: PartProps & { range: Range }) {
   const fields = useLoad((signal) => fieldsOf(range, signal), []);
   const by = list(panel.by);
   const [name, field] = parted(panel.aggregate);
-  const setBy = (at: number, value: string) => change({ by: [0, 1, 2].map((one) => (one === at ? value.trim() : (by[one] ?? ''))).filter(Boolean) });
+  // As they are typed, with gaps.
+  const [fieldsBy, setFieldsBy] = useState([0, 1, 2].map((at) => by[at] ?? ''));
+  const setBy = (at: number, value: string) => {
+    const changed = fieldsBy.with(at, value);
+    setFieldsBy(changed);
+    change({ by: changed.map((one) => one.trim()).filter(Boolean) });
+  };
+  const shownBy = 1 + fieldsBy.findLastIndex((one) => one.trim());
   const isBytes = panel.source === 'bytes';
   const isShare = panel.share !== undefined;
   return (
@@ -166,7 +174,7 @@ function Grouping({ panel, range, change }: PartProps & { range: Range }) {
             name !== 'count' && (
               <label>
                 Of the field
-                <input list="fields" value={field} placeholder="latency_ms" onChange={(event) => change({ aggregate: joined(name, event.currentTarget.value) })} />
+                <Typed list="fields" value={field} placeholder="latency_ms" onType={(text) => change({ aggregate: joined(name, text) })} />
               </label>
             )
           )}
@@ -174,10 +182,10 @@ function Grouping({ panel, range, change }: PartProps & { range: Range }) {
       )}
       {panel.type !== 'number' && (
         <div class="fields">
-          {[0, 1, 2].slice(0, Math.min(3, by.length + 1)).map((at) => (
+          {[0, 1, 2].slice(0, shownBy + 1).map((at) => (
             <label key={at}>
               {at ? 'and by' : 'By'}
-              <input list="fields" value={by[at] ?? ''} placeholder={at ? '' : 'nothing'} onChange={(event) => setBy(at, event.currentTarget.value)} />
+              <input list="fields" value={fieldsBy[at]!} placeholder={at ? '' : 'nothing'} onInput={(event) => setBy(at, event.currentTarget.value)} />
             </label>
           ))}
         </div>
@@ -189,7 +197,7 @@ function Grouping({ panel, range, change }: PartProps & { range: Range }) {
         {panel.type !== 'number' && (
           <label>
             How many
-            <input type="number" min={1} max={1_000} value={panel.top ?? 10} onChange={(event) => change({ top: Math.max(1, Math.min(1_000, Number(event.currentTarget.value) || 10)) })} />
+            <TypedNumber min={1} max={1_000} value={panel.top ?? 10} onType={(top) => change({ top: Math.max(1, Math.min(1_000, Math.round(top) || 10)) })} />
           </label>
         )}
       </div>
@@ -209,10 +217,10 @@ function Appearance({ panel, change }: PartProps) {
         <Choice label="Unit" value={panel.unit ?? ''} options={['', ...UNITS]} names={UNIT_NAMES} onChange={(unit) => change({ unit: (unit || undefined) as Unit & undefined })} />
       </div>
       {thresholds.map((one, at) => (
-        <div class="threshold" key={at}>
+        <div class="threshold" key={`${thresholds.length} ${at}`}>
           <label>
             From
-            <input type="number" step="any" value={one.value} onChange={(event) => set(at, { value: Number(event.currentTarget.value) || 0 })} />
+            <TypedNumber step="any" value={one.value} onType={(value) => set(at, { value })} />
           </label>
           <Choice label="it is" value={one.colour} options={COLOURS} names={{ good: 'Good', warning: 'A warning', danger: 'Bad' }} onChange={(colour: Colour) => set(at, { colour })} />
           <IconButton label="Remove this limit" icon="trash" onClick={() => change({ thresholds: thresholds.filter((_, index) => index !== at) })} />
@@ -224,29 +232,6 @@ function Appearance({ panel, change }: PartProps) {
         </Button>
       )}
     </fieldset>
-  );
-}
-
-interface ChoiceProps<T extends string> {
-  label: string;
-  value: T;
-  options: readonly T[];
-  names?: Record<string, string>;
-  onChange: (value: T) => void;
-}
-
-function Choice<T extends string>({ label, value, options, names, onChange }: ChoiceProps<T>) {
-  return (
-    <label>
-      {label}
-      <select value={value} onChange={(event) => onChange(event.currentTarget.value as T)}>
-        {options.map((one) => (
-          <option key={one} value={one}>
-            {names?.[one] ?? one}
-          </option>
-        ))}
-      </select>
-    </label>
   );
 }
 

@@ -85,7 +85,7 @@ export function PanelGrid({ panels, range, look, actions, onZoom, onLayout }: Gr
             <div
               key={panel.id}
               class={held?.id === panel.id ? 'panel-place held' : 'panel-place'}
-              style={{ gridColumn: `${panel.x + 1} / span ${panel.w}`, gridRow: `${panel.y + 1} / span ${panel.h}` }}
+              style={{ gridColumn: `${panel.x + 1} / span ${panel.w}`, gridRow: `${panel.y + 1} / span ${panel.h}`, order: panel.y * COLUMNS + panel.x }}
             >
               <PanelFrame
                 panel={panel}

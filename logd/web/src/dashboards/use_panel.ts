@@ -72,7 +72,8 @@ export function usePanel(panel: Panel, range: Range, look: Look, seen: boolean):
 export function useSeen(element: { current: Element | null }): boolean {
   const [seen, setSeen] = useState(false);
   useEffect(() => {
-    const observer = new IntersectionObserver((entries) => setSeen(entries.at(-1)?.isIntersecting ?? false), { rootMargin: '80px' });
+    const root = element.current?.closest('main');
+    const observer = new IntersectionObserver((entries) => setSeen(entries.at(-1)?.isIntersecting ?? false), { rootMargin: '80px', root: root ?? null });
     if (element.current) observer.observe(element.current);
     return () => observer.disconnect();
   }, []);
