@@ -29,7 +29,7 @@ new PerformanceObserver((list) => {
 
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[Server]:
-    """A server of the test's own."""
+    """A server of the test's own. Asked for before `new_page`: the pages leave first."""
     with Server(tmp_path, roles="processor,api") as running:
         yield running
 
@@ -84,7 +84,10 @@ def test_lines_come_by_the_filters_of_the_address(page: Page, logd: Server) -> N
     expect(_status(page)).to_have_text("Live")
     logd.ingest(*_lines("tail-a", range(6, 7), "INFO"))
     expect(page.locator(".tail-message")).to_have_text(["number 6"])
-    assert page.get_by_role("main").get_by_role("link", name="Explore").get_attribute("href") == "/explore?q=number&service=tail-a"
+    assert (
+        page.get_by_role("main").get_by_role("link", name="Explore").get_attribute("href")
+        == "/explore?q=number&service=tail-a"
+    )
     page.go_back()
     expect(page.get_by_role("button", name="ERROR", exact=True)).to_have_attribute("aria-pressed", "true")
 
@@ -97,7 +100,7 @@ def test_a_query_that_is_wrong(page: Page, watch: Watch) -> None:
 
 
 @pytest.mark.timeout(300)
-def test_a_thousand_lines_a_second(new_page: NewPage, server: Server, shot: Callable[[Page, str], None]) -> None:
+def test_a_thousand_lines_a_second(server: Server, new_page: NewPage, shot: Callable[[Page, str], None]) -> None:
     page = new_page(base_url=url_of(server))
     page.add_init_script(_LONG_TASKS)
     _open(page)
@@ -170,7 +173,9 @@ def test_scrolling_up_pauses_and_to_the_end_goes_on(page: Page, logd: Server) ->
 
 
 @pytest.mark.timeout(300)
-def test_a_server_that_was_killed(new_page: NewPage, watches: list[Watch], server: Server, shot: Callable[[Page, str], None]) -> None:
+def test_a_server_that_was_killed(
+    server: Server, new_page: NewPage, watches: list[Watch], shot: Callable[[Page, str], None]
+) -> None:
     page = new_page(base_url=url_of(server))
     watches[-1].allow("ERR_CONNECTION_REFUSED|Failed to load resource|ERR_INCOMPLETE_CHUNKED|ERR_CONNECTION_RESET")
     _open(page)
@@ -201,7 +206,9 @@ def test_missed_lines_are_said_where_they_were(page: Page, logd: Server, shot: C
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1280, 390])
-def test_lines_that_mean_harm(new_page: NewPage, logd: Server, shot: Callable[[Page, str], None], theme: str, width: int) -> None:
+def test_lines_that_mean_harm(
+    new_page: NewPage, logd: Server, shot: Callable[[Page, str], None], theme: str, width: int
+) -> None:
     page = new_page(color_scheme=theme, viewport={"width": width, "height": 800})
     _open(page, "/tail?service=tail-xss")
     levels = ("FATAL", "ERROR", "WARN", "INFO", "DEBUG", "TRACE")
@@ -225,9 +232,12 @@ def test_lines_that_mean_harm(new_page: NewPage, logd: Server, shot: Callable[[P
 def test_a_no_is_said(page: Page, watch: Watch, status: int, text: str) -> None:
     watch.allow(f"Failed to load resource: .*{status}")
     answer = {"error": {"code": "no", "message": "not for you", "where": ""}}
-    page.route("**/api/v1/logs/tail?*", lambda route: route.fulfill(
-        status=status, body=json.dumps(answer), headers={"Content-Type": "application/json", "Retry-After": "30"}
-    ))
+    page.route(
+        "**/api/v1/logs/tail?*",
+        lambda route: route.fulfill(
+            status=status, body=json.dumps(answer), headers={"Content-Type": "application/json", "Retry-After": "30"}
+        ),
+    )
     page.goto("/tail")
     expect(page.locator(".tail-trouble")).to_contain_text(text)
     page.unroute("**/api/v1/logs/tail?*")
