@@ -43,7 +43,7 @@ export function TailList({ tailer, look, follow, onLeave, onEnd }: TailListProps
   const top = follow ? Math.max(0, all - shownHeight) : (view?.scrollTop ?? 0);
   let begin = 0;
   let above = 0;
-  while (begin < rows.length && above + height(begin) < top - BEYOND_PX) above += height(begin++);
+  while (begin < rows.length && above + height(begin) < top - (follow ? 0 : BEYOND_PX)) above += height(begin++);
   let end = begin;
   let shown = 0;
   while (end < rows.length && above + shown < top + shownHeight + BEYOND_PX) shown += height(end++);
@@ -84,7 +84,14 @@ export function TailList({ tailer, look, follow, onLeave, onEnd }: TailListProps
     redraw(undefined);
   }, [look.wrapped, look.columns]);
 
+  const latest = useRef<number>(undefined);
+  useEffect(() => {
+    if (latest.current !== undefined && opened.has(latest.current)) {
+      body.current?.querySelector(`[data-key="${latest.current}"]`)?.scrollIntoView({ block: 'nearest' });
+    }
+  }, [opened]);
   const toggle = useCallback((key: number) => {
+    latest.current = key;
     setOpened((before) => {
       const next = new Set(before);
       if (!next.delete(key)) next.add(key);
@@ -124,7 +131,7 @@ export function TailList({ tailer, look, follow, onLeave, onEnd }: TailListProps
           if (follow && isUp && left > AT_END_PX) onLeave();
           else if (!follow && !isUp && left < AT_END_PX) onEnd();
         }
-        redraw(undefined);
+        if (!follow) redraw(undefined);
       }}
     >
       <div style={{ height: `${above}px` }} />

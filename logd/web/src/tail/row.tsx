@@ -32,7 +32,7 @@ export const TailRow = memo(({ row, look, open, onToggle }: TailRowProps) => {
   if (content.kind !== 'line') return <Note content={content} />;
   const { hit } = content;
   return (
-    <div class={`tail-row ${look.wrapped ? 'wrapped' : ''} ${open ? 'open' : ''}`} data-id={hit.log_id}>
+    <div class={`tail-row ${look.wrapped ? 'wrapped' : ''} ${open ? 'open' : ''}`} data-id={hit.log_id} data-key={row.key}>
       <div
         class={`tail-line ${(hit.level ?? 'none').toLowerCase()}`}
         role="button"

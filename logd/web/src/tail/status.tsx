@@ -3,6 +3,7 @@
 import { useEffect, useState } from 'preact/hooks';
 
 import { Button } from '../parts/button';
+import { connection } from '../state/connection';
 import { countText } from '../state/numbers';
 import { needsToken } from '../state/session';
 import type { Tailing } from './machine';
@@ -27,6 +28,8 @@ export function Trouble({ tailer, kept }: { tailer: Tailer; kept: number }) {
   if (state.phase === 'held') {
     return <div class="tail-trouble calm">{countText(kept)} lines wait, and this page takes no more: the server keeps the rest until you resume.</div>;
   }
+  // The banner of all pages says it already.
+  if (connection.value === 'lost') return null;
   if (state.phase === 'waiting' && (state.failures > 1 || state.waitMs > 1_000)) return <Waiting state={state} onTry={() => tailer.happen({ type: 'retry' })} />;
   // A query that is wrong is marked where it is typed.
   if (state.phase !== 'refused' || state.error?.column) return null;
