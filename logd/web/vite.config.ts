@@ -7,5 +7,5 @@ export default defineConfig({
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
   },
-  server: { proxy: { '/api': process.env.LOGD ?? 'http://127.0.0.1:8080' } },
+  server: { proxy: Object.fromEntries(['/api', '/healthz'].map((path) => [path, process.env.LOGD ?? 'http://127.0.0.1:8080'])) },
 });

@@ -40,10 +40,18 @@ export async function send(input: Request | string, init?: RequestInit): Promise
     lost();
     throw new ApiError(0, 'unreachable', "the server can't be reached", String(error));
   }
-  restored();
-  if (response.ok) return response;
-  throw await refusal(response);
+  if (response.ok) {
+    restored();
+    return response;
+  }
+  const error = await refusal(response);
+  // A proxy answers for a server that is away; the server's own errors have a code.
+  if (error.code === 'no_reason' && AWAY.includes(error.status)) lost();
+  else restored();
+  throw error;
 }
+
+const AWAY = [502, 503, 504];
 
 async function refusal(response: Response): Promise<ApiError> {
   if (response.status === 401) needsToken.value = true;

@@ -1,0 +1,104 @@
+/** A row of the tail: a line, or what is to be said between two of them. */
+
+import { memo } from './memo';
+import { countText } from '../state/numbers';
+import { timeText } from '../state/time';
+import { pieces } from '../parts/visible';
+import { Fields } from './fields';
+import type { Content, Hit, Row } from './ring';
+import type { Column } from './state';
+
+/** More of a message isn't in the list: its fields show it. */
+const MOST_IN_LINE = 500;
+const MOST_WRAPPED = 4_000;
+
+/** What all rows have in common. */
+export interface Look {
+  columns: readonly Column[];
+  words: RegExp | undefined;
+  wrapped: boolean;
+  zone: string;
+}
+
+interface TailRowProps {
+  row: Row;
+  look: Look;
+  open: boolean;
+  onToggle: (key: number) => void;
+}
+
+export const TailRow = memo(({ row, look, open, onToggle }: TailRowProps) => {
+  const { content } = row;
+  if (content.kind !== 'line') return <Note content={content} />;
+  const { hit } = content;
+  return (
+    <div class={`tail-row ${look.wrapped ? 'wrapped' : ''} ${open ? 'open' : ''}`} data-id={hit.log_id} data-key={row.key}>
+      <div
+        class={`tail-line ${(hit.level ?? 'none').toLowerCase()}`}
+        role="button"
+        tabIndex={-1}
+        aria-expanded={open}
+        onClick={() => {
+          // Who has marked text wants to copy it.
+          if (!String(getSelection())) onToggle(row.key);
+        }}
+      >
+        {look.columns.includes('time') && <time title={hit.timestamp}>{hit.timestamp ? timeText(Date.parse(hit.timestamp), { date: false }) : '–'}</time>}
+        {look.columns.includes('level') && <span class={`level ${(hit.level ?? 'none').toLowerCase()}`}>{hit.level ?? '–'}</span>}
+        {look.columns.includes('service') && <span class="tail-from">{plain(hit.service)}</span>}
+        {look.columns.includes('host') && <span class="tail-from">{plain(hit.host)}</span>}
+        <span class="tail-message" dir="auto">
+          <Text of={cut(message(hit), look.wrapped ? MOST_WRAPPED : MOST_IN_LINE)} words={look.words} />
+        </span>
+      </div>
+      {open && <Fields hit={hit} words={look.words} />}
+    </div>
+  );
+});
+
+export function Text({ of, words }: { of: string; words?: RegExp | undefined }) {
+  return (
+    <>
+      {pieces(of, words).map(({ text, kind }, number) =>
+        kind === 'mark' ? (
+          <mark key={number}>{text}</mark>
+        ) : kind === 'escape' ? (
+          <span key={number} class="tail-escape">
+            {text}
+          </span>
+        ) : (
+          text
+        ),
+      )}
+    </>
+  );
+}
+
+function Note({ content }: { content: Exclude<Content, { kind: 'line' }> }) {
+  return (
+    <div class={`tail-note ${content.kind}`} role="note">
+      <span>{said(content)}</span>
+    </div>
+  );
+}
+
+function said(content: Exclude<Content, { kind: 'line' }>): string {
+  if (content.kind === 'missed') return `missed ${countText(content.lines)} ${content.lines === 1 ? 'line' : 'lines'}`;
+  if (content.kind === 'gap') return 'gap: the lines between are no longer in the server’s queue';
+  return `the server ended the tail: ${content.reason}`;
+}
+
+function message(hit: Hit): string {
+  return hit.message ?? '';
+}
+
+function plain(value: string | null | undefined): string {
+  return pieces(value ?? '–').map(({ text }) => text).join('');
+}
+
+/** Without half a character at the end. */
+function cut(text: string, most: number): string {
+  if (text.length <= most) return text;
+  const last = text.charCodeAt(most - 1);
+  return `${text.slice(0, last >= 0xd800 && last < 0xdc00 ? most - 1 : most)}…`;
+}

@@ -1,0 +1,247 @@
+"""The live tail: lines as they come, each once, however the page, the server and the person behave."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.support.process import PATIENCE_SECONDS, Server
+from tests.web.axe import axe
+from tests.web.conftest import NewPage, url_of
+from tests.web.lines import XSS
+from tests.web.watching import Watch
+
+_LONG_TASK_MS = 200
+_LONG_TASKS = """
+window.longTasks = [];
+new PerformanceObserver((list) => {
+  for (const entry of list.getEntries()) window.longTasks.push(entry.duration);
+}).observe({type: 'longtask'});
+"""
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[Server]:
+    """A server of the test's own. Asked for before `new_page`: the pages leave first."""
+    with Server(tmp_path, roles="processor,api") as running:
+        yield running
+
+
+def _open(page: Page, path: str = "/tail") -> None:
+    page.goto(path)
+    expect(_status(page)).to_have_text("Live", timeout=PATIENCE_SECONDS * 1_000)
+
+
+def _status(page: Page) -> Any:
+    return page.locator(".tail-status")
+
+
+def _shown(page: Page) -> list[str]:
+    """Messages of the rows that are in the page now."""
+    return page.locator(".tail-message").all_text_contents()
+
+
+def _lines(service: str, numbers: range, level: str = "INFO") -> tuple[str, list[dict[str, Any]]]:
+    return service, [{"message": f"number {number}", "level": level, "n": number} for number in numbers]
+
+
+def _scrolled_through(page: Page) -> list[str]:
+    """All messages of the list, from its first row to its last one."""
+    found: list[str] = page.evaluate(
+        """async () => {
+          const list = document.querySelector('.tail-list');
+          const frames = () => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
+          const found = new Map();
+          for (let top = 0; ; top += list.clientHeight) {
+            list.scrollTop = top;
+            await frames();
+            for (const row of list.querySelectorAll('.tail-row, .tail-note')) {
+              found.set(row.dataset.id ?? row.textContent, (row.querySelector('.tail-message') ?? row).textContent);
+            }
+            if (top > list.scrollHeight) return [...found.values()];
+          }
+        }"""
+    )
+    return found
+
+
+def test_lines_come_by_the_filters_of_the_address(page: Page, logd: Server) -> None:
+    _open(page, "/tail?q=number&service=tail-a&level=ERROR")
+    logd.ingest(*_lines("tail-a", range(2), "INFO"))
+    logd.ingest(*_lines("tail-b", range(2, 4), "ERROR"))
+    logd.ingest(*_lines("tail-a", range(4, 6), "ERROR"))
+    expect(page.locator(".tail-message")).to_have_text(["number 4", "number 5"])
+    expect(page.locator(".tail-message mark").first).to_have_text("number")
+    page.get_by_role("button", name="ERROR", exact=True).click()
+    expect(page).to_have_url(f"{url_of(logd)}/tail?q=number&service=tail-a")
+    expect(page.locator(".tail-message")).to_have_count(0)
+    expect(_status(page)).to_have_text("Live")
+    logd.ingest(*_lines("tail-a", range(6, 7), "INFO"))
+    expect(page.locator(".tail-message")).to_have_text(["number 6"])
+    assert (
+        page.get_by_role("main").get_by_role("link", name="Explore").get_attribute("href")
+        == "/explore?q=number&service=tail-a"
+    )
+    page.go_back()
+    expect(page.get_by_role("button", name="ERROR", exact=True)).to_have_attribute("aria-pressed", "true")
+
+
+def test_a_query_that_is_wrong(page: Page, watch: Watch) -> None:
+    watch.allow("Failed to load resource: .*400")
+    page.goto("/tail?q=" + "a%20AND%20(")
+    expect(page.get_by_role("alert")).to_be_visible()
+    expect(_status(page)).to_have_text("Refused")
+
+
+@pytest.mark.timeout(300)
+def test_a_thousand_lines_a_second(server: Server, new_page: NewPage, shot: Callable[[Page, str], None]) -> None:
+    page = new_page(base_url=url_of(server))
+    page.add_init_script(_LONG_TASKS)
+    _open(page)
+    page.evaluate("() => { window.longTasks.length = 0; }")
+    begin = time.monotonic()
+    sent = 0
+    for step in range(100):
+        if (early := begin + step / 10 - time.monotonic()) > 0:
+            page.wait_for_timeout(early * 1_000)
+        levels = ("INFO", "INFO", "DEBUG", "INFO", "WARN", "ERROR")
+        lines = [{"message": f"request {sent + n} took {n * 7 % 900} ms", "level": levels[n % 6]} for n in range(100)]
+        server.ingest("fast", lines)
+        sent += 100
+        if step == 60:
+            shot(page, "tail-1000-light")
+    expect(page.locator(".tail-message").last).to_have_text(f"request {sent - 1} took 693 ms")
+    took = time.monotonic() - begin
+    long_tasks = page.evaluate("() => window.longTasks")
+    print(f"{sent / took:.0f} lines/s, long tasks {long_tasks}")
+    # One may be the machine's doing, which others use meanwhile.
+    assert len([ms for ms in long_tasks if ms >= _LONG_TASK_MS]) <= 1, long_tasks
+    assert page.locator(".tail-row").count() < 150
+    page.keyboard.press("Space")
+    numbers = [int(text.split()[1]) for text in _scrolled_through(page)]
+    assert numbers == list(range(sent))
+
+
+def test_pause_and_resume_give_each_line_once(page: Page, logd: Server) -> None:
+    page.add_init_script("localStorage.setItem('logd.tail.kept', '1000')")
+    _open(page, "/tail?service=tail-pause")
+    logd.ingest(*_lines("tail-pause", range(5)))
+    expect(page.locator(".tail-message")).to_have_count(5)
+    page.get_by_role("button", name="Pause", exact=True).click()
+    logd.ingest(*_lines("tail-pause", range(5, 300)))
+    expect(page.get_by_role("button", name="295 new lines")).to_be_visible()
+    assert len(_shown(page)) == 5
+    page.get_by_role("button", name="295 new lines").click()
+    expect(page.locator(".tail-message").last).to_have_text("number 299")
+    page.keyboard.press("Space")
+    assert _scrolled_through(page) == [f"number {number}" for number in range(300)]
+
+
+def test_what_the_page_cannot_hold_waits_in_the_queue(page: Page, logd: Server) -> None:
+    page.add_init_script("localStorage.setItem('logd.tail.kept', '1000')")
+    _open(page, "/tail?service=tail-held")
+    page.get_by_role("button", name="Pause", exact=True).click()
+    for begin in range(0, 1_500, 100):
+        logd.ingest(*_lines("tail-held", range(begin, begin + 100)))
+    expect(page.get_by_text("this page takes no more")).to_be_visible()
+    logd.ingest(*_lines("tail-held", range(1_500, 1_800)))
+    page.get_by_role("button", name="Resume").click()
+    expect(page.locator(".tail-message").last).to_have_text("number 1799")
+    page.keyboard.press("Space")
+    assert _scrolled_through(page) == [f"number {number}" for number in range(800, 1_800)]
+
+
+def test_scrolling_up_pauses_and_to_the_end_goes_on(page: Page, logd: Server) -> None:
+    _open(page, "/tail?service=tail-scroll")
+    logd.ingest(*_lines("tail-scroll", range(200)))
+    expect(page.locator(".tail-message").last).to_have_text("number 199")
+    page.locator(".tail-list").hover()
+    page.mouse.wheel(0, -600)
+    expect(_status(page)).to_have_text("Paused")
+    before = _shown(page)
+    logd.ingest(*_lines("tail-scroll", range(200, 203)))
+    expect(page.get_by_role("button", name="3 new lines")).to_be_visible()
+    assert _shown(page) == before
+    page.mouse.wheel(0, 5_000)
+    expect(page.locator(".tail-message").last).to_have_text("number 202")
+    expect(_status(page)).to_have_text("Live")
+
+
+@pytest.mark.timeout(300)
+def test_a_server_that_was_killed(
+    server: Server, new_page: NewPage, watches: list[Watch], shot: Callable[[Page, str], None]
+) -> None:
+    page = new_page(base_url=url_of(server))
+    watches[-1].allow("ERR_CONNECTION_REFUSED|Failed to load resource|ERR_INCOMPLETE_CHUNKED|ERR_CONNECTION_RESET")
+    _open(page)
+    server.ingest(*_lines("killed", range(50)))
+    expect(page.locator(".tail-message").last).to_have_text("number 49")
+    server.settings["api.listen"] = f"127.0.0.1:{server.port}"
+    for round_number in (1, 2):
+        begin = 100 * round_number
+        server.kill()
+        expect(page.locator(".banner.lost")).to_be_visible()
+        shot(page, "tail-lost")
+        server.start()
+        server.ingest(*_lines("killed", range(begin - 50, begin + 50)))
+        expect(page.locator(".tail-message").last).to_have_text(f"number {begin + 49}", timeout=60_000)
+        expect(page.locator(".banner.lost")).to_have_count(0)
+    page.keyboard.press("Space")
+    assert _scrolled_through(page) == [f"number {number}" for number in range(250)]
+
+
+def test_missed_lines_are_said_where_they_were(page: Page, logd: Server, shot: Callable[[Page, str], None]) -> None:
+    _open(page, "/tail?service=tail-rate&rate=10")
+    logd.ingest(*_lines("tail-rate", range(500)))
+    expect(page.locator(".tail-note")).to_contain_text("missed")
+    expect(page.locator(".tail-message").last).to_have_text("number 499")
+    missed = sum(int(text.split()[1].replace(",", "")) for text in page.locator(".tail-note").all_text_contents())
+    assert missed + len(_shown(page)) == 500
+    shot(page, "tail-missed")
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1280, 390])
+def test_lines_that_mean_harm(
+    new_page: NewPage, logd: Server, shot: Callable[[Page, str], None], theme: str, width: int
+) -> None:
+    page = new_page(color_scheme=theme, viewport={"width": width, "height": 800})
+    _open(page, "/tail?service=tail-xss")
+    levels = ("FATAL", "ERROR", "WARN", "INFO", "DEBUG", "TRACE")
+    for _ in range(4):
+        lines = [{"message": text, "level": levels[n % 6], "<b>x</b>": text} for n, text in enumerate(XSS)]
+        logd.ingest("tail-xss", lines, X_Host="<i>x</i>")
+    expect(page.locator(".tail-message").nth(15)).to_be_visible()
+    shown = _shown(page)
+    assert XSS[0] in shown
+    assert "\\x1b]0;pwned\\x07 \\u202egnp.exe\\u202c \\x00" in shown
+    page.locator(".tail-line").last.click()
+    expect(page.get_by_text("metadata.<b>x</b>")).to_be_visible()
+    expect(page.get_by_role("link", name="Show in context")).to_be_visible()
+    assert "pwned" not in page.title()
+    assert page.evaluate("() => document.documentElement.scrollWidth <= innerWidth")
+    shot(page, f"tail-{theme}-{width}")
+    axe(page)
+
+
+@pytest.mark.parametrize(("status", "text"), [(403, "may not see"), (429, "Trying again")])
+def test_a_no_is_said(page: Page, watch: Watch, status: int, text: str) -> None:
+    watch.allow(f"Failed to load resource: .*{status}")
+    answer = {"error": {"code": "no", "message": "not for you", "where": ""}}
+    page.route(
+        "**/api/v1/logs/tail?*",
+        lambda route: route.fulfill(
+            status=status, body=json.dumps(answer), headers={"Content-Type": "application/json", "Retry-After": "30"}
+        ),
+    )
+    page.goto("/tail")
+    expect(page.locator(".tail-trouble")).to_contain_text(text)
+    page.unroute("**/api/v1/logs/tail?*")
+    page.locator(".tail-trouble").get_by_role("button").click()
+    expect(_status(page)).to_have_text("Live")
