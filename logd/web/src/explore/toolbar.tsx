@@ -3,9 +3,12 @@
 import type { ComponentChildren } from 'preact';
 import { useCallback } from 'preact/hooks';
 
+import { Button } from '../parts/button';
+import { Icon } from '../parts/icon';
 import { QueryBar } from '../parts/query_bar';
 import { useShortcut } from '../parts/shortcuts';
 import { TimePicker } from '../parts/time_picker';
+import { href } from '../state/place';
 import { stepped, widened } from '../state/moves';
 import { FilterMenu, FilterChips } from './filter_menu';
 import { Refresh } from './refresh';
@@ -15,11 +18,12 @@ import { ShareMenu } from './share';
 import { change, explore, type Explore, type Pinned } from './state';
 
 export function Toolbar({ pinned, children }: { pinned: Pinned; children: ComponentChildren }) {
-  const { q, range } = explore.value;
+  const { q, service, level, host, range, view } = explore.value;
   useShortcut('r', 'Search again', reload);
   useShortcut('[', 'The time before', useCallback(() => move(stepped(explore.value.range, -1)), []));
   useShortcut(']', 'The time after', useCallback(() => move(stepped(explore.value.range, 1)), []));
   useShortcut('z', 'Zoom out', useCallback(() => move(widened(explore.value.range)), []));
+  useShortcut('p', 'Lines or patterns', useCallback(() => change({ view: explore.value.view === 'lines' ? 'patterns' : 'lines' }), []));
   useShortcut('n', 'Up to now', useCallback(() => change({ range: { from: '-15m', to: 'now' } }), []));
   return (
     <div class="explore-toolbar">
@@ -35,6 +39,18 @@ export function Toolbar({ pinned, children }: { pinned: Pinned; children: Compon
         <FilterMenu field="host" pinned={pinned} />
         <FilterChips />
         <span class="spring" />
+        <div class="toolbar segmented" role="group" aria-label="What is shown">
+          <Button aria-pressed={view === 'lines'} onClick={() => change({ view: 'lines' })}>
+            Lines
+          </Button>
+          <Button aria-pressed={view === 'patterns'} onClick={() => change({ view: 'patterns' })}>
+            Patterns
+          </Button>
+        </div>
+        <a class="button" href={href('/tail', { q, service, level, host })}>
+          <Icon name="tail" />
+          Live
+        </a>
         <SavedMenu />
         <ShareMenu pinned={pinned} />
         {children}

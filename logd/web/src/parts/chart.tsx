@@ -87,7 +87,7 @@ function optionsOf(
     width,
     height,
     tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1_000), zoneOf()),
-    padding: [8, 8, 0, 0],
+    padding: [8, 20, 0, 0],
     legend: { show: false },
     cursor: { drag: { x: true, y: false, setScale: false }, points: { show: kind === 'lines', size: 5 } },
     scales: {
