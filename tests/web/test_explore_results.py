@@ -282,7 +282,8 @@ def test_on_a_phone(new_page: NewPage, shot: Callable[[Page, str], None]) -> Non
     page = opened(new_page(viewport=_PHONE, has_touch=True), f"{_ALL}&q=error")
     assert page.evaluate("document.documentElement.scrollWidth") <= _PHONE["width"]
     line, message = lines(page).first.bounding_box(), lines(page).first.locator(".line-message").bounding_box()
-    assert line is not None and message is not None
+    assert line is not None
+    assert message is not None
     assert message["y"] > line["y"] + 15
     assert message["width"] > 0.9 * _PHONE["width"]
     shot(page, "explore-results-phone")
