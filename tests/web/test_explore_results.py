@@ -248,7 +248,8 @@ def test_fields(page: Page, logd: Server) -> None:
 
 
 def test_patterns(page: Page, logd: Server, shot: Callable[[Page, str], None]) -> None:
-    page.goto(f"{_ALL}&view=patterns")
+    opened(page, _ALL)
+    page.get_by_role("group", name="View").get_by_role("button", name="Patterns").click()
     found = logd.get("/api/v1/logs/patterns", from_="-24h").json()
     expect(page.locator(".pattern")).to_have_count(len(found["patterns"]))
     top = found["patterns"][0]
