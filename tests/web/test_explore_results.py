@@ -248,7 +248,8 @@ def test_fields(page: Page, logd: Server) -> None:
 
 
 def test_patterns(page: Page, logd: Server, shot: Callable[[Page, str], None]) -> None:
-    page.goto(f"{_ALL}&view=patterns")
+    opened(page, _ALL)
+    page.get_by_role("group", name="View").get_by_role("button", name="Patterns").click()
     found = logd.get("/api/v1/logs/patterns", from_="-24h").json()
     expect(page.locator(".pattern")).to_have_count(len(found["patterns"]))
     top = found["patterns"][0]
@@ -282,7 +283,8 @@ def test_on_a_phone(new_page: NewPage, shot: Callable[[Page, str], None]) -> Non
     page = opened(new_page(viewport=_PHONE, has_touch=True), f"{_ALL}&q=error")
     assert page.evaluate("document.documentElement.scrollWidth") <= _PHONE["width"]
     line, message = lines(page).first.bounding_box(), lines(page).first.locator(".line-message").bounding_box()
-    assert line is not None and message is not None
+    assert line is not None
+    assert message is not None
     assert message["y"] > line["y"] + 15
     assert message["width"] > 0.9 * _PHONE["width"]
     shot(page, "explore-results-phone")

@@ -15,6 +15,7 @@ import { asked, change, explore, exploreLink, type Pinned } from './state';
 import { patternQuery, hasValue } from './terms';
 import { withTerm } from './filters';
 import { Text } from './text';
+import { ViewChoice } from './view_choice';
 
 type Pattern = Schemas['PatternCount'];
 
@@ -40,6 +41,7 @@ export function Patterns({ pinned }: { pinned: Pinned }) {
   return (
     <section class="patterns" aria-label="Patterns">
       <div class="results-summary">
+        <ViewChoice />
         <span class="results-total" role="status">
           {data && `${countText(data.patterns.length + data.other_patterns)} ${data.patterns.length + data.other_patterns === 1 ? 'pattern' : 'patterns'} in ${countText(data.total_hits)} lines`}
         </span>

@@ -13,12 +13,14 @@ import { ColumnPicker } from './columns';
 import { searchOf } from './links';
 import type { Pages } from './pages';
 import { change, explore, type Pinned } from './state';
+import { ViewChoice } from './view_choice';
 
 export function Summary({ pages, pinned }: { pages: Pages; pinned: Pinned }) {
   const { first, tiers } = pages;
   const { sort } = explore.value;
   return (
     <div class="results-summary">
+      <ViewChoice />
       <span class="results-total" role="status">
         {first && <Total first={first} pinned={pinned} />}
       </span>
