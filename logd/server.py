@@ -187,7 +187,7 @@ async def _run_roles(config: Config, under: Opened, signals: _Signals, load: Cal
             address = await api.start()
             start("api", api.run)
             print(f"logd listens on {address}", flush=True)
-            print(f"  try: curl '{address}/api/v1/logs/search?limit=5'", flush=True)
+            print(f"  open it in a browser, or: curl '{address}/api/v1/logs/search?limit=5'", flush=True)
         elif config.telemetry.listen:
             from logd.http.stages import Stages
             from logd.roles.health import Health

@@ -21,11 +21,20 @@ _Name = Annotated[str, Meta(min_length=1, max_length=MAX_NAME_CHARACTERS)]
 _Version = Annotated[int, Meta(ge=1, le=2**63 - 2)]
 
 
+class Threshold(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What is `value` or more has this colour, unless it is as much as a higher one."""
+
+    value: float
+    colour: Literal["good", "warning", "danger"]
+
+
 class Panel(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`id` is unique in its dashboard. It stands at column `x` and row `y` of a grid of 12 columns, and is `w` columns
     wide and `h` rows high. It is about the records of `search`, whose times, if any, win over the dashboard's, or of
     the saved search whose name is `saved`, or about all; `by`, `aggregate` (`count`, or one as of stats), `interval`
-    and `top` are as of stats. With another `source` than logs it shows what logd says of itself."""
+    and `top` are as of stats. With another `source` than logs it shows their patterns, or what logd says of itself.
+    With `share`, a query, it shows which share of the records matches that too, from 0 to 1. `draw`, `unit` and
+    `thresholds` are of how it looks."""
 
     id: Annotated[str, Meta(min_length=1, max_length=100)]
     title: _Title = ""
@@ -40,7 +49,11 @@ class Panel(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     aggregate: str | UnsetType = UNSET
     interval: str | UnsetType = UNSET
     top: int | UnsetType = UNSET
-    source: Literal["logs", "lag", "slow_searches", "usage", "bytes"] = "logs"
+    source: Literal["logs", "patterns", "alerts", "lag", "slow_searches", "usage", "bytes"] = "logs"
+    share: str | UnsetType = UNSET
+    draw: Literal["lines", "bars"] | UnsetType = UNSET
+    unit: Literal["count", "bytes", "ms", "percent"] | UnsetType = UNSET
+    thresholds: Annotated[list[Threshold], Meta(max_length=10)] | UnsetType = UNSET
 
 
 class DashboardTime(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

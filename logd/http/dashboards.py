@@ -103,6 +103,8 @@ def _check(panel: Panel, where: str, now: int, default_operator: Operator) -> No
     values: dict[str, Any] = msgspec.to_builtins(panel)
     if "search" in values and "saved" in values:
         raise BadRequest("bad_panel", f"{where} has search and saved, expected one of them", f"{where}.saved")
+    if "share" in values:
+        _check_share(values["share"], where, now, default_operator)
     asked = {name: value for name, value in values.items() if name in _OF_PANEL}
     if asked.get("aggregate", "").strip() in ("", _COUNT):
         asked.pop("aggregate", None)  # which stats give anyway
@@ -111,6 +113,15 @@ def _check(panel: Panel, where: str, now: int, default_operator: Operator) -> No
     if len(found.aggregates) > 1:
         message = f"there are {len(found.aggregates)} aggregates, at most 1"
         raise BadRequest("too_many_aggregates", message, f"{where}.aggregate")
+
+
+def _check_share(query: str, where: str, now: int, default_operator: Operator) -> None:
+    """Raises BadRequest, whose place has the column in the query."""
+    try:
+        read_filters(of_object({"q": query}), now, default_operator)
+    except BadRequest as error:
+        place = error.where.replace("q", "share", 1)
+        raise BadRequest(error.code, str(error), f"{where}.{place}", error.status) from error
 
 
 @contextlib.contextmanager

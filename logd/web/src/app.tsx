@@ -59,7 +59,7 @@ export function App() {
         </a>
         <nav aria-label="Pages">
           {PAGES.map((one) => (
-            <a key={one.path} href={one.path} aria-current={one === page ? 'page' : undefined}>
+            <a key={one.path} href={one.path} aria-label={one.title} aria-current={one === page ? 'page' : undefined}>
               <Icon name={one.icon} />
               <span>{one.title}</span>
             </a>

@@ -10,7 +10,7 @@ import { Empty, Failed, Loading } from '../parts/states';
 import { Table } from '../parts/table';
 import { toast, toastError } from '../parts/toast';
 import { reconnects } from '../state/connection';
-import { bytesText, countText } from '../state/numbers';
+import { bytesText, countText, manyText } from '../state/numbers';
 import { timeText } from '../state/time';
 import { Ask } from './ask';
 
@@ -43,8 +43,8 @@ export function DeadLetters() {
     try {
       const done = await body(api.POST('/api/v1/deadletters/replay', { body: all ? { all, positions: null } : { positions: [...chosen], all } }));
       const refused = Object.values(done.refused);
-      toast(`${countText(done.replayed)} messages (${countText(done.lines)} lines) are in the queue again`);
-      if (refused.length) toastError(new Error(`${countText(refused.length)} stay: ${refused[0]}`));
+      toast(`${manyText(done.replayed, 'message')} (${manyText(done.lines, 'line')}) went into the queue again`);
+      if (refused.length) toastError(new Error(`${manyText(refused.length, 'message')} stayed: ${refused[0]}`));
       changed();
     } catch (reason) {
       toastError(reason);
@@ -54,7 +54,7 @@ export function DeadLetters() {
     const query = all ? { all } : { positions: [...chosen] };
     const done = await body(api.DELETE('/api/v1/deadletters', { params: { query } }));
     changed();
-    return `${countText(done.removed)} messages are deleted`;
+    return `${manyText(done.removed, 'message')} deleted`;
   };
   const choose = (position: number, is: boolean) => {
     const next = new Set(chosen);
@@ -117,7 +117,7 @@ export function DeadLetters() {
       {shown !== undefined && <Letter position={shown} onClose={() => setShown(undefined)} />}
       {asking && (
         <Ask title="Delete for ever?" action="Delete" run={() => remove(asking === 'all')} onClose={() => setAsking(undefined)}>
-          {asking === 'all' ? 'All dead letters' : `${countText(chosen.size)} dead letters`} and the lines in them will be gone.
+          {asking === 'all' ? 'All dead letters' : manyText(chosen.size, 'dead letter')} and the lines in them will be gone.
         </Ask>
       )}
     </>

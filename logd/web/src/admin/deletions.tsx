@@ -1,6 +1,6 @@
 import type { Schemas } from '../api/client';
 import { Icon } from '../parts/icon';
-import { bytesText, countText } from '../state/numbers';
+import { bytesText, manyText } from '../state/numbers';
 
 /** What a change of a policy would delete: at once, and sooner than without it. */
 export function Deletions({ preview }: { preview: Schemas['Preview'] }) {
@@ -31,7 +31,7 @@ function Parts({ of }: { of: readonly Schemas['Deleted'][] }) {
     <ul>
       {of.map((part) => (
         <li key={`${part.tier} ${part.policy}`}>
-          <strong>{countText(part.rows)} lines</strong> ({bytesText(part.bytes)}) of {part.policy}, {part.tier}: {part.first_day}
+          <strong>{manyText(part.rows, 'line')}</strong> ({bytesText(part.bytes)}) of {part.policy}, {part.tier}: {part.first_day}
           {part.last_day !== part.first_day && ` to ${part.last_day}`}
           {part.held_by.length > 0 && <span class="soft">, of which legal holds may keep some: {part.held_by.join(', ')}</span>}
         </li>

@@ -78,7 +78,7 @@ function StageBar({ stage }: { stage: Stage }) {
   return (
     <div class={`stage ${state}`}>
       <div class="stage-name">
-        <span>{stage.name}</span>
+        <span title={stage.name}>{stage.name}</span>
         <span class="soft">{shareText(fill(stage))}</span>
       </div>
       <meter min={0} max={1} value={fill(stage)} aria-label={`${stage.name}: how full`} />
@@ -140,7 +140,7 @@ function LaneBox({ lane }: { lane: Lane }) {
         {lane.stages.map((stage) => (
           <StageBar key={stage.name} stage={stage} />
         ))}
-        <Arrow />
+        {lane.stages.length > 0 && <Arrow />}
         <div class="lane-into">{lane.into}</div>
       </div>
     </div>

@@ -60,7 +60,7 @@ export function pathOf(now: StatusOf, before: StatusOf | undefined, seconds: num
     name,
     into,
     lag: ownLag(now[name]) ?? groups.find((group) => group.name === name)?.lag ?? null,
-    stages: stages.filter((stage) => (parts as readonly string[]).includes(partOf(stage.name))),
+    stages: parts.flatMap((part) => stages.filter((stage) => partOf(stage.name) === part)),
   }));
   const known = new Set(lanes.flatMap((lane) => lane.stages));
   return {

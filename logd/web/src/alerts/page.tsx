@@ -1,3 +1,50 @@
+import './style.css';
+import './editor.css';
+import './timeline.css';
+
+import { useEffect } from 'preact/hooks';
+
+import { Empty } from '../parts/states';
+import { place } from '../state/place';
+import { Deliveries } from './deliveries';
+import { Editor } from './editor';
+import { Firing } from './firing';
+import { History } from './history';
+import { Rules } from './rules';
+import { Silences } from './silences';
+
+const PARTS = [
+  { path: '/alerts', title: 'Alerts', Content: Firing },
+  { path: '/alerts/rules', title: 'Rules', Content: Rules },
+  { path: '/alerts/history', title: 'History', Content: History },
+  { path: '/alerts/silences', title: 'Silences', Content: Silences },
+  { path: '/alerts/deliveries', title: 'Deliveries', Content: Deliveries },
+] as const;
+
 export default function Page() {
-  return <h1>Alerts</h1>;
+  const { path, params } = place.value;
+  const rule = /^\/alerts\/rules\/([^/]+)$/.exec(path)?.[1];
+  const part = PARTS.find((one) => one.path === path);
+  const title = rule === undefined ? part?.title : rule === 'new' ? 'New rule' : 'Rule';
+  useEffect(() => {
+    document.title = title && title !== 'Alerts' ? `${title} · Alerts · logd` : 'Alerts · logd';
+  }, [title]);
+  return (
+    <div class="document alerts">
+      <nav class="subnav" aria-label="Alerts">
+        {PARTS.map((one) => (
+          <a key={one.path} href={one.path} aria-current={one === part || (one.title === 'Rules' && rule !== undefined) ? 'page' : undefined}>
+            {one.title}
+          </a>
+        ))}
+      </nav>
+      {rule !== undefined ? (
+        <Editor key={`${path} ${params.get('from_rule') ?? ''}`} id={rule === 'new' ? undefined : decodeURIComponent(rule)} />
+      ) : part ? (
+        <part.Content />
+      ) : (
+        <Empty title="There is no such page">Nothing lies at {path}.</Empty>
+      )}
+    </div>
+  );
 }

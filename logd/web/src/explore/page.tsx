@@ -1,3 +1,29 @@
-export default function Page() {
-  return <h1>Explore</h1>;
+/** Explore: lines that are searched for, how many there are by time, and their fields. */
+
+import './style.css';
+
+import { ExportButton } from './export';
+import { Histogram } from './histogram';
+import { Patterns } from './patterns';
+import { Results } from './results';
+import { usePinned } from './run';
+import { Sidebar } from './sidebar';
+import { explore } from './state';
+import { Toolbar } from './toolbar';
+
+export default function ExplorePage() {
+  const pinned = usePinned();
+  return (
+    <div class="explore">
+      <h1 class="unseen">Explore</h1>
+      <Toolbar pinned={pinned}>
+        <ExportButton pinned={pinned} />
+      </Toolbar>
+      <Histogram pinned={pinned} />
+      <div class="explore-body">
+        <Sidebar pinned={pinned} />
+        {explore.value.view === 'patterns' ? <Patterns pinned={pinned} /> : <Results pinned={pinned} />}
+      </div>
+    </div>
+  );
 }

@@ -15,9 +15,19 @@ export interface Explore {
   /** Of the list, beside the time: `level`, `service`, `message`, `metadata.user_id` … */
   columns: readonly string[];
   view: 'lines' | 'patterns';
+  /** Asked again every so many seconds, of REFRESH_SECONDS; 0 for not. */
+  refresh: number;
 }
 
-const INITIAL: Explore = {
+export const REFRESH_SECONDS: readonly number[] = [0, 5, 30, 60];
+
+/** What a run of Explore looks at: its range as it was when it was asked for, and which run it is. */
+export interface Pinned extends Range {
+  turn: number;
+}
+
+/** What nobody has chosen otherwise. */
+export const INITIAL: Explore = {
   q: '',
   service: [],
   level: [],
@@ -26,6 +36,7 @@ const INITIAL: Explore = {
   sort: 'newest',
   columns: ['level', 'service', 'message'],
   view: 'lines',
+  refresh: 0,
 };
 
 export const explore = computed<Explore>(() => {
@@ -40,12 +51,13 @@ export const explore = computed<Explore>(() => {
     sort: params.get('sort') === 'oldest' ? 'oldest' : 'newest',
     columns: columns.length ? columns : INITIAL.columns,
     view: params.get('view') === 'patterns' ? 'patterns' : 'lines',
+    refresh: REFRESH_SECONDS.find((seconds) => String(seconds) === params.get('refresh')) ?? 0,
   };
 });
 
 /** The URL that shows it. */
 export function exploreLink(patch: Partial<Explore>, base: Explore = INITIAL): string {
-  const { q, service, level, host, range, sort, columns, view } = { ...base, ...patch };
+  const { q, service, level, host, range, sort, columns, view, refresh } = { ...base, ...patch };
   return href('/explore', {
     q,
     service,
@@ -55,6 +67,7 @@ export function exploreLink(patch: Partial<Explore>, base: Explore = INITIAL): s
     sort: sort === INITIAL.sort ? undefined : sort,
     column: columns.join() === INITIAL.columns.join() ? undefined : columns,
     view: view === INITIAL.view ? undefined : view,
+    refresh: refresh ? String(refresh) : undefined,
   });
 }
 

@@ -104,7 +104,8 @@ function optionsOf(
         label: name,
         stroke: colour,
         width: kind === 'bars' ? 0 : 1.5,
-        points: { show: false },
+        // A value between two gaps has no line that would show it.
+        points: { show: kind === 'lines', size: 4, filter: (plot: uPlot, number: number) => alone(plot.data[number]!) },
         ...(kind === 'bars' ? { fill: colour, paths: bars } : {}),
       })),
     ],
@@ -123,6 +124,12 @@ function optionsOf(
       setCursor: [(plot) => showTip(plot, latest.current, format)],
     },
   };
+}
+
+/** The places of values that have none beside them. */
+function alone(values: ArrayLike<number | null | undefined>): number[] {
+  const has = (at: number) => values[at] !== null && values[at] !== undefined;
+  return Array.from({ length: values.length }, (_, at) => at).filter((at) => has(at) && !has(at - 1) && !has(at + 1));
 }
 
 /** As short as the distance between them allows, all in one line: days, minutes or seconds of the chosen zone. */

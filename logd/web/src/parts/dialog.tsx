@@ -13,14 +13,19 @@ interface DialogProps {
   wide?: boolean;
 }
 
-/** Above everything else, while it is mounted. The browser keeps the focus in it, and gives it back. */
+/** Above everything else, while it is mounted. The focus stays in it, and goes back to where it was. */
 export function Dialog({ title, onClose, children, actions, wide }: DialogProps) {
   const dialog = useRef<HTMLDialogElement>(null);
   const id = useId();
   useEffect(() => {
     const element = dialog.current!;
+    const before = document.activeElement as HTMLElement | null;
     element.showModal();
-    return () => element.close();
+    return () => {
+      element.close();
+      // It is no part of the page any more, and then the browser gives nothing back.
+      before?.focus({ preventScroll: true });
+    };
   }, []);
   return (
     <dialog

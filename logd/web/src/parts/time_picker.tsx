@@ -1,14 +1,24 @@
 /** Chooses a time range: one that moves with the clock, or two times. */
 
-import { useState } from 'preact/hooks';
+import './time_picker.css';
 
+import { useRef, useState } from 'preact/hooks';
+
+import { around, isRelative, stepped, widened } from '../state/moves';
 import { inZone, instant, iso, RECENT, rangeText, timeText, zoneName, type Range } from '../state/time';
-import { Button } from './button';
+import { Button, IconButton } from './button';
 import { Icon } from './icon';
 import { Popover } from './popover';
 
-export function TimePicker({ range, onChange }: { range: Range; onChange: (range: Range) => void }) {
-  return (
+interface TimePickerProps {
+  range: Range;
+  onChange: (range: Range) => void;
+  /** With buttons that step to the time before and after, and to twice as much. */
+  steps?: boolean;
+}
+
+export function TimePicker({ range, onChange, steps }: TimePickerProps) {
+  const picker = (
     <Popover
       label={`Time range: ${rangeText(range)}`}
       align="right"
@@ -30,19 +40,37 @@ export function TimePicker({ range, onChange }: { range: Range; onChange: (range
       )}
     </Popover>
   );
+  if (!steps) return picker;
+  const go = (to: Range | undefined) => to && onChange(to);
+  return (
+    <div class="time-steps" role="group" aria-label="Time">
+      <IconButton label="Earlier" icon="left" onClick={() => go(stepped(range, -1))} />
+      {picker}
+      <IconButton label="Later" icon="right" onClick={() => go(stepped(range, 1))} />
+      <IconButton label="Zoom out" icon="minus" onClick={() => go(widened(range))} />
+    </div>
+  );
 }
 
 function Choice({ range, onChange }: { range: Range; onChange: (range: Range) => void }) {
   const [from, setFrom] = useState(shown(range.from));
   const [to, setTo] = useState(shown(range.to));
+  const [moment, setMoment] = useState('');
   const [wrong, setWrong] = useState('');
   const apply = (event: Event) => {
     event.preventDefault();
     const chosen = { from: meant(from), to: meant(to) };
     const [first, last] = [instant(chosen.from), instant(chosen.to)];
-    if (first === undefined || last === undefined) setWrong(`${first === undefined ? from : to} is no time`);
+    if (first === undefined || last === undefined) setWrong(`“${first === undefined ? from : to}” is no time`);
     else if (first >= last) setWrong('The first time must be before the last one');
     else onChange(chosen);
+  };
+  const jump = (event: Event) => {
+    event.preventDefault();
+    const at = instant(meant(moment));
+    const there = at === undefined ? undefined : around(at, range);
+    if (there) onChange(there);
+    else setWrong(`“${moment}” is no time`);
   };
   return (
     <div class="time-choice">
@@ -55,27 +83,56 @@ function Choice({ range, onChange }: { range: Range; onChange: (range: Range) =>
           </li>
         ))}
       </ul>
-      <form class="stack" onSubmit={apply}>
-        <label>
-          From
-          <input value={from} onInput={(event) => setFrom(event.currentTarget.value)} />
-        </label>
-        <label>
-          To
-          <input value={to} onInput={(event) => setTo(event.currentTarget.value)} />
-        </label>
+      <div class="stack">
+        <form class="stack" onSubmit={apply}>
+          <TimeField label="From" value={from} onChange={setFrom} />
+          <TimeField label="To" value={to} onChange={setTo} />
+          <Button type="submit" kind="primary">
+            Apply
+          </Button>
+        </form>
+        <form class="stack" onSubmit={jump}>
+          <TimeField label="Around" value={moment} onChange={setMoment} />
+          <Button type="submit" disabled={!moment.trim()}>
+            Jump there
+          </Button>
+        </form>
         {wrong && (
           <p class="wrong" role="alert">
             {wrong}
           </p>
         )}
         <p class="hint">
-          Such as 2026-11-28 14:30 ({zoneName()}), -90m, now-1d/d.
+          Times are in {zoneName()}: 2026-11-28 14:30. Also as -90m, now-1d/d (days of UTC), or Unix time.
         </p>
-        <Button type="submit" kind="primary">
-          Apply
-        </Button>
-      </form>
+      </div>
+    </div>
+  );
+}
+
+/** A time as text, or picked from the browser's calendar. */
+function TimeField({ label, value, onChange }: { label: string; value: string; onChange: (text: string) => void }) {
+  const calendar = useRef<HTMLInputElement>(null);
+  const at = instant(meant(value));
+  return (
+    <div class="time-field">
+      <label>
+        {label}
+        <input type="text" spellcheck={false} autocomplete="off" value={value} onInput={(event) => onChange(event.currentTarget.value)} />
+      </label>
+      <IconButton label={`${label}: choose from a calendar`} icon="calendar" onClick={() => calendar.current!.showPicker()} />
+      <input
+        ref={calendar}
+        class="time-calendar"
+        type="datetime-local"
+        step="1"
+        tabIndex={-1}
+        aria-hidden="true"
+        value={at === undefined ? '' : timeText(at, { millis: false }).replace(' ', 'T')}
+        onChange={(event) => {
+          if (event.currentTarget.value) onChange(event.currentTarget.value.replace('T', ' '));
+        }}
+      />
     </div>
   );
 }
@@ -83,7 +140,7 @@ function Choice({ range, onChange }: { range: Range; onChange: (range: Range) =>
 /** A fixed time in the chosen zone; a relative one as it is. */
 function shown(text: string): string {
   const at = instant(text);
-  return at === undefined || /now|^-/.test(text) ? text : timeText(at);
+  return at === undefined || isRelative(text) ? text : timeText(at).replace(/(:\d\d)\.000$/, '$1');
 }
 
 function meant(text: string): string {

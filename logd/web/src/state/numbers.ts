@@ -6,6 +6,8 @@ const exact = new Intl.NumberFormat('en', { maximumSignificantDigits: 4 });
 
 /** `12,345`. */
 export const countText = (value: number): string => whole.format(value);
+/** `1 line`, `12,345 lines`. */
+export const manyText = (value: number, one: string, many = `${one}s`): string => `${countText(value)} ${value === 1 ? one : many}`;
 /** `12.3K`. */
 export const shortText = (value: number): string => short.format(value);
 /** Any number, in four digits; `–` for none. */
@@ -24,4 +26,5 @@ export function bytesText(bytes: number): string {
 }
 
 /** `12.3 %` of a share from 0 to 1. */
-export const shareText = (share: number): string => `${(100 * share).toFixed(share > 0 && share < 0.1 ? 1 : 0)} %`;
+export const shareText = (share: number): string =>
+  share > 0 && share < 0.0005 ? '< 0.1 %' : `${(100 * share).toFixed(share > 0 && share < 0.1 ? 1 : 0)} %`;

@@ -22,43 +22,74 @@ export const RECENT: readonly (Range & { name: string })[] = [
 
 const SECOND = 1_000;
 const UNITS: Record<string, number> = {
+  ms: 1,
   s: SECOND,
   m: 60 * SECOND,
   h: 3_600 * SECOND,
   d: 86_400 * SECOND,
   w: 7 * 86_400 * SECOND,
 };
+const RELATIVE = /^(?:now)?((?:[+-]\d{1,18}(?:ms|[smhdw]))*)(?:\/(ms|[smhdw]))?$/;
+const STEP = /([+-]\d+)(ms|[smhdw])/g;
+const UNIX = /^(\d{1,3}|\d{5,20})(?:\.(\d{1,18}))?$/;
+const ISO = /^(\d{4})(?:-(\d\d)(?:-(\d\d)(?:[T ](\d\d)(?::?(\d\d)(?::?(\d\d)(?:[.,](\d{1,18}))?)?)?(?: ?(Z|[+-]\d\d(?::?\d\d)?))?)?)?)?$/i;
 
-/** Unix milliseconds of a range's end, undefined for what isn't understood here. Rounding is in UTC, as the API's. */
+/** Unix milliseconds of a range's end, as the server takes it; undefined for what it takes for none. Without an offset a
+ * time is UTC, as rounding is. */
 export function instant(text: string, now = Date.now()): number | undefined {
-  const relative = /^(?:now)?((?:[+-]\d+[smhdw])*)(?:\/([smhdw]))?$/.exec(text.trim());
-  if (relative && text.trim()) {
+  const plain = text.trim();
+  const relative = plain ? RELATIVE.exec(plain) : null;
+  if (relative) {
     let at = now;
-    for (const [, sign, count, unit] of relative[1]!.matchAll(/([+-])(\d+)([smhdw])/g)) {
-      at += (sign === '-' ? -1 : 1) * Number(count) * UNITS[unit!]!;
-    }
+    for (const [, count, unit] of relative[1]!.matchAll(STEP)) at += Number(count) * UNITS[unit!]!;
     const step = relative[2] && UNITS[relative[2]];
     // Weeks begin on Monday, and 1970 on a Thursday.
     const shift = relative[2] === 'w' ? 4 * UNITS.d! : 0;
-    return step ? Math.floor((at - shift) / step) * step + shift : at;
+    return known(step ? Math.floor((at - shift) / step) * step + shift : at);
   }
-  if (/^\d{9,19}(\.\d+)?$/.test(text)) {
-    const digits = text.split('.')[0]!.length;
-    const divisor = digits >= 18 ? 1e6 : digits >= 15 ? 1e3 : digits >= 12 ? 1 : 1e-3;
-    return Number(text) / divisor;
+  const unix = UNIX.exec(plain);
+  if (unix) {
+    const digits = unix[1]!.length;
+    const finer = digits <= 11 ? 0 : Math.min(Math.trunc((digits - 9) / 3), 3);
+    return known(Number(plain) * [1e3, 1, 1e-3, 1e-6][finer]!);
   }
-  const plain = /^\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d+)?)?)?$/.test(text) ? `${text.replace(' ', 'T')}${text.length > 10 ? 'Z' : ''}` : text;
-  const at = Date.parse(plain);
-  return Number.isNaN(at) ? undefined : at;
+  const iso = ISO.exec(plain);
+  if (!iso) return undefined;
+  const at = fromParts(iso.slice(1, 7), iso[7]);
+  const [, sign, hours, minutes] = /^([+-])(\d\d):?(\d\d)?$/.exec(iso[8] ?? '') ?? [];
+  return at === undefined || !sign ? at : at - Number(`${sign}1`) * (Number(hours) * 60 + Number(minutes ?? 0)) * UNITS.m!;
 }
 
-/** The range's name among RECENT, or its two times. */
+/** Of a year, month, day, hour, minute and second, those that are there, in UTC. undefined for a 30th of February. */
+function fromParts(parts: readonly (string | undefined)[], fraction = '0'): number | undefined {
+  const [year, month, day, hour, minute, second] = parts.map((part, at) => Number(part ?? (at === 1 || at === 2 ? 1 : 0)));
+  const at = Date.UTC(year!, month! - 1, day!, hour!, minute!, second!, Number(fraction.slice(0, 3).padEnd(3, '0')));
+  const isThere = hour! < 24 && minute! < 60 && second! < 60 && new Date(at).getUTCMonth() === month! - 1 && new Date(at).getUTCDate() === day!;
+  return isThere ? at : undefined;
+}
+
+/** A Date can't be of any number. */
+function known(at: number): number | undefined {
+  return Math.abs(at) <= 8.64e15 ? at : undefined;
+}
+
+const NAMES: Record<string, string> = { s: 'second', m: 'minute', h: 'hour', d: 'day', w: 'week' };
+
+/** The range's name, or its two times. */
 export function rangeText(range: Range): string {
-  const known = RECENT.find(({ from, to }) => from === range.from && to === range.to);
-  if (known) return known.name;
-  const [from, to] = [instant(range.from), instant(range.to)];
-  const end = (text: string, at: number | undefined) => (at === undefined || /now|^-/.test(text) ? text : timeText(at));
-  return `${end(range.from, from)} – ${end(range.to, to)}`;
+  const named = RECENT.find(({ from, to }) => from === range.from && to === range.to);
+  if (named) return named.name;
+  const ago = /^(?:now)?-(\d+)([smhdw])$/.exec(range.from);
+  if (ago && range.to === 'now') return ago[1] === '1' ? `Last ${NAMES[ago[2]!]}` : `Last ${ago[1]} ${NAMES[ago[2]!]}s`;
+  const from = endText(range.from);
+  const to = endText(range.to);
+  const day = /^\d{4}-\d\d-\d\d /.exec(from)?.[0];
+  return `${from} – ${day && to.startsWith(day) ? to.slice(day.length) : to}`;
+}
+
+function endText(text: string): string {
+  const at = /^\s*(now|[+-])/.test(text) ? undefined : instant(text);
+  return at === undefined ? text : timeText(at).replace(/(:\d\d)\.000$/, '$1');
 }
 
 /** ISO 8601 in UTC, to the millisecond: as the API takes it. */
@@ -73,7 +104,7 @@ export function timeText(time: string | number, { date = true, millis = true } =
   const part = partsOf(at);
   const day = `${part.year}-${part.month}-${part.day}`;
   // Fractions that the browser can't tell apart are the text's own: microseconds stay.
-  const fraction = typeof time === 'string' ? (/\.(\d+)/.exec(time)?.[1] ?? '000') : String(at % SECOND | 0).padStart(3, '0');
+  const fraction = typeof time === 'string' ? (/\.(\d+)/.exec(time)?.[1] ?? '000') : String(Math.floor(at - Math.floor(at / SECOND) * SECOND)).padStart(3, '0');
   const clock = `${part.hour}:${part.minute}:${part.second}${millis ? `.${fraction}` : ''}`;
   return date ? `${day} ${clock}` : clock;
 }
@@ -86,19 +117,22 @@ export function zoneName(at = Date.now()): string {
 
 /** The IANA's name of the chosen zone. */
 export function zoneOf(): string {
-  return zone.value === 'local' ? Intl.DateTimeFormat().resolvedOptions().timeZone : zone.value;
+  return zone.value === 'local' ? (local ??= Intl.DateTimeFormat().resolvedOptions().timeZone) : zone.value;
 }
+
+// Asking for it takes longer than writing a time.
+let local: string | undefined;
 
 /** Unix milliseconds of `2026-11-28 05:36[:29[.123]]` in the chosen zone, undefined for what is none. */
 export function inZone(text: string): number | undefined {
   const found = /^(\d{4})-(\d\d)-(\d\d)(?:[T ](\d\d):(\d\d)(?::(\d\d)(?:\.(\d{1,3}))?)?)?$/.exec(text.trim());
   if (!found) return undefined;
-  const [year, month, day, hour, minute, second] = found.slice(1, 7).map((digits) => Number(digits ?? 0));
-  const wanted = Date.UTC(year!, month! - 1, day!, hour!, minute!, second!, Number((found[7] ?? '0').padEnd(3, '0')));
+  const wanted = fromParts(found.slice(1, 7), found[7]);
+  if (wanted === undefined) return undefined;
   // The zone's distance from UTC is asked for twice, as it may change between the two.
   let at = wanted - offset(wanted);
   at = wanted - offset(at);
-  return Number.isNaN(at) ? undefined : at;
+  return at;
 }
 
 /** `350 ms`, `2.5 s`, `3 min`, `2 h`, `4 d`. */
@@ -120,9 +154,26 @@ function tidy(value: number): string {
 }
 
 const formats = new Map<string, Intl.DateTimeFormat>();
+/** By zone, and minute: neighbouring lines have many times in the same one, and formats are slow. */
+const minutes = new Map<string, Record<string, string>>();
+const MOST_MINUTES = 5_000;
 
 function partsOf(at: number): Record<string, string> {
   const name = zoneOf();
+  const minute = Math.floor(at / UNITS.m!);
+  const key = `${minute} ${name}`;
+  let found = minutes.get(key);
+  if (!found) {
+    if (minutes.size >= MOST_MINUTES) minutes.clear();
+    found = formatted(name, at);
+    minutes.set(key, found);
+  }
+  // Zones are whole minutes apart, since there are such.
+  const second = Math.floor(at / SECOND) - minute * 60;
+  return { ...found, second: String(second).padStart(2, '0') };
+}
+
+function formatted(name: string, at: number): Record<string, string> {
   let format = formats.get(name);
   if (!format) {
     const two = '2-digit';

@@ -1,0 +1,24 @@
+/** A rule's page: what it says, changed by who may, and tried on what is stored while one changes it. */
+
+import { useMemo } from 'preact/hooks';
+
+import { api, body } from '../api/client';
+import { useLoad } from '../api/load';
+import { Failed, Loading } from '../parts/states';
+import { place } from '../state/place';
+import { begun } from './copied';
+import { emptyRule, formOf } from './form';
+import { RuleEditor } from './rule_editor';
+
+/** Of a new rule without `id`; it begins with what was copied or imported, if something was. */
+export function Editor({ id }: { id: string | undefined }) {
+  const made = useMemo(() => (id === undefined ? (place.value.params.has('from_rule') && begun.value) || emptyRule() : undefined), [id]);
+  const { data, error, loading, began, reload } = useLoad(
+    id === undefined ? undefined : (signal) => body(api.GET('/api/v1/alerts/rules/{id}', { params: { path: { id } }, signal })),
+    [id],
+  );
+  if (made) return <RuleEditor initial={made} rule={undefined} reload={reload} />;
+  if (error && !data) return <Failed error={error} retry={reload} />;
+  if (!data) return loading ? <Loading began={began} /> : null;
+  return <RuleEditor key={`${data.rule_id} ${data.version ?? ''}`} initial={formOf(data)} rule={data} reload={reload} />;
+}

@@ -1,0 +1,152 @@
+/** The lines around one: in its file, or in time among those of the same service, host and source. */
+
+import { useLayoutEffect, useRef, useState } from 'preact/hooks';
+
+import { api, body } from '../api/client';
+import { useLoad } from '../api/load';
+import { Button } from '../parts/button';
+import { Dialog } from '../parts/dialog';
+import { LevelBadge } from '../parts/levels';
+import { Failed, Loading, Warnings } from '../parts/states';
+import { timeText } from '../state/time';
+import { copy } from './copy';
+import { contextLink } from './links';
+import { cut } from './highlight';
+import type { Hit } from './record';
+import { explore } from './state';
+import { asOneQuery } from './terms';
+import { Text } from './text';
+
+export interface ContextOf {
+  logId: string;
+  /** Its time, by which it is found at once. */
+  at: string;
+}
+
+const FIRST = 10;
+const STEP = 20;
+/** The API gives no more on a side. */
+const MOST = 1_000;
+const MOST_CHARACTERS = 2_000;
+
+type Order = 'auto' | 'position' | 'time';
+
+export function Context({ of: { logId, at }, onClose }: { of: ContextOf; onClose: () => void }) {
+  const [before, setBefore] = useState(FIRST);
+  const [after, setAfter] = useState(FIRST);
+  const [order, setOrder] = useState<Order>('auto');
+  const [filtered, setFiltered] = useState(false);
+  const list = useRef<HTMLOListElement>(null);
+  const q = filtered ? asOneQuery(explore.value) : '';
+  const found = useLoad(
+    (signal) => body(api.GET('/api/v1/logs/{log_id}/context', { params: { path: { log_id: logId }, query: { before, after, at, order, ...(q ? { q } : {}) } }, signal })),
+    [logId, at, before, after, order, q],
+  );
+  const { data } = found;
+
+  // More lines above leave those that are read where they are; at first the line itself is in the middle.
+  const seen = useRef<{ first: string | undefined; height: number } | undefined>(undefined);
+  useLayoutEffect(() => {
+    const element = list.current;
+    if (!element || !data) return;
+    const first = data.before[0]?.log_id;
+    if (!seen.current) element.querySelector('[aria-current]')?.scrollIntoView({ block: 'center' });
+    else if (seen.current.first !== first) element.scrollTop += element.scrollHeight - seen.current.height;
+    seen.current = { first, height: element.scrollHeight };
+  }, [data]);
+
+  return (
+    <Dialog
+      title="Around this line"
+      wide
+      onClose={onClose}
+      actions={
+        <>
+          {data && (
+            <Button icon="link" kind="plain" onClick={() => void copy(location.origin + contextLink(data.log), 'a link to this')}>
+              Copy link
+            </Button>
+          )}
+          <Button onClick={onClose}>Close</Button>
+        </>
+      }
+    >
+      <div class="context">
+        <div class="context-choice">
+          <span class="soft">{data ? (data.order === 'position' ? 'As the lines stand in their file' : 'By time, of the same service, host and source') : ''}</span>
+          <span class="spring" />
+          <label class="inline">
+            Order
+            <select
+              value={order}
+              onChange={(event) => {
+                setOrder(event.currentTarget.value as Order);
+                seen.current = undefined;
+              }}
+            >
+              <option value="auto">As it can be told</option>
+              <option value="position">By position in the file</option>
+              <option value="time">By time</option>
+            </select>
+          </label>
+          <label class="inline">
+            <input type="checkbox" checked={filtered} disabled={!asOneQuery(explore.value)} onChange={(event) => setFiltered(event.currentTarget.checked)} /> Only what the search finds
+          </label>
+        </div>
+        <div class="results-progress">{found.loading && <Loading began={found.began} cancel={found.cancel} what="Looking" />}</div>
+        <Warnings of={data} />
+        {found.error ? (
+          <Failed error={found.error} retry={found.reload} />
+        ) : (
+          data && (
+            <ol class="context-lines log" ref={list} tabIndex={0} aria-label="Lines around it">
+              <More shown={data.before.length} wanted={before} where="before" onMore={() => setBefore(Math.min(MOST, before + STEP))} />
+              {data.before.map((hit) => (
+                <ContextLine key={hit.log_id} hit={hit} />
+              ))}
+              <ContextLine hit={data.log} current />
+              {data.after.map((hit) => (
+                <ContextLine key={hit.log_id} hit={hit} />
+              ))}
+              <More shown={data.after.length} wanted={after} where="after" onMore={() => setAfter(Math.min(MOST, after + STEP))} />
+            </ol>
+          )
+        )}
+      </div>
+    </Dialog>
+  );
+}
+
+function ContextLine({ hit, current = false }: { hit: Hit; current?: boolean }) {
+  const message = hit.message ?? '';
+  const shown = cut(message, MOST_CHARACTERS);
+  return (
+    <li class={current ? 'context-line current' : 'context-line'} aria-current={current ? 'true' : undefined}>
+      <span class={`line-level ${(hit.level ?? 'none').toLowerCase()}`} />
+      <time dateTime={hit.timestamp} title={hit.timestamp}>
+        {hit.timestamp ? timeText(Date.parse(hit.timestamp)) : '–'}
+      </time>
+      <LevelBadge level={hit.level} />
+      <span class="context-message" dir="auto">
+        <Text of={shown} />
+        {shown.length < message.length && <span class="soft"> … of {message.length.toLocaleString('en')} characters</span>}
+      </span>
+    </li>
+  );
+}
+
+function More({ shown, wanted, where, onMore }: { shown: number; wanted: number; where: 'before' | 'after'; onMore: () => void }) {
+  return (
+    <li class="context-more">
+      {shown < wanted ? (
+        <span class="soft">{where === 'before' ? 'Nothing is before these.' : 'Nothing is after these.'}</span>
+      ) : wanted >= MOST ? (
+        <span class="soft">A search shows more.</span>
+      ) : (
+        <Button kind="plain" icon={where === 'before' ? 'up' : 'down'} onClick={onMore}>
+          {STEP} more {where}
+        </Button>
+      )}
+    </li>
+  );
+}

@@ -1,0 +1,15 @@
+// @vitest-environment happy-dom
+import { expect, test } from 'vitest';
+
+import { projection } from './export_run';
+
+const LINES = new TextEncoder().encode('{"timestamp":"T1","level":"INFO","message":"=1+1, \\"x\\"","metadata":{"a":{"b":2}}}\n{"timestamp":"T2","level":null,"message":"é","metadata":{}}\n');
+const text = (of: Uint8Array) => new TextDecoder().decode(of);
+
+test('only the columns that are shown', () => {
+  expect(text(projection(['level', 'metadata.a.b'], 'ndjson')(LINES))).toBe('{"timestamp":"T1","level":"INFO","metadata.a.b":"2"}\n{"timestamp":"T2","level":null,"metadata.a.b":null}\n');
+  const csv = projection(['message', 'metadata.a.b'], 'csv');
+  expect(text(csv(LINES))).toBe('timestamp,message,metadata.a.b\r\nT1,"=1+1, ""x""",2\r\nT2,é,\r\n');
+  expect(text(csv(LINES)).startsWith('T1,')).toBe(true);
+  expect(text(projection(['message'], 'csv-safe')(LINES))).toContain('"\'=1+1, ""x"""');
+});

@@ -1,0 +1,83 @@
+// @vitest-environment happy-dom
+import { expect, test } from 'vitest';
+
+import { go } from '../state/place';
+import { pinnedRange } from './run';
+import { fromParameters, toParameters } from './saved_calls';
+import { change, explore, exploreLink, INITIAL, REFRESH_SECONDS, type Explore } from './state';
+
+/** Numbers that look random, and are the same each time. */
+function* numbers(seed: number): Generator<number> {
+  for (let state = seed; ; ) {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
+    yield state / 2 ** 32;
+  }
+}
+
+const TEXTS = ['a', 'a b', 'x=1&y=2', '100 %', '+a -b', 'größe', '😀', '"', '\\', '#', '/', ';', 'a\nb', '<b>'];
+
+function any(next: () => number): Explore {
+  const one = <T>(of: readonly T[]): T => of[Math.floor(next() * of.length)]!;
+  const some = (): string[] => Array.from({ length: Math.floor(next() * 4) }, () => one(TEXTS));
+  return {
+    q: next() < 0.3 ? '' : one(TEXTS),
+    service: some(),
+    level: some(),
+    host: some(),
+    range: one([INITIAL.range, { from: '-1h', to: 'now' }, { from: '2026-11-28T05:00:00+01:00', to: '2026-11-28T06:00:00Z' }, { from: '-15m', to: '-5m' }]),
+    sort: one(['newest', 'oldest'] as const),
+    columns: next() < 0.3 ? INITIAL.columns : [one(TEXTS), ...some()],
+    view: one(['lines', 'patterns'] as const),
+    refresh: one(REFRESH_SECONDS),
+  };
+}
+
+test('all of it is in the URL, and comes out of it', () => {
+  const random = numbers(7);
+  const next = () => random.next().value as number;
+  for (let run = 0; run < 500; run += 1) {
+    const state = any(next);
+    go(exploreLink(state));
+    expect(explore.value).toEqual(state);
+    expect(exploreLink(explore.value)).toBe(location.pathname + location.search);
+  }
+});
+
+test('what nobody chose isn’t in it', () => {
+  expect(exploreLink({})).toBe('/explore');
+});
+
+test('a change leaves the rest, and is a step that the back button undoes', () => {
+  go(exploreLink({ q: 'a', service: ['x'] }));
+  const before = history.length;
+  change({ level: ['ERROR'] });
+  expect(explore.value).toMatchObject({ q: 'a', service: ['x'], level: ['ERROR'] });
+  change({ level: [] }, { replace: true });
+  expect(history.length).toBe(before + 1);
+});
+
+test('a saved search shows the same again', () => {
+  const random = numbers(11);
+  const next = () => random.next().value as number;
+  for (let run = 0; run < 200; run += 1) {
+    const state = any(next);
+    const parts = JSON.parse(JSON.stringify(toParameters(state)));
+    const { view: _, refresh: __, ...kept } = state;
+    expect(fromParameters(parts)).toEqual({ ...kept, view: 'lines' });
+  }
+});
+
+test('one that others have saved has lists with commas, and not all of it', () => {
+  expect(fromParameters({ q: 'x', level: 'ERROR, FATAL', fields: 'timestamp,message', sort: 'asc' })).toMatchObject({
+    level: ['ERROR', 'FATAL'],
+    columns: ['message'],
+    sort: 'oldest',
+    range: INITIAL.range,
+  });
+});
+
+test('a range is pinned once, and times that are there stay as they are', () => {
+  const now = Date.parse('2026-11-28T12:00:00Z');
+  expect(pinnedRange({ from: '-15m', to: 'now' }, now)).toEqual({ from: '2026-11-28T11:45:00.000Z', to: '2026-11-28T12:00:00.000Z' });
+  expect(pinnedRange({ from: '2026-11-28T11:45:00.123456Z', to: 'whatever' }, now)).toEqual({ from: '2026-11-28T11:45:00.123456Z', to: 'whatever' });
+});
