@@ -46,7 +46,7 @@ export default function TailPage() {
   useShortcut('c', 'Clear the tail', clear);
 
   const words = useMemo(() => wordsOf(question.q), [question.q]);
-  const look = useMemo(() => ({ columns: columns.value, words, wrapped: wrap.value, zone: zone.value }), [columns.value, words, wrap.value, zone.value]);
+  const look = useMemo(() => ({ columns: columns.value, words, wrapped: wrap.value, zone: zone.value, still: paused }), [columns.value, words, wrap.value, zone.value, paused]);
   return (
     <div class="tail">
       <h1 class="tail-unseen">Live tail</h1>

@@ -18,6 +18,8 @@ export interface Look {
   words: RegExp | undefined;
   wrapped: boolean;
   zone: string;
+  /** Rows that run by are no place for the keyboard. */
+  still: boolean;
 }
 
 interface TailRowProps {
@@ -36,8 +38,13 @@ export const TailRow = memo(({ row, look, open, onToggle }: TailRowProps) => {
       <div
         class={`tail-line ${(hit.level ?? 'none').toLowerCase()}`}
         role="button"
-        tabIndex={-1}
+        tabIndex={look.still ? 0 : -1}
         aria-expanded={open}
+        onKeyDown={(event) => {
+          if (event.key !== 'Enter') return;
+          event.preventDefault();
+          onToggle(row.key);
+        }}
         onClick={() => {
           // Who has marked text wants to copy it.
           if (!String(getSelection())) onToggle(row.key);
