@@ -1,5 +1,7 @@
 /** The condition of a rule: its kind, which lines it is of, and what the kind takes. */
 
+import { useMemo } from 'preact/hooks';
+
 import { ApiError } from '../api/client';
 import { Button, IconButton } from '../parts/button';
 import { LEVELS } from '../parts/levels';
@@ -86,8 +88,8 @@ export function ConditionForm({ form, onChange, known, path = 'condition', inner
 function Query({ label, path, value, onChange }: { label: string; path: string; value: string; onChange: (value: string) => void }) {
   const problem = useProblem(path);
   const column = columnOf(problem);
-  // Errors of queries that have a column are the bar's to show.
-  const error = problem && column ? new ApiError(400, 'bad_query', problem, `q:${column}`) : undefined;
+  // Errors of queries that have a column are the bar's to show, which looks at each new one.
+  const error = useMemo(() => (problem && column ? new ApiError(400, 'bad_query', problem, `q:${column}`) : undefined), [problem, column]);
   return (
     <div class={`field ${problem ? 'is-wrong' : ''}`} data-path={path}>
       <span class="field-label" aria-hidden="true">
