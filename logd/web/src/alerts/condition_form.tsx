@@ -1,5 +1,7 @@
 /** The condition of a rule: its kind, which lines it is of, and what the kind takes. */
 
+import { useMemo, useRef } from 'preact/hooks';
+
 import { ApiError } from '../api/client';
 import { Button, IconButton } from '../parts/button';
 import { LEVELS } from '../parts/levels';
@@ -86,14 +88,22 @@ export function ConditionForm({ form, onChange, known, path = 'condition', inner
 function Query({ label, path, value, onChange }: { label: string; path: string; value: string; onChange: (value: string) => void }) {
   const problem = useProblem(path);
   const column = columnOf(problem);
-  // Errors of queries that have a column are the bar's to show.
-  const error = problem && column ? new ApiError(400, 'bad_query', problem, `q:${column}`) : undefined;
+  // What was typed in the bar isn't given back to it: it would come late, and take the place of what is typed since.
+  const typed = useRef(value);
+  const given = useRef(value);
+  if (value !== typed.current) typed.current = given.current = value;
+  const change = (text: string) => {
+    typed.current = text;
+    onChange(text);
+  };
+  // Errors of queries that have a column are the bar's to show, which looks at each new one.
+  const error = useMemo(() => (problem && column ? new ApiError(400, 'bad_query', problem, `q:${column}`) : undefined), [problem, column]);
   return (
     <div class={`field ${problem ? 'is-wrong' : ''}`} data-path={path}>
       <span class="field-label" aria-hidden="true">
         {label}
       </span>
-      <QueryBar label={label} value={value} onChange={onChange} onSubmit={onChange} error={error} range={{ from: '-24h', to: 'now' }} />
+      <QueryBar label={label} value={given.current} onChange={change} onSubmit={change} error={error} range={{ from: '-24h', to: 'now' }} />
       {problem && !column && (
         <p class="wrong" role="alert">
           {problem}
