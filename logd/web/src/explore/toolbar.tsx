@@ -3,7 +3,6 @@
 import type { ComponentChildren } from 'preact';
 import { useCallback } from 'preact/hooks';
 
-import { Button } from '../parts/button';
 import { Icon } from '../parts/icon';
 import { QueryBar } from '../parts/query_bar';
 import { useShortcut } from '../parts/shortcuts';
@@ -18,7 +17,7 @@ import { ShareMenu } from './share';
 import { change, explore, type Explore, type Pinned } from './state';
 
 export function Toolbar({ pinned, children }: { pinned: Pinned; children: ComponentChildren }) {
-  const { q, service, level, host, range, view } = explore.value;
+  const { q, service, level, host, range } = explore.value;
   useShortcut('r', 'Search again', reload);
   useShortcut('[', 'The time before', useCallback(() => move(stepped(explore.value.range, -1)), []));
   useShortcut(']', 'The time after', useCallback(() => move(stepped(explore.value.range, 1)), []));
@@ -39,14 +38,6 @@ export function Toolbar({ pinned, children }: { pinned: Pinned; children: Compon
         <FilterMenu field="host" pinned={pinned} />
         <FilterChips />
         <span class="spring" />
-        <div class="toolbar segmented" role="group" aria-label="What is shown">
-          <Button aria-pressed={view === 'lines'} onClick={() => change({ view: 'lines' })}>
-            Lines
-          </Button>
-          <Button aria-pressed={view === 'patterns'} onClick={() => change({ view: 'patterns' })}>
-            Patterns
-          </Button>
-        </div>
         <a class="button" href={href('/tail', { q, service, level, host })}>
           <Icon name="tail" />
           Live
