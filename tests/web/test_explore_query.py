@@ -349,7 +349,7 @@ def test_times_are_of_the_chosen_zone(new_page: NewPage) -> None:
 def test_it_searches_again_by_itself_while_somebody_looks(page: Page) -> None:
     page.clock.install()
     opened(page)
-    page.get_by_role("button", name="Search again every …").click()
+    page.get_by_role("button", name="Reload every …").click()
     page.get_by_role("button", name="Every 5 s").click()
     has(page, "refresh", "5")
     with page.expect_request(re.compile("/logs/histogram")) as first:

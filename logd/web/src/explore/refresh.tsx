@@ -13,9 +13,9 @@ export function Refresh() {
   useRefresh(refresh);
   return (
     <div class="refresh" role="group" aria-label="Reload">
-      <IconButton label="Search again (r)" icon="reload" onClick={reload} />
+      <IconButton label="Reload (r)" icon="reload" onClick={reload} />
       <Popover
-        label={refresh ? `Searches again every ${nameOf(refresh)}` : 'Search again every …'}
+        label={refresh ? `Reloads every ${nameOf(refresh)}` : 'Reload every …'}
         align="right"
         class="plain square"
         button={
