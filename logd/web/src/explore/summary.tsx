@@ -31,8 +31,8 @@ export function Summary({ pages, pinned }: { pages: Pages; pinned: Pinned }) {
         </span>
       )}
       <span class="spring" />
-      <Button kind="plain" icon={sort === 'newest' ? 'down' : 'up'} title="Which come first" onClick={() => change({ sort: sort === 'newest' ? 'oldest' : 'newest' })}>
-        {sort === 'newest' ? 'Newest first' : 'Oldest first'}
+      <Button kind="plain" icon={sort === 'newest' ? 'down' : 'up'} aria-label={sort === 'newest' ? 'Newest first' : 'Oldest first'} title="Which come first" onClick={() => change({ sort: sort === 'newest' ? 'oldest' : 'newest' })}>
+        <span class="wide-only">{sort === 'newest' ? 'Newest first' : 'Oldest first'}</span>
       </Button>
       <IconButton icon="wrap" label="Wrap long lines" aria-pressed={wrap.value} onClick={() => (wrap.value = !wrap.value)} />
       <ColumnPicker pinned={pinned} />
