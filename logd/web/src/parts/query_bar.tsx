@@ -2,7 +2,7 @@
 
 import './query_bar.css';
 
-import { useCallback, useEffect, useRef, useState } from 'preact/hooks';
+import { useCallback, useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
 
 import type { ApiError } from '../api/client';
 import type { Range } from '../state/time';
@@ -52,7 +52,8 @@ export function QueryBar({ label, value, onSubmit, onChange, error, range }: Que
     editor.current?.focus();
   };
 
-  useEffect(() => {
+  // Before anything else is typed: an older text that comes back after a newer one would undo that one, and so on for ever.
+  useLayoutEffect(() => {
     if (value !== latest.current.text) {
       latest.current.text = value;
       setText(value);
