@@ -71,7 +71,7 @@ export function Head({ layout, day }: { layout: Layout; day: string }) {
       <div class="line-names" role="row" aria-rowindex={1} style={{ gridTemplateColumns: layout.columns, minWidth: `${layout.width}ch` }}>
         <span role="presentation" />
         <span role="columnheader" class="line-time" title={day}>
-          {day || 'Time'} <span class="soft">{zoneName()}</span>
+          {day || `Time (${zoneName()})`}
         </span>
         {columns.map((name, number) => (
           <span
