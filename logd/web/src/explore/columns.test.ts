@@ -6,7 +6,7 @@ import { withColumn } from './expanded';
 
 test('columns are as wide as what is in them', () => {
   const hits = [{ service: 'payment-api', message: 'x'.repeat(500), metadata: { a: 'y'.repeat(100) } }];
-  expect(layoutOf(['level', 'service', 'message', 'metadata.a'], hits, false).columns).toBe('3px 12ch 5ch 11ch minmax(30ch, 1fr) 36ch');
+  expect(layoutOf(['level', 'service', 'message', 'metadata.a'], hits, false).columns).toBe('3px 14ch 5ch 11ch minmax(30ch, 1fr) 36ch');
   expect(layoutOf(['service'], [], true).columns).toBe('3px 23ch minmax(30ch, 1fr)');
 });
 

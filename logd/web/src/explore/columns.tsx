@@ -17,7 +17,7 @@ import { asked, change, explore, type Pinned } from './state';
 const LEVEL_WIDTH = 5;
 const LEAST_WIDTH = 4;
 const MOST_WIDTH = 36;
-const TIME_WIDTH = 12;
+const TIME_WIDTH = 14;
 const DATE_WIDTH = 23;
 const LEAST_MESSAGE = 30;
 
@@ -71,7 +71,7 @@ export function Head({ layout, day }: { layout: Layout; day: string }) {
       <div class="line-names" role="row" aria-rowindex={1} style={{ gridTemplateColumns: layout.columns, minWidth: `${layout.width}ch` }}>
         <span role="presentation" />
         <span role="columnheader" class="line-time" title={day}>
-          {day || `Time (${zoneName()})`}
+          {day || 'Time'} <span class="soft">{zoneName()}</span>
         </span>
         {columns.map((name, number) => (
           <span
