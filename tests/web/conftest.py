@@ -98,8 +98,8 @@ def page(new_page: NewPage) -> Page:
 
 @pytest.fixture(scope="session")
 def artefacts(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where pictures go: $LOGD_ARTEFACTS, else a folder of pytest's."""
-    named = os.environ.get("LOGD_ARTEFACTS")
+    """Where pictures go: $TEST_ARTEFACTS, else a folder of pytest's."""
+    named = os.environ.get("TEST_ARTEFACTS")
     folder = Path(named) if named else tmp_path_factory.mktemp("artefacts")
     folder.mkdir(parents=True, exist_ok=True)
     return folder
