@@ -14,10 +14,12 @@ interface AskProps {
   action: string;
   /** Does it; gives what is to be said then. */
   run: () => Promise<string>;
+  /** What it would do isn't known yet. */
+  unready?: boolean;
   onClose: () => void;
 }
 
-export function Ask({ title, children, action, run, onClose }: AskProps) {
+export function Ask({ title, children, action, run, unready = false, onClose }: AskProps) {
   const [running, setRunning] = useState(false);
   const go = async () => {
     setRunning(true);
@@ -35,7 +37,7 @@ export function Ask({ title, children, action, run, onClose }: AskProps) {
       actions={
         <>
           <Button onClick={onClose}>Cancel</Button>
-          <Button kind="danger" disabled={running} onClick={go}>
+          <Button kind="danger" disabled={running || unready} onClick={go}>
             {action}
           </Button>
         </>

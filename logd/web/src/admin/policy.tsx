@@ -8,6 +8,7 @@ import { Button } from '../parts/button';
 import { Dialog } from '../parts/dialog';
 import { Loading } from '../parts/states';
 import { toast } from '../parts/toast';
+import { useSettled } from '../state/settled';
 import { Deletions } from './deletions';
 import { useSubmit, words } from './form';
 
@@ -32,17 +33,20 @@ export function PolicyDialog({ policy, onClose, onDone }: { policy: Policy | und
     description,
     ...(isNew ? {} : { version: policy.version! }),
   };
-  const asked = useSettled(JSON.stringify(wanted), TYPING_MS);
+  const text = JSON.stringify(wanted);
+  const asked = useSettled(text, TYPING_MS);
   const isWhole = isDefault || words(services).length > 0;
   const preview = useLoad(
     isWhole ? (signal) => body(api.POST('/api/v1/retention/preview', { body: JSON.parse(asked) as Schemas['PolicyToPreview'], signal })) : undefined,
     [asked, isWhole],
   );
   const deletes = (preview.data?.deletes.length ?? 0) > 0;
-  useEffect(() => setConfirmed(false), [asked]);
+  // What was agreed to is what was shown then, not what is typed since.
+  const isShown = text === asked && !preview.loading;
+  useEffect(() => setConfirmed(false), [text]);
 
   const { submit, running, wrong } = useSubmit(async () => {
-    const query = { confirm: confirmed };
+    const query = { confirm: confirmed && isShown };
     if (isNew) await body(api.POST('/api/v1/retention/policies', { params: { query }, body: wanted }));
     else await body(api.PUT('/api/v1/retention/policies/{name}', { params: { path: { name: policy.name }, query }, body: wanted }));
     toast('The policy holds in a minute, for lines that are taken in from then on');
@@ -104,20 +108,10 @@ export function PolicyDialog({ policy, onClose, onDone }: { policy: Policy | und
             {wrong}
           </p>
         )}
-        <Button type="submit" kind={deletes ? 'danger' : 'primary'} disabled={running || preview.loading || (deletes && !confirmed)}>
+        <Button type="submit" kind={deletes ? 'danger' : 'primary'} disabled={running || (isWhole && !isShown) || (deletes && !confirmed)}>
           {deletes ? 'Save and delete' : 'Save'}
         </Button>
       </form>
     </Dialog>
   );
-}
-
-/** The text, once it hasn't changed for a while. */
-function useSettled(text: string, ms: number): string {
-  const [settled, setSettled] = useState(text);
-  useEffect(() => {
-    const timer = setTimeout(() => setSettled(text), ms);
-    return () => clearTimeout(timer);
-  }, [text]);
-  return settled;
 }

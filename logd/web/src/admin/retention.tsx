@@ -85,7 +85,7 @@ function Ages({ policy: { hot_days: hot, warm_days: warm, cold_days: cold } }: {
 }
 
 function DeletePolicy({ policy, onClose, onDone }: { policy: Policy; onClose: () => void; onDone: () => void }) {
-  const { data, error, began } = useLoad(
+  const { data, error, began, reload } = useLoad(
     (signal) => body(api.POST('/api/v1/retention/preview', { body: { delete: policy.name } as Schemas['PolicyToPreview'], signal })),
     [policy.name],
   );
@@ -93,6 +93,7 @@ function DeletePolicy({ policy, onClose, onDone }: { policy: Policy; onClose: ()
     <Ask
       title={`Delete the policy ${policy.name}?`}
       action="Delete"
+      unready={!data}
       onClose={onClose}
       run={async () => {
         await body(
@@ -104,7 +105,7 @@ function DeletePolicy({ policy, onClose, onDone }: { policy: Policy; onClose: ()
         return `${policy.name} is deleted: DEFAULT holds for its services`;
       }}
     >
-      {data ? <Deletions preview={data} /> : error ? <Failed error={error} /> : <Loading began={began} what="Looking at what it deletes" />}
+      {data ? <Deletions preview={data} /> : error ? <Failed error={error} retry={reload} /> : <Loading began={began} what="Looking at what it deletes" />}
     </Ask>
   );
 }

@@ -2,11 +2,10 @@
 
 import { Button, IconButton } from '../parts/button';
 import { ListField, PairsField, TextField } from './fields';
-import { emptyAction, type ActionForm, type RuleForm } from './form';
+import { emptyAction, HIDDEN, withoutAction, type ActionForm, type RuleForm } from './form';
 import { ACTIONS, type ActionType } from './kinds';
 import { useProblem } from './problems';
 
-const HIDDEN = '…';
 const REFERENCE = 'env:ALERT_NAME';
 const TYPES = Object.keys(ACTIONS) as ActionType[];
 
@@ -24,7 +23,7 @@ export function ActionsForm({ form, onChange }: { form: RuleForm; onChange: (pat
           number={place + 1}
           path={isSingle ? 'action' : `actions[${place}]`}
           onChange={(changed) => onChange({ actions: actions.map((old, at) => (at === place ? changed : old)) })}
-          onRemove={() => onChange({ actions: actions.filter((_, at) => at !== place) })}
+          onRemove={() => onChange({ actions: withoutAction(actions, place) })}
         />
       ))}
       {!actions.length && <p class="soft">Nobody is told: what fires is in the list alone.</p>}

@@ -3,9 +3,8 @@
 import { signal } from '@preact/signals';
 
 import { go } from '../state/place';
-import { formOf, ownPart, type AlertRule, type RuleBody, type RuleForm } from './form';
+import { formOf, ownPart, withoutHidden, type AlertRule, type RuleBody, type RuleForm } from './form';
 
-const HIDDEN = '…';
 export const begun = signal<RuleForm | undefined>(undefined);
 
 /** Goes to a new rule that says the same under another name. Secrets that are hidden can't be copied. */
@@ -15,14 +14,7 @@ export function duplicate(rule: AlertRule): void {
 
 export function begin(rule: Partial<RuleBody>): void {
   const form = formOf(rule);
-  const actions = form.actions.map((action) => ({
-    ...action,
-    url: action.url.includes(HIDDEN) ? '' : action.url,
-    secret: action.secret === HIDDEN ? '' : action.secret,
-    routing_key: action.routing_key === HIDDEN ? '' : action.routing_key,
-    headers: action.headers.map(({ name, value }) => ({ name, value: value === HIDDEN ? '' : value })),
-  }));
-  begun.value = { ...form, actions };
+  begun.value = { ...form, actions: form.actions.map(withoutHidden) };
   go('/alerts/rules/new?from_rule=1');
 }
 

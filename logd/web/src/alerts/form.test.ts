@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 
-import { emptyCondition, emptyRule, formOf, isComplete, missingText, ownPart, ruleOf, secondsOf, secondsText, watched, type AlertRule, type RuleBody } from './form';
+import { emptyAction, emptyCondition, emptyRule, formOf, isComplete, missingText, ownPart, ruleOf, secondsOf, secondsText, watched, withoutAction, type AlertRule, type RuleBody } from './form';
 import { KINDS } from './kinds';
 
 const COMMON = { for: 0, cooldown_seconds: 600, severity: 'error', enabled: true, max_groups: 10_000 } as const;
@@ -128,4 +128,11 @@ test('a condition is complete once it says what its kind needs', () => {
   expect(isComplete({ ...emptyCondition('composite'), conditions: [one] })).toBe(false);
   expect(isComplete({ ...emptyCondition('composite'), conditions: [one, one] })).toBe(true);
   expect(isComplete({ ...emptyCondition('composite'), conditions: [one, emptyCondition('count')] })).toBe(false);
+});
+
+test('a target that moves up loses its hidden secrets, which the place would be asked for', () => {
+  const slack = (url: string) => ({ ...emptyAction('slack'), url });
+  const actions = [slack('https://hooks.slack.com/…'), slack('https://hooks.slack.com/…'), slack('env:ALERT_URL')];
+  expect(withoutAction(actions, 0).map(({ url }) => url)).toEqual(['', 'env:ALERT_URL']);
+  expect(withoutAction(actions, 1).map(({ url }) => url)).toEqual(['https://hooks.slack.com/…', 'env:ALERT_URL']);
 });

@@ -117,6 +117,26 @@ function actionForm(action: Partial<Action>): ActionForm {
   return { type, url, body, headers: pairs(headers), secret, routing_key, to };
 }
 
+/** What stands for a secret that the server doesn't show. */
+export const HIDDEN = '…';
+
+/** Without what is hidden: elsewhere than it was, nobody knows what it stands for. */
+export function withoutHidden(action: ActionForm): ActionForm {
+  return {
+    ...action,
+    url: action.url.includes(HIDDEN) ? '' : action.url,
+    secret: action.secret === HIDDEN ? '' : action.secret,
+    routing_key: action.routing_key === HIDDEN ? '' : action.routing_key,
+    headers: action.headers.map(({ name, value }) => ({ name, value: value === HIDDEN ? '' : value })),
+  };
+}
+
+/** The actions without one. Those behind it move up, where the server would take the hidden secrets of those that were
+ * there before, and tell somebody else. */
+export function withoutAction(actions: readonly ActionForm[], place: number): ActionForm[] {
+  return actions.flatMap((action, at) => (at < place ? [action] : at > place ? [withoutHidden(action)] : []));
+}
+
 /** The body of a rule that is sent. */
 export function ruleOf(form: RuleForm): RuleBody {
   const actions = form.actions.map(actionOf);

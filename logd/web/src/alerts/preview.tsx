@@ -10,11 +10,11 @@ import { Failed, Loading, Warnings } from '../parts/states';
 import { isDark } from '../state/settings';
 import { reconnects } from '../state/connection';
 import { countText } from '../state/numbers';
+import { useSettled } from '../state/settled';
 import { durationText, timeText } from '../state/time';
 import { BacktestChart } from './backtest_chart';
 import { Firings } from './firings';
 import type { Condition } from './condition';
-import { useSettled } from './every';
 import { isComplete, missingText, watched, type RuleForm } from './form';
 import { useProblemEffect } from './problem_effect';
 

@@ -12,7 +12,7 @@ import { GroupChips } from './alert_card';
 import { PairsField, TextField } from './fields';
 import type { Pair } from './form';
 import { ProblemsContext, problemsOf } from './problems';
-import { silences, type Globs } from './silencing';
+import { globsFrom, silences, type Globs } from './silencing';
 import { visible } from './words';
 
 const DURATIONS = ['30m', '1h', '4h', '12h', '1d', '7d'];
@@ -36,7 +36,7 @@ export function SilenceDialog({ initial, onClose, onDone }: SilenceDialogProps) 
   const [busy, setBusy] = useState(false);
   const rules = useLoad((signal) => body(api.GET('/api/v1/alerts/rules', { signal })), []);
   const alerts = useLoad((signal) => body(api.GET('/api/v1/alerts', { params: { query: { state: ['firing', 'pending'], samples: false, limit: 10_000 } }, signal })), []);
-  const globs: Globs = { rule, labels: objectOf(labels), group: objectOf(group) };
+  const globs: Globs = { rule, labels: globsFrom(labels), group: globsFrom(group) };
   const says = Boolean(rule || Object.keys(globs.labels).length || Object.keys(globs.group).length);
   const found = says ? (alerts.data?.alerts ?? []).filter((alert) => silences(globs, alert)) : [];
   const fields = useMemo(() => [...new Set((rules.data?.rules ?? []).flatMap(({ group_by = [] }) => group_by))], [rules.data]);
@@ -128,8 +128,4 @@ function meant(text: string): string {
 
 function pairsOf(globs: Record<string, string> = {}): readonly Pair[] {
   return Object.entries(globs).map(([name, value]) => ({ name, value }));
-}
-
-function objectOf(pairs: readonly Pair[]): Record<string, string> {
-  return Object.fromEntries(pairs.filter(({ name, value }) => name && value).map(({ name, value }) => [name.trim(), value]));
 }

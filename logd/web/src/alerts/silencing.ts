@@ -54,6 +54,11 @@ function pattern(glob: string): string {
   return found;
 }
 
+/** Of pairs that have a name. One without a value matches what is empty: without it more would be silent. */
+export function globsFrom(pairs: readonly { name: string; value: string }[]): Record<string, string> {
+  return Object.fromEntries(pairs.filter(({ name }) => name.trim()).map(({ name, value }) => [name.trim(), value]));
+}
+
 /** A text that a glob matches as it is. */
 export function asGlob(text: string): string {
   return text.replace(/[*?[]/g, '[$&]');

@@ -4,7 +4,7 @@ import { expect, test } from 'vitest';
 import { ApiError } from '../api/client';
 import { columnOf, problemsOf } from './problems';
 import { evidenceLink, searchOf } from './searching';
-import { asGlob, matches, silences } from './silencing';
+import { asGlob, globsFrom, matches, silences } from './silencing';
 import { conditionText, groupText, limitText, visible } from './words';
 
 test('control characters and what turns the writing round are shown', () => {
@@ -69,4 +69,9 @@ test('all that is wrong is told at its place', () => {
   expect([...problemsOf(new ApiError(400, 'bad_rule', 'a', 'rule.condition.query:3')).keys()]).toEqual(['condition.query']);
   expect([...problemsOf(new ApiError(409, 'conflict', 'taken', 'name')).keys()]).toEqual(['name']);
   expect(problemsOf(new ApiError(503, 'away', 'x', 'name')).size).toBe(0);
+});
+
+test('a silence of an empty value isn’t one of any value', () => {
+  expect(globsFrom([{ name: ' host ', value: '' }, { name: '', value: 'x' }])).toEqual({ host: '' });
+  expect(silences({ rule: '', labels: {}, group: globsFrom([{ name: 'host', value: '' }]) }, { rule_id: 'r', rule: 'r', labels: {}, severity: 'error', group: { host: 'web-1' } })).toBe(false);
 });

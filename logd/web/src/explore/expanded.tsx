@@ -2,6 +2,7 @@
 
 import { useState } from 'preact/hooks';
 
+import { jsonText } from '../api/json';
 import { Button, IconButton } from '../parts/button';
 import { timeText, zoneName } from '../state/time';
 import { copy, curl } from './copy';
@@ -39,7 +40,7 @@ export function Expanded({ hit, pinned, onContext }: ExpandedProps) {
             Trace
           </a>
         )}
-        <Button kind="plain" icon="copy" onClick={() => void copy(JSON.stringify(plain(hit), undefined, 2), 'the line as JSON')}>
+        <Button kind="plain" icon="copy" onClick={() => void copy(jsonText(plain(hit), 2), 'the line as JSON')}>
           JSON
         </Button>
         <Button kind="plain" icon="link" onClick={() => void copy(location.origin + lineLink(hit), 'the line’s link')}>

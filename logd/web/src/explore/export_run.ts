@@ -1,7 +1,8 @@
 /** Runs an export: from the API into a file, with its progress. */
 
 import { ApiError, queryString, send, type Query } from '../api/client';
-import { valueAt, type Hit } from './record';
+import { jsonText, parsedJson } from '../api/json';
+import { rawAt, valueAt, type Hit } from './record';
 import { Records, withoutHead, type Format } from './export_stream';
 import { openFile, type Sink } from './export_file';
 
@@ -141,12 +142,12 @@ export function projection(columns: readonly string[], format: Format): (bytes: 
       .decode(bytes)
       .split('\n')
       .filter((line) => line)
-      .map((line) => JSON.parse(line) as Hit);
+      .map((line) => parsedJson(line) as Hit);
     const head = format !== 'ndjson' && !begun ? [names.map((name) => cell(name, format)).join(',')] : [];
     begun = begun || bytes.length > 0;
     const lines = hits.map((hit) =>
       format === 'ndjson'
-        ? JSON.stringify(Object.fromEntries(names.map((name) => [name, valueAt(hit, name) ?? null])))
+        ? jsonText(Object.fromEntries(names.map((name) => [name, rawAt(hit, name) ?? null])))
         : names.map((name) => cell(valueAt(hit, name) ?? '', format)).join(','),
     );
     return encoder.encode([...(bytes.length ? head : []), ...lines].map((line) => `${line}${format === 'ndjson' ? '\n' : '\r\n'}`).join(''));

@@ -3,6 +3,7 @@
 import { useCallback, useEffect, useRef, useState } from 'preact/hooks';
 
 import { api, body, type ApiError, type Schemas } from '../api/client';
+import { jsonText } from '../api/json';
 import { asApiError } from '../api/load';
 import type { Hit } from './record';
 
@@ -189,6 +190,6 @@ export function forget(pages: readonly Page[], newest: number, seen: readonly [n
 }
 
 function sizeOf(hit: Hit): number {
-  const metadata = hit.metadata && Object.keys(hit.metadata).length ? JSON.stringify(hit.metadata).length : 0;
+  const metadata = hit.metadata && Object.keys(hit.metadata).length ? jsonText(hit.metadata).length : 0;
   return 300 + (hit.message?.length ?? 0) + metadata;
 }

@@ -23,7 +23,7 @@ test('a record as fields, metadata by path', () => {
     ['metadata.<b>k</b>', 'metadata.<b>k</b>', '<i>v</i>', 'string'],
     ['metadata.a.b', 'metadata.a.b', 'dotted', 'string'],
     ['metadata.a.c', 'metadata.a.c.0', '1', 'number'],
-    ['metadata.a.c.d', 'metadata.a.c.1.d', 'true', 'boolean'],
+    ['metadata.a.c.1.d', 'metadata.a.c.1.d', 'true', 'boolean'],
     ['metadata.a.n', 'metadata.a.n', null, 'null'],
     ['metadata.empty', 'metadata.empty', '{}', 'object'],
   ]);
@@ -44,6 +44,8 @@ test.each([
   ['metadata.a.b', 'dotted'],
   ['a.b', 'dotted'],
   ['metadata.a.c.d', 'true'],
+  ['metadata.a.c.1.d', 'true'],
+  ['metadata.a.c.0', '1'],
   ['metadata.a.c', '[1,{"d":true}]'],
   ['metadata.toString', undefined],
   ['metadata.nothing', undefined],
@@ -56,4 +58,12 @@ test('only objects and arrays are JSON to read', () => {
   expect(prettyJson('"text"')).toBeUndefined();
   expect(prettyJson('[broken')).toBeUndefined();
   expect(prettyJson('12')).toBeUndefined();
+});
+
+test('an id beyond 2^53 is shown, filtered for and copied as it is', () => {
+  const hit = { metadata: { id: 9007199254740993n, more: { id: 9007199254740993n } } } as unknown as Hit;
+  expect(fieldsOf(hit)[0]).toMatchObject({ value: '9007199254740993', type: 'number' });
+  expect(valueAt(hit, 'metadata.id')).toBe('9007199254740993');
+  expect(valueAt(hit, 'metadata.more')).toBe('{"id":9007199254740993}');
+  expect(prettyJson('{"id":9007199254740993}')).toBe('{\n  "id": 9007199254740993\n}');
 });

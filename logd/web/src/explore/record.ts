@@ -1,6 +1,7 @@
 /** A record as fields: what columns show, what an expanded line lists, and the terms that ask for them. */
 
 import type { Schemas } from '../api/client';
+import { jsonText, parsedJson } from '../api/json';
 
 /** Ranges are pairs, which calls through openapi-fetch have as lists. */
 export type Hit = Omit<Schemas['Hit'], 'highlights'> & { highlights?: Record<string, number[][]> };
@@ -36,30 +37,40 @@ export function fieldsOf(hit: Hit): Field[] {
 function flatten(name: string, place: string, value: unknown, found: Field[], depth: number): void {
   if (found.length >= MOST_FIELDS) return;
   if (value !== null && typeof value === 'object' && depth < DEEPEST) {
-    const members = Array.isArray(value) ? value.map((one, number) => [name, `${place}.${number}`, one] as const) : Object.entries(value).map(([key, one]) => [`${name}.${key}`, `${place}.${key}`, one] as const);
+    // An array's name finds its plain elements; what is within others only their number does.
+    const members = Array.isArray(value)
+      ? value.map((one: unknown, number) => [typeof one === 'object' && one !== null ? `${name}.${number}` : name, `${place}.${number}`, one] as const)
+      : Object.entries(value).map(([key, one]) => [`${name}.${key}`, `${place}.${key}`, one] as const);
     // What holds nothing would be nowhere.
-    if (!members.length && name !== 'tags') found.push({ name, place, value: JSON.stringify(value), type: 'object' });
+    if (!members.length && name !== 'tags') found.push({ name, place, value: jsonText(value), type: 'object' });
     for (const [inner, innerPlace, one] of members) flatten(inner, innerPlace, one, found, depth + 1);
     return;
   }
   if (value === null) found.push({ name, place, value: null, type: 'null' });
-  else if (typeof value === 'object') found.push({ name, place, value: JSON.stringify(value), type: 'object' });
-  else found.push({ name, place, value: String(value), type: typeof value as Field['type'] });
+  else if (typeof value === 'object') found.push({ name, place, value: jsonText(value), type: 'object' });
+  else found.push({ name, place, value: String(value), type: typeof value === 'bigint' ? 'number' : (typeof value as Field['type']) });
 }
 
-/** What a column shows: text, `undefined` where the record hasn't the field. Names as queries have them. */
-export function valueAt(hit: Hit, name: string): string | undefined {
+/** A field's value as it is, `undefined` where the record hasn't the field. Names as queries have them. */
+export function rawAt(hit: Hit, name: string): unknown {
   const own = (COLUMNS as readonly string[]).includes(name);
-  const value = own ? (hit as Record<string, unknown>)[name] : member(hit.metadata, name.replace(/^metadata\./, ''));
+  return own ? (hit as Record<string, unknown>)[name] : member(hit.metadata, name.replace(/^metadata\./, ''));
+}
+
+/** What a column shows: text, `undefined` where the record hasn't the field. */
+export function valueAt(hit: Hit, name: string): string | undefined {
+  const value = rawAt(hit, name);
   if (value === undefined || value === null) return undefined;
   if (Array.isArray(value) && value.every((one) => one === null || typeof one !== 'object')) return value.join(', ');
-  return typeof value === 'object' ? JSON.stringify(value) : String(value);
+  return typeof value === 'object' ? jsonText(value) : String(value);
 }
 
 /** By path; keys may have dots themselves. */
 function member(object: unknown, path: string): unknown {
   if (object === null || typeof object !== 'object') return undefined;
   if (Array.isArray(object)) {
+    const [, number, rest] = /^(\d+)(?:\.(.+))?$/s.exec(path) ?? [];
+    if (number !== undefined) return rest === undefined ? object[Number(number)] : member(object[Number(number)], rest);
     const found = object.map((one) => member(one, path)).filter((one) => one !== undefined);
     return found.length ? found : undefined;
   }
@@ -78,7 +89,7 @@ export function prettyJson(message: string): string | undefined {
   const text = message.trim();
   if (!/^[[{]/.test(text) || text.length > 2_000_000) return undefined;
   try {
-    return JSON.stringify(JSON.parse(text), undefined, 2);
+    return jsonText(parsedJson(text), 2);
   } catch {
     return undefined;
   }

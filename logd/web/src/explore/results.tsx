@@ -4,6 +4,7 @@ import './results.css';
 
 import { useCallback, useEffect, useMemo, useRef, useState } from 'preact/hooks';
 
+import { jsonText } from '../api/json';
 import { useShortcut } from '../parts/shortcuts';
 import { Failed, Loading, Warnings } from '../parts/states';
 import { VirtualList } from '../parts/virtual_list';
@@ -136,7 +137,7 @@ function useListKeys({ step, toggle, chosen, current, close, openContext }: List
   useShortcut('k', 'Line before', () => step(-1));
   useShortcut('o', 'Open or close the line', () => chosen !== undefined && toggle(chosen));
   useShortcut('c', 'The lines around it', () => current && openContext(contextOf(current)));
-  useShortcut('y', 'Copy the line as JSON', () => current && void copy(JSON.stringify(plain(current), undefined, 2), 'the line as JSON'));
+  useShortcut('y', 'Copy the line as JSON', () => current && void copy(jsonText(plain(current), 2), 'the line as JSON'));
   useShortcut('x', 'Close all lines', close);
   useShortcut('w', 'Wrap long lines', () => (wrap.value = !wrap.value));
 }

@@ -1,5 +1,6 @@
 /** A line's fields, its place in Explore, and what copies it. */
 
+import { jsonText } from '../api/json';
 import { Button } from '../parts/button';
 import { Icon } from '../parts/icon';
 import { toast } from '../parts/toast';
@@ -38,7 +39,7 @@ export function Fields({ hit, words }: { hit: Hit; words: RegExp | undefined }) 
         <Button icon="copy" onClick={() => void copy(hit.message ?? '')}>
           Copy message
         </Button>
-        <Button icon="copy" onClick={() => void copy(JSON.stringify(hit, undefined, 2))}>
+        <Button icon="copy" onClick={() => void copy(jsonText(hit, 2))}>
           Copy as JSON
         </Button>
       </div>
@@ -57,7 +58,7 @@ export function fieldsOf(hit: Hit): [string, string][] {
 function flatten(name: string, value: unknown, found: [string, string][], depth: number): void {
   if (value === undefined || value === null || found.length >= MOST_FIELDS) return;
   if (typeof value !== 'object') found.push([name, String(value)]);
-  else if (Array.isArray(value) || depth >= DEEPEST) found.push([name, JSON.stringify(value)]);
+  else if (Array.isArray(value) || depth >= DEEPEST) found.push([name, jsonText(value)]);
   else for (const [key, inner] of Object.entries(value)) flatten(`${name}.${key}`, inner, found, depth + 1);
 }
 

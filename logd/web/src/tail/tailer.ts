@@ -4,6 +4,7 @@ import { effect, signal, untracked } from '@preact/signals';
 
 import { queryString } from '../api/client';
 import { events, type ServerEvent } from '../api/events';
+import { parsedJson } from '../api/json';
 import { asApiError } from '../api/load';
 import { reconnects } from '../state/connection';
 import { token } from '../state/session';
@@ -149,7 +150,7 @@ export class Tailer {
       if (event !== 'end') at = id;
       if (event !== 'open' && event !== 'end') more = true;
       if (event === '') {
-        const hit = JSON.parse(data) as Hit;
+        const hit = parsedJson(data) as Hit;
         this.rates.add(hit.level, now);
         this.add({ kind: 'line', hit }, data.length);
       } else if (event === 'missed') {
