@@ -68,7 +68,7 @@ def test_the_policy_allows_nothing_inline_and_nothing_from_elsewhere(server: Ser
 @pytest.mark.parametrize(
     ("path", "headers", "method", "status"),
     [
-        ("/explore", {}, "GET", 404),
+        ("/explorer", {}, "GET", 404),
         ("/explore", {"Accept": "application/json"}, "GET", 404),
         ("/", {"Accept": "application/json"}, "GET", 404),
         ("/explore", _HTML, "POST", 404),
@@ -136,7 +136,7 @@ def test_what_one_has_isnt_sent_again(server: Server, script: str, headers: Mapp
 
 
 def test_head_says_the_same_without_the_body(server: Server, script: str) -> None:
-    for path in ("/", script, "/robots.txt"):
+    for path in ("/", script, "/robots.txt", "/explore?q=a", "/dashboards/x"):
         full, head = _ask(server, path), _ask(server, path, method="HEAD")
         assert (head.status, head.body) == (200, b"")
         assert int(head.headers["content-length"]) == len(full.body)
