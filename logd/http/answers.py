@@ -52,7 +52,7 @@ def error_answer(
 
 
 async def forbid_guessing(_: web.Request, response: web.StreamResponse) -> None:
-    """Before the head of any answer is sent: lines are foreign text, and a browser takes none for a script or a page."""
+    """Before the head of any answer is sent: lines are foreign text, which no browser takes for a script or a page."""
     response.headers["X-Content-Type-Options"] = "nosniff"
 
 

@@ -1,9 +1,9 @@
 """The front end's files, to browsers: read once, served from memory, and never by a path on the disk.
 
 `/assets/…`, whose names change with their content, may be kept for good; everything else is asked for again, and told
-to be unchanged by its ETag. A path that nobody serves is a page of the front end, for who asks for text/html; so are the
-front end's own for who takes anything, as curl and those who look whether a link leads somewhere do. For all others, and
-below /api/ and /assets/, it stays a 404. Nobody needs a token: what the pages show comes from the API.
+to be unchanged by its ETag. A path that nobody serves is a page of the front end, for who asks for text/html; the front
+end's own are that for who takes anything, too: curl, and those who look where a link leads. For all others, and below
+/api/ and /assets/, it stays a 404. Nobody needs a token: what the pages show comes from the API.
 """
 
 from __future__ import annotations

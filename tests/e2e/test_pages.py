@@ -110,7 +110,9 @@ def test_no_path_leads_out(server: Server, path: str) -> None:
     assert answer.split(b" ", 2)[1] in (b"400", b"404"), answer
 
 
-@pytest.mark.parametrize("path", ["/api/v1/status", "/api/v1/logs/export", "/metrics", "/api/v1/nothing", "/robots.txt"])
+@pytest.mark.parametrize(
+    "path", ["/api/v1/status", "/api/v1/logs/export", "/metrics", "/api/v1/nothing", "/robots.txt"]
+)
 def test_no_browser_guesses_a_type(server: Server, path: str) -> None:
     """Else a page that a line got HTML into could run an answer of the API as a script."""
     assert _ask(server, path).headers["x-content-type-options"] == "nosniff"
