@@ -9,11 +9,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping
 
 from logd.errors import BadRequest, Corrupt, Unavailable
 from logd.flow.timer import Clock, SystemClock
-from logd.seams import AGENT_KEPT_US, MAX_AGENTS, AgentReport, Agents, SeenAgent
+from logd.seams import AGENT_AHEAD_US, AGENT_KEPT_US, MAX_AGENTS, AgentReport, Agents, SeenAgent
 
 log = logging.getLogger("logd.api")
 FLUSH_SECONDS = 5.0
@@ -35,7 +35,7 @@ class AgentReports:
         #: By their keys, the longest unseen first.
         self._seen: dict[str, SeenAgent] = {}
         self._unwritten: dict[str, SeenAgent] = {}
-        self._read: Sequence[SeenAgent] = ()
+        self._read: Mapping[str, SeenAgent] = {}
         self._read_at = float("-inf")
         self._reading = asyncio.Lock()
         self._away = ""
@@ -56,15 +56,14 @@ class AgentReports:
         """The same for the agent of this process."""
         self.tell(report)
 
-    async def all(self) -> tuple[list[SeenAgent], str]:
-        """Each agent's last report, and why those that others know may be missing; empty when none are."""
+    async def all(self) -> tuple[Mapping[str, SeenAgent], str]:
+        """Each agent's last report, by its key, and why those that others know may be missing; empty when none are."""
         await self._refresh()
-        found = {one.report.key: one for one in self._read}
+        now_us, found = self._clock.now_us(), dict(self._read)
         for key, one in self._seen.items():
-            if key not in found or found[key].seen_us <= one.seen_us:
+            if key not in found or not one.seen_us < found[key].seen_us <= now_us + AGENT_AHEAD_US:
                 found[key] = one
-        since_us = self._clock.now_us() - AGENT_KEPT_US
-        return [one for one in found.values() if one.seen_us >= since_us], self._away
+        return {key: one for key, one in found.items() if one.seen_us >= now_us - AGENT_KEPT_US}, self._away
 
     async def run(self, stop: asyncio.Event) -> None:
         """Writes what comes, until `stop`."""
@@ -111,7 +110,8 @@ class AgentReports:
                 return
             try:
                 async with asyncio.timeout(_READ_SECONDS):
-                    self._read = await self._kept.all()
+                    found = await self._kept.all()
+                    self._read = await asyncio.to_thread(lambda: {one.report.key: one for one in found})
                 self._back()
             except (Unavailable, Corrupt) as error:
                 self._missed(error)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Any, get_args
 
@@ -86,34 +86,39 @@ class Told:
     async def list(self, request: web.Request) -> web.Response:
         """200 with AgentList."""
         sender = identity.of(request)
-        if sender.services and not sender.hosts:
+        if sender.services:
             identity.of_all(request, "agents are")
         states = choices(request.query, "state", _STATES)
         limit = whole_number(request.query, "limit", _UNLESS_TOLD, 1, MAX_AGENTS)
         offset = whole_number(request.query, "offset", 0, 0, MAX_AGENTS)
         part = request.query.get("host", "").lower()
-        all_seen, away = await self._reports.all()
-        now = now_us()
-        seen = [one for one in all_seen if not sender.hosts or one.report.host in sender.hosts]
-        state_of = {one.report.key: self._state(one, now) for one in seen}
-        counts = Counter(state_of.values())
-        found = [
-            one
-            for one in seen
-            if (not states or state_of[one.report.key] in states) and part in one.report.host.lower()
-        ]
-        found.sort(key=lambda one: (one.report.host, one.report.id))
-        shown = await asyncio.to_thread(_shown, found[offset : offset + limit], state_of, now)
-        return json_answer(
-            {
-                "agents": shown,
-                "total": len(found),
-                "states": {state: counts[state] for state in _STATES},
-                "silent_seconds": self._silent_seconds,
-                "partial": bool(away),
-                "warnings": [away] if away else [],
-            }
-        )
+        seen, away = await self._reports.all()
+        hosts = frozenset(sender.hosts)
+
+        def made() -> web.Response:
+            now = now_us()
+            visible = {key: one for key, one in seen.items() if not hosts or one.report.host in hosts}
+            state_of = {key: self._state(one, now) for key, one in visible.items()}
+            counts = Counter(state_of.values())
+            found = [
+                (state_of[key], one)
+                for key, one in visible.items()
+                if (not states or state_of[key] in states) and part in one.report.host.lower()
+            ]
+            found.sort(key=lambda one: (one[1].report.host, one[1].report.id))
+            return json_answer(
+                {
+                    "agents": _shown(found[offset : offset + limit], now),
+                    "total": len(found),
+                    "states": {state: counts[state] for state in _STATES},
+                    "silent_seconds": self._silent_seconds,
+                    "partial": bool(away),
+                    "warnings": [away] if away else [],
+                }
+            )
+
+        # Half a second for 20,000 (⏱), in which others are answered.
+        return await asyncio.to_thread(made)
 
     def _state(self, seen: SeenAgent, now: int) -> str:
         status = seen.report.status
@@ -124,8 +129,9 @@ class Told:
         return "behind" if status.spool_lines or (status.oldest_waiting_seconds or 0) >= _BEHIND_SECONDS else "ok"
 
 
-def _shown(seen: Sequence[SeenAgent], state_of: Mapping[str, str], now: int) -> list[dict[str, Any]]:
-    """As of agent_schemas.Agent."""
+def _shown(found: Sequence[tuple[str, SeenAgent]], now: int) -> list[dict[str, Any]]:
+    """As of agent_schemas.Agent, of agents and their states."""
+    seen = [one for _, one in found]
     started = start_texts([_unix_us(one.report.started) for one in seen])
     last_seen = start_texts([one.seen_us for one in seen])
     waiting = [int((one.report.status.oldest_waiting_seconds or 0) * 1e6) for one in seen]
@@ -139,7 +145,7 @@ def _shown(seen: Sequence[SeenAgent], state_of: Mapping[str, str], now: int) -> 
             "started": started[place],
             "last_seen": last_seen[place],
             "seen_seconds": max(0.0, round((now - one.seen_us) / 1e6, 1)),
-            "state": state_of[report.key],
+            "state": state,
             "behind_bytes": status.behind_bytes,
             "spool_bytes": status.spool_bytes,
             "spool_lines": status.spool_lines,
@@ -149,7 +155,7 @@ def _shown(seen: Sequence[SeenAgent], state_of: Mapping[str, str], now: int) -> 
             "last_error_at": None if status.last_error_at is None else failed[place],
             "status": msgspec.to_builtins(status),
         }
-        for place, one in enumerate(seen)
+        for place, (state, one) in enumerate(found)
         for report, status in [(one.report, one.report.status)]
     ]
 

@@ -51,6 +51,11 @@ def error_answer(
     return json_answer({"error": {"code": code, "message": message, "where": where}}, status, named)
 
 
+async def forbid_guessing(_: web.Request, response: web.StreamResponse) -> None:
+    """Before the head of any answer is sent: lines are foreign text, which no browser takes for a script or a page."""
+    response.headers["X-Content-Type-Options"] = "nosniff"
+
+
 @web.middleware
 async def errors_as_json(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Every error that leaves a handler has the same shape; an unforeseen one is logged and tells nothing of itself."""

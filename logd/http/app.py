@@ -49,7 +49,7 @@ from logd.http import (
 )
 from logd.http.access import Access
 from logd.http.agent_reports import AgentReports
-from logd.http.answers import error_answer, errors_as_json, json_answer
+from logd.http.answers import error_answer, errors_as_json, forbid_guessing, json_answer
 from logd.http.cached import Cached
 from logd.http.cors import Cors
 from logd.http.intake import Intake
@@ -207,7 +207,7 @@ def make_app(
     access = Access(config.api, behind.tokens)
     cors = Cors(config.api.cors_origins)
     app = web.Application(middlewares=[cors.preflight, errors_as_json, Pages(built_files()).serve, access.guard])
-    app.on_response_prepare.append(cors.mark)
+    app.on_response_prepare.extend((cors.mark, forbid_guessing))
     app.on_cleanup.append(close)
     routes: list[Route] = [
         (ingest.OPERATION, ingestion.handle),

@@ -47,7 +47,7 @@ def _kind(default_operator: Operator) -> Kind[Dashboard]:
         plural="dashboards",
         listed="dashboards",
         type=Dashboard,
-        read=lambda body, is_change: _read(body, is_change, default_operator),
+        read=lambda body, is_change: read_dashboard(body, is_change, default_operator),
         shown=lambda one: {"refresh_seconds": one.refresh_seconds, "time": one.time, "panels": one.panels},
     )
 
@@ -59,8 +59,8 @@ LIST, SHOW, CREATE, CHANGE, REMOVE = operations(
 )
 
 
-def _read(body: bytes, is_change: bool, default_operator: Operator) -> Wanted:
-    """Raises BadRequest, of a search in the words in which the search would be refused."""
+def read_dashboard(body: bytes, is_change: bool, default_operator: Operator) -> Wanted:
+    """What was sent. Raises BadRequest, of a search in the words in which the search would be refused."""
     try:
         wanted = decoded(body, ChangedDashboard if is_change else DashboardToMake)
     except BadRequest as error:
@@ -116,7 +116,9 @@ def _check(panel: Panel, where: str, now: int, default_operator: Operator) -> No
 
 
 def _check_share(query: str, where: str, now: int, default_operator: Operator) -> None:
-    """Raises BadRequest, whose place has the column in the query."""
+    """Raises BadRequest, whose place has the column in the query. Of everything a share says nothing."""
+    if not query.strip():
+        raise BadRequest("bad_panel", f"{where}.share is empty, expected a query", f"{where}.share")
     try:
         read_filters(of_object({"q": query}), now, default_operator)
     except BadRequest as error:

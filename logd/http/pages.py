@@ -1,8 +1,9 @@
 """The front end's files, to browsers: read once, served from memory, and never by a path on the disk.
 
 `/assets/…`, whose names change with their content, may be kept for good; everything else is asked for again, and told
-to be unchanged by its ETag. A path that nobody serves is a page of the front end, for who asks for text/html; for all
-others, and below /api/ and /assets/, it stays a 404. Nobody needs a token: what the pages show comes from the API.
+to be unchanged by its ETag. A path that nobody serves is a page of the front end, for who asks for text/html; the front
+end's own are that for who takes anything, too: curl, and those who look where a link leads. For all others, and below
+/api/ and /assets/, it stays a 404. Nobody needs a token: what the pages show comes from the API.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ from logd.http.answers import Handler
 _INDEX = "index.html"
 _ASSETS = "/assets/"
 _API = "/api/"
+#: Those of app.tsx; what is below them is theirs.
+OWN = ("/dashboards", "/explore", "/tail", "/alerts", "/admin")
 _FOR_GOOD = "public, max-age=31536000, immutable"
 _ASK_AGAIN = "no-cache"
 #: Lines of logs are foreign text: should one ever get into a page as HTML, nothing of it runs, and nothing leaves.
@@ -136,9 +139,10 @@ def _not_built() -> web.Response:
 
 
 def _is_page(request: web.Request) -> bool:
-    """A browser that goes somewhere asks for text/html; at / everybody means the page."""
+    """A browser that goes somewhere asks for text/html; at the pages' own paths who takes anything means the page."""
     accepted = request.headers.get("Accept", "*/*").lower()
-    return "text/html" in accepted or (request.path == "/" and "*/*" in accepted)
+    is_own = request.path == "/" or f"{request.path}/".startswith(tuple(f"{path}/" for path in OWN))
+    return "text/html" in accepted or (is_own and "*/*" in accepted)
 
 
 def _takes_gzip(request: web.Request) -> bool:

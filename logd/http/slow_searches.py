@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 from aiohttp import web
+from msgspec import Meta
 
 from logd.http import identity
 from logd.http.answers import json_answer
 from logd.http.openapi import Answer, Operation
+from logd.http.parameters import Parameter, whole_number
 from logd.http.records import start_texts
 from logd.http.slowest import MOST, Slowest
 from logd.tokens import Scope
 
 PATH = "/api/v1/slow_searches"
+_MOST_MS = 86_400_000
 Kind = Literal[
     "search", "histogram", "stats", "fields", "values", "patterns", "export", "record", "context", "explain", "backtest"
 ]
@@ -47,7 +50,13 @@ OPERATION = Operation(
     "GET",
     PATH,
     f"The slowest searches of the last hour, at most {MOST}",
-    (),
+    (
+        Parameter(
+            "min_ms",
+            "Only those that took so long, or longer; all unless told.",
+            Annotated[int, Meta(ge=0, le=_MOST_MS)],
+        ),
+    ),
     {200: Answer("Those of this process.", SlowSearches)},
     needs=(Scope.ADMIN, Scope.SEARCH),
 )
@@ -62,7 +71,9 @@ class SlowOnes:
     async def get(self, request: web.Request) -> web.Response:
         """200 with SlowSearches."""
         sender = identity.of(request)
-        found = self._slowest.found(sender.token_id if sender.services or sender.hosts else None)
+        least_seconds = whole_number(request.query, "min_ms", 0, 0, _MOST_MS) / 1_000
+        own = sender.token_id if sender.services or sender.hosts else None
+        found = self._slowest.found(own, least_seconds)
         since, *starts = start_texts([self._slowest.since_us(), *(one.at_us for one in found)])
         searches = [
             {

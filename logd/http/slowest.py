@@ -19,15 +19,15 @@ import orjson
 from multidict import MultiMapping
 
 from logd.errors import NotFound
-from logd.flow.clock import now_us
+from logd.flow.timer import Clock, SystemClock
 from logd.http.identity import Identity
 
 KEPT_SECONDS = 3_600
 #: What is given at once, and kept of each part.
 MOST = 100
 #: What is older goes by parts, so that a slow one can't be in the way of those of an hour later.
-_PART_US = 300 * 1_000_000
-_PARTS = KEPT_SECONDS * 1_000_000 // _PART_US + 1
+_PART_SECONDS = 300
+_PARTS = KEPT_SECONDS // _PART_SECONDS + 1
 #: Of each value of a parameter, and of a plan as JSON.
 _SHOWN_CHARACTERS = 500
 _PLAN_BYTES = 4_000
@@ -35,11 +35,11 @@ Status = Literal["done", "timed_out", "cancelled", "failed"]
 
 
 class SlowSearch(msgspec.Struct, frozen=True, kw_only=True):
-    """When it came and ended, in Unix µs; how long it waited for its turns, and how long it asked the index; what it
-    asked for, cut; who asked. `plan` is as of Turns.turn."""
+    """When it came, in Unix µs, and ended, in seconds of Clock.monotonic; how long it waited for its turns, and how
+    long it asked the index; what it asked for, cut; who asked. `plan` is as of Turns.turn."""
 
     at_us: int
-    ended_us: int
+    ended_seconds: float
     kind: str
     waited_seconds: float
     ran_seconds: float
@@ -88,19 +88,18 @@ class _Part(NamedTuple):
 class Slowest:
     """Those of this process."""
 
-    def __init__(self, clock: Callable[[], int] = now_us) -> None:
-        """`clock` gives Unix µs."""
-        self._clock = clock
+    def __init__(self, clock: Clock | None = None) -> None:
+        self._clock: Clock = clock or SystemClock()
         self._parts: deque[_Part] = deque(maxlen=_PARTS)
         self._order = itertools.count()
-        self._since_us = clock()
+        self._began_seconds = self._clock.monotonic()
 
     @contextlib.contextmanager
     def watch(
         self, sender: Identity, kind: str, query: MultiMapping[str], place: Mapping[str, str] | None = None
     ) -> Iterator[Watch]:
         """Around a search, whose turns are told the Watch; `query` are its parameters, `place` those in its path."""
-        at_us, watch = self._clock(), Watch()
+        at_us, watch = self._clock.now_us(), Watch()
         status: Status = "failed"
         try:
             yield watch
@@ -116,23 +115,25 @@ class Slowest:
             raise
         finally:
             if watch.turns:
-                self._add(watch, lambda ended_us: _search(at_us, ended_us, kind, watch, (query, place), sender, status))
+                self._add(watch, lambda ended: _search(at_us, ended, kind, watch, (query, place), sender, status))
 
     def since_us(self) -> int:
         """From when on the slowest are known."""
-        return max(self._since_us, self._clock() - KEPT_SECONDS * 1_000_000)
+        known_seconds = min(KEPT_SECONDS, self._clock.monotonic() - self._began_seconds)
+        return self._clock.now_us() - int(known_seconds * 1_000_000)
 
-    def found(self, token_id: str | None = None) -> list[SlowSearch]:
-        """The slowest first, at most MOST; with a `token_id` only those of this token."""
-        since_us = self._clock() - KEPT_SECONDS * 1_000_000
+    def found(self, token_id: str | None = None, least_seconds: float = 0.0) -> list[SlowSearch]:
+        """The slowest first, at most MOST, that took `least_seconds` or longer; with a `token_id` only those of this
+        token."""
+        since = self._clock.monotonic() - KEPT_SECONDS
         every = (search for part in self._parts for _, _, search in part.heap)
-        meant = (one for one in every if one.ended_us >= since_us and (token_id is None or one.token_id == token_id))
-        return heapq.nlargest(MOST, meant, key=lambda one: one.took_seconds)
+        meant = (one for one in every if one.ended_seconds >= since and (token_id is None or one.token_id == token_id))
+        long = (one for one in meant if one.took_seconds >= least_seconds)
+        return heapq.nlargest(MOST, long, key=lambda one: one.took_seconds)
 
-    def _add(self, watch: Watch, make: Callable[[int], SlowSearch]) -> None:
-        ended_us = self._clock()
-        number = ended_us // _PART_US
-        # A clock that was put back goes on with the part that is there.
+    def _add(self, watch: Watch, make: Callable[[float], SlowSearch]) -> None:
+        ended = self._clock.monotonic()
+        number = int(ended // _PART_SECONDS)
         if not self._parts or number > self._parts[-1].number:
             while self._parts and self._parts[0].number <= number - _PARTS:
                 self._parts.popleft()
@@ -140,14 +141,14 @@ class Slowest:
         heap = self._parts[-1].heap
         took = watch.waited_seconds + watch.ran_seconds
         if len(heap) < MOST:
-            heapq.heappush(heap, (took, next(self._order), make(ended_us)))
+            heapq.heappush(heap, (took, next(self._order), make(ended)))
         elif took > heap[0][0]:
-            heapq.heapreplace(heap, (took, next(self._order), make(ended_us)))
+            heapq.heapreplace(heap, (took, next(self._order), make(ended)))
 
 
 def _search(
     at_us: int,
-    ended_us: int,
+    ended_seconds: float,
     kind: str,
     watch: Watch,
     asked: tuple[MultiMapping[str], Mapping[str, str] | None],
@@ -158,7 +159,7 @@ def _search(
     values = {**(place or {}), **{name: ",".join(query.getall(name)) for name in query}}
     return SlowSearch(
         at_us=at_us,
-        ended_us=ended_us,
+        ended_seconds=ended_seconds,
         kind=kind,
         waited_seconds=watch.waited_seconds,
         ran_seconds=watch.ran_seconds,

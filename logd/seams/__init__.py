@@ -4,6 +4,7 @@ Each Protocol is defined by one contract suite in tests/contracts, which runs ov
 """
 
 from logd.seams.agents import (
+    AGENT_AHEAD_US,
     AGENT_KEPT_US,
     AGENTS_PATH,
     MAX_AGENTS,
@@ -110,6 +111,7 @@ from logd.seams.tiering import BOUNDARY_SECONDS, Boundary, Holding, Holdings, Le
 
 __all__ = [
     "AGENTS_PATH",
+    "AGENT_AHEAD_US",
     "AGENT_KEPT_US",
     "BOUNDARY_SECONDS",
     "CACHE_SECONDS",

@@ -18,6 +18,8 @@ MAX_REPORT_BYTES = 16_384
 MAX_ERROR_CHARACTERS = 500
 #: An agent that hasn't said anything for so long is forgotten.
 AGENT_KEPT_US = 7 * 86_400 * 1_000_000
+#: What was seen later than so from now was dated by a clock that has been put back since, and is older than all else.
+AGENT_AHEAD_US = 300 * 1_000_000
 AGENTS_PATH = "/api/v1/agents"
 _Count = Annotated[int, Meta(ge=0, le=2**63 - 1)]
 _Seconds = Annotated[float, Meta(ge=0, le=1e10)]
@@ -95,7 +97,8 @@ class Agents(Protocol):
 
     async def put(self, seen: Sequence[SeenAgent]) -> bool:
         """Keeps them, durably and all at once, no two of the same agent; an older one doesn't take the place of a newer
-        one. False when they aren't kept, since there is nothing to keep them in yet."""
+        one, unless that is from the future (AGENT_AHEAD_US). False when they aren't kept, since there is nothing to
+        keep them in yet."""
         ...
 
     async def all(self) -> Sequence[SeenAgent]:

@@ -20,6 +20,7 @@ from logd.backends.catalog.database import Database
 from logd.backends.catalog.mysql_server import MysqlServer
 from logd.backends.catalog.sqlite_file import SqliteFile
 from logd.backends.catalog.tables import AGENTS
+from logd.flow.clock import now_us
 from logd.seams import AgentReport, Agents, AgentStatus, SeenAgent
 from tests.support.catalogs import migrated
 
@@ -98,6 +99,14 @@ async def test_an_older_report_changes_nothing(kept: Kept) -> None:
     await kept.agents.put([_seen(1, 30, files=2)])
     await kept.agents.put([_seen(1, 20, files=1), _seen(2, 20)])
     assert await kept.agents.all() == [_seen(1, 30, files=2), _seen(2, 20)]
+
+
+async def test_one_from_the_future_is_replaced(kept: Kept) -> None:
+    """A clock that was a day ahead has been put right: an agent would look the same for a day."""
+    now = now_us()
+    await kept.agents.put([_seen(1, now + 86_400_000_000, files=1), _seen(2, now + 2_000_000, files=1)])
+    await kept.agents.put([_seen(1, now, files=2), _seen(2, now, files=2)])
+    assert await kept.agents.all() == [_seen(2, now + 2_000_000, files=1), _seen(1, now, files=2)]
 
 
 async def test_the_same_id_on_another_host_is_another_agent(kept: Kept) -> None:

@@ -113,12 +113,14 @@ def test_tokens_of_some_hosts(tmp_path: Path) -> None:
         whole = token(server.data_dir, "admin,search,ingest").header
         of_host = token(server.data_dir, "search,ingest", "--host", "web-1").header
         of_service = token(server.data_dir, "search,ingest", "--service", "shop").header
+        of_both = token(server.data_dir, "search,ingest", "--service", "shop", "--host", "web-1").header
         assert _tell(server, _report(host="web-2"), whole)[0] == 202
         assert _tell(server, _report(), of_host)[0] == 202
         status, answer = _tell(server, _report(host="web-2", status={"target_error": "not mine"}), of_host)
         assert (status, answer["error"]["code"]) == (403, "host_not_allowed")
         assert [one["host"] for one in _agents(server, of_host)["agents"]] == ["web-1"]
-        assert server.request("GET", AGENTS_PATH, headers=of_service).status == 403
+        for made in (of_service, of_both):  # an agent names files of all services
+            assert server.request("GET", AGENTS_PATH, headers=made).status == 403
         assert [(one["host"], one["state"]) for one in _agents(server, whole)["agents"]] == [
             ("web-1", "ok"),
             ("web-2", "ok"),

@@ -68,7 +68,7 @@ def test_the_policy_allows_nothing_inline_and_nothing_from_elsewhere(server: Ser
 @pytest.mark.parametrize(
     ("path", "headers", "method", "status"),
     [
-        ("/explore", {}, "GET", 404),
+        ("/explorer", {}, "GET", 404),
         ("/explore", {"Accept": "application/json"}, "GET", 404),
         ("/", {"Accept": "application/json"}, "GET", 404),
         ("/explore", _HTML, "POST", 404),
@@ -110,6 +110,14 @@ def test_no_path_leads_out(server: Server, path: str) -> None:
     assert answer.split(b" ", 2)[1] in (b"400", b"404"), answer
 
 
+@pytest.mark.parametrize(
+    "path", ["/api/v1/status", "/api/v1/logs/export", "/metrics", "/api/v1/nothing", "/robots.txt"]
+)
+def test_no_browser_guesses_a_type(server: Server, path: str) -> None:
+    """Else a page that a line got HTML into could run an answer of the API as a script."""
+    assert _ask(server, path).headers["x-content-type-options"] == "nosniff"
+
+
 def test_assets_are_kept_for_good_and_sent_compressed(server: Server, script: str) -> None:
     plain = _ask(server, script)
     assert plain.headers["content-type"] == "text/javascript; charset=utf-8"
@@ -136,7 +144,7 @@ def test_what_one_has_isnt_sent_again(server: Server, script: str, headers: Mapp
 
 
 def test_head_says_the_same_without_the_body(server: Server, script: str) -> None:
-    for path in ("/", script, "/robots.txt"):
+    for path in ("/", script, "/robots.txt", "/explore?q=a", "/dashboards/x"):
         full, head = _ask(server, path), _ask(server, path, method="HEAD")
         assert (head.status, head.body) == (200, b"")
         assert int(head.headers["content-length"]) == len(full.body)

@@ -63,6 +63,10 @@ def test_every_kind(tmp_path: Path) -> None:
         times = [one["took_ms"] for one in found]
         assert times == sorted(times, reverse=True)
         assert all(one["waited_ms"] <= one["took_ms"] + 1 for one in found)
+        median = sorted(times)[5]
+        assert {one["took_ms"] >= median - 1 for one in server.get(_PATH, min_ms=median).json()["searches"]} == {True}
+        assert server.get(_PATH, min_ms=3_600_000).json()["searches"] == []
+        assert server.get(_PATH, min_ms="long").json()["error"]["where"] == "min_ms"
         server.get(f"{_LOGS}/stats", by="service", timeout="1ms")
         assert {one["status"] for one in _slow(server)} <= {"done", "timed_out", "failed"}
         for _ in range(120):

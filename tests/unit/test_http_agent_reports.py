@@ -51,7 +51,7 @@ class _World:
         self.reports = AgentReports(self.kept, 120.0, self.clock)
 
     async def hosts(self) -> list[str]:
-        return sorted(one.report.host for one in (await self.reports.all())[0])
+        return sorted(one.report.host for one in (await self.reports.all())[0].values())
 
     async def written(self) -> None:
         """One turn of the writer, and the end."""
@@ -82,8 +82,17 @@ async def test_others_reports_are_seen_and_the_newer_one_counts() -> None:
     newer = SeenAgent(_report("ours"), world.clock.now_us() + 5)
     world.kept.rows = {one.report.key: one for one in (other, newer)}
     seen, away = await world.reports.all()
-    assert (sorted(one.report.host for one in seen), away) == (["other", "ours"], "")
-    assert newer in seen
+    assert (sorted(one.report.host for one in seen.values()), away) == (["other", "ours"], "")
+    assert seen[newer.report.key] == newer
+
+
+async def test_a_report_from_the_future_is_older_than_ours() -> None:
+    """One that was kept before a server's clock was put back."""
+    world = _World()
+    world.reports.tell(_report("a"))
+    wrong = SeenAgent(_report("a"), world.clock.now_us() + 86_400_000_000)
+    world.kept.rows = {wrong.report.key: wrong}
+    assert [one.seen_us for one in (await world.reports.all())[0].values()] == [world.clock.now_us()]
 
 
 async def test_while_the_catalog_is_away_memory_answers() -> None:
@@ -92,7 +101,7 @@ async def test_while_the_catalog_is_away_memory_answers() -> None:
     world.reports.tell(_report("a"))
     await world.written()
     seen, away = await world.reports.all()
-    assert ([one.report.host for one in seen], away) == (["a"], "the catalog is away")
+    assert ([one.report.host for one in seen.values()], away) == (["a"], "the catalog is away")
     world.kept.away = False
     world.reports.tell(_report("b"))
     await world.written()

@@ -14,6 +14,7 @@ from logd.http.identity import Identity
 from logd.http.slowest import KEPT_SECONDS, MOST, Slowest
 from logd.http.turns import Turns
 from logd.tokens import Scope
+from tests.support.receivers import MovedClock
 
 _WHO = Identity(who="127.0.0.1", scopes=frozenset(Scope))
 _NOTHING: MultiDict[str] = MultiDict()
@@ -21,12 +22,13 @@ _SECOND = 1_000_000
 _START = 1_764_000_000 * _SECOND
 
 
-class _Clock:
-    def __init__(self) -> None:
-        self.now = _START
+class _Clock(MovedClock):
+    """Whose wall clock may be put back."""
 
-    def __call__(self) -> int:
-        return self.now
+    ahead_seconds = 0
+
+    def now_us(self) -> int:
+        return _START + int((self.seconds + self.ahead_seconds) * _SECOND)
 
 
 def _took(slowest: Slowest, seconds: float, sender: Identity = _WHO, **parameters: str) -> None:
@@ -40,13 +42,13 @@ def test_what_it_says_of_one() -> None:
     sender = Identity(who="token a", scopes=frozenset(Scope), token_id="a" * 12, name="ann")
     query = MultiDict([("q", "x" * 2_000), ("service", "a"), ("service", "b")])
     with slowest.watch(sender, "values", query, {"name": "user"}) as watch:
-        clock.now += 5 * _SECOND
+        clock.seconds += 5
         watch.add(1.0, 2.0)
         watch.add(0.5, 1.0)
         watch.explained({"engine": "segments"})
         watch.explained({"long": "x" * 10_000})  # the first stays
     (found,) = slowest.found()
-    assert (found.at_us, found.ended_us) == (_START, _START + 5 * _SECOND)
+    assert (found.at_us, found.ended_seconds) == (_START, 5.0)
     assert (found.kind, found.waited_seconds, found.ran_seconds, found.took_seconds) == ("values", 1.5, 3.0, 4.5)
     assert found.parameters == {"name": "user", "q": f"{'x' * 500}…", "service": "a,b"}
     assert (found.token_id, found.token, found.status) == ("a" * 12, "ann", "done")
@@ -89,18 +91,18 @@ def test_what_never_asked_the_index_is_none() -> None:
 def test_the_slowest_are_found_whatever_came_when() -> None:
     clock, chosen = _Clock(), random.Random(7)
     slowest = Slowest(clock)
-    every: list[tuple[int, float]] = []
+    every: list[tuple[float, float]] = []
     for _ in range(20_000):
-        clock.now += chosen.randrange(_SECOND)
+        clock.seconds += chosen.random()
         seconds = chosen.random()
         _took(slowest, seconds)
-        every.append((clock.now, seconds))
-    clock.now += -clock.now % (300 * _SECOND)  # the hour begins with a part: then nothing older is in the way
-    since = clock.now - KEPT_SECONDS * _SECOND
+        every.append((clock.seconds, seconds))
+    clock.seconds += -clock.seconds % 300  # the hour begins with a part: then nothing older is in the way
+    since = clock.seconds - KEPT_SECONDS
     expected = sorted((seconds for at, seconds in every if at >= since), reverse=True)[:MOST]
     assert [one.took_seconds for one in slowest.found()] == expected
     assert sum(len(part.heap) for part in slowest._parts) <= 13 * MOST
-    clock.now += KEPT_SECONDS * _SECOND + 1
+    clock.seconds += KEPT_SECONDS + 1
     assert slowest.found() == []
     _took(slowest, 1.0)
     assert [one.took_seconds for one in slowest.found()] == [1.0]
@@ -109,20 +111,35 @@ def test_the_slowest_are_found_whatever_came_when() -> None:
 
 def test_a_clock_that_is_put_back() -> None:
     clock = _Clock()
+    clock.ahead_seconds = 86_400
     slowest = Slowest(clock)
+    for _ in range(MOST):
+        _took(slowest, 2.0)
+    clock.ahead_seconds = 0
+    clock.seconds += 60
     _took(slowest, 1.0)
-    clock.now -= 7_200 * _SECOND
-    _took(slowest, 2.0)
-    assert [one.took_seconds for one in slowest.found()] == [2.0, 1.0]
+    assert len(slowest.found()) == MOST
+    assert slowest.since_us() == _START
+    # Those of before are an hour old, whatever they were dated, and in nobody's way.
+    clock.seconds += KEPT_SECONDS
+    _took(slowest, 0.5)
+    assert [one.took_seconds for one in slowest.found()] == [0.5]
 
 
 def test_since_when() -> None:
     clock = _Clock()
     slowest = Slowest(clock)
-    clock.now += 60 * _SECOND
+    clock.seconds += 60
     assert slowest.since_us() == _START
-    clock.now += KEPT_SECONDS * _SECOND
+    clock.seconds += KEPT_SECONDS
     assert slowest.since_us() == _START + 60 * _SECOND
+
+
+def test_only_those_that_took_long() -> None:
+    slowest = Slowest()
+    for seconds in (0.002, 0.3, 0.1, 2.0):
+        _took(slowest, seconds)
+    assert [one.took_seconds for one in slowest.found(least_seconds=0.1)] == [2.0, 0.3, 0.1]
 
 
 def test_those_of_a_token() -> None:

@@ -24,8 +24,9 @@ leases   name → who has it, until when in µs
 restores   id → when it was asked for, the rest as JSON
 retention_policies   name, version → services (a JSON list), days, in force from and until in µs; rows stay
 legal_holds   id → name, which no other one has, query, services (a JSON list), times in µs, who; rows stay
-dashboards   id → name, which no other one has, panels (a JSON list), and the rest as of a saved search
-agents   an agent's own id → its host, what it said of itself last (a JSON object), when, in µs
+dashboards   id → name, which no other one has, panels (a JSON object: these, time, refresh_seconds), the rest as of a
+             saved search
+agents   AgentReport.key → its host, what it said of itself last (a JSON object), when, in µs
 """
 
 from __future__ import annotations
