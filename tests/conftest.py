@@ -93,7 +93,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
 @pytest.fixture(scope="session")
 def long() -> bool:
     """Whether `scripts/test --long` asks for the long runs."""
-    return bool(os.environ.get("LOGD_TEST_LONG"))
+    return bool(os.environ.get("TEST_LONG"))
 
 
 @pytest.fixture(autouse=True)

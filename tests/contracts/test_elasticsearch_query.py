@@ -31,7 +31,7 @@ from tests.support.strategies import (
     same_on_elasticsearch,
 )
 
-EXAMPLES = 200 if os.environ.get("LOGD_TEST_LONG") else 25
+EXAMPLES = 200 if os.environ.get("TEST_LONG") else 25
 _NUMBERS = count()
 
 

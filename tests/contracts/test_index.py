@@ -31,7 +31,7 @@ from tests.support.indexes import (
 )
 from tests.support.rows import DAY, DAY_US, NaiveIndex, Row, batch, everything, row
 
-EXAMPLES = 600 if os.environ.get("LOGD_TEST_LONG") else 60
+EXAMPLES = 600 if os.environ.get("TEST_LONG") else 60
 
 
 @pytest.fixture

@@ -28,7 +28,7 @@ from tests.support.naive_query import matches
 from tests.support.rows import DAY, NaiveIndex, Row, batch, row
 from tests.support.strategies import ELASTIC_METADATA, RECORDS, TREES, of_any, same_on_elasticsearch
 
-EXAMPLES = 600 if os.environ.get("LOGD_TEST_LONG") else 60
+EXAMPLES = 600 if os.environ.get("TEST_LONG") else 60
 SECOND = 1_000_000
 _SOURCES = ("6f1c2a9be03d4457", "6f1c2a9be03d4458")
 _WHERE = st.sampled_from(["flush", "upkeep", None])

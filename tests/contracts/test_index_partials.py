@@ -27,7 +27,7 @@ from tests.support.naive_groups import NaiveGroups
 from tests.support.rows import DAY, DAY_US, NaiveIndex, batch, row
 from tests.support.stats import BY, OF, QUERIES, RECORDS, SECOND, stats_of
 
-EXAMPLES = 1_000 if os.environ.get("LOGD_TEST_LONG") else 40
+EXAMPLES = 1_000 if os.environ.get("TEST_LONG") else 40
 #: Two days, so that one can go.
 TIMES = st.tuples(st.integers(0, 1), st.integers(0, 9)).map(lambda at: DAY + at[0] * DAY_US + at[1] * SECOND)
 ENDS = st.none() | TIMES

@@ -39,7 +39,7 @@ from tests.support.indexes import (
 from tests.support.naive_time import EPOCH
 from tests.support.rows import DAY, NaiveIndex, Row, batch, everything, row
 
-EXAMPLES = 600 if os.environ.get("LOGD_TEST_LONG") else 60
+EXAMPLES = 600 if os.environ.get("TEST_LONG") else 60
 ARCHIVE_TOO = True
 SECOND = 1_000_000
 _ALL = Patterns(limit=500)

@@ -24,7 +24,7 @@ from tests.support.naive_groups import NaiveGroups, check_fields
 from tests.support.rows import DAY, row
 from tests.support.stats import BY, OF, QUERIES, RECORDS, SECOND, TIMES, stats_of, written
 
-EXAMPLES = 600 if os.environ.get("LOGD_TEST_LONG") else 60
+EXAMPLES = 600 if os.environ.get("TEST_LONG") else 60
 
 
 async def _same_as_naive(store: Store, records: Sequence[Any], asked: Sequence[Any]) -> None:

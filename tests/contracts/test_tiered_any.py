@@ -29,7 +29,7 @@ from tests.support.rows import DAY, DAY_US, NaiveIndex, Row, batch, row
 from tests.support.stats import BY, OF, QUERIES, RECORDS, stats_of
 from tests.support.tiered import Cold, TieredIndex, TieredStore
 
-EXAMPLES = 600 if os.environ.get("LOGD_TEST_LONG") else 60
+EXAMPLES = 600 if os.environ.get("TEST_LONG") else 60
 _FIRST = DAY // DAY_US
 _HOUR_US = DAY_US // 24
 _SOURCES = ("6f1c2a9be03d4457", "6f1c2a9be03d4458")

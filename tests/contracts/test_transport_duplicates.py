@@ -23,7 +23,7 @@ from logd.seams import RAW_LOGS, Appended, Transport
 from tests.support.transports import A, B, SqliteStore, Store, held, past, plain, rest, sent
 
 pytestmark = pytest.mark.only("sqlite", reason="Kafka knows no sources: the index leaves resends out")
-EXAMPLES = 600 if os.environ.get("LOGD_TEST_LONG") else 60
+EXAMPLES = 600 if os.environ.get("TEST_LONG") else 60
 
 
 class TestDuplicates:

@@ -386,7 +386,7 @@ class Folder(RuleBasedStateMachine):
 
 TestFolder = Folder.TestCase
 TestFolder.settings = settings(
-    max_examples=500 if os.environ.get("LOGD_TEST_LONG") else 100,
+    max_examples=500 if os.environ.get("TEST_LONG") else 100,
     stateful_step_count=30,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],

@@ -69,7 +69,7 @@ def test_the_shipped_file_shows_every_key() -> None:
         ("", {"LOGD_CACHE__URL": "rediss://u@h"}, [], "cache.url", "rediss://u@h"),
         ("", {"LOGD_CACHE__URL": "redis://[::1]:1/3"}, [], "cache.url", "redis://[::1]:1/3"),
         ("", {}, ["api.cors_origins=https://a.b,http://[::1]"], "api.cors_origins", ["https://a.b", "http://[::1]"]),
-        ("", {"LOGD_URL": "x", "LOGD_CONFIG": "y", "LOGD_TEST_LONG": "1", "LOGDX": "z"}, [], "data_dir", "logd-data"),
+        ("", {"LOGD_URL": "x", "LOGD_CONFIG": "y", "TEST_LONG": "1", "LOGDX": "z"}, [], "data_dir", "logd-data"),
         ("", {"LOGD_PORT": "tcp://10.0.0.1:80", "LOGD_SERVICE_HOST": "10.0.0.1"}, [], "data_dir", "logd-data"),
         ("", {"LOGD_API_PORT_80_TCP_ADDR": "10.0.0.1"}, [], "data_dir", "logd-data"),
     ],

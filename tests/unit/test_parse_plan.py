@@ -22,7 +22,7 @@ from tests.support.chunks import LIMITS, OBSERVED_US, SOURCE, TAKEN_US, chunk_of
 from tests.support.naive_parse import as_records, naive_parse, same
 
 _FORMS = {form.name for form in FORMS}
-EXAMPLES = 3_000 if os.environ.get("LOGD_TEST_LONG") else 150
+EXAMPLES = 3_000 if os.environ.get("TEST_LONG") else 150
 ROLE_OF = {name: role for role, names in NAMES.items() for name in names}
 
 
@@ -272,7 +272,7 @@ def compare(parsed: Parsed, chunks: Sequence[Chunk]) -> None:
     assert parsed.unparsed == sum("unparsed" in (record["tags"] or []) for record in expected)
 
 
-@pytest.mark.timeout(3_600 if os.environ.get("LOGD_TEST_LONG") else 300)
+@pytest.mark.timeout(3_600 if os.environ.get("TEST_LONG") else 300)
 class TestAgainstTheNaiveParser:
     @settings(
         max_examples=EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]

@@ -18,7 +18,7 @@ from logd.enrich.redact import Action, Redactor, RedactRule
 from tests.support.naive_redact import naive_redact, read, table_of
 from tests.support.strategies import TEXTS
 
-EXAMPLES = 1_500 if os.environ.get("LOGD_TEST_LONG") else 150
+EXAMPLES = 1_500 if os.environ.get("TEST_LONG") else 150
 KEY = b"sixteen bytes or more"
 JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2ln"
 VALUES = {
