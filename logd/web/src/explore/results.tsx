@@ -21,6 +21,7 @@ import { Cancelled, NothingFound } from './nothing_found';
 import { plain, type Hit } from './record';
 import { contextOf, Row } from './row';
 import { usePages } from './pages';
+import { useRunning } from './run';
 import { explore, type Pinned } from './state';
 import { Summary } from './summary';
 import { End } from './list_end';
@@ -40,6 +41,7 @@ export function Results({ pinned }: { pinned: Pinned }) {
   const [opened, setOpened] = useState<ReadonlySet<number>>(new Set());
   const [context, setContext] = useState<ContextOf | undefined>(() => contextOfPlace());
   const { first, count } = pages;
+  useRunning(pages.loading);
   // Another search's lines have heights and a place of their own.
   const run = useRef({ first, number: 0 });
   if (run.current.first !== first) run.current = { first, number: run.current.number + 1 };
