@@ -41,7 +41,7 @@ export const TailRow = memo(({ row, look, open, onToggle }: TailRowProps) => {
         tabIndex={look.still ? 0 : -1}
         aria-expanded={open}
         onKeyDown={(event) => {
-          if (event.key !== 'Enter') return;
+          if (event.target !== event.currentTarget || (event.key !== 'Enter' && event.key !== ' ')) return;
           event.preventDefault();
           onToggle(row.key);
         }}
