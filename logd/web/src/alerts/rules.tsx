@@ -89,7 +89,7 @@ export function Rules() {
                   </a>
                   <span class="soft">
                     {conditionText(rule.condition)}
-                    {rule.group_by?.length ? ` · for each ${rule.group_by.map(visible).join(', ')}` : ''}
+                    {rule.group_by?.length ? ` · for each ${rule.group_by.map((name) => visible(name)).join(', ')}` : ''}
                   </span>
                 </div>
               ),

@@ -10,7 +10,7 @@ import { Empty, Failed, Loading, Warnings } from '../parts/states';
 import { reconnects } from '../state/connection';
 import { countText, shareText } from '../state/numbers';
 import { iso, timeText } from '../state/time';
-import { cut, escaped } from './highlight';
+import { cut, escaped } from '../parts/visible';
 import { useRunning } from './run';
 import { asked, change, explore, exploreLink, type Pinned } from './state';
 import { patternQuery, hasValue } from './terms';

@@ -14,7 +14,7 @@ import { wrap, zone } from '../state/settings';
 import { timeText } from '../state/time';
 import { Head, layoutOf } from './columns';
 import { Context, type ContextOf } from './context';
-import { copy } from './copy';
+import { copy } from '../parts/copy';
 import type { Look } from './line';
 import { searchOf } from './links';
 import { Cancelled, NothingFound } from './nothing_found';

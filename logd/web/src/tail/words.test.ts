@@ -1,10 +1,10 @@
 import { expect, test } from 'vitest';
 
-import { pieces } from '../parts/visible';
+import { piecesWith } from '../parts/visible';
 import { wordsOf } from './words';
 
 function marked(q: string, text: string): string[] {
-  return pieces(text, wordsOf(q))
+  return piecesWith(text, wordsOf(q))
     .filter(({ kind }) => kind === 'mark')
     .map(({ text: found }) => found);
 }
@@ -23,7 +23,7 @@ test.each([
 });
 
 test('what isn’t seen is written as an escape', () => {
-  expect(pieces('a\u001b[0m\u202eb\n')).toEqual([
+  expect(piecesWith('a\u001b[0m\u202eb\n', undefined)).toEqual([
     { text: 'a', kind: 'text' },
     { text: '\\x1b', kind: 'escape' },
     { text: '[0m', kind: 'text' },
