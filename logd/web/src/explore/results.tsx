@@ -1,7 +1,5 @@
 /** The lines that are found: as many as one scrolls to, each opened to all that it has. */
 
-import './results.css';
-
 import { useCallback, useEffect, useMemo, useRef, useState } from 'preact/hooks';
 
 import { jsonText } from '../api/json';
