@@ -374,7 +374,7 @@ def test_a_link_is_copied(new_page: NewPage) -> None:
     opened(page, f"{_ALL}&q=sshd")
     page.get_by_role("button", name="Share").click()
     page.get_by_role("button", name=re.compile("Link to these lines")).click()
-    expect(page.get_by_text("The link is copied")).to_be_visible()
+    expect(page.get_by_text("Copied the link.")).to_be_visible()
     link = page.evaluate("navigator.clipboard.readText()")
     asked = parse_qs(urlsplit(link).query)
     assert asked["q"] == ["sshd"]

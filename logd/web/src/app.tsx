@@ -2,7 +2,7 @@
 
 import { signal } from '@preact/signals';
 import type { ComponentType } from 'preact';
-import { useEffect } from 'preact/hooks';
+import { useEffect, useErrorBoundary } from 'preact/hooks';
 
 import { ConnectionBanner } from './parts/connection_banner';
 import { Icon, type IconName } from './parts/icon';
@@ -97,6 +97,9 @@ function Loader({ page }: { page: Page }) {
   useEffect(() => {
     if (!Content) void load(page);
   }, [page]);
+  // Without it an error of one page would leave nothing, not even the way to another.
+  const [broken] = useErrorBoundary();
+  if (broken) return <Failed error={asApiError(broken)} retry={() => location.reload()} />;
   if (Content) return <Content />;
   // A chunk that isn't there any more: the server has newer ones.
   if (failed.value) return <Failed error={asApiError(failed.value)} retry={() => location.reload()} />;

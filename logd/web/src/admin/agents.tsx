@@ -1,9 +1,9 @@
 /** Who sends lines, and how far behind each is. */
 
-import { useEffect, useState } from 'preact/hooks';
+import { useState } from 'preact/hooks';
 
 import { api, body, type Schemas } from '../api/client';
-import { useLoad } from '../api/load';
+import { usePolled } from '../api/load';
 import { Empty, Failed, Loading, Warnings } from '../parts/states';
 import { Table } from '../parts/table';
 import { reconnects } from '../state/connection';
@@ -17,11 +17,7 @@ const GRAVEST: readonly Agent['state'][] = ['error', 'silent', 'behind', 'ok'];
 
 export function Agents() {
   const [wanted, setWanted] = useState('');
-  const { data, error, loading, began, reload } = useLoad((signal) => body(api.GET('/api/v1/agents', { signal })), [reconnects.value]);
-  useEffect(() => {
-    const timer = setInterval(() => document.hidden || reload(), PAUSE_MS);
-    return () => clearInterval(timer);
-  }, []);
+  const { data, error, loading, began, reload } = usePolled((signal) => body(api.GET('/api/v1/agents', { signal })), [reconnects.value], PAUSE_MS);
   if (!data) return error ? <Failed error={error} retry={reload} /> : <Loading began={began} />;
   if (!data.total) {
     return (

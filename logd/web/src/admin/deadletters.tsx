@@ -24,6 +24,7 @@ export function DeadLetters() {
   const [chosen, setChosen] = useState<ReadonlySet<number>>(new Set());
   const [shown, setShown] = useState<number>();
   const [asking, setAsking] = useState<'some' | 'all'>();
+  const [replaying, setReplaying] = useState(false);
   const after = pages.at(-1);
   const { data, error, loading, began, reload } = useLoad(
     (signal) => body(api.GET('/api/v1/deadletters', { params: { query: { limit: PAGE, after } }, signal })),
@@ -40,6 +41,7 @@ export function DeadLetters() {
     reload();
   };
   const replay = async (all: boolean) => {
+    setReplaying(true);
     try {
       const done = await body(api.POST('/api/v1/deadletters/replay', { body: all ? { all, positions: null } : { positions: [...chosen], all } }));
       const refused = Object.values(done.refused);
@@ -49,6 +51,7 @@ export function DeadLetters() {
     } catch (reason) {
       toastError(reason);
     }
+    setReplaying(false);
   };
   const remove = async (all: boolean) => {
     const query = all ? { all } : { positions: [...chosen] };
@@ -66,14 +69,14 @@ export function DeadLetters() {
   return (
     <>
       <header class="toolbar">
-        <Button icon="reload" disabled={!chosen.size} onClick={() => replay(false)}>
+        <Button icon="reload" disabled={replaying || !chosen.size} onClick={() => replay(false)}>
           Replay {chosen.size || ''}
         </Button>
         <Button kind="danger" icon="trash" disabled={!chosen.size} onClick={() => setAsking('some')}>
           Delete {chosen.size || ''}
         </Button>
         <span class="spring" />
-        <Button onClick={() => replay(true)}>Replay all</Button>
+        <Button disabled={replaying} onClick={() => replay(true)}>Replay all</Button>
         <Button kind="danger" onClick={() => setAsking('all')}>
           Delete all
         </Button>

@@ -1,9 +1,7 @@
 /** The last hour of this process: how far behind the readers were, what came in, which queues were full. */
 
-import { useEffect } from 'preact/hooks';
-
 import { api, body, type Schemas } from '../api/client';
-import { useLoad } from '../api/load';
+import { usePolled } from '../api/load';
 import { Chart, type Series } from '../parts/chart';
 import { seriesColour } from '../parts/levels';
 import { Failed } from '../parts/states';
@@ -12,6 +10,8 @@ import { bytesText, shareText, valueText } from '../state/numbers';
 import { isDark } from '../state/settings';
 
 type Past = Schemas['StatusHistory'];
+
+const EVERY_MS = 10_000;
 
 interface Plot {
   title: string;
@@ -31,11 +31,7 @@ const PLOTS: readonly Plot[] = [
 ];
 
 export function History() {
-  const { data, error, reload } = useLoad((signal) => body(api.GET('/api/v1/status/history', { signal })), [reconnects.value]);
-  useEffect(() => {
-    const timer = setInterval(() => document.hidden || reload(), 1_000 * (data?.interval_seconds ?? 10));
-    return () => clearInterval(timer);
-  }, [data?.interval_seconds]);
+  const { data, error, reload } = usePolled((signal) => body(api.GET('/api/v1/status/history', { signal })), [reconnects.value], EVERY_MS);
   if (!data) return error ? <Failed error={error} retry={reload} /> : null;
   if (data.times.length < 2) return <p class="soft">Here the last hour will be shown; it began just now.</p>;
   const times = data.times.map((time) => Date.parse(time));

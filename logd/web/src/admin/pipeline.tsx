@@ -3,7 +3,7 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
 
 import { api, body, type Schemas } from '../api/client';
-import { useLoad } from '../api/load';
+import { usePolled } from '../api/load';
 import { Icon } from '../parts/icon';
 import { Failed, Loading } from '../parts/states';
 import { reconnects } from '../state/connection';
@@ -15,8 +15,7 @@ import { fill, health, pathOf, type Lane, type Path, type Stage, type Topic } fr
 const PAUSE_MS = 2_000;
 
 export function Pipeline() {
-  const [turn, setTurn] = useState(0);
-  const status = useLoad((signal) => body(api.GET('/api/v1/status', { signal })), [turn, reconnects.value]);
+  const status = usePolled((signal) => body(api.GET('/api/v1/status', { signal })), [reconnects.value], PAUSE_MS);
   const before = useRef<{ at: number; status: Schemas['Status'] }>(undefined);
   const [path, setPath] = useState<Path>();
 
@@ -26,11 +25,6 @@ export function Pipeline() {
     setPath(pathOf(status.data, before.current?.status, before.current ? (at - before.current.at) / 1_000 : 0));
     before.current = { at, status: status.data };
   }, [status.data]);
-  useEffect(() => {
-    if (status.loading) return;
-    const timer = setTimeout(() => setTurn(turn + 1), PAUSE_MS);
-    return () => clearTimeout(timer);
-  }, [status.loading]);
 
   if (!path || !status.data) return status.error ? <Failed error={status.error} retry={status.reload} /> : <Loading began={status.began} />;
   return (

@@ -5,10 +5,10 @@ import { useState } from 'preact/hooks';
 import { api, body, type Schemas } from '../api/client';
 import { useLoad } from '../api/load';
 import { Button } from '../parts/button';
+import { copy } from '../parts/copy';
 import { Dialog } from '../parts/dialog';
 import { Empty, Failed, Loading } from '../parts/states';
 import { Table } from '../parts/table';
-import { toast } from '../parts/toast';
 import { reconnects } from '../state/connection';
 import { token as mine } from '../state/session';
 import { timeText } from '../state/time';
@@ -162,16 +162,12 @@ function Make({ first, onClose, onMade }: { first: boolean; onClose: () => void;
 }
 
 function Made({ token, onClose }: { token: Schemas['NewToken']; onClose: () => void }) {
-  const copy = async () => {
-    await navigator.clipboard.writeText(token.token);
-    toast('Copied');
-  };
   return (
     <Dialog title={`The token ${token.name}`} onClose={onClose}>
       <div class="stack">
         <p>This is the only time that it is shown.</p>
         <code class="secret">{token.token}</code>
-        <Button icon="copy" onClick={copy}>
+        <Button icon="copy" onClick={() => void copy(token.token, 'the token')}>
           Copy
         </Button>
       </div>

@@ -25,7 +25,7 @@ export function Usage() {
   if (!data.stored.length) return <Empty title="Nothing is stored yet" />;
   return (
     <>
-      <Warnings of={{ warnings: data.missing }} />
+      <Warnings of={{ warnings: data.missing, ...(data.missing.length ? { partial: true as const } : {}) }} />
       <dl class="totals">
         <Total name="lines" value={countText(data.rows)} />
         <Total name="on disk" value={bytesText(data.bytes)} />
@@ -41,7 +41,7 @@ export function Usage() {
         <Table<Schemas['ServiceUsage']>
           label="Usage by service"
           rows={data.services ?? []}
-          rowKey={({ service }) => service ?? ''}
+          rowKey={({ service }) => JSON.stringify(service)}
           columns={[
             { title: 'Service', cell: ({ service }) => (service === null ? 'not known' : service || 'none') },
             { title: 'Share', cell: ({ bytes }) => <meter min={0} max={1} value={data.bytes ? bytes / data.bytes : 0} aria-label="Share of all bytes" /> },

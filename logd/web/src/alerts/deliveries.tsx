@@ -3,7 +3,7 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
 
 import { api, body, type Schemas } from '../api/client';
-import { useLoad } from '../api/load';
+import { usePolled } from '../api/load';
 import { Button } from '../parts/button';
 import { Empty, Failed, Loading } from '../parts/states';
 import { Table } from '../parts/table';
@@ -12,7 +12,6 @@ import { reconnects } from '../state/connection';
 import { go, href, place } from '../state/place';
 import { durationText, timeText } from '../state/time';
 import { GroupChips } from './alert_card';
-import { useEvery } from './every';
 import { rulePath } from './rules_known';
 import { visible } from './words';
 
@@ -49,9 +48,8 @@ export function Deliveries() {
 }
 
 function DeliveryList({ statuses }: { statuses: readonly Status[] }) {
-  const turn = useEvery(EVERY_MS);
   const page = (signal?: AbortSignal, before?: number) => body(api.GET('/api/v1/alerts/deliveries', { params: { query: { status: [...statuses], limit: LISTED, before } }, ...(signal ? { signal } : {}) }));
-  const { data, error, loading, began, reload } = useLoad((signal) => page(signal), [turn, reconnects.value]);
+  const { data, error, loading, began, reload } = usePolled((signal) => page(signal), [reconnects.value], EVERY_MS);
   const older = useRef(new Map<number, Delivery>());
   const [next, setNext] = useState<number | null>();
   useEffect(() => {

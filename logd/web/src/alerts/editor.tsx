@@ -1,10 +1,11 @@
 /** A rule's page: what it says, changed by who may, and tried on what is stored while one changes it. */
 
-import { useMemo } from 'preact/hooks';
+import { useEffect, useMemo } from 'preact/hooks';
 
 import { api, body } from '../api/client';
 import { useLoad } from '../api/load';
 import { Failed, Loading } from '../parts/states';
+import { reconnects } from '../state/connection';
 import { place } from '../state/place';
 import { begun } from './copied';
 import { emptyRule, formOf } from './form';
@@ -17,6 +18,10 @@ export function Editor({ id }: { id: string | undefined }) {
     id === undefined ? undefined : (signal) => body(api.GET('/api/v1/alerts/rules/{id}', { params: { path: { id } }, signal })),
     [id],
   );
+  // After a sign-in, say. What is being changed stays as it is.
+  useEffect(() => {
+    if (error) reload();
+  }, [reconnects.value]);
   if (made) return <RuleEditor initial={made} rule={undefined} reload={reload} />;
   if (error && !data) return <Failed error={error} retry={reload} />;
   if (!data) return loading ? <Loading began={began} /> : null;

@@ -3,7 +3,7 @@
 import { useEffect, useState } from 'preact/hooks';
 
 import { api, body, type Schemas } from '../api/client';
-import { useLoad } from '../api/load';
+import { usePolled } from '../api/load';
 import { Button } from '../parts/button';
 import { Empty, Failed, Loading } from '../parts/states';
 import { reconnects } from '../state/connection';
@@ -11,7 +11,6 @@ import { countText } from '../state/numbers';
 import { go, href, place } from '../state/place';
 import { timeText } from '../state/time';
 import { Acknowledge, AlertCard } from './alert_card';
-import { useEvery } from './every';
 import { SEVERITIES, type Severity } from './kinds';
 import { useRules } from './rules_known';
 import { SilenceDialog } from './silence_dialog';
@@ -27,11 +26,11 @@ export function Firing() {
   const states = STATES.filter((state) => params.getAll('state').includes(state));
   const severity = SEVERITIES.filter((one) => params.getAll('severity').includes(one));
   const rule = params.get('rule') ?? '';
-  const turn = useEvery(EVERY_MS);
   const asked = JSON.stringify([states, severity, rule]);
-  const { data, error, loading, began, reload } = useLoad(
+  const { data, error, loading, began, reload } = usePolled(
     (signal) => body(api.GET('/api/v1/alerts', { params: { query: { state: [...states], severity: [...severity], rule: rule || undefined, limit: MOST } }, signal })),
-    [asked, turn, reconnects.value],
+    [asked, reconnects.value],
+    EVERY_MS,
   );
   const rules = useRules();
   const [acknowledging, setAcknowledging] = useState<Alert>();

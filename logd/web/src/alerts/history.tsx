@@ -3,7 +3,7 @@
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
 
 import { api, body, type Schemas } from '../api/client';
-import { asApiError, useLoad } from '../api/load';
+import { asApiError, usePolled } from '../api/load';
 import { Button } from '../parts/button';
 import { Empty, Failed, Loading } from '../parts/states';
 import { Table } from '../parts/table';
@@ -12,7 +12,6 @@ import { reconnects } from '../state/connection';
 import { go, href, place } from '../state/place';
 import { instant, timeText } from '../state/time';
 import { GroupChips } from './alert_card';
-import { useEvery } from './every';
 import type { AlertRule } from './form';
 import { rulePath, useRules } from './rules_known';
 import { rowsOf } from './timeline';
@@ -87,8 +86,7 @@ export function RuleHistory({ rule }: { rule: AlertRule }) {
 }
 
 function Bars({ rule, range, severityOf, small }: { rule: string | undefined; range: string; severityOf: (key: string) => string; small?: boolean }) {
-  const turn = useEvery(EVERY_MS);
-  const { data, error, loading, began, reload } = useLoad((signal) => eventsSince(rule, range, signal), [rule, range, turn, reconnects.value]);
+  const { data, error, loading, began, reload } = usePolled((signal) => eventsSince(rule, range, signal), [rule, range, reconnects.value], EVERY_MS);
   const rows = useMemo(() => data && rowsOf(data.events, data.from, data.to, rule !== undefined), [data, rule]);
   if (error && !data) return <Failed error={error} retry={reload} />;
   if (!data || !rows) return loading ? <Loading began={began} /> : null;
@@ -128,8 +126,7 @@ async function eventsSince(rule: string | undefined, range: string, signal: Abor
 }
 
 function EventList({ rule, rules }: { rule: string | undefined; rules: readonly AlertRule[] }) {
-  const turn = useEvery(EVERY_MS);
-  const { data, error, loading, began, reload } = useLoad((signal) => body(api.GET('/api/v1/alerts/history', { params: { query: { rule, limit: LISTED } }, signal })), [rule, turn, reconnects.value]);
+  const { data, error, loading, began, reload } = usePolled((signal) => body(api.GET('/api/v1/alerts/history', { params: { query: { rule, limit: LISTED } }, signal })), [rule, reconnects.value], EVERY_MS);
   // New ones come before the first page, so what was on it may be on no page: all that was seen is kept.
   const seen = useRef(new Map<number, Event>());
   const [next, setNext] = useState<number | null>();

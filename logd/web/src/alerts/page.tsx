@@ -5,7 +5,7 @@ import './timeline.css';
 import { useEffect } from 'preact/hooks';
 
 import { Empty } from '../parts/states';
-import { place } from '../state/place';
+import { place, unescapedPart } from '../state/place';
 import { Deliveries } from './deliveries';
 import { Editor } from './editor';
 import { Firing } from './firing';
@@ -39,7 +39,7 @@ export default function Page() {
         ))}
       </nav>
       {rule !== undefined ? (
-        <Editor key={`${path} ${params.get('from_rule') ?? ''}`} id={rule === 'new' ? undefined : decodeURIComponent(rule)} />
+        <Editor key={`${path} ${params.get('from_rule') ?? ''}`} id={rule === 'new' ? undefined : unescapedPart(rule)} />
       ) : part ? (
         <part.Content />
       ) : (

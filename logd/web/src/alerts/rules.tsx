@@ -3,7 +3,7 @@
 import { useRef, useState } from 'preact/hooks';
 
 import { api, body } from '../api/client';
-import { useLoad } from '../api/load';
+import { usePolled } from '../api/load';
 import { Button } from '../parts/button';
 import { Icon } from '../parts/icon';
 import { Empty, Failed, Loading } from '../parts/states';
@@ -12,7 +12,6 @@ import { toastError } from '../parts/toast';
 import { reconnects } from '../state/connection';
 import { go, href, place } from '../state/place';
 import { begin, parsedRule } from './copied';
-import { useEvery } from './every';
 import type { AlertRule } from './form';
 import { rulePath, useRules } from './rules_known';
 import { Switch } from './rule_menu';
@@ -23,8 +22,7 @@ const MOST_BYTES = 1_000_000;
 
 export function Rules() {
   const { data, error, loading, began, reload } = useRules();
-  const turn = useEvery(EVERY_MS);
-  const alerts = useLoad((signal) => body(api.GET('/api/v1/alerts', { params: { query: { state: ['firing', 'pending'], samples: false, limit: 10_000 } }, signal })), [turn, reconnects.value]);
+  const alerts = usePolled((signal) => body(api.GET('/api/v1/alerts', { params: { query: { state: ['firing', 'pending'], samples: false, limit: 10_000 } }, signal })), [reconnects.value], EVERY_MS);
   const text = place.value.params.get('text') ?? '';
   const [typed, setTyped] = useState(text);
   const wanted = typed.toLowerCase();
@@ -91,7 +89,7 @@ export function Rules() {
                   </a>
                   <span class="soft">
                     {conditionText(rule.condition)}
-                    {rule.group_by?.length ? ` · for each ${rule.group_by.map(visible).join(', ')}` : ''}
+                    {rule.group_by?.length ? ` · for each ${rule.group_by.map((name) => visible(name)).join(', ')}` : ''}
                   </span>
                 </div>
               ),

@@ -3,14 +3,13 @@
 import { useState } from 'preact/hooks';
 
 import { api, body, type Schemas } from '../api/client';
-import { useLoad } from '../api/load';
+import { usePolled } from '../api/load';
 import { Button } from '../parts/button';
 import { Empty, Failed, Loading } from '../parts/states';
 import { Table } from '../parts/table';
 import { toast, toastError } from '../parts/toast';
 import { reconnects } from '../state/connection';
 import { durationText, timeText } from '../state/time';
-import { useEvery } from './every';
 import { SilenceDialog } from './silence_dialog';
 import type { Globs } from './silencing';
 import { visible } from './words';
@@ -20,8 +19,7 @@ const EVERY_MS = 10_000;
 const ORDER = ['active', 'pending', 'expired'];
 
 export function Silences() {
-  const turn = useEvery(EVERY_MS);
-  const { data, error, loading, began, reload } = useLoad((signal) => body(api.GET('/api/v1/alerts/silences', { signal })), [turn, reconnects.value]);
+  const { data, error, loading, began, reload } = usePolled((signal) => body(api.GET('/api/v1/alerts/silences', { signal })), [reconnects.value], EVERY_MS);
   const [making, setMaking] = useState<{ initial?: Globs }>();
   const found = [...(data?.silences ?? [])].sort((one, other) => ORDER.indexOf(one.state) - ORDER.indexOf(other.state));
   const end = async (silence: Silence) => {

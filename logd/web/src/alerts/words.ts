@@ -1,20 +1,15 @@
 /** Alerts and rules in words. */
 
 import type { Schemas } from '../api/client';
+import { escaped as visible } from '../parts/visible';
 import { shareText, valueText } from '../state/numbers';
 import { secondsText } from './form';
 import { COMPARED, kindOf, type Aggregation } from './kinds';
 
+export { escaped as visible } from '../parts/visible';
+
 export type Group = Record<string, string | null>;
 type Condition = Partial<Schemas['Condition']>;
-
-/** Control characters, and those that turn the writing round, are shown as what they are; line ends and tabs stay. */
-export function visible(text: string): string {
-  return text.replace(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g, (letter) => {
-    const code = letter.charCodeAt(0).toString(16);
-    return code.length < 3 ? `\\x${code.padStart(2, '0')}` : `\\u${code.padStart(4, '0')}`;
-  });
-}
 
 /** `host=web-1 level=ERROR`; empty for a rule without groups. */
 export function groupText(group: Group): string {

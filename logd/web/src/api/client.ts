@@ -3,7 +3,7 @@
 import createClient from 'openapi-fetch';
 
 import { lost, restored } from '../state/connection';
-import { needsToken, token } from '../state/session';
+import { refused, TOKEN, token } from '../state/session';
 import { parsedJson } from './json';
 import type { components, paths } from './schema';
 
@@ -32,7 +32,8 @@ export class ApiError extends Error {
 /** `fetch` of a path of the API: rejects with ApiError when the answer is none of success, and with what aborted it. */
 export async function send(input: Request | string, init?: RequestInit): Promise<Response> {
   const request = new Request(input, init);
-  if (token.value) request.headers.set('Authorization', `Bearer ${token.value}`);
+  const used = token.value;
+  if (TOKEN.test(used)) request.headers.set('Authorization', `Bearer ${used}`);
   let response: Response;
   try {
     response = await fetch(request);
@@ -45,6 +46,7 @@ export async function send(input: Request | string, init?: RequestInit): Promise
     restored();
     return response;
   }
+  if (response.status === 401) refused(used);
   const error = await refusal(response);
   // A proxy answers for a server that is away; the server's own errors have a code.
   if (error.code === 'no_reason' && AWAY.includes(error.status)) lost();
@@ -55,7 +57,6 @@ export async function send(input: Request | string, init?: RequestInit): Promise
 const AWAY = [502, 503, 504];
 
 async function refusal(response: Response): Promise<ApiError> {
-  if (response.status === 401) needsToken.value = true;
   const retryAfter = Number(response.headers.get('Retry-After') ?? 0);
   try {
     const { error } = (await response.json()) as Schemas['ErrorAnswer'];

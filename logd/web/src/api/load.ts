@@ -57,6 +57,30 @@ export function useLoad<T>(ask: ((signal: AbortSignal) => Promise<T>) | undefine
   return { ...state, began: began.current, reload, cancel };
 }
 
+/** The same, asked again so many milliseconds after each answer, so that a slow one is waited for; not while nobody sees
+ * the page, but at once when somebody does. */
+export function usePolled<T>(ask: (signal: AbortSignal) => Promise<T>, inputs: readonly unknown[], ms: number): Loaded<T> {
+  const loaded = useLoad(ask, inputs);
+  const { loading, reload } = loaded;
+  useEffect(() => (loading ? undefined : whenSeen(reload, ms)), [loading, ms]);
+  return loaded;
+}
+
+/** Does it once after so many milliseconds, or when the page is seen the next time. Gives what calls it off. */
+function whenSeen(run: () => void, ms: number): () => void {
+  const seen = () => {
+    if (!document.hidden) run();
+  };
+  const timer = setTimeout(() => {
+    if (document.hidden) document.addEventListener('visibilitychange', seen);
+    else run();
+  }, ms);
+  return () => {
+    clearTimeout(timer);
+    document.removeEventListener('visibilitychange', seen);
+  };
+}
+
 export function asApiError(error: unknown): ApiError {
   return error instanceof ApiError ? error : new ApiError(0, 'failed', error instanceof Error ? error.message : String(error));
 }

@@ -79,3 +79,12 @@ test('a query for the records of groups', () => {
   expect(anyOf([])).toBe(undefined);
   expect(anyOf([{ values: {}, count: 1 }])).toBe(undefined);
 });
+
+test('a field’s name is written as queries have it', () => {
+  expect(anyOf([{ values: { 'metadata.user id': 'a' }, count: 1 }])).toBe('(metadata.user\\ id:a)');
+});
+
+test('what is below zero and rises, rises', () => {
+  expect(change(-1, -2)).toBe(0.5);
+  expect(change(1, 2)).toBe(-0.5);
+});

@@ -1,7 +1,7 @@
 /** The sums behind the panels: groups and buckets of answers become lines, shares and rows. Pure. */
 
 import type { Schemas } from '../api/client';
-import { fieldIs } from '../explore/filters';
+import { fieldIs, fieldName } from '../explore/filters';
 import { LEVELS } from '../parts/levels';
 import { instant, type Range } from '../state/time';
 import type { Line } from './shown';
@@ -105,12 +105,12 @@ export function share(part: number, whole: number | null): number | null {
 
 /** By how much it has changed, as a share of what it was; undefined where that says nothing. */
 export function change(value: number | null, was: number | null | undefined): number | undefined {
-  return value === null || was === null || was === undefined || was === 0 ? undefined : (value - was) / was;
+  return value === null || was === null || was === undefined || was === 0 ? undefined : (value - was) / Math.abs(was);
 }
 
 /** A query for what is in one of the groups; undefined for none, and for what no query tells apart. */
 export function anyOf(groups: readonly Group[]): string | undefined {
-  const terms = groups.map(({ values }) => Object.entries(values).map(([field, value]) => fieldIs(field, value)));
+  const terms = groups.map(({ values }) => Object.entries(values).map(([field, value]) => fieldIs(fieldName(field), value)));
   if (!terms.length || terms.some((one) => !one.length)) return undefined;
   return terms.map((one) => `(${one.join(' AND ')})`).join(' OR ');
 }

@@ -1,6 +1,6 @@
 /** Ways from a panel to Explore, with exactly what it asks. */
 
-import { fieldIs, withTerm } from '../explore/filters';
+import { fieldIs, fieldName, withTerm } from '../explore/filters';
 import { exploreLink } from '../explore/state';
 import type { Range } from '../state/time';
 import { list, type Panel, type PanelSearch } from './document';
@@ -23,7 +23,7 @@ export function panelLink(panel: Panel, search: PanelSearch, range: Range): stri
 
 /** … and are of the group. Of those that match the share's query, too: they are what one looks for. */
 export function groupLink(panel: Panel, search: PanelSearch, range: Range, group: Group): string {
-  const terms = Object.entries(group.values).map(([field, value]) => fieldIs(field, value));
+  const terms = Object.entries(group.values).map(([field, value]) => fieldIs(fieldName(field), value));
   const q = terms.reduce(withTerm, search.q ?? '');
   return linkOf({ ...search, q }, range, false, panel.share);
 }

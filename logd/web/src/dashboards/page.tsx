@@ -6,14 +6,14 @@ import { useLoad } from '../api/load';
 import { Button } from '../parts/button';
 import { Empty, Failed, Loading } from '../parts/states';
 import { reconnects } from '../state/connection';
-import { go, place } from '../state/place';
+import { go, place, unescapedPart } from '../state/place';
 import { HOME } from './home';
 import { all, homeOf } from './kept';
 import { DashboardList } from './list';
 import { DashboardView } from './view';
 
 export default function Page() {
-  const which = decodeURIComponent(place.value.path.slice('/dashboards/'.length));
+  const which = unescapedPart(place.value.path.slice('/dashboards/'.length));
   const kept = useLoad(all, [reconnects.value]);
   if (which === 'all') return <DashboardList kept={kept} />;
   if (which === 'shipped') return <DashboardView key="shipped" document={HOME} kept={kept} />;

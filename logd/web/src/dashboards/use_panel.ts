@@ -34,8 +34,15 @@ export function usePanel(panel: Panel, range: Range, look: Look, seen: boolean):
   const began = useRef(0);
   const answered = useRef('');
   const running = useRef<AbortController>(undefined);
+  /** Only what somebody asks for is asked past the server's memory. */
+  const anew = useRef(false);
   const { id: _, title: __, x, y, w, h, ...asked } = panel;
-  const key = JSON.stringify([asked, range, look.turn, again, reconnects.value]);
+  // A slow answer is waited for, and not given up for the next look.
+  const [turn, setTurn] = useState(look.turn);
+  useEffect(() => {
+    if (!state.loading || !seen || !look.maxAge) setTurn(look.turn);
+  }, [look.turn]);
+  const key = JSON.stringify([asked, range, turn, again, reconnects.value]);
 
   useEffect(() => {
     if (!seen || answered.current === key) return;
@@ -44,13 +51,14 @@ export function usePanel(panel: Panel, range: Range, look: Look, seen: boolean):
     running.current = controller;
     began.current = performance.now();
     setState((before) => ({ ...before, loading: true }));
-    const turn = <T>(call: () => Promise<T>) => queue.run(y * 100 + x, signal, call);
-    ask(panel, { range, signal, maxAge: again ? 0 : look.maxAge, turn })
+    const queued = <T>(call: () => Promise<T>) => queue.run(y * 100 + x, signal, call);
+    ask(panel, { range, signal, maxAge: anew.current ? 0 : look.maxAge, turn: queued })
       .then((shown) => ({ shown, error: undefined }))
       .catch((error: unknown) => ({ error: asApiError(error) }))
       .then((found) => {
         if (signal.aborted) return;
         answered.current = key;
+        anew.current = false;
         setState((before) => ({ ...before, ...found, loading: false }));
       });
     return () => {
@@ -64,7 +72,10 @@ export function usePanel(panel: Panel, range: Range, look: Look, seen: boolean):
     running.current?.abort(new DOMException('cancelled', 'AbortError'));
     setState((before) => ({ ...before, loading: false }));
   }, [key]);
-  const reload = useCallback(() => setAgain((before) => before + 1), []);
+  const reload = useCallback(() => {
+    anew.current = true;
+    setAgain((before) => before + 1);
+  }, []);
   return { ...state, began: began.current, cancel, reload };
 }
 

@@ -1,7 +1,7 @@
 /** A dashboard: its bar, its panels, and edit mode. What isn't saved yet lasts as long as the page. */
 
 import { signal } from '@preact/signals';
-import { useEffect, useMemo, useState } from 'preact/hooks';
+import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
 
 import type { Loaded } from '../api/load';
 import { Button } from '../parts/button';
@@ -72,7 +72,11 @@ export function DashboardView({ document, kept }: { document: Document | Kept; k
     toast(text);
     go(isHome(one) ? '/dashboards' : `/dashboards/${one.id}`, { replace: true });
   };
+  // A second save while the first one runs would be refused as somebody else's change.
+  const saving = useRef(false);
   const save = async () => {
+    if (saving.current) return;
+    saving.current = true;
     // What is made of the shipped one takes its place, until it is deleted.
     const changed = own ? shown : { ...shown, name: shown.name === HOME.name ? HOME_NAME : shown.name };
     try {
@@ -82,6 +86,8 @@ export function DashboardView({ document, kept }: { document: Document | Kept; k
       const why = await whyRefused(error, own);
       if (why.theirs || why.isGone) setConflict({ theirs: why.theirs });
       else toastError(why.error);
+    } finally {
+      saving.current = false;
     }
   };
   const copy = async (of: Document) => {

@@ -10,7 +10,7 @@ import { Popover } from '../parts/popover';
 import { Failed, Loading } from '../parts/states';
 import { zoneName } from '../state/time';
 import { withColumn } from './expanded';
-import { escaped } from './highlight';
+import { escaped } from '../parts/visible';
 import { valueAt, type Hit } from './record';
 import { asked, change, explore, type Pinned } from './state';
 

@@ -87,20 +87,31 @@ async function copyRecords({ query, format, limit, columns }: Wanted, sink: Sink
           head = false;
         }
         const out = project ? project(whole) : whole;
-        if (out.length) await sink.write(out);
+        if (out.length) await written(sink, out);
         bytes += out.length;
         say({ bytes, lines: records.count });
       }
       if (!records.broken) return;
       throw new TypeError('the stream ended within a line');
     } catch (error) {
-      if (signal.aborted || (error instanceof ApiError && error.status !== 0 && error.status !== 429 && error.status !== 503)) throw error;
+      if (signal.aborted || error instanceof FileError || (error instanceof ApiError && error.status !== 0 && error.status !== 429 && error.status !== 503)) throw error;
       if (limit !== undefined && records.count >= limit) return;
       if (records.count > before) tries = 0;
       if (tries >= TRIES) throw new Error(`the connection was lost, ${TRIES} times without a line between`, { cause: error });
       say({ state: 'lost' });
       await pause(FIRST_PAUSE_MS * 2 ** tries, signal);
     }
+  }
+}
+
+/** The file can't be written. To ask once more would leave out what was taken, and isn't in it. */
+class FileError extends Error {}
+
+async function written(sink: Sink, bytes: Uint8Array): Promise<void> {
+  try {
+    await sink.write(bytes);
+  } catch (error) {
+    throw new FileError(error instanceof Error ? error.message : String(error), { cause: error });
   }
 }
 

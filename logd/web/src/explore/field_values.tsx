@@ -7,7 +7,7 @@ import { useLoad } from '../api/load';
 import { Button, IconButton } from '../parts/button';
 import { Failed, Loading, Warnings } from '../parts/states';
 import { countText, shareText } from '../state/numbers';
-import { cut, escaped } from './highlight';
+import { cut, escaped } from '../parts/visible';
 import type { asked } from './state';
 import { exists, filterFor, filterOut, hasValue } from './terms';
 

@@ -14,7 +14,7 @@ import { countText } from '../state/numbers';
 import { isDark, persisted } from '../state/settings';
 import { durationText, iso, rangeText } from '../state/time';
 import { LevelLegend } from './level_legend';
-import { refusal, running } from './run';
+import { refusal, useRunning } from './run';
 import { asked, change, explore, type Pinned } from './state';
 
 type Answer = Schemas['HistogramAnswer'];
@@ -30,12 +30,7 @@ export function Histogram({ pinned }: { pinned: Pinned }) {
     shown ? (signal) => body(api.GET('/api/v1/logs/histogram', { params: { query: query as never }, signal })) : undefined,
     [turn, shown, reconnects.value],
   );
-  useEffect(() => {
-    running.value = loaded.loading;
-    return () => {
-      running.value = false;
-    };
-  }, [loaded.loading]);
+  useRunning(loaded.loading);
   const { data, error, loading } = loaded;
   // The bar says what is wrong with the query.
   const isRefused = !!error?.column;

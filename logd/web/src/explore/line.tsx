@@ -3,7 +3,7 @@
 import { LevelBadge } from '../parts/levels';
 import { timeText } from '../state/time';
 import type { Layout } from './columns';
-import { cut } from './highlight';
+import { cut } from '../parts/visible';
 import { valueAt, type Hit } from './record';
 import { Text } from './text';
 

@@ -2,7 +2,7 @@
 
 import { Button } from '../parts/button';
 import { instant } from '../state/time';
-import { escaped } from './highlight';
+import { escaped } from '../parts/visible';
 import { change, explore } from './state';
 
 const WIDER = [

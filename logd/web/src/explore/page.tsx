@@ -1,6 +1,12 @@
 /** Explore: lines that are searched for, how many there are by time, and their fields. */
 
 import './style.css';
+import './results.css';
+import './expanded.css';
+import './fields.css';
+import './patterns.css';
+import './dialogs.css';
+import './narrow.css';
 
 import { ExportButton } from './export';
 import { Histogram } from './histogram';

@@ -10,7 +10,8 @@ import { Empty, Failed, Loading, Warnings } from '../parts/states';
 import { reconnects } from '../state/connection';
 import { countText, shareText } from '../state/numbers';
 import { iso, timeText } from '../state/time';
-import { cut, escaped } from './highlight';
+import { cut, escaped } from '../parts/visible';
+import { useRunning } from './run';
 import { asked, change, explore, exploreLink, type Pinned } from './state';
 import { patternQuery, hasValue } from './terms';
 import { withTerm } from './filters';
@@ -38,6 +39,7 @@ export function Patterns({ pinned }: { pinned: Pinned }) {
   const query = { ...asked(explore.value), to, limit, from, ...sinceOf(from, before) };
   const found = useLoad((signal) => body(api.GET('/api/v1/logs/patterns', { params: { query: query as never }, signal })), [turn, JSON.stringify(query), reconnects.value]);
   const { data, error } = found;
+  useRunning(found.loading);
   return (
     <section class="patterns" aria-label="Patterns">
       <div class="results-summary">

@@ -1,7 +1,5 @@
 /** The lines that are found: as many as one scrolls to, each opened to all that it has. */
 
-import './results.css';
-
 import { useCallback, useEffect, useMemo, useRef, useState } from 'preact/hooks';
 
 import { jsonText } from '../api/json';
@@ -14,13 +12,14 @@ import { wrap, zone } from '../state/settings';
 import { timeText } from '../state/time';
 import { Head, layoutOf } from './columns';
 import { Context, type ContextOf } from './context';
-import { copy } from './copy';
+import { copy } from '../parts/copy';
 import type { Look } from './line';
 import { searchOf } from './links';
 import { Cancelled, NothingFound } from './nothing_found';
 import { plain, type Hit } from './record';
 import { contextOf, Row } from './row';
 import { usePages } from './pages';
+import { useRunning } from './run';
 import { explore, type Pinned } from './state';
 import { Summary } from './summary';
 import { End } from './list_end';
@@ -40,6 +39,7 @@ export function Results({ pinned }: { pinned: Pinned }) {
   const [opened, setOpened] = useState<ReadonlySet<number>>(new Set());
   const [context, setContext] = useState<ContextOf | undefined>(() => contextOfPlace());
   const { first, count } = pages;
+  useRunning(pages.loading);
   // Another search's lines have heights and a place of their own.
   const run = useRef({ first, number: 0 });
   if (run.current.first !== first) run.current = { first, number: run.current.number + 1 };

@@ -1,15 +1,27 @@
 /** When Explore asks: whatever is below the toolbar shows the same stretch of time, until something is asked anew. */
 
-import { signal } from '@preact/signals';
-import { useMemo, useRef } from 'preact/hooks';
+import { computed, signal } from '@preact/signals';
+import { useEffect, useMemo, useRef } from 'preact/hooks';
 
 import type { ApiError } from '../api/client';
 import { instant, iso, type Range } from '../state/time';
 import { asked, explore, type Pinned } from './state';
 
 const asks = signal(0);
-/** Whether the answer to the last one is still awaited. */
-export const running = signal(false);
+const awaited = signal(0);
+/** Whether an answer to the last one is still awaited. */
+export const running = computed(() => awaited.value > 0);
+
+/** Tells that a part of the page waits for its answer. */
+export function useRunning(loading: boolean): void {
+  useEffect(() => {
+    if (!loading) return;
+    awaited.value = awaited.peek() + 1;
+    return () => {
+      awaited.value = awaited.peek() - 1;
+    };
+  }, [loading]);
+}
 
 /** What the server said of the query that is asked now, if it refused it. */
 export const refusal = signal<ApiError | undefined>(undefined);

@@ -30,6 +30,7 @@ export function SaveDialog({ saved, replaces = true, onDone }: SaveDialogProps) 
   const search = saved && !replaces ? (theirs ?? saved).search : shown;
   const save = async (event?: Event) => {
     event?.preventDefault();
+    if (busy) return;
     setBusy(true);
     setError(undefined);
     setTheirs(undefined);

@@ -1,9 +1,9 @@
 /** Links to what is shown. */
 
 import { Button } from '../parts/button';
+import { copy } from '../parts/copy';
 import { Icon } from '../parts/icon';
 import { Popover } from '../parts/popover';
-import { toast } from '../parts/toast';
 import { isRelative } from '../state/moves';
 import { rangeText } from '../state/time';
 import { explore, exploreLink, type Pinned } from './state';
@@ -11,8 +11,8 @@ import { explore, exploreLink, type Pinned } from './state';
 export function ShareMenu({ pinned }: { pinned: Pinned }) {
   const state = explore.value;
   const moves = isRelative(state.range.from) || isRelative(state.range.to);
-  const copy = (range: typeof state.range, close: () => void) => {
-    void copyText(new URL(exploreLink({ ...state, range }), location.origin).href);
+  const share = (range: typeof state.range, close: () => void) => {
+    void copy(new URL(exploreLink({ ...state, range }), location.origin).href, 'the link');
     close();
   };
   return (
@@ -30,7 +30,7 @@ export function ShareMenu({ pinned }: { pinned: Pinned }) {
       {(close) => (
         <ul class="menu">
           <li>
-            <Button kind="plain" icon="copy" onClick={() => copy({ from: pinned.from, to: pinned.to }, close)}>
+            <Button kind="plain" icon="copy" onClick={() => share({ from: pinned.from, to: pinned.to }, close)}>
               <span>
                 Link to these lines
                 <small class="hint">The time stays as it is now</small>
@@ -39,7 +39,7 @@ export function ShareMenu({ pinned }: { pinned: Pinned }) {
           </li>
           {moves && (
             <li>
-              <Button kind="plain" icon="copy" onClick={() => copy(state.range, close)}>
+              <Button kind="plain" icon="copy" onClick={() => share(state.range, close)}>
                 <span>
                   Link to this search
                   <small class="hint">{rangeText(state.range)}, whenever it is opened</small>
@@ -51,14 +51,4 @@ export function ShareMenu({ pinned }: { pinned: Pinned }) {
       )}
     </Popover>
   );
-}
-
-async function copyText(text: string): Promise<void> {
-  try {
-    await navigator.clipboard.writeText(text);
-    toast('The link is copied');
-  } catch {
-    // Without HTTPS, or when the browser's owner says no.
-    toast(`The browser doesn’t let pages copy. This is the link: ${text}`, 'bad');
-  }
 }

@@ -13,7 +13,7 @@ import { persisted } from '../state/settings';
 import { titleOf } from './columns';
 import { withColumn } from './expanded';
 import { FieldValues } from './field_values';
-import { escaped } from './highlight';
+import { escaped } from '../parts/visible';
 import { reconnects } from '../state/connection';
 import { asked, change, explore, type Pinned } from './state';
 

@@ -1,6 +1,7 @@
 /** Text of log lines in the page: always as text, in pieces of which terms are marked and escapes look like such. */
 
-import { blocks, pieces, type Piece, type Spans } from './highlight';
+import { Pieces } from '../parts/pieces';
+import { blocks, pieces, type Spans } from '../parts/visible';
 
 interface TextProps {
   of: string;
@@ -24,25 +25,6 @@ export function LongText({ of, spans = [] }: TextProps) {
           <Pieces of={block} />
         </span>
       ))}
-    </>
-  );
-}
-
-function Pieces({ of }: { of: readonly Piece[] }) {
-  if (of.length === 1 && of[0]!.kind === 'text') return <>{of[0]!.text}</>;
-  return (
-    <>
-      {of.map(({ text, kind }, number) =>
-        kind === 'mark' ? (
-          <mark key={number}>{text}</mark>
-        ) : kind === 'escape' ? (
-          <span key={number} class="escape">
-            {text}
-          </span>
-        ) : (
-          text
-        ),
-      )}
     </>
   );
 }

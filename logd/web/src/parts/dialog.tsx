@@ -17,11 +17,20 @@ interface DialogProps {
 export function Dialog({ title, onClose, children, actions, wide }: DialogProps) {
   const dialog = useRef<HTMLDialogElement>(null);
   const id = useId();
+  const close = useRef(onClose);
+  close.current = onClose;
   useEffect(() => {
     const element = dialog.current!;
     const before = document.activeElement as HTMLElement | null;
     element.showModal();
+    // A second Escape closes it without asking: who asked for it still decides.
+    const closed = () => {
+      element.showModal();
+      close.current();
+    };
+    element.addEventListener('close', closed);
     return () => {
+      element.removeEventListener('close', closed);
       element.close();
       // It is no part of the page any more, and then the browser gives nothing back.
       before?.focus({ preventScroll: true });

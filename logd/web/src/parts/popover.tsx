@@ -29,6 +29,8 @@ export function Popover({ button, label, children, align = 'left', class: name =
     const escape = (event: KeyboardEvent) => {
       if (event.key !== 'Escape') return;
       event.stopPropagation();
+      // A dialog around it stays.
+      event.preventDefault();
       close();
     };
     document.addEventListener('pointerdown', outside);

@@ -36,6 +36,8 @@ addEventListener('keydown', (event) => {
     showShortcuts.value = true;
     return;
   }
+  // A button that has the focus is pressed by it.
+  if (event.key === ' ' && (event.composedPath()[0] as Element).closest?.('button, summary, [role=button]')) return;
   const both = performance.now() - at < SECOND_KEY_MS ? `${first} ${event.key}` : '';
   const found = shortcuts.value.findLast(({ keys }) => keys === both) ?? shortcuts.value.findLast(({ keys }) => keys === event.key);
   first = event.key;

@@ -59,7 +59,8 @@ function Choice({ range, onChange }: { range: Range; onChange: (range: Range) =>
   const [wrong, setWrong] = useState('');
   const apply = (event: Event) => {
     event.preventDefault();
-    const chosen = { from: meant(from), to: meant(to) };
+    // What wasn't changed stays exact: an hour that is there twice, and microseconds, can't be told from its text.
+    const chosen = { from: from === shown(range.from) ? range.from : meant(from), to: to === shown(range.to) ? range.to : meant(to) };
     const [first, last] = [instant(chosen.from), instant(chosen.to)];
     if (first === undefined || last === undefined) setWrong(`“${first === undefined ? from : to}” is no time`);
     else if (first >= last) setWrong('The first time must be before the last one');

@@ -19,6 +19,15 @@ export function href(path: string, params: Record<string, string | readonly stri
   return text ? `${path}?${text}` : path;
 }
 
+/** What a part of a path stands for; what can't be read stands for itself. */
+export function unescapedPart(part: string): string {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return part;
+  }
+}
+
 /** Goes there. `replace` makes no step that the back button undoes. */
 export function go(to: string, { replace = false } = {}): void {
   if (to === location.pathname + location.search) return;

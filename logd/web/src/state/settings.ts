@@ -12,7 +12,8 @@ export function persisted<T>(name: string, initial: T): Signal<T> {
     else write(key, text);
   });
   addEventListener('storage', (event) => {
-    if (event.key === key) kept.value = parsed(event.newValue, initial);
+    // Without a key all of it was cleared.
+    if (event.key === key || event.key === null) kept.value = parsed(event.newValue, initial);
   });
   return kept;
 }

@@ -72,7 +72,13 @@ describe('times of a zone', () => {
     expect(['2026-03-29T00:30:00.000Z', '2026-03-29T01:30:00.000Z']).toContain(iso(inZone('2026-03-29 02:30')!));
   });
 
-  test.each(['', 'now', '2026-11', '2026-11-28 25:00', '2026-02-30', '28.11.2026'])('%j is none', (text) => expect(inZone(text)).toBeUndefined());
+  test('all that has no offset is of the zone, however fine or coarse it is', () => {
+    zone.value = 'Asia/Tokyo';
+    const found = ['2026-11-28 14:30:00.123456', '2026-11-28T14:30', '2026-11-28 14', '2026-11-28', '2026-11'].map((text) => iso(inZone(text)!));
+    expect(found).toEqual(['2026-11-28T05:30:00.123Z', '2026-11-28T05:30:00.000Z', '2026-11-28T05:00:00.000Z', '2026-11-27T15:00:00.000Z', '2026-10-31T15:00:00.000Z']);
+  });
+
+  test.each(['', 'now', '-2h', '1764300000', '2026-11-28T05:30:00Z', '2026-11-28 25:00', '2026-02-30', '28.11.2026'])('%j is none', (text) => expect(inZone(text)).toBeUndefined());
 });
 
 describe('texts', () => {

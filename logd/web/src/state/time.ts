@@ -123,10 +123,11 @@ export function zoneOf(): string {
 // Asking for it takes longer than writing a time.
 let local: string | undefined;
 
-/** Unix milliseconds of `2026-11-28 05:36[:29[.123]]` in the chosen zone, undefined for what is none. */
+/** Unix milliseconds of a time without an offset, such as `2026-11-28 05:36:29.123456`, in the chosen zone; undefined for
+ * what is none. */
 export function inZone(text: string): number | undefined {
-  const found = /^(\d{4})-(\d\d)-(\d\d)(?:[T ](\d\d):(\d\d)(?::(\d\d)(?:\.(\d{1,3}))?)?)?$/.exec(text.trim());
-  if (!found) return undefined;
+  const found = ISO.exec(text.trim());
+  if (!found || found[8]) return undefined;
   const wanted = fromParts(found.slice(1, 7), found[7]);
   if (wanted === undefined) return undefined;
   // The zone's distance from UTC is asked for twice, as it may change between the two.

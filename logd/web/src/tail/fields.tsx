@@ -3,7 +3,7 @@
 import { jsonText } from '../api/json';
 import { Button } from '../parts/button';
 import { Icon } from '../parts/icon';
-import { toast } from '../parts/toast';
+import { copy } from '../parts/copy';
 import type { Hit } from './ring';
 import { Text } from './row';
 import { contextOf } from './state';
@@ -36,10 +36,10 @@ export function Fields({ hit, words }: { hit: Hit; words: RegExp | undefined }) 
             Show in context
           </a>
         )}
-        <Button icon="copy" onClick={() => void copy(hit.message ?? '')}>
+        <Button icon="copy" onClick={() => void copy(hit.message ?? '', 'the message')}>
           Copy message
         </Button>
-        <Button icon="copy" onClick={() => void copy(jsonText(hit, 2))}>
+        <Button icon="copy" onClick={() => void copy(jsonText(hit, 2), 'the line as JSON')}>
           Copy as JSON
         </Button>
       </div>
@@ -60,14 +60,4 @@ function flatten(name: string, value: unknown, found: [string, string][], depth:
   if (typeof value !== 'object') found.push([name, String(value)]);
   else if (Array.isArray(value) || depth >= DEEPEST) found.push([name, jsonText(value)]);
   else for (const [key, inner] of Object.entries(value)) flatten(`${name}.${key}`, inner, found, depth + 1);
-}
-
-async function copy(text: string): Promise<void> {
-  try {
-    await navigator.clipboard.writeText(text);
-    toast('Copied.');
-  } catch {
-    // Over plain HTTP browsers have no clipboard.
-    toast('The browser doesn’t let this page copy.', 'bad');
-  }
 }

@@ -3,7 +3,8 @@
 import { memo } from './memo';
 import { countText } from '../state/numbers';
 import { timeText } from '../state/time';
-import { pieces } from '../parts/visible';
+import { Pieces } from '../parts/pieces';
+import { cut, escaped, piecesWith } from '../parts/visible';
 import { Fields } from './fields';
 import type { Content, Hit, Row } from './ring';
 import type { Column } from './state';
@@ -41,7 +42,7 @@ export const TailRow = memo(({ row, look, open, onToggle }: TailRowProps) => {
         tabIndex={look.still ? 0 : -1}
         aria-expanded={open}
         onKeyDown={(event) => {
-          if (event.key !== 'Enter') return;
+          if (event.target !== event.currentTarget || (event.key !== 'Enter' && event.key !== ' ')) return;
           event.preventDefault();
           onToggle(row.key);
         }}
@@ -55,7 +56,7 @@ export const TailRow = memo(({ row, look, open, onToggle }: TailRowProps) => {
         {look.columns.includes('service') && <span class="tail-from">{plain(hit.service)}</span>}
         {look.columns.includes('host') && <span class="tail-from">{plain(hit.host)}</span>}
         <span class="tail-message" dir="auto">
-          <Text of={cut(message(hit), look.wrapped ? MOST_WRAPPED : MOST_IN_LINE)} words={look.words} />
+          <Text of={shortened(message(hit), look.wrapped ? MOST_WRAPPED : MOST_IN_LINE)} words={look.words} />
         </span>
       </div>
       {open && <Fields hit={hit} words={look.words} />}
@@ -64,21 +65,7 @@ export const TailRow = memo(({ row, look, open, onToggle }: TailRowProps) => {
 });
 
 export function Text({ of, words }: { of: string; words?: RegExp | undefined }) {
-  return (
-    <>
-      {pieces(of, words).map(({ text, kind }, number) =>
-        kind === 'mark' ? (
-          <mark key={number}>{text}</mark>
-        ) : kind === 'escape' ? (
-          <span key={number} class="tail-escape">
-            {text}
-          </span>
-        ) : (
-          text
-        ),
-      )}
-    </>
-  );
+  return <Pieces of={piecesWith(of, words)} />;
 }
 
 function Note({ content }: { content: Exclude<Content, { kind: 'line' }> }) {
@@ -100,12 +87,10 @@ function message(hit: Hit): string {
 }
 
 function plain(value: string | null | undefined): string {
-  return pieces(value ?? '–').map(({ text }) => text).join('');
+  return escaped(value ?? '–', { line: true });
 }
 
-/** Without half a character at the end. */
-function cut(text: string, most: number): string {
-  if (text.length <= most) return text;
-  const last = text.charCodeAt(most - 1);
-  return `${text.slice(0, last >= 0xd800 && last < 0xdc00 ? most - 1 : most)}…`;
+function shortened(text: string, most: number): string {
+  const found = cut(text, most);
+  return found.length < text.length ? `${found}…` : found;
 }

@@ -2,6 +2,7 @@
 
 import { computed } from '@preact/signals';
 
+import { fieldIs } from '../explore/filters';
 import { exploreLink } from '../explore/state';
 import { go, href, place } from '../state/place';
 import { persisted } from '../state/settings';
@@ -46,6 +47,6 @@ export function exploreOf({ q, service, level, host }: Asked): string {
 export function contextOf(hit: Hit): string | undefined {
   if (!hit.timestamp || !hit.log_id) return undefined;
   const to = new Date(Date.parse(hit.timestamp) + 1).toISOString();
-  const link = exploreLink({ q: `log_id:"${hit.log_id}"`, range: { from: hit.timestamp, to } });
+  const link = exploreLink({ q: fieldIs('log_id', hit.log_id), range: { from: hit.timestamp, to } });
   return `${link}&context=${encodeURIComponent(`${hit.timestamp},${hit.log_id}`)}`;
 }

@@ -2,6 +2,9 @@
 
 const TERM = /(NOT\s+|[-!])?((?:[\w.@-]+):)?("(?:[^"\\]|\\.)*"|[^\s()":]+)/gi;
 const MOST_WORDS = 40;
+/** What a `*` stands for. Without a bound, and with many of them in a word, a long text would take minutes. */
+const ANY = '[\\p{L}\\p{N}_]{0,40}';
+const MOST_WILDCARDS = 3;
 
 /** Undefined where nothing is. */
 export function wordsOf(q: string): RegExp | undefined {
@@ -9,7 +12,7 @@ export function wordsOf(q: string): RegExp | undefined {
   for (const [, not, field, value] of q.matchAll(TERM)) {
     if (not || (field && field.toLowerCase() !== 'message:')) continue;
     const text = value!.startsWith('"') ? value!.slice(1, -1).replace(/\\(.)/g, '$1') : value!;
-    if (!text || /^(AND|OR|NOT)$/.test(text) || !/[\p{L}\p{N}]/u.test(text) || /^[/<>]/.test(text)) continue;
+    if (!text || /^(AND|OR|NOT)$/.test(text) || !/[\p{L}\p{N}]/u.test(text) || /^[/<>]/.test(text) || text.replace(/\*+/g, '*').split('*').length > MOST_WILDCARDS + 1) continue;
     words.push(pattern(text));
   }
   return words.length ? new RegExp(words.slice(0, MOST_WORDS).join('|'), 'giu') : undefined;
@@ -20,7 +23,7 @@ function pattern(text: string): string {
   const inner = text
     .split(/\s+/)
     .filter(Boolean)
-    .map((word) => word.replace(/[.+^${}()|[\]\\/]/g, '\\$&').replaceAll('*', '[\\p{L}\\p{N}_]*').replaceAll('?', '[\\p{L}\\p{N}_]'))
+    .map((word) => word.replace(/[.+^${}()|[\]\\/]/g, '\\$&').replace(/\*+/g, ANY).replaceAll('?', '[\\p{L}\\p{N}_]'))
     .join('[^\\p{L}\\p{N}]+');
   return `(?<![\\p{L}\\p{N}])${inner}(?![\\p{L}\\p{N}])`;
 }

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 
-import { blocks, cut, escaped, pieces, units } from './highlight';
+import { blocks, cut, escaped, pieces, units } from './visible';
 
 test.each([
   ['plain', 'plain'],

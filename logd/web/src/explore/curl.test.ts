@@ -2,7 +2,7 @@
 import { execFileSync } from 'node:child_process';
 import { expect, test } from 'vitest';
 
-import { curl, shellQuoted } from './copy';
+import { curl, shellQuoted } from './curl';
 
 test.each(['plain', 'a b', "it's", '$(reboot) `id` $HOME', '"; rm -rf / #', "'", '\\', 'new\nline', '!history', '', '-x', 'é😀', '*'])('the shell reads %j as it was', (text) => {
   expect(execFileSync('/bin/sh', ['-c', `printf %s ${shellQuoted(text)}`], { encoding: 'utf8' })).toBe(text);

@@ -1,34 +1,7 @@
-/** What goes into the clipboard: a line as JSON, and requests as commands of curl. */
+/** Requests as commands of curl. */
 
 import { queryString, type Query } from '../api/client';
-import { toast } from '../parts/toast';
 import { token } from '../state/session';
-
-/** Says that it did, or that the browser wouldn't. */
-export async function copy(text: string, what: string): Promise<void> {
-  try {
-    // Over plain HTTP browsers have no clipboard, but for the old way.
-    if (navigator.clipboard) await navigator.clipboard.writeText(text);
-    else if (!copyByHand(text)) throw new Error('no clipboard');
-    toast(`Copied ${what}.`);
-  } catch {
-    toast('The browser doesn’t let this page copy.', 'bad');
-  }
-}
-
-function copyByHand(text: string): boolean {
-  const area = document.createElement('textarea');
-  area.value = text;
-  area.style.position = 'fixed';
-  area.style.opacity = '0';
-  const before = document.activeElement as HTMLElement | null;
-  (document.querySelector('dialog[open]') ?? document.body).append(area);
-  area.select();
-  const done = document.execCommand('copy');
-  area.remove();
-  before?.focus();
-  return done;
-}
 
 /** One word of a POSIX shell, whatever it holds. NUL, which no argument can have, is left out. */
 export function shellQuoted(text: string): string {
