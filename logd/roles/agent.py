@@ -63,7 +63,7 @@ class AgentRole:
         return str(status["target_error"] or status["state_error"] or "")
 
     def status(self) -> dict[str, object]:
-        """See Agent.status; `report_error` is why no server knows of it."""
+        """See Agent.status; `report_error` is why a server doesn't know of it."""
         return {**self._agent.status(), "report_error": self._reporter.error}
 
     def files(self) -> list[dict[str, object]]:
