@@ -22,6 +22,8 @@ _TEXT = re.compile(r"logd_([0-9a-f]{12})_([0-9a-f]{64})")
 ID = re.compile(r"[0-9a-f]{12}")
 _SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 7 * 86_400}
 _LIFETIME = re.compile(r"([1-9]\d{0,5})([smhdw])", re.ASCII)
+#: A hundred years: dates end with the year 9999.
+_MAX_LIFETIME_SECONDS = 36_525 * 86_400
 _MAX_NAME_CHARACTERS = 200
 #: Of services, and of hosts: each is looked for in every search.
 _MAX_LIMITS = 1_000
@@ -132,7 +134,10 @@ def _lifetime_seconds(text: str) -> int:
     found = _LIFETIME.fullmatch(text.strip())
     if found is None:
         raise WrongToken("expires", f"is {text!r:.100}, expected a time such as 12h, 90d or 52w")
-    return int(found[1]) * _SECONDS[found[2]]
+    seconds = int(found[1]) * _SECONDS[found[2]]
+    if seconds > _MAX_LIFETIME_SECONDS:
+        raise WrongToken("expires", f"is {text!r:.100}, at most a hundred years: without it, a token never expires")
+    return seconds
 
 
 def new_id() -> str:

@@ -49,7 +49,7 @@ class Reporter:
         self._clock = clock
         self._started_us = clock.now_us()
         self._last_error, self._last_error_us = "", 0
-        #: Why nobody was told the last time; empty when all were.
+        #: Why a server wasn't told the last time; empty when all were.
         self.error = ""
         self.use(settings, tells)
 
@@ -86,7 +86,8 @@ class Reporter:
                 metrics.AGENT_UNTOLD.inc()
                 errors.append(str(error) or type(error).__name__)
         if errors and not self.error:
-            logger.info("no server knows how this agent does, which is tried again: %s", "; ".join(errors))
+            some = "no" if len(errors) == len(self._tells) else "not every"
+            logger.info("%s server knows how this agent does, which is tried again: %s", some, "; ".join(errors))
         self.error = "; ".join(errors)
 
     def _report(self, agent_id: str) -> AgentReport:

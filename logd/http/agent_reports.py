@@ -70,8 +70,10 @@ class AgentReports:
         forget_at = self._clock.monotonic()
         while not stop.is_set():
             await self._clock.wait(FLUSH_SECONDS, stop)
+            if stop.is_set():
+                break
             await self._write()
-            if self._clock.monotonic() >= forget_at and not stop.is_set():
+            if self._clock.monotonic() >= forget_at:
                 forget_at = self._clock.monotonic() + _FORGET_SECONDS
                 await self._forget()
         with contextlib.suppress(TimeoutError):

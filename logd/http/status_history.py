@@ -7,6 +7,7 @@ says.
 from __future__ import annotations
 
 import asyncio
+import logging
 import math
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
@@ -28,6 +29,7 @@ from logd.seams import RAW_LOGS, Transport
 from logd.telemetry import agent_metrics, metrics
 from logd.tokens import Scope
 
+log = logging.getLogger("logd.api")
 INTERVAL_SECONDS = 10
 _SAMPLES = 360
 #: What the transport doesn't say by then isn't known.
@@ -92,7 +94,10 @@ class StatusHistory:
         """A sample now, and every ten seconds, until `stop`."""
         while not stop.is_set():
             began = self._clock.monotonic()
-            await self.sample()
+            try:
+                await self.sample()
+            except Exception:  # what only looks on mustn't end the process
+                log.exception("how the process does can't be told")
             await self._clock.wait(max(0.0, INTERVAL_SECONDS - (self._clock.monotonic() - began)), stop)
 
     async def sample(self) -> None:

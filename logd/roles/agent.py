@@ -63,7 +63,7 @@ class AgentRole:
         return str(status["target_error"] or status["state_error"] or "")
 
     def status(self) -> dict[str, object]:
-        """See Agent.status; `report_error` is why no server knows of it."""
+        """See Agent.status; `report_error` is why a server doesn't know of it."""
         return {**self._agent.status(), "report_error": self._reporter.error}
 
     def files(self) -> list[dict[str, object]]:
@@ -114,9 +114,14 @@ class AgentRole:
         """This process, the servers that chunks go to, and agent.report_url; nobody of an agent that is idle."""
         if not settings.files and not configured(settings):
             return []
-        token = TokenSource(settings.token_file, os.environ)
+        own = [] if self._tell is None else [self._tell]
         servers = [urls for urls in (settings.targets, [settings.report_url] if settings.report_url else []) if urls]
-        return [*([] if self._tell is None else [self._tell]), *(OverHttp(urls, token.read) for urls in servers)]
+        if not servers:
+            return own
+        token = TokenSource(settings.token_file, os.environ)
+        if settings.report_url:
+            _warn_of("agent.report_url", settings.report_url, token)
+        return [*own, *(OverHttp(urls, token.read) for urls in servers)]
 
     async def _with_inputs(self, stop: asyncio.Event) -> None:
         """Where no files are followed, the agent ends with its other inputs."""
@@ -137,10 +142,14 @@ async def _transport(config: Config) -> Transport:
 def _remote(settings: AgentSettings) -> Failover:
     token = TokenSource(settings.token_file, os.environ)
     for server in settings.targets:
-        url = parse_url(server)
-        if token.there and not url.https and not is_loopback(url.host):
-            logger.warning("agent.server %s is no https://: the token can be read on its way", server)
+        _warn_of("agent.server", server, token)
     return Failover([HttpShipper(server, token.read) for server in settings.targets], SystemClock())
+
+
+def _warn_of(setting: str, server: str, token: TokenSource) -> None:
+    url = parse_url(server)
+    if token.there and not url.https and not is_loopback(url.host):
+        logger.warning("%s %s is no https://: the token can be read on its way", setting, server)
 
 
 def _first(errors: BaseExceptionGroup[ConfigError]) -> ConfigError:

@@ -175,8 +175,10 @@ class Processor:
             written = await self._waiting.until_available("the index", self._index.write, batch)
             self._meter.add(counted)
             _count(parsed)
-            metrics.INDEX_MESSAGE_BYTES.inc(pc.sum(pc.binary_length(table["message"])).as_py() or 0)
             stored = len(table) - written.duplicates - written.refused
+            if stored:
+                size_bytes = pc.sum(pc.binary_length(table["message"])).as_py() or 0
+                metrics.INDEX_MESSAGE_BYTES.inc(size_bytes * stored / len(table))
             tally = Tally(batch.lines, stored, written.duplicates, lost + written.refused, dropped, sampled, left.lines)
             await self._commit(consumer, positions, tally)
 

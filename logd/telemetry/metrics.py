@@ -56,7 +56,11 @@ METRIC_OTHER = Counter("logd_metric_other_records", "Records counted under other
 DEAD_LETTERS = Counter("logd_deadletter_messages", "Messages sent to the topic dead-letters.", ["reason"])
 
 INDEX_ROWS = Counter("logd_index_rows", "Rows taken into the index.")
-INDEX_MESSAGE_BYTES = Counter("logd_index_message_bytes", "Bytes of the messages of these rows.", unit="bytes")
+INDEX_MESSAGE_BYTES = Counter(
+    "logd_index_message_bytes",
+    "Bytes of the messages of these rows; where some of a batch were left out, its average each.",
+    unit="bytes",
+)
 INDEX_DUPLICATES = Counter("logd_index_duplicates", "Rows left out because their log_id was there.")
 INDEX_SEGMENTS = Gauge("logd_index_segments", "Segments in the manifest.")
 INDEX_QUARANTINED = Gauge("logd_index_quarantined_files", "Segments put aside because they were damaged or missing.")

@@ -52,7 +52,7 @@ def test_a_webhook_gets_a_signed_message_that_says_it_is_a_test(server: Server, 
     (told,) = hooked.told
     assert (told["status"], told["title"]) == ("test", "test: signed (host test)")
     assert told["rule"]["description"].startswith("This is a test notification")
-    assert told["link"].startswith("https://logs.example.org/?q=service%3A%22pay%22&")
+    assert told["link"].startswith("https://logs.example.org/explore?q=service%3A%22pay%22&")
     sent = hooked.headers[0]["logd-signature"]
     moment = int(sent.removeprefix("t=").partition(",")[0])
     assert sent == webhook.signature("hook secret", moment, hooked.bodies[0])

@@ -123,6 +123,11 @@ def _listed(server: Server) -> list[str]:
         ({"hosts": [" ", "a"]}, "hosts", "hosts has '', expected"),
         ({"services": [str(n) for n in range(1_001)]}, "services", "services has 1001 names, at most 1000"),
         ({"bytes_per_second": -1}, "bytes_per_second", "bytes_per_second is -1.0, expected a number of at least 0"),
+        (
+            {"expires": "999999w"},
+            "expires",
+            "expires is '999999w', at most a hundred years: without it, a token never expires",
+        ),
         ({"expires": "soon"}, "expires", "expires is 'soon', expected a time such as 12h, 90d or 52w"),
         ({"expires": "0d"}, "expires", "expires is '0d', expected a time"),
         ({"digest": "0" * 64}, "body", "digest"),

@@ -70,6 +70,17 @@ async def test_failures_are_counted_and_said_once(tmp_path: Path, caplog: pytest
     assert all(24.0 <= seconds <= 30.0 for seconds in clock.waits)
 
 
+async def test_one_of_two_that_cant_be_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    stop = asyncio.Event()
+    away, told = _Told(stop, 9), _Told(stop, 1)
+    away.fails = lambda number: Unavailable("it is away")
+    reporter = Reporter(tmp_path, Agent(), lambda: _STATUS, [away, told], MovedClock())
+    await reporter.run(stop)
+    assert (len(told.reports), reporter.error) == (1, "it is away")
+    assert "not every server knows how this agent does, which is tried again: it is away" in caplog.text
+
+
 async def test_a_server_that_hangs_holds_up_no_stop(tmp_path: Path) -> None:
     stop, asked = asyncio.Event(), asyncio.Event()
 

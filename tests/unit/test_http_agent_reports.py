@@ -23,6 +23,8 @@ class _Kept:
         self.there = True
         self.away = False
         self.puts: list[int] = []
+        self.hangs = asyncio.Event()
+        self.hangs.set()
         self.then: Callable[[], None] = lambda: None
         self.forgets: Callable[[], None] = lambda: None
 
@@ -30,6 +32,7 @@ class _Kept:
         self.then()
         if self.away:
             raise Unavailable("the catalog is away")
+        await self.hangs.wait()
         self.puts.append(len(seen))
         if self.there:
             self.rows |= {one.report.key: one for one in seen}
@@ -152,3 +155,16 @@ async def test_after_seven_days_nobody_knows_it() -> None:
     world.kept.forgets = stop.set
     await world.reports.run(stop)
     assert world.reports._seen == {}
+
+
+async def test_a_catalog_that_says_nothing_holds_no_stop_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(agent_reports, "_LAST_SECONDS", 0.01)
+    kept, stop = _Kept(), asyncio.Event()
+    kept.hangs.clear()
+    reports = AgentReports(kept, 120.0)
+    reports.tell(_report("a"))
+    async with asyncio.timeout(60), asyncio.TaskGroup() as tasks:
+        tasks.create_task(reports.run(stop))
+        await asyncio.sleep(0)
+        stop.set()
+    assert kept.puts == []

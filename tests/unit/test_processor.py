@@ -9,6 +9,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from prometheus_client import REGISTRY
 
 from logd import chunk
 from logd.chunk import Envelope
@@ -50,6 +51,17 @@ class TestLines:
             await world.index.until(rows=2)
         assert await world.messages() == ["from elsewhere", "\ufffd"]
         assert await world.letters() == []
+
+    async def test_whose_messages_are_counted_in_bytes_once(self, world: World) -> None:
+        def counted() -> float:
+            return REGISTRY.get_sample_value("logd_index_message_bytes_total") or 0.0
+
+        before = counted()
+        for number in (1, 2):  # the same record, sent again by somebody else
+            await world.append(envelope(number, '{"log_id": "mine", "message": "für"}'))
+            async with world.running():
+                await world.index.until(batches=number)
+        assert counted() == before + 4
 
     async def test_are_counted_as_lag(self, world: World) -> None:
         role = Processor(world.config, world.transport, world.index)

@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable
 from typing import Any, cast
 
+import pytest
 from aiohttp.test_utils import make_mocked_request
 
 from logd.errors import Unavailable
@@ -111,3 +112,17 @@ async def test_it_runs_until_the_stop() -> None:
     await world.history.run(stop)
     assert world.clock.waits == [10.0, 10.0, 10.0, 10.0]
     assert len((await world.told())["times"]) == 4
+
+
+async def test_what_nobody_foresaw_costs_a_sample(caplog: pytest.LogCaptureFixture) -> None:
+    world, stop = _World(), asyncio.Event()
+
+    def then() -> None:
+        world.transport.then = stop.set
+        raise ZeroDivisionError
+
+    world.transport.then = then
+    await world.history.run(stop)
+    assert len((await world.told())["times"]) == 1
+    assert "ZeroDivisionError" in caplog.text
+    caplog.clear()

@@ -35,8 +35,8 @@ async def status(
     }
     every = [place for some in places.values() for place in some]
     asking = AIOKafkaConsumer(**connection.options)
-    await asking.start()
     try:
+        await asking.start()
         oldest, ends = await asyncio.gather(asking.beginning_offsets(every), asking.end_offsets(every))
     finally:
         await asking.stop()
