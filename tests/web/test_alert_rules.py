@@ -65,7 +65,7 @@ def test_a_rule_is_made_and_tried_in_the_browser(
     query.click()
     page.keyboard.type("level:(")
     expect(preview.get_by_text("can’t be tried yet")).to_be_visible(timeout=PATIENCE_MS)
-    expect(page.locator("[data-path='condition.query'] [role=alert]").first).to_contain_text("column")
+    expect(page.locator("[data-path='condition.query']").get_by_text("column").first).to_be_visible()
     query.click()
     page.keyboard.press("Control+a")
     page.keyboard.press("Delete")
