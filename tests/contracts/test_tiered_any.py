@@ -165,6 +165,15 @@ def test_pages_as_a_naive_list_has_them(
         asyncio.run(_same_pages(Path(folder), cold, _rows(records), asked))
 
 
+async def test_lines_of_one_file_whose_services_went_at_different_times(tmp_path: Path) -> None:
+    """The index has older lines of the file than the archive, and enough of them for a page."""
+    plain = {"host": "h", "level": "INFO", "tags": None, "trace_id": None, "metadata": None}
+    texts = {3: "blue", 5: "blue", 9: "blue"}
+    records = [{**plain, "service": "b" if n == 5 else "a", "message": texts.get(n, "red")} for n in range(14)]
+    search = Search(query=parse("NOT red"), limit=2)
+    await _same_pages(tmp_path, {"a": 0, "b": 2}, _rows(records), [search])
+
+
 async def _same_counts(folder: Path, cold: dict[str, int], rows: Sequence[Row], asked: Sequence[Any]) -> None:
     index, naive = await _opened(folder, cold, rows)
     try:

@@ -2,7 +2,8 @@
 away, is asked only for what comes before.
 
 A page by position is one of the file. Behind a line that is FAR_US younger than all that is archived nothing is looked
-for in the archive, and before it only when the index has too few.
+for in the archive, and before it only when the index has too few that are so young, too: of a file with the lines of
+several services the index may have older ones than the archive.
 """
 
 from __future__ import annotations
@@ -10,6 +11,8 @@ from __future__ import annotations
 import sys
 
 import msgspec
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from logd.errors import BadRequest
 from logd.query.times import narrowed
@@ -102,6 +105,14 @@ async def _beside(tiers: Tiers, asked: Search, cold_us: int) -> Found:
     if asked.after is None or asked.after.timestamp_us - FAR_US < cold_us:
         return merged(asked, await tiers.all(lambda tier: tier.search(asked)))
     found = await index.search(asked)
-    if not asked.newest_first or len(found.table) == asked.limit or found.more:
+    if not asked.newest_first:
+        return found
+    if (len(found.table) == asked.limit or found.more) and _is_young(found, cold_us):
         return found
     return merged(asked, [found, await archive.search(asked)])
+
+
+def _is_young(found: Found, cold_us: int) -> bool:
+    """Whether nothing that is archived can lie among the hits."""
+    oldest = pc.min(found.table["timestamp"].cast(pa.int64())).as_py()
+    return oldest is None or oldest - FAR_US >= cold_us
