@@ -8,56 +8,24 @@ from urllib.parse import parse_qs, urlsplit
 
 import orjson
 import pytest
-from playwright.sync_api import Locator, Page, Request, Route, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.support.process import JSON, Server
 from tests.web.axe import axe
 from tests.web.conftest import NewPage
+from tests.web.exploring import ALL, bar, has, opened, parameters, total
 from tests.web.watching import Watch
 
 Shot = Callable[[Page, str], None]
-_ALL = "/explore?from=-24h"
 _PHONE = {"width": 390, "height": 800}
 #: What Chromium says of a query that the server refuses while one types it.
 _REFUSED = "status of 400"
 
 
-def opened(page: Page, path: str = _ALL) -> Page:
-    """At the path, once the lines are counted and the editor is there."""
-    page.goto(path)
-    expect(page.locator(".query-editor .cm-content")).to_be_visible()
-    expect(page.locator(".histogram .progress")).to_have_count(0)
-    return page
-
-
-def bar(page: Page) -> Locator:
-    """Where the query is typed."""
-    return page.get_by_role("textbox", name="Query", exact=True)
-
-
-def total(page: Page) -> Locator:
-    """How many lines the histogram has counted."""
-    return page.locator(".histogram-total")
-
-
-def parameters(page: Page) -> dict[str, list[str]]:
-    """Of the page's URL."""
-    return parse_qs(urlsplit(page.url).query)
-
-
-def has(page: Page, name: str, *values: str) -> None:
-    """Waits until the URL has the parameter so; none for not at all."""
-
-    def wanted(url: str) -> bool:
-        return parse_qs(urlsplit(url).query).get(name, []) == list(values)
-
-    page.wait_for_url(wanted)
-
-
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_everyone_can_read_it(new_page: NewPage, shot: Shot, watches: list[Watch], theme: str) -> None:
     page = opened(
-        new_page(color_scheme=theme), f"{_ALL}&service=linux&level=ERROR&level=INFO&q=sshd+OR+%22session+opened%22"
+        new_page(color_scheme=theme), f"{ALL}&service=linux&level=ERROR&level=INFO&q=sshd+OR+%22session+opened%22"
     )
     watches[0].allow(_REFUSED)
     axe(page)
@@ -81,7 +49,7 @@ def test_everyone_can_read_it(new_page: NewPage, shot: Shot, watches: list[Watch
 
 
 def test_on_a_phone_nothing_sticks_out(new_page: NewPage, shot: Shot) -> None:
-    page = opened(new_page(viewport=_PHONE), f"{_ALL}&service=linux")
+    page = opened(new_page(viewport=_PHONE), f"{ALL}&service=linux")
     shot(page, "explore-query-phone")
     assert page.evaluate("document.documentElement.scrollWidth") <= _PHONE["width"]
     page.get_by_role("button", name=re.compile("^Time range")).click()
@@ -125,7 +93,7 @@ def test_what_is_typed_before_the_editor_is_there_stays(page: Page) -> None:
         held.append(route)
 
     page.route(re.compile("/assets/query_editor.*"), hold)
-    page.goto(_ALL)
+    page.goto(ALL)
     bar(page).fill("level:WARN")
     bar(page).press("Home")
     bar(page).press("ArrowRight")
@@ -221,83 +189,6 @@ def test_queries_are_kept(page: Page) -> None:
     expect(bar(page)).to_have_text("sshd")
 
 
-def test_dragging_over_the_histogram_zooms(page: Page) -> None:
-    opened(page)
-    before = total(page).inner_text()
-    box = page.locator(".histogram .u-over").bounding_box()
-    assert box is not None
-    middle = box["y"] + box["height"] / 2
-    page.mouse.move(box["x"] + 0.95 * box["width"], middle)
-    page.mouse.down()
-    page.mouse.move(box["x"] + 0.97 * box["width"], middle, steps=4)
-    page.mouse.move(box["x"] + 0.99 * box["width"], middle, steps=4)
-    page.mouse.up()
-    page.wait_for_url(re.compile("to=20"))
-    expect(total(page)).not_to_have_text(before)
-    page.go_back()
-    has(page, "from", "-24h")
-    expect(total(page)).to_have_text(before)
-
-
-def test_a_level_is_chosen_in_the_legend(page: Page) -> None:
-    opened(page)
-    levels = page.get_by_role("group", name="Levels")
-    levels.get_by_role("button", name="ERROR").click()
-    has(page, "level", "ERROR")
-    levels.get_by_role("button", name="WARN").click()
-    has(page, "level", "ERROR", "WARN")
-    levels.get_by_role("button", name="ERROR").click()
-    has(page, "level", "WARN")
-    levels.get_by_role("button", name="All").click()
-    has(page, "level")
-
-
-def test_a_slow_count_is_cancelled(page: Page, watch: Watch) -> None:
-    watch.allow("ERR_ABORTED|net::")
-    ended: list[Request] = []
-    page.route(re.compile("/logs/histogram"), lambda _: None)
-    page.on("requestfailed", lambda request: ended.append(request) if "histogram" in request.url else None)
-    page.goto(_ALL)
-    page.locator(".histogram").get_by_role("button", name="Cancel").click()
-    expect(page.locator(".histogram .progress")).to_have_count(0)
-    expect(page.get_by_role("button", name="Count the lines")).to_be_visible()
-    assert len(ended) == 1
-
-
-def test_the_histogram_says_what_is_wrong(page: Page, watch: Watch) -> None:
-    watch.allow("status of 504")
-    late = '{"error": {"code": "timeout", "message": "it took too long", "where": ""}}'
-    page.route(
-        re.compile("/logs/histogram"),
-        lambda route: route.fulfill(status=504, body=late, content_type="application/json"),
-    )
-    page.goto(_ALL)
-    histogram = page.locator(".histogram")
-    expect(histogram.get_by_text("it took too long")).to_be_visible()
-    page.unroute(re.compile("/logs/histogram"))
-    histogram.get_by_role("button", name="Try again").click()
-    expect(histogram.get_by_role("img")).to_be_visible()
-
-
-def test_a_count_that_is_not_whole_says_so(page: Page) -> None:
-    def part(route: Route) -> None:
-        answer = route.fetch()
-        route.fulfill(response=answer, json={**answer.json(), "partial": True, "warnings": ["a shard is away"]})
-
-    page.route(re.compile("/logs/histogram"), part)
-    opened(page)
-    expect(page.locator(".histogram").get_by_text("a shard is away")).to_be_visible()
-
-
-def test_the_histogram_is_put_away(page: Page) -> None:
-    opened(page)
-    total(page).click()
-    expect(page.locator(".histogram .chart")).to_have_count(0)
-    page.reload()
-    expect(page.locator(".histogram").get_by_text("Lines over time")).to_be_visible()
-    expect(page.locator(".histogram .chart")).to_have_count(0)
-
-
 def test_filters_are_chips(page: Page) -> None:
     opened(page)
     page.get_by_role("button", name="Service: filter").click()
@@ -371,7 +262,7 @@ def test_it_searches_again_by_itself_while_somebody_looks(page: Page) -> None:
 
 def test_a_link_is_copied(new_page: NewPage) -> None:
     page = new_page(permissions=["clipboard-read", "clipboard-write"])
-    opened(page, f"{_ALL}&q=sshd")
+    opened(page, f"{ALL}&q=sshd")
     page.get_by_role("button", name="Share").click()
     page.get_by_role("button", name=re.compile("Link to these lines")).click()
     expect(page.get_by_text("Copied the link.")).to_be_visible()
@@ -386,7 +277,7 @@ def test_a_link_is_copied(new_page: NewPage) -> None:
 
 def test_a_search_is_saved_run_changed_and_deleted(page: Page, logd: Server, shot: Shot, watch: Watch) -> None:
     watch.allow("status of 409")
-    opened(page, f"{_ALL}&q=sshd&service=linux&column=host")
+    opened(page, f"{ALL}&q=sshd&service=linux&column=host")
     saved = page.get_by_role("button", name="Saved searches")
     dialog = page.get_by_role("dialog")
     saved.click()
