@@ -29,6 +29,15 @@ _SCROLL = """async (by) => {
 }"""
 
 
+#: Presses j twice as soon as lines are in the page, before they are painted.
+_IMPATIENT = """new MutationObserver((changes, observer) => {
+  if (!document.querySelector('.line')) return;
+  observer.disconnect();
+  const j = { key: 'j', bubbles: true };
+  for (let time = 0; time < 2; time++) document.body.dispatchEvent(new KeyboardEvent('keydown', j));
+}).observe(document, { childList: true, subtree: true });"""
+
+
 def lines(page: Page) -> Locator:
     """The rows that are in the page."""
     return page.locator(".line")
@@ -205,6 +214,12 @@ def test_keys(page: Page) -> None:
     expect(lines(page).first).to_have_class(re.compile("wrapped"))
     page.keyboard.press("Home")
     expect(page.locator("#line-0")).to_be_in_viewport()
+
+
+def test_keys_as_soon_as_lines_are_seen(page: Page) -> None:
+    page.add_init_script(_IMPATIENT)
+    opened(page, _ALL)
+    expect(lines(page).nth(1)).to_have_attribute("aria-selected", "true")
 
 
 def test_context(new_page: NewPage, logd: Server, shot: Callable[[Page, str], None]) -> None:

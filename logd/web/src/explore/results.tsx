@@ -1,6 +1,6 @@
 /** The lines that are found: as many as one scrolls to, each opened to all that it has. */
 
-import { useCallback, useEffect, useMemo, useRef, useState } from 'preact/hooks';
+import { useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState } from 'preact/hooks';
 
 import { jsonText } from '../api/json';
 import { useShortcut } from '../parts/shortcuts';
@@ -44,7 +44,8 @@ export function Results({ pinned }: { pinned: Pinned }) {
   const run = useRef({ first, number: 0 });
   if (run.current.first !== first) run.current = { first, number: run.current.number + 1 };
 
-  useEffect(() => {
+  // Before it is painted: keys are of the lines that one sees.
+  useLayoutEffect(() => {
     at.current = undefined;
     setChosen(undefined);
     setShown(undefined);

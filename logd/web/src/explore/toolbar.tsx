@@ -1,7 +1,6 @@
 /** What is searched for: the query, the time, filters, and what is done with all of it. */
 
 import type { ComponentChildren } from 'preact';
-import { useCallback } from 'preact/hooks';
 
 import { Icon } from '../parts/icon';
 import { QueryBar } from '../parts/query_bar';
@@ -19,11 +18,11 @@ import { change, explore, type Explore, type Pinned } from './state';
 export function Toolbar({ pinned, children }: { pinned: Pinned; children: ComponentChildren }) {
   const { q, service, level, host, range } = explore.value;
   useShortcut('r', 'Search again', reload);
-  useShortcut('[', 'The time before', useCallback(() => move(stepped(explore.value.range, -1)), []));
-  useShortcut(']', 'The time after', useCallback(() => move(stepped(explore.value.range, 1)), []));
-  useShortcut('z', 'Zoom out', useCallback(() => move(widened(explore.value.range)), []));
-  useShortcut('p', 'Lines or patterns', useCallback(() => change({ view: explore.value.view === 'lines' ? 'patterns' : 'lines' }), []));
-  useShortcut('n', 'Up to now', useCallback(() => change({ range: { from: '-15m', to: 'now' } }), []));
+  useShortcut('[', 'The time before', () => move(stepped(explore.value.range, -1)));
+  useShortcut(']', 'The time after', () => move(stepped(explore.value.range, 1)));
+  useShortcut('z', 'Zoom out', () => move(widened(explore.value.range)));
+  useShortcut('p', 'Lines or patterns', () => change({ view: explore.value.view === 'lines' ? 'patterns' : 'lines' }));
+  useShortcut('n', 'Up to now', () => change({ range: { from: '-15m', to: 'now' } }));
   return (
     <div class="explore-toolbar">
       <div class="explore-query">

@@ -92,11 +92,7 @@ export function QueryBar({ label, value, onSubmit, onChange, error, range }: Que
   useEffect(() => {
     editor.current?.mark(checked.error);
   }, [checked.error, ready, text]);
-  useShortcut(
-    '/',
-    'Go to the query',
-    useCallback(() => (editor.current ? editor.current.focus() : plain.current?.focus()), []),
-  );
+  useShortcut('/', 'Go to the query', () => (editor.current ? editor.current.focus() : plain.current?.focus()));
 
   return (
     <div class="query-bar">

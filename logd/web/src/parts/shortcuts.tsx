@@ -1,7 +1,7 @@
 /** Keys that do things while nobody types into a field, and the list of them. */
 
 import { signal } from '@preact/signals';
-import { useEffect } from 'preact/hooks';
+import { useLayoutEffect, useRef } from 'preact/hooks';
 
 import { Dialog } from './dialog';
 
@@ -17,13 +17,16 @@ export const showShortcuts = signal(false);
 
 /** The keys do that while the component is mounted. Of two with the same keys the one mounted last is meant. */
 export function useShortcut(keys: string, text: string, run: () => void): void {
-  useEffect(() => {
-    const shortcut = { keys, text, run };
+  const latest = useRef(run);
+  latest.current = run;
+  // Before it is painted: what one sees takes keys.
+  useLayoutEffect(() => {
+    const shortcut = { keys, text, run: () => latest.current() };
     shortcuts.value = [...shortcuts.value, shortcut];
     return () => {
       shortcuts.value = shortcuts.value.filter((one) => one !== shortcut);
     };
-  }, [keys, text, run]);
+  }, [keys, text]);
 }
 
 const SECOND_KEY_MS = 1_500;
