@@ -1,6 +1,6 @@
 """GET /api/v1/logs/export: every matching record, as a stream that is made page by page.
 
-Memory holds one page, and a slice of what is made of it. An export that can't go on is cut off, not ended: clients tell
+Memory holds two pages, and what is made of one of them. An export that can't go on is cut off, not ended: clients tell
 that from its missing last chunk, and go on behind the last record that they have with `after`.
 """
 
@@ -130,19 +130,34 @@ class Exports:
                     yield page
 
     async def _pages(self, search: Search, limit: int | None, watch: Watch) -> AsyncGenerator[pa.Table, None]:
-        """At least one, which may be empty. Each waits for a turn of its own, so that others have theirs between."""
+        """At least one, which may be empty. Each waits for a turn of its own, so that others have theirs between, and
+        is looked for while the one before it is written and sent."""
         rows, left = _FIRST_ROWS, limit
-        while True:
-            wanted = rows if left is None else min(rows, left)
-            found = await self._page(msgspec.structs.replace(search, limit=wanted), watch)
-            yield found.table
-            count = len(found.table)
-            left = None if left is None else left - count
-            stopped = found.stopped
-            if not found.more or left == 0 or (count == 0 and stopped is None):
-                return
-            search = msgspec.structs.replace(search, after=stopped.place if stopped else last_place(found.table))
-            rows = min(MAX_WINDOW, 4 * rows)
+        page: asyncio.Task[Found] | None = self._begun(search, rows, left, watch)
+        try:
+            while page is not None:
+                found = await page
+                page = None
+                count = len(found.table)
+                left = None if left is None else left - count
+                stopped = found.stopped
+                if found.more and left != 0 and (count or stopped is not None):
+                    search = msgspec.structs.replace(
+                        search, after=stopped.place if stopped else last_place(found.table)
+                    )
+                    rows = min(MAX_WINDOW, 4 * rows)
+                    page = self._begun(search, rows, left, watch)
+                yield found.table
+        finally:
+            if page is not None:
+                page.cancel()
+                await asyncio.wait([page])
+                if not page.cancelled():
+                    page.exception()  # nobody asks for it any more
+
+    def _begun(self, search: Search, rows: int, left: int | None, watch: Watch) -> asyncio.Task[Found]:
+        wanted = rows if left is None else min(rows, left)
+        return asyncio.create_task(self._page(msgspec.structs.replace(search, limit=wanted), watch))
 
     async def _page(self, search: Search, watch: Watch) -> Found:
         """A whole one."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+import numpy as np
 import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -16,6 +17,10 @@ from logd.seams import Place
 
 #: Where an interval may begin before, and no client could read it.
 _YEAR_1_US = -62_135_596_800_000_000
+_MINUTE_US = 60_000_000
+#: By the milliseconds of a minute, and the microseconds of a millisecond, which are left out where there are none.
+_SECONDS = pa.array([f"{millis // 1_000:02}.{millis % 1_000:03}" for millis in range(60_000)])
+_MICROS = pa.array(["", *(f"{micros:03}" for micros in range(1, 1_000))])
 
 
 def records(table: pa.Table, selection: Selection | None = None) -> list[dict[str, Any]]:
@@ -66,9 +71,20 @@ def time_texts(column: pa.Array | pa.ChunkedArray) -> list[str]:
 
 def time_column(column: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:
     """The same as a column."""
-    # By a cast, with six digits of the second: strftime takes six times as long (⏱).
-    texts = pc.replace_substring(column.cast(pa.timestamp("us")).cast(pa.string()), " ", "T")
-    return pc.binary_join_element_wise(pc.replace_substring_regex(texts, r"(\.\d{3})000$", r"\1"), "Z", "")
+    return pc.binary_join_element_wise(*time_parts(column), "")
+
+
+def time_parts(column: pa.Array | pa.ChunkedArray) -> list[pa.Array | str]:
+    """What the texts of `time_column` are made of, part by part."""
+    # A cast for each minute, and the rest out of tables: a cast for each time takes five times as long (⏱).
+    micros = column.cast(pa.int64())
+    micros = micros.combine_chunks() if isinstance(micros, pa.ChunkedArray) else micros
+    minutes, rest = np.divmod(pc.fill_null(micros, 0).to_numpy(), _MINUTE_US)
+    millis, more = np.divmod(rest, 1_000)
+    minute = pa.array(minutes, mask=pc.is_null(micros).to_numpy(zero_copy_only=False)).dictionary_encode()
+    begins = pc.multiply(minute.dictionary, 60).cast(pa.timestamp("s"))
+    texts = pc.replace_substring(pc.utf8_slice_codeunits(begins.cast(pa.string()), 0, -2), " ", "T")
+    return [texts.take(minute.indices), _SECONDS.take(pa.array(millis)), _MICROS.take(pa.array(more)), "Z"]
 
 
 def start_texts(starts: Sequence[int]) -> list[str]:

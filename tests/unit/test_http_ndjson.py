@@ -74,6 +74,16 @@ def test_times(micros: int) -> None:
     assert len(by_columns.splitlines()) == 1
 
 
+@pytest.mark.parametrize("odd", [None, {"message": None}, {"message": 'a "b"'}, {"trace_id": None}, {"metadata": "{}"}])
+def test_usual_lines(odd: dict[str, Any] | None) -> None:
+    usual = {"trace_id": "4bf92f3577b34da6a3ce929d0e0e4736", "metadata": '{"user_id":7}', "host": "ip-10-0-0-1"}
+    rows = [row(DAY + n, f"a-{n}", f"GET /cart/{n}", **usual) for n in range(4)]
+    if odd is not None:
+        rows[1].update(odd)
+    by_columns, one_by_one = _spelled(rows)
+    assert by_columns == one_by_one
+
+
 def test_a_slice() -> None:
     table = pa.Table.from_pylist([row(DAY + n, f"{n}", f"m{n}") for n in range(10)], SCHEMA).slice(3, 4)
     assert [json.loads(line)["message"] for line in ndjson(table).splitlines()] == ["m3", "m4", "m5", "m6"]
