@@ -16,6 +16,7 @@ from functools import partial
 import duckdb
 import msgspec
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -44,11 +45,18 @@ PORTION_BYTES = 64 * 1024 * 1024
 
 
 class _Asked(msgspec.Struct, frozen=True):
-    """What is asked of some stretches: the condition, of which the sieve is a part. `after`: it has a place as well."""
+    """What is asked of some stretches: the condition, of which the sieve is a part, and behind a place, when it is in
+    their time."""
 
     sieve: Sieve | None
     condition: Condition
-    after: bool
+    after: Place | None
+    newest_first: bool
+
+    @property
+    def columns(self) -> set[str]:
+        """What has to be read of every row."""
+        return {"timestamp", *self.condition.columns, *(["log_id"] if self.after else [])}
 
 
 class _Reader(msgspec.Struct, frozen=True):
@@ -155,10 +163,15 @@ def _stopped(error: OverBudget, times: Times, newest_first: bool) -> Stopped:
     return Stopped(place, f"nothing {side} {edge} was looked at yet: {error}")
 
 
+def _has_place(times: Times, search: Search) -> bool:
+    """Whether the search goes on behind a place within them: ids matter only there."""
+    return search.after is not None and times.overlaps(search.after.timestamp_us, search.after.timestamp_us)
+
+
 def _after(condition: Condition, times: Times, search: Search) -> Condition:
-    """The condition, within a slice: ids matter only where the place is."""
+    """The condition, within a slice."""
     after = search.after
-    if after is None or not times.overlaps(after.timestamp_us, after.timestamp_us):
+    if after is None or not _has_place(times, search):
         return condition
     beyond = "<" if search.newest_first else ">"
     sql = f"({condition.sql} AND (timestamp {beyond} {literal(after.timestamp_us)} OR log_id {beyond} ?))"
@@ -206,9 +219,9 @@ def _first_of_few(reader: _Reader, part: Slice, limit: int) -> pa.Table:
     """By Arrow, which holds what it reads: a few stretches at a time where lines are long."""
     hits = reader.schema.empty_table()
     for query, stretches in _by_query(part.stretches).items():
-        base = compile_sql(query) if query else reader.condition
-        condition = _after(base, part.times, reader.search)
-        asked = _Asked(sieve(query or reader.search.query), condition, condition is not base)
+        condition = compile_sql(query) if query else reader.condition
+        after = reader.search.after if _has_place(part.times, reader.search) else None
+        asked = _Asked(sieve(query or reader.search.query), condition, after, reader.search.newest_first)
         for numbers in _portions(reader.snapshot, stretches, range(len(stretches))):
             portion = [stretches[number] for number in numbers]
             found = _first_of_these(reader, portion, part.times, asked, limit)
@@ -248,7 +261,7 @@ def _first_of_these(reader: _Reader, stretches: Sequence[Stretch], times: Times,
     """First the columns that decide, then, of the row groups with hits, the others. Of those that only the skip index
     took for hits, ids aren't read: of equal times all are taken, and put in order at the end."""
     connection, snapshot, newest_first = reader.connection, reader.snapshot, reader.search.newest_first
-    wanted = {"timestamp", *asked.condition.columns}
+    wanted = asked.columns
     deciding = [name for name in SCHEMA.names if name in wanted]
     others = [name for name in reader.schema.names if name not in wanted]
     read_all = snapshot.files.all_of
@@ -301,10 +314,12 @@ def _hits(connection: Connection, rows: pa.Table, times: Times, asked: _Asked) -
     """Where the hits are in the rows, rising. What doesn't pass the sieve, DuckDB doesn't see."""
     micros = micros_of(rows)
     places = np.flatnonzero((micros >= times.from_us) & (micros < times.to_us))
+    if asked.after is not None:
+        places = _behind(asked.after, rows, micros, places, asked.newest_first)
     if asked.sieve is not None:
         passing, whole = asked.sieve.places(rows if len(places) == len(rows) else rows.take(places))
         places = places[passing]
-        if not len(places) or (whole and not asked.after):
+        if not len(places) or whole:
             return places
     left = rows if len(places) == len(rows) else rows.take(places)
     numbered = left.append_column("place", pa.array(places))
@@ -312,3 +327,11 @@ def _hits(connection: Connection, rows: pa.Table, times: Times, asked: _Asked) -
     found = connection.ask(query, asked.condition.parameters, {"rows": numbered})["place"].to_numpy()
     hits: Places = np.sort(found)
     return hits
+
+
+def _behind(place: Place, rows: pa.Table, micros: npt.NDArray[np.int64], places: Places, newest_first: bool) -> Places:
+    """Those places whose rows come after it. Times before it are out of the range already."""
+    same = places[micros[places] == place.timestamp_us]
+    ids = rows["log_id"].take(pa.array(same))
+    passed = pc.greater_equal(ids, place.log_id) if newest_first else pc.less_equal(ids, place.log_id)
+    return np.setdiff1d(places, same[passed.to_numpy()], assume_unique=True)

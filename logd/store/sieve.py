@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 from logd.levels import level_of
 from logd.query import metadata, regex, wildcard
 from logd.query.fields import KEYWORDS, TEXT, TRACE_ID
-from logd.query.tree import And, Equals, Node, Or, Regex, Wildcard, Words
+from logd.query.tree import And, Equals, Everything, Node, Or, Regex, Wildcard, Words
 from logd.query.words import Filter, first_filter, pattern
 
 Places = npt.NDArray[np.intp]
@@ -84,9 +84,11 @@ def sieve(query: Node) -> Sieve | None:
                 values.append((field, value))
             case Or((Equals("trace_id", value), Equals("metadata.trace_id", same))) if value == same:
                 traces.append((value, metadata.part_of(value, (TRACE_ID,))))
+            case Everything():
+                pass
             case _:
                 whole = False
-    return Sieve(values, traces, patterns, whole) if values or traces or patterns else None
+    return Sieve(values, traces, patterns, whole) if whole or values or traces or patterns else None
 
 
 def _may_have(texts: pa.ChunkedArray, part: str) -> pa.ChunkedArray:
