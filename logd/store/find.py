@@ -34,10 +34,8 @@ from logd.store.pages import bytes_in_sql, bytes_of, page_of, rows_in, rows_upto
 from logd.store.read import EPOCH, columns_of, literal, read, run
 from logd.store.segments import micros_of
 from logd.store.sieve import Places, Sieve, sieve
-from logd.store.walk import FIRST_SLICE_ROWS, Slice, Slices, Snapshot, Stretch, Times, in_order, times_of
+from logd.store.walk import FIRST_SLICE_ROWS, WHOLE_ROWS, Slice, Slices, Snapshot, Stretch, Times, in_order, times_of
 
-#: Up to here, and where row groups are far apart, Arrow reads faster: DuckDB looks at every row group of a file.
-WHOLE_ROWS = 98_304
 #: A list of times prunes row groups better than their range, but is compared with every row.
 MAX_TIMES = 128
 #: Arrow holds what it reads: so much at once, which is more than WHOLE_ROWS of usual lines, but a line may have 1 MB.

@@ -25,6 +25,8 @@ from logd.store.segments import Segment
 #: The first slice: a row group. Each further one is larger by GROWTH, so that a rare word costs few queries.
 FIRST_SLICE_ROWS = 8_192
 GROWTH = 8
+#: Up to here, and where row groups are far apart, Arrow reads faster: DuckDB looks at every row group of a file.
+WHOLE_ROWS = 98_304
 #: Where at most one row group in so many may have a hit, many of those have none: a slice takes several at once,
 #: but not so many that their columns would take more than some 50 MB.
 _SPARSE = 4
@@ -198,5 +200,6 @@ class Slices:
         probably take; but for want of hits, GROWTH times what was read. Not much more than they `may_read`."""
         rows = GROWTH * self._rows or first_rows
         if hits:
-            rows = min(rows, int(_MARGIN * self._rows * (wanted - hits) / hits))
+            expected = int(self._rows * (wanted - hits) / hits)
+            rows = min(rows, _MARGIN * expected if expected > WHOLE_ROWS else min(_MARGIN * expected, WHOLE_ROWS - FIRST_SLICE_ROWS))
         return self.next(max(min(rows, may_read), first_rows))
