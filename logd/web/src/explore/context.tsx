@@ -13,15 +13,9 @@ import { copy } from '../parts/copy';
 import { contextLink } from './links';
 import { cut } from '../parts/visible';
 import type { Hit } from './record';
-import { explore } from './state';
+import { explore, type ContextOf } from './state';
 import { asOneQuery } from './terms';
 import { Text } from './text';
-
-export interface ContextOf {
-  logId: string;
-  /** Its time, by which it is found at once. */
-  at: string;
-}
 
 const FIRST = 10;
 const STEP = 20;
@@ -37,10 +31,12 @@ export function Context({ of: { logId, at }, onClose }: { of: ContextOf; onClose
   const [order, setOrder] = useState<Order>('auto');
   const [filtered, setFiltered] = useState(false);
   const list = useRef<HTMLOListElement>(null);
-  const q = filtered ? asOneQuery(explore.value) : '';
+  const whole = asOneQuery(explore.value);
+  const { operator } = explore.value;
+  const only = filtered && whole ? { q: whole, ...(operator ? { default_operator: operator } : {}) } : {};
   const found = useLoad(
-    (signal) => body(api.GET('/api/v1/logs/{log_id}/context', { params: { path: { log_id: logId }, query: { before, after, at, order, ...(q ? { q } : {}) } }, signal })),
-    [logId, at, before, after, order, q],
+    (signal) => body(api.GET('/api/v1/logs/{log_id}/context', { params: { path: { log_id: logId }, query: { before, after, at, order, ...only } }, signal })),
+    [logId, at, before, after, order, JSON.stringify(only)],
   );
   const { data } = found;
 
@@ -90,7 +86,7 @@ export function Context({ of: { logId, at }, onClose }: { of: ContextOf; onClose
             </select>
           </label>
           <label class="inline">
-            <input type="checkbox" checked={filtered} disabled={!asOneQuery(explore.value)} onChange={(event) => setFiltered(event.currentTarget.checked)} /> Only what the search finds
+            <input type="checkbox" checked={filtered} disabled={!whole} onChange={(event) => setFiltered(event.currentTarget.checked)} /> Only what the search finds
           </label>
         </div>
         <div class="results-progress">{found.loading && <Loading began={found.began} cancel={found.cancel} what="Looking" />}</div>

@@ -30,7 +30,7 @@ class Answers {
   }
 }
 
-const ASKED = { q: '', service: [], level: [], host: [], rate: 0 };
+const ASKED = { q: '', operator: '' as const, service: [], level: [], host: [], rate: 0 };
 let answers: Answers;
 let tailer: Tailer;
 
