@@ -88,6 +88,16 @@ def test_a_context_is_in_the_url_until_it_is_closed(page: Page, logd: Server) ->
     assert _history(page) == steps
     has(page, "open", hit["log_id"])
     has(page, "q", "service:apache AND error")
+    # Also after the page was loaded anew within it.
+    page.go_forward()
+    expect(_around(page)).to_have_text(hit["message"])
+    page.reload()
+    expect(_around(page)).to_have_text(hit["message"])
+    page.keyboard.press("Escape")
+    expect(_dialog(page)).to_have_count(0)
+    has(page, "context")
+    expect(page.locator(".expanded")).to_be_visible()
+    assert _history(page) == steps
     page.go_back()
     has(page, "q")
     assert parameters(page) == {"from": ["-24h"]}

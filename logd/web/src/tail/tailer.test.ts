@@ -61,6 +61,13 @@ function shown(): string[] {
   });
 }
 
+test('what side by side means, and names with commas, are asked for as the API reads them', async () => {
+  await pass();
+  tailer.ask({ ...ASKED, q: 'a b', operator: 'and', service: ['x,y', 'z'] });
+  await pass();
+  expect(answers.urls[1]!.search).toBe('?q=a+b&default_operator=and&service=x%5C%2Cy&service=z');
+});
+
 test('lines come onto the page together', async () => {
   await pass();
   answers.say('event: open\nid: p\ndata: {}\n\n');
