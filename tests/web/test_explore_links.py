@@ -137,6 +137,31 @@ def test_a_link_to_a_context(page: Page, logd: Server) -> None:
     expect(bar(page)).to_have_text("other")
 
 
+def test_a_link_to_what_one_has_looked_at_around_a_line(page: Page, logd: Server, new_page: NewPage) -> None:
+    hit = logd.search(q="service:hdfs", from_="-24h", sort="oldest", limit=500)["logs"][400]
+    opened(page, f"{ALL}&q=service:hdfs&context={hit['timestamp']},{hit['log_id']}")
+    steps = _history(page)
+    _dialog(page).get_by_role("button", name="20 more before").click()
+    _dialog(page).get_by_role("combobox", name="Order").select_option("By time")
+    _dialog(page).get_by_label("Only what the search finds").check()
+    for name, value in {"before": "30", "order": "time", "only": "true"}.items():
+        has(page, name, value)
+    has(page, "after")
+    messages = _dialog(page).locator(".context-message")
+    expect(messages).to_have_count(41)
+    other = new_page()
+    with other.expect_request(re.compile("/context")) as asked:
+        other.goto(page.url)
+    expect(_dialog(other).locator(".context-message")).to_have_text(messages.all_text_contents())
+    query = parse_qs(urlsplit(asked.value.url).query)
+    assert (query["before"], query["after"], query["order"]) == (["30"], ["10"], ["time"])
+    assert query["q"] == ["service:hdfs"]
+    assert _history(page) == steps, "looking further is no step"
+    page.keyboard.press("Escape")
+    for name in ("context", "before", "order", "only"):
+        has(page, name)
+
+
 def test_a_search_goes_on_below_a_context(page: Page) -> None:
     page.clock.install()
     opened(page, f"{ALL}&q=service:apache&refresh=5")

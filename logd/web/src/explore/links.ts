@@ -4,7 +4,7 @@ import { href } from '../state/place';
 import { iso } from '../state/time';
 import { written } from '../state/values';
 import type { Hit } from './record';
-import { asked, explore, exploreLink, type ContextOf, type Explore } from './state';
+import { asked, contextAt, explore, exploreLink, type ContextOf, type Explore } from './state';
 import { hasValue } from './terms';
 
 /** A link to nothing but this line. */
@@ -13,8 +13,8 @@ export function lineLink(hit: Hit): string {
 }
 
 /** To nothing but this line, with its context opened. */
-export function contextLink(hit: Hit): string {
-  return exploreLink({ ...alone(hit), context: contextOf(hit) });
+export function contextLink(hit: Hit, context = contextOf(hit)): string {
+  return exploreLink({ ...alone(hit), context: { ...context, only: false } });
 }
 
 /** All of a trace, in the time that is looked at. */
@@ -23,7 +23,7 @@ export function traceLink(trace: string): string {
 }
 
 export function contextOf(hit: Hit): ContextOf {
-  return { logId: hit.log_id ?? '', at: hit.timestamp ?? '' };
+  return contextAt(hit.log_id ?? '', hit.timestamp ?? '');
 }
 
 function alone(hit: Hit): Partial<Explore> {

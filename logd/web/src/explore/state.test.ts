@@ -4,7 +4,7 @@ import { expect, test } from 'vitest';
 import { go } from '../state/place';
 import { pinnedRange } from './run';
 import { fromParameters, toParameters } from './saved_calls';
-import { asked, change, closeContext, explore, exploreLink, INITIAL, NEW_SINCE, openContext, REFRESH_SECONDS, type Explore } from './state';
+import { asked, change, changeContext, closeContext, contextAt, explore, exploreLink, INITIAL, NEW_SINCE, openContext, REFRESH_SECONDS, type ContextOf, type Explore } from './state';
 
 /** Numbers that look random, and are the same each time. */
 function* numbers(seed: number): Generator<number> {
@@ -18,6 +18,7 @@ const TEXTS = ['a', 'a b', 'x=1&y=2', '100 %', '+a -b', 'größe', '😀', '"', 
 
 function any(next: () => number): Explore {
   const one = <T>(of: readonly T[]): T => of[Math.floor(next() * of.length)]!;
+  const around = (): ContextOf => ({ at: '2026-11-28T05:00:00.123456Z', logId: one(TEXTS), before: one([0, 10, 1_000]), after: one([10, 30]), order: one(['auto', 'position', 'time'] as const), only: one([true, false]) });
   const some = (): string[] => [...new Set(Array.from({ length: Math.floor(next() * 4) }, () => one(TEXTS)))];
   return {
     q: next() < 0.3 ? '' : one(TEXTS),
@@ -32,7 +33,7 @@ function any(next: () => number): Explore {
     newSince: one(NEW_SINCE),
     refresh: one(REFRESH_SECONDS),
     open: some(),
-    context: next() < 0.5 ? undefined : { at: '2026-11-28T05:00:00.123456Z', logId: one(TEXTS) },
+    context: next() < 0.5 ? undefined : around(),
   };
 }
 
@@ -73,7 +74,7 @@ test('what side by side means is asked for when the URL says it', () => {
   expect(asked(explore.value)).not.toHaveProperty('default_operator');
 });
 
-const LINE = { at: '2026-11-28T05:00:00Z', logId: 'a,b' };
+const LINE = contextAt('a,b', '2026-11-28T05:00:00Z');
 
 test('a context is a step, and goes when something else is asked for', () => {
   go(exploreLink({ q: 'a' }));
@@ -81,7 +82,17 @@ test('a context is a step, and goes when something else is asked for', () => {
   openContext(LINE);
   expect(history.length).toBe(before + 1);
   expect(explore.value).toMatchObject({ q: 'a', context: LINE });
+  changeContext({ before: 30, only: true });
+  expect(history.length).toBe(before + 1);
+  expect(explore.value.context).toEqual({ ...LINE, before: 30, only: true });
   change({ q: 'b' });
+  expect(explore.value.context).toBeUndefined();
+});
+
+test('a context of a URL that somebody wrote is one that the API gives', () => {
+  go('/explore?context=2026-11-28T05:00:00Z,x&before=-1&after=9999&order=odd&only=maybe');
+  expect(explore.value.context).toEqual({ ...contextAt('x', '2026-11-28T05:00:00Z'), after: 1_000 });
+  go('/explore?context=x&before=5');
   expect(explore.value.context).toBeUndefined();
 });
 

@@ -14,6 +14,12 @@ export interface ContextOf {
   logId: string;
   /** Its time, by which it is found at once. */
   at: string;
+  /** How many lines on each side. */
+  before: number;
+  after: number;
+  order: 'auto' | 'position' | 'time';
+  /** Only those that the search finds. */
+  only: boolean;
 }
 
 export interface Explore {
@@ -38,6 +44,9 @@ export interface Explore {
 
 export const REFRESH_SECONDS: readonly number[] = [0, 5, 30, 60];
 export const NEW_SINCE = ['', '1h', '1d', '1w'] as const;
+/** The API gives no more lines on a side of one. */
+export const MOST_AROUND = 1_000;
+const FIRST_AROUND = 10;
 /** Of the ids of opened lines in the URL: servers take 8,190 of all of it, and the query is what matters. */
 const MOST_OPEN_CHARACTERS = 2_000;
 
@@ -79,7 +88,7 @@ export const explore = computed<Explore>(() => {
     newSince: NEW_SINCE.find((since) => since === params.get('new_since')) ?? '',
     refresh: REFRESH_SECONDS.find((seconds) => String(seconds) === params.get('refresh')) ?? 0,
     open: params.getAll('open'),
-    context: contextIn(params.get('context')),
+    context: contextIn(params),
   };
 });
 
@@ -99,7 +108,7 @@ export function exploreLink(patch: Partial<Explore>, base: Explore = INITIAL): s
     new_since: newSince,
     refresh: refresh ? String(refresh) : undefined,
     open: lastOf(open),
-    context: context && `${context.at},${context.logId}`,
+    ...(context ? contextParameters(context) : {}),
   });
 }
 
@@ -120,6 +129,12 @@ export function openContext(context: ContextOf): void {
   // As a URL is written here: so that closing finds where it was opened.
   go(exploreLink({}, explore.value), { replace: true });
   change({ context });
+}
+
+/** Other lines around the same one, which is no step. */
+export function changeContext(patch: Partial<ContextOf>): void {
+  const { context } = explore.value;
+  if (context) change({ context: { ...context, ...patch } }, { replace: true });
 }
 
 export function closeContext(): void {
@@ -144,9 +159,38 @@ export function operatorOf(text: string | null | undefined): Operator {
   return found === 'or' || found === 'and' ? found : '';
 }
 
-function contextIn(text: string | null): ContextOf | undefined {
-  const [at, logId] = (text ?? '').split(/,(.*)/s);
-  return at && logId ? { at, logId } : undefined;
+/** The nearest lines around that one. */
+export function contextAt(logId: string, at: string): ContextOf {
+  return { logId, at, before: FIRST_AROUND, after: FIRST_AROUND, order: 'auto', only: false };
+}
+
+function contextIn(params: URLSearchParams): ContextOf | undefined {
+  const [at, logId] = (params.get('context') ?? '').split(/,(.*)/s);
+  if (!at || !logId) return undefined;
+  const lines = (name: string) => {
+    const text = params.get(name) ?? '';
+    return /^\d{1,4}$/.test(text) ? Math.min(MOST_AROUND, Number(text)) : FIRST_AROUND;
+  };
+  const order = params.get('order');
+  return {
+    logId,
+    at,
+    before: lines('before'),
+    after: lines('after'),
+    order: order === 'position' || order === 'time' ? order : 'auto',
+    only: params.get('only') === 'true',
+  };
+}
+
+/** By the API's names. */
+function contextParameters({ logId, at, before, after, order, only }: ContextOf) {
+  return {
+    context: `${at},${logId}`,
+    before: before === FIRST_AROUND ? undefined : String(before),
+    after: after === FIRST_AROUND ? undefined : String(after),
+    order: order === 'auto' ? undefined : order,
+    only: only ? 'true' : undefined,
+  };
 }
 
 /** The last of them that have room. */

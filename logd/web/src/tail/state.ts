@@ -3,7 +3,7 @@
 import { computed } from '@preact/signals';
 
 import { fieldIs } from '../explore/filters';
-import { exploreLink, operatorOf } from '../explore/state';
+import { contextAt, exploreLink, operatorOf } from '../explore/state';
 import { go, href, place } from '../state/place';
 import { persisted } from '../state/settings';
 import { valuesOf } from '../state/values';
@@ -49,5 +49,5 @@ export function exploreOf({ rate: _, ...filter }: Asked): string {
 export function contextOf(hit: Hit): string | undefined {
   if (!hit.timestamp || !hit.log_id) return undefined;
   const to = new Date(Date.parse(hit.timestamp) + 1).toISOString();
-  return exploreLink({ q: fieldIs('log_id', hit.log_id), range: { from: hit.timestamp, to }, context: { at: hit.timestamp, logId: hit.log_id } });
+  return exploreLink({ q: fieldIs('log_id', hit.log_id), range: { from: hit.timestamp, to }, context: contextAt(hit.log_id, hit.timestamp) });
 }
