@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from logd.cli import connect, lines, search
+from logd.query import values
 
 if TYPE_CHECKING:
     from logd.cli.ask import Server
@@ -119,7 +120,7 @@ def _asked(args: argparse.Namespace) -> dict[str, Any]:
     asked: dict[str, Any] = {}
     for name, value in search.filters(args, paged=False):
         if name in lines.REPEATED:
-            asked.setdefault(name, []).extend(part for part in map(str.strip, value.split(",")) if part)
+            asked.setdefault(name, []).extend(map(values.written, values.listed([value])))
         else:
             asked[name] = value
     return asked | {name: value for name in _OPTIONS if (value := getattr(args, name)) is not None}

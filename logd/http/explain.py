@@ -9,6 +9,7 @@ from logd.flow.clock import now_us
 from logd.http import identity, schemas
 from logd.http.answers import json_bytes
 from logd.http.openapi import Answer, Operation
+from logd.http.parameters import operator_of
 from logd.http.saved import applied
 from logd.http.search import PARAMETERS, read_search
 from logd.http.turns import Turns
@@ -46,6 +47,7 @@ class Explaining:
         body = {
             "tree": describe(asked.query),
             "query": msgspec.to_builtins(asked.query),
+            "default_operator": operator_of(query, self._default_operator),
             "plan": plan,
             "took_ms": took_ms(),
         }

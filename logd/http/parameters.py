@@ -23,6 +23,7 @@ from logd.query.fields import KEYWORDS, MAX_PATH_PARTS, METADATA, column_of, pat
 from logd.query.parse import Operator, parse
 from logd.query.time import parse_time
 from logd.query.tree import And, Equals, Everything, Node, Or
+from logd.query.values import listed
 
 _DURATION = re.compile(DURATION, re.ASCII)
 _UNITS_US = {
@@ -43,11 +44,12 @@ _BODY_SECONDS = 30.0
 MAX_VALUES = 1_000
 #: There are six levels; others are looked for in the metadata, which costs more than a column.
 _MAX_LEVELS = 50
+_COMMAS = "Commas part values; a comma of a value has a backslash before it."
 
 
 class Parameter(msgspec.Struct, frozen=True):
     """`of` is the type of its value for OpenAPI, as msgspec writes types. One that `repeats` is a list, in which commas
-    part values too."""
+    part values too, see query.values."""
 
     name: str
     meaning: str
@@ -60,9 +62,9 @@ class Parameter(msgspec.Struct, frozen=True):
 Q = Parameter(
     "q", "The query: words, phrases, fields, patterns, ranges, AND, OR, NOT and groups; empty means everything."
 )
-SERVICE = Parameter("service", "One of these services.", repeats=True)
+SERVICE = Parameter("service", f"One of these services. {_COMMAS}", repeats=True)
 LEVEL = Parameter("level", "One of these levels, in any spelling.", repeats=True)
-HOST = Parameter("host", "One of these hosts.", repeats=True)
+HOST = Parameter("host", f"One of these hosts. {_COMMAS}", repeats=True)
 FROM = Parameter("from", "The earliest time: ISO 8601, Unix time in s to ns, or relative such as -15m.")
 TO = Parameter("to", "The first time after the last: as `from`.")
 DEFAULT_OPERATOR = Parameter(
@@ -105,20 +107,25 @@ def read_filters(query: MultiMapping[str], now: int, default_operator: Operator 
     to_us = parse_time(query["to"], now, "to") if query.get("to") else None
     if from_us is not None and to_us is not None and from_us > to_us:
         raise BadRequest("bad_range", f"from {shortened(query['from'])} is after to {shortened(query['to'])}", "from")
-    operator = choice(query, DEFAULT_OPERATOR.name, default_operator, {"or": "or", "and": "and"})
-    terms = parse(query.get("q", ""), "and" if operator == "and" else "or", now)
+    terms = parse(query.get("q", ""), operator_of(query, default_operator), now)
     parts = [terms, *_filters(query)]
     wanted = tuple(part for part in parts if not isinstance(part, Everything))
     node: Node = Everything() if not wanted else wanted[0] if len(wanted) == 1 else And(wanted)
     return Filters(node, from_us, to_us, terms)
 
 
+def operator_of(query: MultiMapping[str], default_operator: Operator) -> Operator:
+    """What terms side by side mean. Raises BadRequest."""
+    return (
+        "and" if choice(query, DEFAULT_OPERATOR.name, default_operator, {"or": "or", "and": "and"}) == "and" else "or"
+    )
+
+
 def _filters(query: MultiMapping[str]) -> Iterable[Node]:
     """A filter's values, repeated or with commas, are alternatives."""
     for parameter in (SERVICE, LEVEL, HOST):
         field = parameter.name
-        texts = [value.strip() for text in query.getall(field, ()) for value in text.split(",")]
-        values = tuple(Equals(field, value) for value in dict.fromkeys(texts) if value)
+        values = tuple(Equals(field, value) for value in listed(query.getall(field, ())))
         most = _MAX_LEVELS if parameter is LEVEL else MAX_VALUES
         if len(values) > most:
             raise BadRequest("too_many_values", f"{field} has {len(values)} values, at most {most}", field)

@@ -103,10 +103,12 @@ class ContextAnswer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 class ExplainAnswer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """`tree` is the query as it is read, in words, a line for each of its nodes, and `query` the same for programs.
-    `plan` is the engine's own and may change: what it would look at, what it needn't, and why."""
+    `default_operator` is what terms side by side mean in it. `plan` is the engine's own and may change: what it would
+    look at, what it needn't, and why."""
 
     tree: list[str]
     query: dict[str, Any]
+    default_operator: Literal["or", "and"]
     plan: dict[str, Any]
     took_ms: int
 

@@ -38,6 +38,8 @@ def test_the_tree_and_the_plan(server: Server) -> None:
     tree = ["message has the word 'old'", "not", "  level is 'debug'"]
     assert found["tree"] == ["all of", "  all of", *(f"    {line}" for line in tree), "  service is 'a'"]
     assert found["query"]["type"] == "And"
+    assert found["default_operator"] == "or"
+    assert server.get(_EXPLAIN, q="a b", default_operator="AND").json()["default_operator"] == "and"
     plan = found["plan"]
     assert plan["engine"] == "segments"
     assert plan["segments"] == {"all": 2, "out_of_time": 1, "ruled_out": 0, "read": 1}

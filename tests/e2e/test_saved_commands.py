@@ -154,3 +154,9 @@ def test_controls(tmp_path: Path) -> None:
         for command in (["list"], ["show", "a"], ["delete", "a"]):
             code, text = on_a_terminal(server, "saved", *command)
             assert (code, "\x1b" in text, "\\u001b[31m" in text) == (0, False, True)
+
+
+def test_a_value_with_a_comma_stays_one(server: Server) -> None:
+    done = run(server, "saved", "save", "--name", "abroad", "--service", r"shop\,eu, cart", "--service", "pay")
+    assert done.returncode == 0, done
+    assert _printed(server, "saved", "show", "abroad")[0]["search"]["service"] == [r"shop\,eu", "cart", "pay"]

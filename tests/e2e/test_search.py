@@ -131,6 +131,19 @@ def test_lines_of_one_moment_by_their_id(server: Server) -> None:
     assert ids == sorted(ids, reverse=True)
 
 
+def test_a_service_with_a_comma(server: Server) -> None:
+    for service in ("a,b", "a", "b"):
+        server.ingest(service, [{"timestamp": _time(0), "message": "comma"}])
+    server.settle()
+
+    def found(*services: str) -> set[str]:
+        return {record["service"] for record in server.search(q="comma", service=services)["logs"]}
+
+    assert found("a,b") == {"a", "b"}
+    assert found(r"a\,b") == {"a,b"}
+    assert found(r"a\,b", "a") == found(r"a\,b,a") == {"a,b", "a"}
+
+
 @pytest.mark.parametrize(
     ("parameters", "condition"),
     [

@@ -140,7 +140,6 @@ def test_an_open_line(new_page: NewPage, logd: Server) -> None:
     expect(page.get_by_text("Copied the line’s link.")).to_be_visible()
     opened(page, _clipboard(page))
     expect(page.locator(".results-total")).to_have_text("1 line")
-    line.or_(lines(page).first).first.click()
     expect(page.locator(".expanded-fields").get_by_text(hit["log_id"])).to_be_visible()
 
 
@@ -155,7 +154,6 @@ def test_filters_and_columns_of_an_open_line(page: Page) -> None:
     assert parameters(page)["q"] == ["state AND service:apache AND NOT level:ERROR"]
     expect(page.get_by_role("heading", name="No lines found")).to_be_visible()
     page.go_back()
-    lines(page).first.click()
     page.get_by_role("button", name="Only lines that have host").click()
     assert parameters(page)["q"] == ["state AND service:apache AND host:*"]
     expect(lines(page).first.locator("mark").first).to_have_text("apache")

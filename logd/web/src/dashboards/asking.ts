@@ -2,6 +2,7 @@
 
 import { api, body, type Schemas } from '../api/client';
 import type { Range } from '../state/time';
+import { valuesOf, written } from '../state/values';
 import { list, type Panel, type PanelSearch } from './document';
 import { anyOf, before, ends, figure, groupName, intervalOf, linesOf, share, shareLines, shareRows, timesOf, type Group } from './figures';
 import { groupLink } from './links';
@@ -78,9 +79,9 @@ async function questionOf(panel: Panel, asking: Asking): Promise<Question> {
 export function filters(search: PanelSearch, range: Range, maxAge: number) {
   return {
     q: search.q,
-    service: list(search.service),
-    level: list(search.level),
-    host: list(search.host),
+    service: written(valuesOf(search.service)),
+    level: written(valuesOf(search.level)),
+    host: written(valuesOf(search.host)),
     default_operator: search.default_operator,
     from: range.from,
     to: range.to,

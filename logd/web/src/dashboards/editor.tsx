@@ -8,6 +8,7 @@ import { Button, IconButton } from '../parts/button';
 import { Dialog } from '../parts/dialog';
 import { QueryBar } from '../parts/query_bar';
 import type { Range } from '../state/time';
+import { valuesOf, written } from '../state/values';
 import { AGGREGATES, fieldsOf, joined, parted, SOURCE_NAMES, TYPE_NAMES, UNIT_NAMES } from './choices';
 import { COLOURS, list, SOURCES, TYPES, UNITS, type Colour, type Panel, type PanelSearch, type Source, type Threshold, type Unit } from './document';
 import { Choice, Typed, TypedNumber } from './inputs';
@@ -121,7 +122,7 @@ function Records({ panel, range, error, change }: PartProps & { range: Range; er
             {(['service', 'level', 'host'] as const).map((name) => (
               <label key={name}>
                 {FILTER_NAMES[name]}
-                <Typed value={list(search[name]).join(', ')} placeholder="any" onType={(text) => set({ [name]: list(text) })} />
+                <Typed value={written(valuesOf(search[name])).join(', ')} placeholder="any" onType={(text) => set({ [name]: written(valuesOf(text)) })} />
               </label>
             ))}
           </div>

@@ -1,9 +1,10 @@
 /** Ways from a panel to Explore, with exactly what it asks. */
 
 import { fieldIs, fieldName, withTerm } from '../explore/filters';
-import { exploreLink } from '../explore/state';
+import { exploreLink, operatorOf } from '../explore/state';
 import type { Range } from '../state/time';
-import { list, type Panel, type PanelSearch } from './document';
+import { valuesOf } from '../state/values';
+import type { Panel, PanelSearch } from './document';
 import type { Group } from './figures';
 
 /** Where one sees the records that the panel is about. */
@@ -28,13 +29,14 @@ export function groupLink(panel: Panel, search: PanelSearch, range: Range, group
   return linkOf({ ...search, q }, range, false, panel.share);
 }
 
-function linkOf(search: PanelSearch, range: Range, isPatterns: boolean, share: string | undefined): string {
+export function linkOf(search: PanelSearch, range: Range, isPatterns: boolean, share: string | undefined): string {
   const q = search.q ?? '';
   return exploreLink({
     q: share === undefined ? q : withTerm(q, `(${share})`),
-    service: list(search.service),
-    level: list(search.level),
-    host: list(search.host),
+    operator: operatorOf(search.default_operator),
+    service: valuesOf(search.service),
+    level: valuesOf(search.level),
+    host: valuesOf(search.host),
     range,
     ...(isPatterns ? { view: 'patterns' as const } : {}),
   });

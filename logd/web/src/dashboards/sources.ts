@@ -2,9 +2,9 @@
 
 import { api, body } from '../api/client';
 import { timeText } from '../state/time';
-import { exploreLink } from '../explore/state';
 import { filters, notes, rangeIn, searchOf, type Asking } from './asking';
-import { list, type Panel, type Source, type Threshold } from './document';
+import type { Panel, Source, Threshold } from './document';
+import { linkOf } from './links';
 import type { Notes, Shown, StatusItem } from './shown';
 import { colourAt, unitText } from './units';
 
@@ -26,7 +26,7 @@ async function patterns(panel: Panel, asking: Asking): Promise<Shown> {
   const count = answer.patterns.reduce((sum, one) => sum + one.count, 0) + answer.other;
   if (panel.type === 'number') return { kind: 'number', value: answer.patterns.length + answer.other_patterns, times: [], values: [], ...notes(answer) };
   const services = (one: (typeof answer.patterns)[number]) => one.services.map(({ value }) => value ?? '–').join(', ') + (one.other_services ? ` +${one.other_services}` : '');
-  const link = exploreLink({ q: search.q ?? '', service: list(search.service), level: list(search.level), host: list(search.host), range, view: 'patterns' });
+  const link = linkOf(search, range, true, undefined);
   const shown = { kind: 'table' as const, links: answer.patterns.map(() => link), ...notes(answer), ...(answer.other ? { others: answer.other } : {}) };
   const counts = { name: 'count', unit: 'count' as const, number: true, bar: true };
   if (panel.type === 'top') return { ...shown, columns: [{ name: 'message' }, counts], rows: answer.patterns.map((one) => [one.template, one.count]) };

@@ -1,6 +1,6 @@
 /** The lines around one: in its file, or in time among those of the same service, host and source. */
 
-import { useLayoutEffect, useRef, useState } from 'preact/hooks';
+import { useLayoutEffect, useRef } from 'preact/hooks';
 
 import { api, body } from '../api/client';
 import { useLoad } from '../api/load';
@@ -13,34 +13,22 @@ import { copy } from '../parts/copy';
 import { contextLink } from './links';
 import { cut } from '../parts/visible';
 import type { Hit } from './record';
-import { explore } from './state';
+import { changeContext, explore, MOST_AROUND, type ContextOf } from './state';
 import { asOneQuery } from './terms';
 import { Text } from './text';
 
-export interface ContextOf {
-  logId: string;
-  /** Its time, by which it is found at once. */
-  at: string;
-}
-
-const FIRST = 10;
 const STEP = 20;
-/** The API gives no more on a side. */
-const MOST = 1_000;
 const MOST_CHARACTERS = 2_000;
 
-type Order = 'auto' | 'position' | 'time';
-
-export function Context({ of: { logId, at }, onClose }: { of: ContextOf; onClose: () => void }) {
-  const [before, setBefore] = useState(FIRST);
-  const [after, setAfter] = useState(FIRST);
-  const [order, setOrder] = useState<Order>('auto');
-  const [filtered, setFiltered] = useState(false);
+export function Context({ of, onClose }: { of: ContextOf; onClose: () => void }) {
+  const { logId, at, before, after, order } = of;
   const list = useRef<HTMLOListElement>(null);
-  const q = filtered ? asOneQuery(explore.value) : '';
+  const whole = asOneQuery(explore.value);
+  const { operator } = explore.value;
+  const only = of.only && whole ? { q: whole, ...(operator ? { default_operator: operator } : {}) } : {};
   const found = useLoad(
-    (signal) => body(api.GET('/api/v1/logs/{log_id}/context', { params: { path: { log_id: logId }, query: { before, after, at, order, ...(q ? { q } : {}) } }, signal })),
-    [logId, at, before, after, order, q],
+    (signal) => body(api.GET('/api/v1/logs/{log_id}/context', { params: { path: { log_id: logId }, query: { before, after, at, order, ...only } }, signal })),
+    [logId, at, before, after, order, JSON.stringify(only)],
   );
   const { data } = found;
 
@@ -63,7 +51,7 @@ export function Context({ of: { logId, at }, onClose }: { of: ContextOf; onClose
       actions={
         <>
           {data && (
-            <Button icon="link" kind="plain" onClick={() => void copy(location.origin + contextLink(data.log), 'a link to this')}>
+            <Button icon="link" kind="plain" onClick={() => void copy(location.origin + contextLink(data.log, of), 'a link to this')}>
               Copy link
             </Button>
           )}
@@ -80,7 +68,7 @@ export function Context({ of: { logId, at }, onClose }: { of: ContextOf; onClose
             <select
               value={order}
               onChange={(event) => {
-                setOrder(event.currentTarget.value as Order);
+                changeContext({ order: event.currentTarget.value as ContextOf['order'] });
                 seen.current = undefined;
               }}
             >
@@ -90,7 +78,7 @@ export function Context({ of: { logId, at }, onClose }: { of: ContextOf; onClose
             </select>
           </label>
           <label class="inline">
-            <input type="checkbox" checked={filtered} disabled={!asOneQuery(explore.value)} onChange={(event) => setFiltered(event.currentTarget.checked)} /> Only what the search finds
+            <input type="checkbox" checked={of.only} disabled={!whole} onChange={(event) => changeContext({ only: event.currentTarget.checked })} /> Only what the search finds
           </label>
         </div>
         <div class="results-progress">{found.loading && <Loading began={found.began} cancel={found.cancel} what="Looking" />}</div>
@@ -100,7 +88,7 @@ export function Context({ of: { logId, at }, onClose }: { of: ContextOf; onClose
         ) : (
           data && (
             <ol class="context-lines log" ref={list} tabIndex={0} aria-label="Lines around it">
-              <More shown={data.before.length} wanted={before} where="before" onMore={() => setBefore(Math.min(MOST, before + STEP))} />
+              <More shown={data.before.length} wanted={before} where="before" onMore={() => changeContext({ before: Math.min(MOST_AROUND, before + STEP) })} />
               {data.before.map((hit) => (
                 <ContextLine key={hit.log_id} hit={hit} />
               ))}
@@ -108,7 +96,7 @@ export function Context({ of: { logId, at }, onClose }: { of: ContextOf; onClose
               {data.after.map((hit) => (
                 <ContextLine key={hit.log_id} hit={hit} />
               ))}
-              <More shown={data.after.length} wanted={after} where="after" onMore={() => setAfter(Math.min(MOST, after + STEP))} />
+              <More shown={data.after.length} wanted={after} where="after" onMore={() => changeContext({ after: Math.min(MOST_AROUND, after + STEP) })} />
             </ol>
           )
         )}
@@ -140,7 +128,7 @@ function More({ shown, wanted, where, onMore }: { shown: number; wanted: number;
     <li class="context-more">
       {shown < wanted ? (
         <span class="soft">{where === 'before' ? 'Nothing is before these.' : 'Nothing is after these.'}</span>
-      ) : wanted >= MOST ? (
+      ) : wanted >= MOST_AROUND ? (
         <span class="soft">A search shows more.</span>
       ) : (
         <Button kind="plain" icon={where === 'before' ? 'up' : 'down'} onClick={onMore}>

@@ -12,7 +12,7 @@ export const PAGE_LINES = 200;
 export const MOST_UNITS = 64_000_000;
 
 export type SearchAnswer = Omit<Schemas['SearchAnswer'], 'logs'> & { logs: readonly Hit[] };
-export type Ask = { q?: string; service?: string[]; level?: string[]; host?: string[]; from?: string; to?: string; sort?: 'newest' | 'oldest' };
+export type Ask = { q?: string; default_operator?: 'or' | 'and'; service?: string[]; level?: string[]; host?: string[]; from?: string; to?: string; sort?: 'newest' | 'oldest' };
 
 export interface Page {
   /** Empty: the first one. */

@@ -12,7 +12,7 @@ import { countText, shareText } from '../state/numbers';
 import { iso, timeText } from '../state/time';
 import { cut, escaped } from '../parts/visible';
 import { useRunning } from './run';
-import { asked, change, explore, exploreLink, type Pinned } from './state';
+import { asked, change, changedLink, explore, NEW_SINCE, type Explore, type Pinned } from './state';
 import { patternQuery, hasValue } from './terms';
 import { withTerm } from './filters';
 import { Text } from './text';
@@ -24,19 +24,19 @@ const FIRST = 50;
 const MOST = 500;
 const MASK = '<*>';
 /** How long before the range nothing of a pattern may have been, for it to be new. */
-const SINCE = [
-  { name: 'all patterns', ms: 0 },
-  { name: 'new since 1 hour before', ms: 3_600_000 },
-  { name: 'new since a day before', ms: 86_400_000 },
-  { name: 'new since a week before', ms: 7 * 86_400_000 },
-];
+const SINCE: Record<Explore['newSince'], { name: string; ms: number }> = {
+  '': { name: 'all patterns', ms: 0 },
+  '1h': { name: 'new since 1 hour before', ms: 3_600_000 },
+  '1d': { name: 'new since a day before', ms: 86_400_000 },
+  '1w': { name: 'new since a week before', ms: 7 * 86_400_000 },
+};
 
 export function Patterns({ pinned }: { pinned: Pinned }) {
-  const [before, setBefore] = useState(0);
+  const { newSince } = explore.value;
   const [limit, setLimit] = useState(FIRST);
   const { from, to, turn } = pinned;
   // The API wants `from` to be in what is shown, and what is compared to begin at `new_since`, before it.
-  const query = { ...asked(explore.value), to, limit, from, ...sinceOf(from, before) };
+  const query = { ...asked(explore.value), to, limit, from, ...sinceOf(from, SINCE[newSince].ms) };
   const found = useLoad((signal) => body(api.GET('/api/v1/logs/patterns', { params: { query: query as never }, signal })), [turn, JSON.stringify(query), reconnects.value]);
   const { data, error } = found;
   useRunning(found.loading);
@@ -50,10 +50,10 @@ export function Patterns({ pinned }: { pinned: Pinned }) {
         <span class="spring" />
         <label class="inline">
           Show
-          <select value={before} onChange={(event) => setBefore(Number(event.currentTarget.value))}>
-            {SINCE.map(({ name, ms }) => (
-              <option key={ms} value={ms}>
-                {name}
+          <select value={newSince} onChange={(event) => change({ newSince: event.currentTarget.value as Explore['newSince'] })}>
+            {NEW_SINCE.map((since) => (
+              <option key={since} value={since}>
+                {SINCE[since].name}
               </option>
             ))}
           </select>
@@ -64,7 +64,7 @@ export function Patterns({ pinned }: { pinned: Pinned }) {
       {error ? (
         <Failed error={error} retry={found.reload} />
       ) : data && !data.patterns.length && !found.loading ? (
-        <Empty title="No patterns">{before ? 'Every kind of line was there before.' : 'No lines match in this time.'}</Empty>
+        <Empty title="No patterns">{newSince ? 'Every kind of line was there before.' : 'No lines match in this time.'}</Empty>
       ) : (
         data && (
           <div class="patterns-body" tabIndex={0} role="region" aria-label="List of patterns">
@@ -109,7 +109,7 @@ function PatternItem({ pattern, most }: { pattern: Pattern; most: number }) {
         <a
           class="pattern-template log"
           dir="auto"
-          href={exploreLink({ q: query, view: 'lines' }, explore.value)}
+          href={changedLink({ q: query, view: 'lines' })}
           title="Search for its lines"
           onClick={(event) => {
             if (event.metaKey || event.ctrlKey || event.shiftKey || event.button) return;
@@ -142,7 +142,7 @@ function PatternItem({ pattern, most }: { pattern: Pattern; most: number }) {
             <pre dir="auto">
               <Text of={cut(sample.message ?? '', 1_000)} />
             </pre>
-            <a class="button plain" href={exploreLink({ q: hasValue('log_id', sample.log_id), view: 'lines' }, { ...explore.value, service: [], level: [], host: [] })}>
+            <a class="button plain" href={changedLink({ q: hasValue('log_id', sample.log_id), service: [], level: [], host: [], view: 'lines', open: [sample.log_id] })}>
               Show this line
             </a>
           </div>

@@ -7,20 +7,18 @@ import { useShortcut } from '../parts/shortcuts';
 import { Failed, Loading, Warnings } from '../parts/states';
 import { VirtualList } from '../parts/virtual_list';
 import { reconnects } from '../state/connection';
-import { place } from '../state/place';
 import { wrap, zone } from '../state/settings';
 import { timeText } from '../state/time';
 import { Head, layoutOf } from './columns';
-import { Context, type ContextOf } from './context';
 import { copy } from '../parts/copy';
 import type { Look } from './line';
-import { searchOf } from './links';
+import { contextOf, searchOf } from './links';
 import { Cancelled, NothingFound } from './nothing_found';
 import { plain, type Hit } from './record';
-import { contextOf, Row } from './row';
+import { Row } from './row';
 import { usePages } from './pages';
 import { useRunning } from './run';
-import { explore, type Pinned } from './state';
+import { change, explore, openContext, type Pinned } from './state';
 import { Summary } from './summary';
 import { End } from './list_end';
 
@@ -36,33 +34,37 @@ export function Results({ pinned }: { pinned: Pinned }) {
   const at = useRef(chosen);
   // What one points at is there already: only keys scroll.
   const [shown, setShown] = useState<number | undefined>(undefined);
-  const [opened, setOpened] = useState<ReadonlySet<number>>(new Set());
-  const [context, setContext] = useState<ContextOf | undefined>(() => contextOfPlace());
+  const opened = useMemo(() => new Set(state.open), [state.open.join('\n')]);
+  // Of a link: the line that it opens is looked for among the first lines, once.
+  const linked = useRef(state.open[0]);
   const { first, count } = pages;
   useRunning(pages.loading);
   // Another search's lines have heights and a place of their own.
   const run = useRef({ first, number: 0 });
   if (run.current.first !== first) run.current = { first, number: run.current.number + 1 };
 
+  const hits = useMemo(() => firstHits(pages.hit, Math.min(count, LOOKED_AT)), [first, Math.min(count, LOOKED_AT)]);
+
   // Before it is painted: keys are of the lines that one sees.
   useLayoutEffect(() => {
-    at.current = undefined;
-    setChosen(undefined);
-    setShown(undefined);
-    setOpened(new Set());
+    const found = linked.current === undefined ? -1 : hits.findIndex((hit) => hit.log_id === linked.current);
+    if (first) linked.current = undefined;
+    at.current = found < 0 ? undefined : found;
+    setChosen(at.current);
+    setShown(at.current);
   }, [first]);
   useEffect(() => {
     if (pages.error) pages.reload();
   }, [reconnects.value]);
 
+  const hit = useRef(pages.hit);
+  hit.current = pages.hit;
   const toggle = useCallback((index: number) => {
     at.current = index;
     setChosen(index);
-    setOpened((before) => {
-      const after = new Set(before);
-      if (!after.delete(index)) after.add(index);
-      return after;
-    });
+    const id = hit.current(index)?.log_id;
+    const { open } = explore.peek();
+    if (id) change({ open: open.includes(id) ? open.filter((one) => one !== id) : [...open, id] }, { replace: true });
   }, []);
   const step = (by: number) => {
     if (!count) return;
@@ -73,9 +75,8 @@ export function Results({ pinned }: { pinned: Pinned }) {
     setShown(next);
   };
   const current = chosen === undefined ? undefined : pages.hit(chosen);
-  useListKeys({ step, toggle, chosen, current, close: () => setOpened(new Set()), openContext: setContext });
+  useListKeys({ step, toggle, chosen, current, close: () => change({ open: [] }, { replace: true }) });
 
-  const hits = useMemo(() => firstHits(pages.hit, Math.min(count, LOOKED_AT)), [first, Math.min(count, LOOKED_AT)]);
   const day = useMemo(() => dayOf(hits, pinned), [hits, pinned.turn, zone.value]);
   const layout = useMemo(() => layoutOf(state.columns, hits, day === ''), [hits, day, state.columns.join('\n')]);
 
@@ -115,11 +116,10 @@ export function Results({ pinned }: { pinned: Pinned }) {
             const hit = pages.hit(index);
             // Forgotten: it is on its way.
             if (!hit) return <div class="line forgotten" role="row" aria-rowindex={index + 2} />;
-            return <Row index={index} hit={hit} look={look} pinned={pinned} chosen={index === chosen} open={opened.has(index)} onToggle={toggle} onContext={setContext} />;
+            return <Row index={index} hit={hit} look={look} pinned={pinned} chosen={index === chosen} open={opened.has(hit.log_id ?? '')} onToggle={toggle} />;
           }}
         />
       )}
-      {context && <Context of={context} onClose={() => setContext(undefined)} />}
     </section>
   );
 }
@@ -130,10 +130,9 @@ interface ListKeys {
   chosen: number | undefined;
   current: Hit | undefined;
   close: () => void;
-  openContext: (of: ContextOf) => void;
 }
 
-function useListKeys({ step, toggle, chosen, current, close, openContext }: ListKeys): void {
+function useListKeys({ step, toggle, chosen, current, close }: ListKeys): void {
   useShortcut('j', 'Next line', () => step(1));
   useShortcut('k', 'Line before', () => step(-1));
   useShortcut('o', 'Open or close the line', () => chosen !== undefined && toggle(chosen));
@@ -151,12 +150,6 @@ function onListKey(event: KeyboardEvent, step: (by: number) => void, toggle: () 
   else if (event.key in steps) step(steps[event.key]!);
   else return;
   event.preventDefault();
-}
-
-/** Of a link to a line's context. */
-function contextOfPlace(): ContextOf | undefined {
-  const [at, logId] = (place.value.params.get('context') ?? '').split(/,(.*)/s);
-  return at && logId ? { at, logId } : undefined;
 }
 
 function firstHits(hit: (index: number) => Hit | undefined, count: number): Hit[] {

@@ -2,11 +2,11 @@
 
 import { Component } from 'preact';
 
-import type { ContextOf } from './context';
 import { Expanded } from './expanded';
 import { Line, type Look } from './line';
+import { contextOf } from './links';
 import type { Hit } from './record';
-import type { Pinned } from './state';
+import { openContext, type Pinned } from './state';
 
 interface RowProps {
   index: number;
@@ -16,7 +16,6 @@ interface RowProps {
   chosen: boolean;
   open: boolean;
   onToggle: (index: number) => void;
-  onContext: (of: ContextOf) => void;
 }
 
 export class Row extends Component<RowProps> {
@@ -24,22 +23,18 @@ export class Row extends Component<RowProps> {
     return (Object.keys(next) as (keyof RowProps)[]).some((name) => next[name] !== this.props[name]);
   }
 
-  override render({ index, hit, look, pinned, chosen, open, onToggle, onContext }: RowProps) {
+  override render({ index, hit, look, pinned, chosen, open, onToggle }: RowProps) {
     return (
       <>
         <Line id={`line-${index}`} hit={hit} look={look} number={index + 1} chosen={chosen} open={open} onToggle={() => onToggle(index)} />
         {open && (
           <div role="row" class="expanded-row">
             <div role="gridcell">
-              <Expanded hit={hit} pinned={pinned} onContext={() => onContext(contextOf(hit))} />
+              <Expanded hit={hit} pinned={pinned} onContext={() => openContext(contextOf(hit))} />
             </div>
           </div>
         )}
       </>
     );
   }
-}
-
-export function contextOf(hit: Hit): ContextOf {
-  return { logId: hit.log_id ?? '', at: hit.timestamp ?? '' };
 }

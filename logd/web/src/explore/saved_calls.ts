@@ -1,8 +1,8 @@
 /** Saved searches over the API, and as Explore shows them. */
 
 import { api, body, type Schemas } from '../api/client';
-import { toast } from '../parts/toast';
-import { change, INITIAL, type Explore } from './state';
+import { valuesOf } from '../state/values';
+import { asked, change, INITIAL, operatorOf, type Explore } from './state';
 
 export type Saved = Schemas['SavedSearch'];
 type Parameters = Saved['search'];
@@ -27,15 +27,16 @@ export const replace = (id: string, named: Named, search: Parameters, version: n
 export const remove = (id: string, version: number): Promise<Saved> => body(api.DELETE('/api/v1/searches/{id}', { params: { path: { id }, query: { version } } }));
 
 export function run(saved: Saved): void {
-  if (saved.search.default_operator === 'and') toast(`“${saved.name}” means AND where words stand side by side; here it is OR. Write AND between them.`, 'bad');
   change(fromParameters(saved.search));
 }
 
 /** What the API keeps of what is shown. Times stay as they are written. */
-export function toParameters({ q, service, level, host, range, sort, columns }: Explore): Parameters {
+export function toParameters(state: Explore): Parameters {
+  const { sort, columns } = state;
+  const { service, level, host, ...rest } = asked(state);
   const filters = Object.entries({ service, level, host }).filter(([, values]) => values.length);
   const own = columns.join('\n') === INITIAL.columns.join('\n') ? {} : { fields: ['timestamp', ...columns] };
-  return { q, ...Object.fromEntries(filters.map(([name, values]) => [name, [...values]])), from: range.from, to: range.to, sort, ...own };
+  return { ...rest, ...Object.fromEntries(filters), sort, ...own };
 }
 
 /** What isn't in it is as at the beginning. */
@@ -43,9 +44,10 @@ export function fromParameters(search: Parameters): Partial<Explore> {
   const columns = listOf(search.fields).filter((name) => name !== 'timestamp' && name !== 'log_id' && name !== 'metadata');
   return {
     q: search.q ?? '',
-    service: listOf(search.service),
-    level: listOf(search.level),
-    host: listOf(search.host),
+    operator: operatorOf(search.default_operator),
+    service: valuesOf(search.service),
+    level: valuesOf(search.level),
+    host: valuesOf(search.host),
     range: { from: search.from === undefined ? INITIAL.range.from : String(search.from), to: search.to === undefined ? INITIAL.range.to : String(search.to) },
     sort: search.sort === 'oldest' || search.sort === 'asc' ? 'oldest' : 'newest',
     columns: columns.length ? columns : INITIAL.columns,
@@ -53,7 +55,7 @@ export function fromParameters(search: Parameters): Partial<Explore> {
   };
 }
 
-/** A list, or text with commas between. */
+/** A list, or text with commas between, of names. */
 function listOf(value: string | string[] | undefined): string[] {
   const texts = value === undefined ? [] : typeof value === 'string' ? [value] : value;
   return texts.flatMap((text) => text.split(',')).map((text) => text.trim()).filter(Boolean);

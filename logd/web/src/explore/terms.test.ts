@@ -18,4 +18,5 @@ test('all filters in one query', () => {
   const nothing = { service: [], level: [], host: [] };
   expect(asOneQuery({ q: '', ...nothing })).toBe('');
   expect(asOneQuery({ q: 'a b', ...nothing, level: ['ERROR', 'FATAL'], service: ['pay'] })).toBe('(a b) AND service:pay AND (level:ERROR OR level:FATAL)');
+  expect(asOneQuery({ q: '', ...nothing, service: ['a,b', 'c'] })).toBe('(service:"a,b" OR service:c)');
 });

@@ -17,7 +17,7 @@ export function filterOut(term: string): void {
 /** Everything that is asked for beside the time, as one query: for what takes no other filters. */
 export function asOneQuery({ q, service, level, host }: Pick<Explore, 'q' | 'service' | 'level' | 'host'>): string {
   const filters = Object.entries({ service, level, host }).flatMap(([name, values]) => {
-    const terms = values.flatMap((one) => one.split(',')).map((value) => hasValue(name, value));
+    const terms = values.map((value) => hasValue(name, value));
     return terms.length > 1 ? [`(${terms.join(' OR ')})`] : terms;
   });
   return filters.length ? withTerm(q, filters.join(' AND ')) : q.trim();

@@ -6,9 +6,10 @@ import { Icon } from '../parts/icon';
 import { QueryBar } from '../parts/query_bar';
 import { useShortcut } from '../parts/shortcuts';
 import { TimePicker } from '../parts/time_picker';
-import { href } from '../state/place';
 import { stepped, widened } from '../state/moves';
 import { FilterMenu, FilterChips } from './filter_menu';
+import { tailOf } from './links';
+import { OperatorChip } from '../parts/operator_chip';
 import { Refresh } from './refresh';
 import { refusal, reload } from './run';
 import { SavedMenu } from './saved';
@@ -16,7 +17,7 @@ import { ShareMenu } from './share';
 import { change, explore, type Explore, type Pinned } from './state';
 
 export function Toolbar({ pinned, children }: { pinned: Pinned; children: ComponentChildren }) {
-  const { q, service, level, host, range } = explore.value;
+  const { q, operator, range } = explore.value;
   useShortcut('r', 'Search again', reload);
   useShortcut('[', 'The time before', () => move(stepped(explore.value.range, -1)));
   useShortcut(']', 'The time after', () => move(stepped(explore.value.range, 1)));
@@ -36,8 +37,9 @@ export function Toolbar({ pinned, children }: { pinned: Pinned; children: Compon
         <FilterMenu field="service" pinned={pinned} />
         <FilterMenu field="host" pinned={pinned} />
         <FilterChips />
+        <OperatorChip operator={operator} onReset={() => change({ operator: '' })} />
         <span class="spring" />
-        <a class="button" href={href('/tail', { q, service, level, host })}>
+        <a class="button" href={tailOf(explore.value)}>
           <Icon name="tail" />
           Live
         </a>

@@ -7,7 +7,14 @@ export interface Place {
   params: URLSearchParams;
 }
 
-export const place = signal<Place>(now());
+/** What the browser keeps with a step: where it was made. */
+interface Step {
+  from: string;
+}
+
+export const place = signal<Place>(placeOf(current()));
+/** While the browser goes back: what waits until it is there. */
+let waiting: (() => void)[] | undefined;
 
 /** `/path?a=1&b=x&b=y`; what is undefined or empty is left out. */
 export function href(path: string, params: Record<string, string | readonly string[] | undefined> = {}): string {
@@ -30,14 +37,35 @@ export function unescapedPart(part: string): string {
 
 /** Goes there. `replace` makes no step that the back button undoes. */
 export function go(to: string, { replace = false } = {}): void {
-  if (to === location.pathname + location.search) return;
-  if (replace) history.replaceState(null, '', to);
-  else history.pushState(null, '', to);
-  place.value = now();
+  if (waiting) {
+    waiting.push(() => go(to, { replace }));
+    place.value = placeOf(to);
+    return;
+  }
+  if (to === current()) return;
+  if (replace) history.replaceState(history.state, '', to);
+  else history.pushState({ from: current() } satisfies Step, '', to);
+  place.value = placeOf(current());
+}
+
+/** Undoes the last step, if it was made there; else goes there without a step. So what is opened and closed, however
+ * often, is nothing that the back button stops at. */
+export function leaveTo(to: string): void {
+  if (waiting || (history.state as Step | null)?.from !== to) {
+    go(to, { replace: true });
+    return;
+  }
+  // The browser takes a moment.
+  waiting = [];
+  place.value = placeOf(to);
+  history.back();
 }
 
 addEventListener('popstate', () => {
-  place.value = now();
+  const then = waiting ?? [];
+  waiting = undefined;
+  place.value = placeOf(current());
+  for (const one of then) one();
 });
 
 /** Links within these pages don't load them anew. */
@@ -51,6 +79,11 @@ addEventListener('click', (event) => {
   go(link.pathname + link.search);
 });
 
-function now(): Place {
-  return { path: location.pathname, params: new URLSearchParams(location.search) };
+function current(): string {
+  return location.pathname + location.search;
+}
+
+function placeOf(url: string): Place {
+  const { pathname, searchParams } = new URL(url, location.origin);
+  return { path: pathname, params: searchParams };
 }

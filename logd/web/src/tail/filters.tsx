@@ -4,12 +4,13 @@ import { useState } from 'preact/hooks';
 
 import { Icon } from '../parts/icon';
 import { LEVELS } from '../parts/levels';
+import { OperatorChip } from '../parts/operator_chip';
 import { Popover } from '../parts/popover';
 import { Button } from '../parts/button';
 import { asked, change } from './state';
 
 export function Filters() {
-  const { level, service, host } = asked.value;
+  const { operator, level, service, host } = asked.value;
   const toggle = (name: string) => change({ level: level.includes(name) ? level.filter((one) => one !== name) : [...level, name] });
   return (
     <div class="tail-filters">
@@ -27,6 +28,7 @@ export function Filters() {
       {host.map((name) => (
         <Chosen key={name} field="host" value={name} onRemove={() => change({ host: host.filter((one) => one !== name) })} />
       ))}
+      <OperatorChip operator={operator} onReset={() => change({ operator: '' })} />
       <Popover button={<><Icon name="plus" /> Service</>} label="Add a service" class="plain">
         {(close) => (
           <AddService

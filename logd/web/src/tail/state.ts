@@ -3,10 +3,11 @@
 import { computed } from '@preact/signals';
 
 import { fieldIs } from '../explore/filters';
-import { exploreLink } from '../explore/state';
+import { contextAt, exploreLink, operatorOf } from '../explore/state';
 import { go, href, place } from '../state/place';
 import { persisted } from '../state/settings';
-import type { Asked } from './tailer';
+import { valuesOf } from '../state/values';
+import { filtersOf, type Asked } from './tailer';
 import type { Hit } from './ring';
 
 export const RATES: readonly number[] = [0, 10, 100, 1_000];
@@ -22,15 +23,16 @@ export const asked = computed<Asked>(() => {
   const rate = Number(params.get('rate') ?? 0);
   return {
     q: params.get('q') ?? '',
-    service: params.getAll('service'),
-    level: params.getAll('level'),
-    host: params.getAll('host'),
+    operator: operatorOf(params.get('default_operator')),
+    service: valuesOf(params.getAll('service')),
+    level: valuesOf(params.getAll('level')),
+    host: valuesOf(params.getAll('host')),
     rate: Number.isInteger(rate) && rate > 0 ? rate : 0,
   };
 });
 
 export function tailLink({ rate, ...filter }: Asked): string {
-  return href('/tail', { ...filter, rate: rate ? String(rate) : undefined });
+  return href('/tail', { ...filtersOf(filter), rate: rate ? String(rate) : undefined });
 }
 
 /** Shows something else, by a step that the back button undoes. */
@@ -39,14 +41,13 @@ export function change(patch: Partial<Asked>): void {
 }
 
 /** The same in Explore. */
-export function exploreOf({ q, service, level, host }: Asked): string {
-  return exploreLink({ q, service, level, host });
+export function exploreOf({ rate: _, ...filter }: Asked): string {
+  return exploreLink(filter);
 }
 
 /** The line in Explore, among those around it. */
 export function contextOf(hit: Hit): string | undefined {
   if (!hit.timestamp || !hit.log_id) return undefined;
   const to = new Date(Date.parse(hit.timestamp) + 1).toISOString();
-  const link = exploreLink({ q: fieldIs('log_id', hit.log_id), range: { from: hit.timestamp, to } });
-  return `${link}&context=${encodeURIComponent(`${hit.timestamp},${hit.log_id}`)}`;
+  return exploreLink({ q: fieldIs('log_id', hit.log_id), range: { from: hit.timestamp, to }, context: contextAt(hit.log_id, hit.timestamp) });
 }

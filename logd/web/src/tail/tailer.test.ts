@@ -30,7 +30,7 @@ class Answers {
   }
 }
 
-const ASKED = { q: '', service: [], level: [], host: [], rate: 0 };
+const ASKED = { q: '', operator: '' as const, service: [], level: [], host: [], rate: 0 };
 let answers: Answers;
 let tailer: Tailer;
 
@@ -60,6 +60,13 @@ function shown(): string[] {
     return content.kind === 'line' ? content.hit.log_id! : content.kind === 'missed' ? `missed ${content.lines}` : content.kind;
   });
 }
+
+test('what side by side means, and names with commas, are asked for as the API reads them', async () => {
+  await pass();
+  tailer.ask({ ...ASKED, q: 'a b', operator: 'and', service: ['x,y', 'z'] });
+  await pass();
+  expect(answers.urls[1]!.search).toBe('?q=a+b&default_operator=and&service=x%5C%2Cy&service=z');
+});
 
 test('lines come onto the page together', async () => {
   await pass();

@@ -8,6 +8,7 @@ import { parsedJson } from '../api/json';
 import { asApiError } from '../api/load';
 import { reconnects } from '../state/connection';
 import { token } from '../state/session';
+import { written } from '../state/values';
 import { after, FRESH, isConnected, type Happening, type Tailing } from './machine';
 import { Rates } from './rates';
 import { MOST_CHARACTERS, Ring, type Content, type Hit, type Row } from './ring';
@@ -19,11 +20,18 @@ const JITTER = 0.3;
 
 export interface Asked {
   q: string;
+  /** What terms side by side mean; empty for what the server says. */
+  operator: '' | 'or' | 'and';
   service: readonly string[];
   level: readonly string[];
   host: readonly string[];
   /** Lines a second at most; 0 for any. */
   rate: number;
+}
+
+/** As the API calls what is asked for, beside the rate. */
+export function filtersOf({ q, operator, service, level, host }: Omit<Asked, 'rate'>) {
+  return { q, default_operator: operator, service: written(service), level: written(level), host: written(host) };
 }
 
 export class Tailer {
@@ -60,7 +68,7 @@ export class Tailer {
   ask(asked: Asked): void {
     const before = this.asked;
     this.asked = asked;
-    const isSame = before && queryString({ ...before, rate: 0 }) === queryString({ ...asked, rate: 0 });
+    const isSame = before && queryString(filtersOf(before)) === queryString(filtersOf(asked));
     if (isSame && before.rate === asked.rate) return;
     if (!isSame) {
       this.clear();
@@ -121,7 +129,7 @@ export class Tailer {
     const connection = new AbortController();
     this.connection = connection;
     const { rate, ...filter } = this.asked!;
-    const query = queryString({ ...filter, rate: rate || undefined, last_event_id: this.state.value.at });
+    const query = queryString({ ...filtersOf(filter), rate: rate || undefined, last_event_id: this.state.value.at });
     const isMine = () => this.connection === connection;
     try {
       for await (const found of events(`/api/v1/logs/tail?${query}`, connection.signal)) {
