@@ -12,7 +12,7 @@ from tests.bench.case_web_pages import pages_of
 from tests.bench.corpus import Corpus, time_of
 from tests.bench.question import time_text
 from tests.bench.report import Line
-from tests.web.measuring import MOST_TASK_MS, Busy, LongTasks, scrolled
+from tests.web.measuring import MOST_TASK_MS, computed_ms, scrolled, traced
 
 #: Each is asked once, so that no answer is there already. One after another have other numbers of lines: by these one
 #: sees that the histogram is another.
@@ -93,32 +93,28 @@ def web_explore(bench: Bench) -> Line:
 
 
 def web_scroll(bench: Bench) -> Line:
-    """ms of the processor that the page takes for one step of 750 pixels through the first 10,000 lines, the longest:
-    no task within it was longer. Beside it the longest task by the clock, which others that are at work lengthen."""
+    """ms of the page's longest task while it scrolls through the first 10,000 lines by 750 pixels a time, each of which
+    is drawn; by the clock. Beside it how long the longest one computes, which others that are at work don't change."""
     rows = min(_ROWS, _ROWS_A_PROBE * bench.probes, bench.corpus.lines)
-    took = []
     with pages_of(bench.logd().system.port) as new_context:
         page = new_context().new_page()
-        tasks = LongTasks(page)
         _open(page, bench.corpus)
-        tasks.forget()
-        busy, last = Busy(page), 0
-        while last < rows - 1:
-            last, _ = scrolled(page, _STEP_PIXELS)
-            took.append(busy.ms())
-        long_tasks = tasks.ms()
+        steps, last = 0, 0
+        with traced(page) as tasks:
+            while last < rows - 1:
+                last, _ = scrolled(page, _STEP_PIXELS)
+                steps += 1
     return Line(
         "web_scroll",
-        max(took),
+        max(task.clock for task in tasks),
         "ms",
         rows,
         goal=MOST_TASK_MS,
-        note="of the page's thread; no peer: theirs are other pages",
+        note="no peer: theirs are other pages",
         more={
-            "p50": percentile(sorted(took), 0.5),
-            "steps": len(took),
-            "long_tasks": len(long_tasks),
-            "longest_task_ms": max(long_tasks, default=None),
+            "longest_computed_ms": max(task.computed for task in tasks),
+            "computed_ms_a_step": computed_ms(tasks) / steps,
+            "steps": steps,
         },
     )
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
+import orjson
 from playwright.sync_api import Page
 
 #: The front end's pages, by their paths.
@@ -12,17 +15,13 @@ PAGES = ("/dashboards", "/explore", "/tail", "/alerts", "/admin")
 MOST_FIRST_PAINT_MS = 1_000
 MOST_BUNDLE_BYTES = 250_000
 MOST_TASK_MS = 200
-#: Chromium tells of no shorter ones.
-LONG_TASK_MS = 50
 _FIRST_PAINT = """() => new Promise((found) => new PerformanceObserver((list) => {
   for (const entry of list.getEntriesByName('first-contentful-paint')) found(entry.startTime);
 }).observe({type: 'paint', buffered: true}))"""
-_LONG_TASKS = """
-window.longTasks = [];
-new PerformanceObserver((list) => {
-  for (const entry of list.getEntries()) window.longTasks.push(entry.duration);
-}).observe({type: 'longtask'});
-"""
+#: Of Chromium's traces. Without the first one there would be twenty times as much, of the default ones.
+_CATEGORIES = ["-*", "disabled-by-default-devtools.timeline"]
+_TASK = "RunTask"
+_MAIN_THREAD = "CrRendererMain"
 #: Scrolls by so many pixels, and lets the page be drawn; the number of the last row that is in it, and of its elements.
 _SCROLL = """async (by) => {
   const list = document.querySelector('.virtual');
@@ -41,40 +40,41 @@ class Asset(NamedTuple):
     sent: bytes
 
 
-class LongTasks:
-    """Milliseconds, by the clock, of each of the page's tasks that took 50 or more, from its beginning on. Made before
-    the page goes anywhere."""
+class Task(NamedTuple):
+    """In ms: what passed while the page could do nothing else, and what of it the processor computed for it. The rest
+    it mostly waited for the processor, with which others were busy."""
 
-    def __init__(self, page: Page) -> None:
-        self._page = page
-        page.add_init_script(_LONG_TASKS)
-
-    def forget(self) -> None:
-        """Those until now."""
-        self._page.evaluate("() => { window.longTasks.length = 0; }")
-
-    def ms(self) -> list[float]:
-        """In their order."""
-        found: list[float] = self._page.evaluate("() => window.longTasks")
-        return found
+    clock: float
+    computed: float
 
 
-class Busy:
-    """What a page's own thread has computed, which others that use the machine don't change."""
+@contextmanager
+def traced(page: Page) -> Iterator[list[Task]]:
+    """Has, once the block has ended, all tasks of the page's main thread within it; the page is Chromium's only busy
+    one."""
+    browser = page.context.browser
+    assert browser is not None
+    found: list[Task] = []
+    browser.start_tracing(page=page, categories=_CATEGORIES)
+    try:
+        yield found
+    finally:
+        events = orjson.loads(browser.stop_tracing())["traceEvents"]
+    of_threads: dict[tuple[int, int], list[Task]] = {
+        (event["pid"], event["tid"]): []
+        for event in events
+        if event["name"] == "thread_name" and event["args"]["name"] == _MAIN_THREAD
+    }
+    for event in events:
+        thread = (event["pid"], event["tid"])
+        if event["name"] == _TASK and event["ph"] == "X" and thread in of_threads:
+            of_threads[thread].append(Task(event["dur"] / 1_000, event.get("tdur", 0) / 1_000))
+    found += max(of_threads.values(), key=computed_ms)
 
-    def __init__(self, page: Page) -> None:
-        self._door = page.context.new_cdp_session(page)
-        self._door.send("Performance.enable", {"timeDomain": "threadTicks"})
-        self._before = self._all_ms()
 
-    def ms(self) -> float:
-        """Of the processor, since the last call."""
-        before, self._before = self._before, self._all_ms()
-        return self._before - before
-
-    def _all_ms(self) -> float:
-        metrics = self._door.send("Performance.getMetrics")["metrics"]
-        return 1_000 * float(next(one["value"] for one in metrics if one["name"] == "TaskDuration"))
+def computed_ms(tasks: Iterable[Task]) -> float:
+    """Of all of them."""
+    return sum(task.computed for task in tasks)
 
 
 def first_paint_ms(page: Page, path: str) -> float:

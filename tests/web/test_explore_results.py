@@ -14,7 +14,7 @@ from tests.support.process import SEARCH, Server
 from tests.web.axe import axe
 from tests.web.conftest import NewPage
 from tests.web.lines import XSS
-from tests.web.measuring import MOST_TASK_MS, Busy, scrolled
+from tests.web.measuring import MOST_TASK_MS, scrolled, traced
 from tests.web.watching import Watch
 
 _ALL = "/explore?from=-24h"
@@ -64,20 +64,19 @@ def test_html_is_text(page: Page) -> None:
 
 def test_ten_thousand_lines_and_more(page: Page) -> None:
     opened(page, f"{_ALL}&sort=oldest")
-    busy = Busy(page)
-    longest, most, last, steps = 0.0, 0, 0, 0
-    while last < 10_400:
-        last, elements = scrolled(page, 750)
-        steps += 1
-        if steps % 40 == 0:
-            page.evaluate("document.querySelectorAll('.line')[15].click()")
-        longest, most = max(longest, busy.ms()), max(most, elements)
-    assert longest <= MOST_TASK_MS
+    most, last, steps = 0, 0, 0
+    with traced(page) as tasks:
+        while last < 10_400:
+            last, elements = scrolled(page, 750)
+            most = max(most, elements)
+            steps += 1
+            if steps % 40 == 0:
+                page.evaluate("document.querySelectorAll('.line')[15].click()")
+        for _ in range(60):
+            scrolled(page, -6_000)
+    # Of the processor, not of the clock: other tests are at work beside.
+    assert max(task.computed for task in tasks) <= MOST_TASK_MS
     assert most < 5_000, "the page has only what is seen"
-    for _ in range(60):
-        scrolled(page, -6_000)
-        longest = max(longest, busy.ms())
-    assert longest <= MOST_TASK_MS
     expect(page.locator('[data-index="0"]')).to_be_visible()
 
 
