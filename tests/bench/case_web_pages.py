@@ -49,7 +49,7 @@ def web_bundle(bench: Bench) -> Line:
     assets = bundle(folder)
     return Line(
         "web_bundle",
-        float(sum(len(asset.sent) for asset in assets)),
+        sum(len(asset.sent) for asset in assets),
         "bytes",
         bench.corpus.lines,
         goal=MOST_BUNDLE_BYTES,
