@@ -32,6 +32,9 @@ from tests.bench.case_storm import storm
 from tests.bench.case_tail import tail
 from tests.bench.case_tiers_cold import tiers_cold
 from tests.bench.case_tiers_restore import tiers_restore
+from tests.bench.case_web_explore import web_explore, web_scroll
+from tests.bench.case_web_pages import web_bundle, web_first_paint
+from tests.bench.case_web_tail import web_tail
 from tests.bench.report import Line
 
 Case = Callable[[Bench], Line]
@@ -87,6 +90,11 @@ CASES: Mapping[str, Case] = {
     **case_tiers_archive.CASES,
     "tiers_cold": tiers_cold,
     "tiers_restore": tiers_restore,
+    "web_bundle": web_bundle,
+    "web_first_paint": web_first_paint,
+    "web_explore": web_explore,
+    "web_tail": web_tail,
+    "web_scroll": web_scroll,
 }
 
 #: Names for several cases.
@@ -104,8 +112,9 @@ GROUPS: Mapping[str, Sequence[str]] = {
     "agent": [name for name in CASES if name.startswith("agent_")],
     "cluster": [name for name in CASES if name.startswith("cluster_")],
     "tiers": [name for name in CASES if name.startswith("tiers_")],
+    "web": [name for name in CASES if name.startswith("web_")],
 }
 
 #: Run without being named. The others wait a minute and a half until all is merged and indexed; `small_chunks` is about
-#: two servers of its own, and those of the cluster start real engines.
+#: two servers of its own, those of the cluster start real engines, and those of the web a browser.
 DEFAULT = ("ingest", "ingest_rss", "newest100_word", "newest100_word_total", "latency", "tail")

@@ -18,7 +18,7 @@ _PROBES = 5
 #: They wait for a minute of quiet by their nature.
 _SLOW = {"cpu_until_quiet", "bytes_a_line"}
 #: With tests of their own below.
-_ELSEWHERE = {name for group in ("cluster", "agent", "tiers") for name in GROUPS[group]}
+_ELSEWHERE = {name for group in ("cluster", "agent", "tiers", "web") for name in GROUPS[group]}
 _HERE = [name for name in CASES if name not in _SLOW | _ELSEWHERE]
 
 
@@ -71,6 +71,13 @@ def test_case_of_tiers_runs(corpus: Corpus, tmp_path_factory: pytest.TempPathFac
 def test_case_of_the_agent_runs(run: Bench, name: str) -> None:
     shown = _check(name, run)
     assert shown["shippers"]["logd"]["lines_missing"] == shown["shippers"]["logd"]["lines_double"] == 0
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("name", GROUPS["web"])
+def test_case_of_the_web_runs(run: Bench, chromium: str, name: str) -> None:
+    assert chromium
+    _check(name, run)
 
 
 def _check(name: str, run: Bench) -> dict[str, Any]:

@@ -6,12 +6,12 @@ Without it such a test is skipped, which the run's end says aloud; in CI it fail
 from __future__ import annotations
 
 import os
-import shutil
 from typing import Any
 
 import pytest
 
-_PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
+from tests.support.chromium import program
+
 _MISSING = pytest.StashKey[str]()
 _TOLD = "no_browser"
 
@@ -19,11 +19,10 @@ _TOLD = "no_browser"
 @pytest.fixture(scope="session")
 def chromium(request: pytest.FixtureRequest) -> str:
     """The path of the program; $CHROMIUM names another."""
-    named = os.environ.get("CHROMIUM")
-    for program in [named] if named else _PROGRAMS:
-        if (path := shutil.which(program)) is not None:
-            return path
-    missing = f"there is no {named or _PROGRAMS[0]}: install it, on Debian with: apt install chromium"
+    try:
+        return program()
+    except FileNotFoundError as error:
+        missing = str(error)
     if os.environ.get("CI"):
         pytest.fail(missing)
     request.config.stash[_MISSING] = missing

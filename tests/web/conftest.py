@@ -17,27 +17,25 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 from tests.support.openapi import document
-from tests.support.process import PATIENCE_SECONDS, Server
+from tests.support.process import Server
+from tests.web.browsing import context_of, launched
 from tests.web.lines import send_lines
 from tests.web.watching import Watch
 
 #: Called with options of a browser's context, such as `viewport`, `color_scheme`, or a `base_url` of another server.
 NewPage = Callable[..., Page]
 _FAILED = pytest.StashKey[bool]()
-_WINDOW = {"width": 1280, "height": 800}
 
 
 @pytest.fixture(scope="package")
 def browser(chromium: str) -> Iterator[Browser]:
     """One Chromium."""
     document()  # which Server holds answers to, and takes an event loop to make
-    with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=chromium)
-        yield launched
-        launched.close()
+    with launched(chromium) as running:
+        yield running
 
 
 @pytest.fixture(scope="package")
@@ -72,11 +70,10 @@ def new_page(
     contexts = []
 
     def new(**options: Any) -> Page:
-        settings = {"base_url": url_of(logd), "viewport": _WINDOW, "locale": "en-GB", "timezone_id": "UTC", **options}
-        context = browser.new_context(**settings)
-        context.set_default_timeout(PATIENCE_SECONDS * 1_000 / 4)
+        base_url = options.pop("base_url", url_of(logd))
+        context = context_of(browser, base_url, **options)
         contexts.append(context)
-        watches.append(Watch(context, settings["base_url"]))
+        watches.append(Watch(context, base_url))
         return context.new_page()
 
     yield new

@@ -10,11 +10,8 @@ from playwright.sync_api import Page, expect
 from logd.web import built_files
 from tests.web.axe import axe
 from tests.web.conftest import NewPage
+from tests.web.measuring import MOST_BUNDLE_BYTES, MOST_FIRST_PAINT_MS, PAGES, bundle, first_paint_ms
 from tests.web.watching import Watch
-
-_FIRST_PAINT_MS = 1_000
-_BUNDLE_BYTES = 250_000
-_PATHS = ("/dashboards", "/explore", "/tail", "/alerts", "/admin")
 
 
 def test_the_page_comes(page: Page) -> None:
@@ -22,30 +19,18 @@ def test_the_page_comes(page: Page) -> None:
     expect(page.get_by_role("navigation", name="Pages")).to_be_visible()
 
 
-@pytest.mark.parametrize("path", _PATHS)
+@pytest.mark.parametrize("path", PAGES)
 def test_each_page_is_painted_soon(new_page: NewPage, path: str) -> None:
-    painted = min(_first_paint_ms(new_page(), path) for _ in range(3))  # other tests are at work beside
-    assert painted < _FIRST_PAINT_MS
-
-
-def _first_paint_ms(page: Page, path: str) -> float:
-    page.goto(path)
-    painted = """() => new Promise((found) => new PerformanceObserver((list) => {
-      for (const entry of list.getEntriesByName('first-contentful-paint')) found(entry.startTime);
-    }).observe({type: 'paint', buffered: true}))"""
-    return float(page.evaluate(painted))
+    painted = min(first_paint_ms(new_page(), path) for _ in range(3))  # other tests are at work beside
+    assert painted < MOST_FIRST_PAINT_MS
 
 
 def test_the_bundle_is_small() -> None:
     folder = built_files()
     assert folder is not None
-    sizes = {}
-    for path in (folder / "assets").iterdir():
-        if path.suffix in (".js", ".css"):
-            packed = path.with_name(f"{path.name}.gz")
-            sizes[path.name] = (packed if packed.exists() else path).stat().st_size
+    sizes = {asset.name: len(asset.sent) for asset in bundle(folder)}
     assert sizes
-    assert sum(sizes.values()) <= _BUNDLE_BYTES, sizes
+    assert sum(sizes.values()) <= MOST_BUNDLE_BYTES, sizes
 
 
 def test_a_path_that_is_no_page(page: Page) -> None:
@@ -56,7 +41,7 @@ def test_a_path_that_is_no_page(page: Page) -> None:
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("path", _PATHS)
+@pytest.mark.parametrize("path", PAGES)
 def test_everyone_can_read_it(new_page: NewPage, shot: Callable[[Page, str], None], path: str, theme: str) -> None:
     page = new_page(color_scheme=theme)
     page.goto(path)

@@ -4,26 +4,23 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.support.process import PATIENCE_SECONDS, Server
+from tests.support.process import Server
 from tests.web.axe import axe
 from tests.web.conftest import NewPage, url_of
 from tests.web.lines import XSS
+from tests.web.measuring import MOST_TASK_MS, Task, traced
+from tests.web.pouring import BODY_LINES, go_live, paced, text_of, wait_until_shown
 from tests.web.watching import Watch
 
-_LONG_TASK_MS = 200
-_LONG_TASKS = """
-window.longTasks = [];
-new PerformanceObserver((list) => {
-  for (const entry of list.getEntries()) window.longTasks.push(entry.duration);
-}).observe({type: 'longtask'});
-"""
+#: Ten seconds of them.
+_BODIES = 100
 
 
 @pytest.fixture
@@ -31,11 +28,6 @@ def server(tmp_path: Path) -> Iterator[Server]:
     """A server of the test's own. Asked for before `new_page`: the pages leave first."""
     with Server(tmp_path, roles="processor,api") as running:
         yield running
-
-
-def _open(page: Page, path: str = "/tail") -> None:
-    page.goto(path)
-    expect(_status(page)).to_have_text("Live", timeout=PATIENCE_SECONDS * 1_000)
 
 
 def _status(page: Page) -> Any:
@@ -72,7 +64,7 @@ def _scrolled_through(page: Page) -> list[str]:
 
 
 def test_lines_come_by_the_filters_of_the_address(page: Page, logd: Server) -> None:
-    _open(page, "/tail?q=number&service=tail-a&level=ERROR")
+    go_live(page, "/tail?q=number&service=tail-a&level=ERROR")
     logd.ingest(*_lines("tail-a", range(2), "INFO"))
     logd.ingest(*_lines("tail-b", range(2, 4), "ERROR"))
     logd.ingest(*_lines("tail-a", range(4, 6), "ERROR"))
@@ -102,35 +94,46 @@ def test_a_query_that_is_wrong(page: Page, watch: Watch) -> None:
 @pytest.mark.timeout(300)
 def test_a_thousand_lines_a_second(server: Server, new_page: NewPage, shot: Callable[[Page, str], None]) -> None:
     page = new_page(base_url=url_of(server))
-    page.add_init_script(_LONG_TASKS)
-    _open(page)
-    page.evaluate("() => { window.longTasks.length = 0; }")
+    go_live(page)
     begin = time.monotonic()
-    sent = 0
-    for step in range(100):
-        if (early := begin + step / 10 - time.monotonic()) > 0:
-            page.wait_for_timeout(early * 1_000)
-        levels = ("INFO", "INFO", "DEBUG", "INFO", "WARN", "ERROR")
-        lines = [{"message": f"request {sent + n} took {n * 7 % 900} ms", "level": levels[n % 6]} for n in range(100)]
-        server.ingest("fast", lines)
-        sent += 100
-        if step == 60:
-            shot(page, "tail-1000-light")
-    expect(page.locator(".tail-message").last).to_have_text(f"request {sent - 1} took 693 ms")
-    took = time.monotonic() - begin
-    long_tasks = page.evaluate("() => window.longTasks")
-    print(f"{sent / took:.0f} lines/s, long tasks {long_tasks}")
-    # One may be the machine's doing, which others use meanwhile.
-    assert len([ms for ms in long_tasks if ms >= _LONG_TASK_MS]) <= 1, long_tasks
+    with traced(page) as tasks:
+        for number, lines in enumerate(paced(page, _BODIES)):
+            server.ingest("fast", lines)
+            if number == 60:
+                shot(page, "tail-1000-light")
+        wait_until_shown(page, _BODIES)
+    sent, took = _BODIES * BODY_LINES, time.monotonic() - begin
+    print(f"{sent / took:.0f} lines/s, longest: {max(tasks)}, {max(tasks, key=lambda task: task.computed)}")
+    _check_none_is_long(tasks)
     assert page.locator(".tail-row").count() < 150
     page.keyboard.press("Space")
     numbers = [int(text.split()[1]) for text in _scrolled_through(page)]
     assert numbers == list(range(sent))
 
 
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("width", [1280, 390])
+def test_long_lines_that_are_wrapped_do_not_make_long_tasks(server: Server, new_page: NewPage, width: int) -> None:
+    page = new_page(base_url=url_of(server), viewport={"width": width, "height": 800})
+    page.add_init_script("localStorage.setItem('logd.wrap', 'true')")
+    go_live(page, "/tail?q=someword")
+    with traced(page) as tasks:
+        for lines in paced(page, 20):
+            server.ingest("long", [{**line, "message": f"{line['message']}{' someword' * 400}"} for line in lines])
+        expect(page.locator(".tail-message").last).to_contain_text(text_of(20 * BODY_LINES - 1))
+    assert page.locator(".tail-row mark").count() >= 400
+    _check_none_is_long(tasks)
+
+
+def _check_none_is_long(tasks: Sequence[Task]) -> None:
+    """Of the processor, not of the clock: other tests are at work beside."""
+    longest = max(task.computed for task in tasks)
+    assert longest <= MOST_TASK_MS / 2, sorted(tasks)[-10:]
+
+
 def test_pause_and_resume_give_each_line_once(page: Page, logd: Server) -> None:
     page.add_init_script("localStorage.setItem('logd.tail.kept', '1000')")
-    _open(page, "/tail?service=tail-pause")
+    go_live(page, "/tail?service=tail-pause")
     logd.ingest(*_lines("tail-pause", range(5)))
     expect(page.locator(".tail-message")).to_have_count(5)
     page.get_by_role("button", name="Pause", exact=True).click()
@@ -145,7 +148,7 @@ def test_pause_and_resume_give_each_line_once(page: Page, logd: Server) -> None:
 
 def test_what_the_page_cannot_hold_waits_in_the_queue(page: Page, logd: Server) -> None:
     page.add_init_script("localStorage.setItem('logd.tail.kept', '1000')")
-    _open(page, "/tail?service=tail-held")
+    go_live(page, "/tail?service=tail-held")
     page.get_by_role("button", name="Pause", exact=True).click()
     for begin in range(0, 1_500, 100):
         logd.ingest(*_lines("tail-held", range(begin, begin + 100)))
@@ -158,7 +161,7 @@ def test_what_the_page_cannot_hold_waits_in_the_queue(page: Page, logd: Server) 
 
 
 def test_scrolling_up_pauses_and_to_the_end_goes_on(page: Page, logd: Server) -> None:
-    _open(page, "/tail?service=tail-scroll")
+    go_live(page, "/tail?service=tail-scroll")
     logd.ingest(*_lines("tail-scroll", range(200)))
     expect(page.locator(".tail-message").last).to_have_text("number 199")
     page.locator(".tail-list").hover()
@@ -179,7 +182,7 @@ def test_a_server_that_was_killed(
 ) -> None:
     page = new_page(base_url=url_of(server))
     watches[-1].allow("ERR_CONNECTION_REFUSED|Failed to load resource|ERR_INCOMPLETE_CHUNKED|ERR_CONNECTION_RESET")
-    _open(page)
+    go_live(page)
     server.ingest(*_lines("killed", range(50)))
     expect(page.locator(".tail-message").last).to_have_text("number 49")
     server.settings["api.listen"] = f"127.0.0.1:{server.port}"
@@ -197,7 +200,7 @@ def test_a_server_that_was_killed(
 
 
 def test_missed_lines_are_said_where_they_were(page: Page, logd: Server, shot: Callable[[Page, str], None]) -> None:
-    _open(page, "/tail?service=tail-rate&rate=10")
+    go_live(page, "/tail?service=tail-rate&rate=10")
     logd.ingest(*_lines("tail-rate", range(500)))
     expect(page.locator(".tail-note")).to_contain_text("missed")
     expect(page.locator(".tail-message").last).to_have_text("number 499")
@@ -212,7 +215,7 @@ def test_lines_that_mean_harm(
     new_page: NewPage, logd: Server, shot: Callable[[Page, str], None], theme: str, width: int
 ) -> None:
     page = new_page(color_scheme=theme, viewport={"width": width, "height": 800})
-    _open(page, "/tail?service=tail-xss")
+    go_live(page, "/tail?service=tail-xss")
     levels = ("FATAL", "ERROR", "WARN", "INFO", "DEBUG", "TRACE")
     for _ in range(4):
         lines = [{"message": text, "level": levels[n % 6], "<b>x</b>": text} for n, text in enumerate(XSS)]

@@ -5,10 +5,9 @@
 
 import { useCallback, useEffect, useLayoutEffect, useReducer, useRef, useState } from 'preact/hooks';
 
-import { TailRow, type Look } from './row';
+import { guessed, TailRow, type Look } from './row';
 import type { Tailer } from './tailer';
 
-const ROW_PX = 20;
 const BEYOND_PX = 300;
 const AT_END_PX = 30;
 /** A movement of the list is a person's when one of these came shortly before. */
@@ -35,7 +34,7 @@ export function TailList({ tailer, look, follow, onLeave, onEnd }: TailListProps
   const { rows } = tailer;
   const version = tailer.version.value;
 
-  const height = (index: number) => rows.at(index).height || ROW_PX;
+  const height = (index: number) => rows.at(index).height || guessed(rows.at(index), look);
   const view = holder.current;
   const shownHeight = view?.clientHeight ?? 600;
   let all = 0;
@@ -56,7 +55,7 @@ export function TailList({ tailer, look, follow, onLeave, onEnd }: TailListProps
     for (let number = 0; number < end - begin; number += 1) {
       const row = rows.at(begin + number);
       const measured = (body.current!.children[number] as HTMLElement).offsetHeight;
-      const before = row.height || ROW_PX;
+      const before = height(begin + number);
       if (measured && measured !== before) {
         changed = true;
         if (offset + before <= element.scrollTop) moved += measured - before;

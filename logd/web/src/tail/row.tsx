@@ -12,6 +12,9 @@ import type { Column } from './state';
 /** More of a message isn't in the list: its fields show it. */
 const MOST_IN_LINE = 500;
 const MOST_WRAPPED = 4_000;
+const LINE_PX = 20;
+/** Of a message that is wrapped, in a window of a common width. */
+const CHARACTERS_A_LINE = 120;
 
 /** What all rows have in common. */
 export interface Look {
@@ -28,6 +31,12 @@ interface TailRowProps {
   look: Look;
   open: boolean;
   onToggle: (key: number) => void;
+}
+
+/** What a row takes that was never drawn, probably, in pixels. Were it too little, more rows than are seen would be drawn. */
+export function guessed({ content }: Row, { wrapped }: Look): number {
+  if (!wrapped || content.kind !== 'line') return LINE_PX;
+  return LINE_PX * Math.max(1, Math.ceil(Math.min(message(content.hit).length, MOST_WRAPPED) / CHARACTERS_A_LINE));
 }
 
 export const TailRow = memo(({ row, look, open, onToggle }: TailRowProps) => {
