@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from logd.alerts.rules import Rule
-from logd.alerts.trees import group_field, texts_of
+from logd.alerts.trees import group_field
+from logd.query.values import listed
 from logd.seams import Alert
 
 _RANKS: Mapping[str, int] = {"info": 0, "warning": 1, "error": 2, "critical": 3}
@@ -72,7 +73,7 @@ class Inhibiting:
             if value is None:
                 value = rule.labels.get(name)
             if value is None and field in ("service", "host"):
-                only = texts_of(getattr(rule.condition, field))
+                only = listed([getattr(rule.condition, field)])
                 value = only[0] if len(only) == 1 else None
             if value is not None:
                 found[name] = value

@@ -11,12 +11,13 @@ from urllib.parse import urlencode
 
 from logd.alerts.notify.notification import time_text
 from logd.alerts.rules import Condition, Rule
-from logd.alerts.trees import group_field, texts_of
+from logd.alerts.trees import group_field
 from logd.errors import QueryError
 from logd.query.fields import METADATA, TEXT, TRACE_ID
 from logd.query.parse import parse
 from logd.query.tokens import tokens
 from logd.query.tree import Equals, Exists, Node, Not, Or, Wildcard, Words
+from logd.query.values import listed
 from logd.seams import AlertGroup
 
 _SECOND_US = 1_000_000
@@ -68,7 +69,7 @@ def _parts(condition: Condition) -> Iterator[str]:
 
 
 def _values(field: str, setting: str) -> Iterator[str]:
-    values = [_quoted(text) for text in texts_of(setting)]
+    values = [_quoted(text) for text in listed([setting])]
     if values:
         yield f"{field}:{values[0]}" if len(values) == 1 else f"{field}:({' OR '.join(values)})"
 

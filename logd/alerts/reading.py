@@ -17,7 +17,7 @@ from msgspec import inspect
 
 from logd.alerts.notify.checks import check
 from logd.alerts.rules import ACTION_NEEDS, ACTION_TAKES, NEEDS, OF_ALL, TAKES, Action, Condition, Rule
-from logd.alerts.trees import LIST_FIELDS, group_field, node_of, texts_of
+from logd.alerts.trees import LIST_FIELDS, group_field, node_of
 from logd.config.address import parse_url
 from logd.config.alerting import Notify
 from logd.config.globs import compile_globs
@@ -25,6 +25,7 @@ from logd.config.keys import KeyPath, dotted, expectation, type_at, value_at
 from logd.errors import BadRequest, LogdError, QueryError
 from logd.levels import level_of
 from logd.query.parse import Operator
+from logd.query.values import listed
 from logd.tokens import ID
 
 T = TypeVar("T", bound=msgspec.Struct)
@@ -243,13 +244,13 @@ def _records(condition: Condition, path: KeyPath, operator: Operator) -> Iterato
         except ValueError as error:
             yield Wrong(where, f"{where} {error}")
     for name in LIST_FIELDS:
-        values = texts_of(getattr(condition, name))
+        values = listed([getattr(condition, name)])
         most = _MOST_LEVELS if name == "level" else _MOST_VALUES
         if len(values) > most:
             yield _wrong((*path, name), len(values), f"at most {most} of them", "has")
         if getattr(condition, name) and not values:
             yield _wrong((*path, name), getattr(condition, name), "names, or nothing")
-    for level in texts_of(condition.level):
+    for level in listed([condition.level]):
         if level_of(level) is None:
             # A query would look for it in the metadata: here it is a slip, with which the rule would never fire.
             expected = "TRACE, DEBUG, INFO, WARN, ERROR or FATAL (a query finds others: level:odd)"

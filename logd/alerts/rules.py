@@ -57,7 +57,7 @@ OF_ALL = ("aggregation", "query", "service", "level", "host", "window_seconds")
 
 class Condition(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """When a rule is true of a group: the aggregation of the records of the last `window_seconds` that match `query`,
-    `service`, `level` and `host` (commas part several), compared with the threshold.
+    `service`, `level` and `host` (commas part several, see query.values), compared with the threshold.
 
     "count" is how many there are, "rate" how many a second, "ratio" how many of those of the services and hosts that
     match `of` (all, unless told) also match the query and the levels, from 0 to 1, "distinct" how many different values

@@ -10,6 +10,7 @@ from logd.alerts.rules import Aggregation, Condition, Rule
 from logd.query.fields import KEYWORDS, MAX_PATH_PARTS, METADATA, TEXT, column_of, path_of
 from logd.query.parse import Operator, parse
 from logd.query.tree import And, Equals, Everything, Node, Or
+from logd.query.values import listed
 
 #: The settings that are lists of values, parted by commas.
 LIST_FIELDS = ("service", "level", "host")
@@ -47,7 +48,7 @@ def compile_rule(rule: Rule, operator: Operator = "or") -> Compiled:
     group_by = tuple(map(group_field, rule.group_by))
     if condition.aggregation != "composite":
         return Compiled(parts=(_part(condition, condition.window_seconds, (), operator),), group_by=group_by)
-    around = [*_whose(condition), _any("level", texts_of(condition.level)), node_of(condition.query, operator)]
+    around = [*_whose(condition), _any("level", listed([condition.level])), node_of(condition.query, operator)]
     parts = [_part(inner, condition.window_seconds, around, operator) for inner in condition.conditions]
     return Compiled(parts=tuple(parts), any_part=condition.match == "any", group_by=group_by)
 
@@ -63,11 +64,6 @@ def node_of(query: str, operator: Operator) -> Node:
     if node != parse(query, operator, 2 * _SECOND_US):
         raise ValueError(f"has a time that is relative to now, which a rule can't have: {query!r}")
     return node
-
-
-def texts_of(setting: str) -> tuple[str, ...]:
-    """Values that commas part."""
-    return tuple(dict.fromkeys(text for part in setting.split(",") if (text := part.strip())))
 
 
 def group_field(name: str, *, text: bool = False) -> str:
@@ -86,7 +82,7 @@ def group_field(name: str, *, text: bool = False) -> str:
 
 def _part(condition: Condition, window_seconds: int, around: Sequence[Node], operator: Operator) -> Part:
     whose = _whose(condition)
-    narrowed = [_any("level", texts_of(condition.level)), node_of(condition.query, operator)]
+    narrowed = [_any("level", listed([condition.level])), node_of(condition.query, operator)]
     matches: Node | None = None
     of = node_of(condition.of or "", operator)
     match condition.aggregation, condition.of:
@@ -107,7 +103,7 @@ def _part(condition: Condition, window_seconds: int, around: Sequence[Node], ope
 
 
 def _whose(condition: Condition) -> list[Node]:
-    return [_any("service", texts_of(condition.service)), _any("host", texts_of(condition.host))]
+    return [_any("service", listed([condition.service])), _any("host", listed([condition.host]))]
 
 
 def _any(field: str, values: Sequence[str]) -> Node:

@@ -201,5 +201,7 @@ class Slices:
         rows = GROWTH * self._rows or first_rows
         if hits:
             expected = int(self._rows * (wanted - hits) / hits)
-            rows = min(rows, _MARGIN * expected if expected > WHOLE_ROWS else min(_MARGIN * expected, WHOLE_ROWS - FIRST_SLICE_ROWS))
+            # One that is just too large for Arrow costs more than a small one after it.
+            most = sys.maxsize if expected > WHOLE_ROWS else WHOLE_ROWS - FIRST_SLICE_ROWS
+            rows = min(rows, _MARGIN * expected, most)
         return self.next(max(min(rows, may_read), first_rows))

@@ -59,6 +59,7 @@ def counted(rule: Rule, group: AlertGroup, operator: Operator) -> Node:
             (),
             'service:("a" OR "b c") AND host:"h1" AND level:"ERROR" AND (x:"y z" AND t*)',
         ),
+        ({"condition": {"service": "a\\,b, c"}}, (), 'service:("a,b" OR "c")'),
         ({"group_by": ["service"]}, ("pay",), 'service:"pay"'),
         ({"group_by": ["host.name", "user"]}, ("h", None), 'host:"h" AND NOT _exists_:metadata.user'),
         ({"group_by": ["trace_id"]}, ("t",), 'trace_id:"t"'),
