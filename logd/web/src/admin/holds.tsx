@@ -106,7 +106,7 @@ function MakeHold({ onClose, onDone }: { onClose: () => void; onDone: () => void
     onDone();
   });
   return (
-    <Dialog title="New legal hold" onClose={onClose}>
+    <Dialog title="New legal hold" asks onClose={onClose}>
       <form class="stack" onSubmit={submit}>
         <label>
           Name

@@ -116,7 +116,7 @@ function Make({ first, onClose, onMade }: { first: boolean; onClose: () => void;
     ),
   );
   return (
-    <Dialog title="New token" onClose={onClose}>
+    <Dialog title="New token" asks onClose={onClose}>
       <form class="stack" onSubmit={submit}>
         <label>
           Name

@@ -39,7 +39,7 @@ export default function Page() {
         ))}
       </nav>
       {rule !== undefined ? (
-        <Editor key={`${path} ${params.get('from_rule') ?? ''}`} id={rule === 'new' ? undefined : unescapedPart(rule)} />
+        <Editor key={`${path} ${params.get('copy') ?? ''}`} id={rule === 'new' ? undefined : unescapedPart(rule)} />
       ) : part ? (
         <part.Content />
       ) : (

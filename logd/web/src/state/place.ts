@@ -36,7 +36,23 @@ export function go(to: string, { replace = false } = {}): void {
   place.value = now();
 }
 
+const keepers = new Set<() => boolean>();
+
+/** Asked before the back button leads away: who says true stays here. Returns what ends it. */
+export function keepsHere(asked: () => boolean): () => void {
+  keepers.add(asked);
+  return () => keepers.delete(asked);
+}
+
+function isKept(): boolean {
+  if (![...keepers].some((asked) => asked())) return false;
+  const { path, params } = place.value;
+  history.pushState(null, '', params.size ? `${path}?${params}` : path);
+  return true;
+}
+
 addEventListener('popstate', () => {
+  if (isKept()) return;
   place.value = now();
 });
 

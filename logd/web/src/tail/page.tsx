@@ -1,6 +1,8 @@
 /** Live tail: lines as they come. */
 
 import './style.css';
+import './rows.css';
+import './narrow.css';
 
 import { useCallback, useEffect, useMemo, useRef, useState } from 'preact/hooks';
 
