@@ -7,7 +7,9 @@ import { Button, IconButton } from '../parts/button';
 import { Icon, type IconName } from '../parts/icon';
 import { MenuItem } from '../parts/menu';
 import { Popover } from '../parts/popover';
+import { Text } from '../parts/text';
 import { TimePicker } from '../parts/time_picker';
+import { escaped } from '../parts/visible';
 import type { Range } from '../state/time';
 import { DetailsDialog } from './dialogs';
 import { exported, type Document, type Kept } from './document';
@@ -101,13 +103,17 @@ function Switcher({ document, own, kept }: { document: Document; own: Kept | und
     <li key={link}>
       <a href={link} class="entry" aria-current={isCurrent ? 'page' : undefined} onClick={close}>
         <Icon name={icon} />
-        <span>{name}</span>
+        <span>
+          <Text of={name} line />
+        </span>
       </a>
     </li>
   );
   return (
     <div class="dashboard-name">
-      <h1 title={document.description}>{document.name}</h1>
+      <h1 title={escaped(document.description)}>
+        <Text of={document.name} line />
+      </h1>
       <Popover class="plain square" label="Other dashboards" button={<Icon name="down" />}>
         {(close) => (
           <ul class="menu">

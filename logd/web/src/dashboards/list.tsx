@@ -5,6 +5,7 @@ import { useState } from 'preact/hooks';
 import { Button, IconButton } from '../parts/button';
 import { Empty, Failed, Loading } from '../parts/states';
 import { Drafts } from '../parts/drafts';
+import { Text } from '../parts/text';
 import { toast, toastError } from '../parts/toast';
 import { dropDraft } from '../state/drafts';
 import { go } from '../state/place';
@@ -85,9 +86,13 @@ export function DashboardList({ kept }: { kept: Loaded<Kept[]> }) {
             {sorted.map((one) => (
               <tr key={one.id}>
                 <td>
-                  <a href={`/dashboards/${one.id}`}>{one.name}</a>
+                  <a href={`/dashboards/${one.id}`}>
+                    <Text of={one.name} line />
+                  </a>
                   {one.id === home?.id && <span class="chip good">{one.id === ownHome.value ? 'your home' : 'home'}</span>}
-                  {one.description && <p class="soft">{one.description}</p>}
+                  {one.description && <p class="soft">
+                      <Text of={one.description} />
+                    </p>}
                 </td>
                 <td>{one.panels.length}</td>
                 <td class="soft" title={timeText(one.updated)}>

@@ -8,7 +8,9 @@ import { Icon } from '../parts/icon';
 import { MenuItem } from '../parts/menu';
 import { Popover } from '../parts/popover';
 import { Empty, Failed, Loading, Warnings } from '../parts/states';
+import { Text } from '../parts/text';
 import { toastError } from '../parts/toast';
+import { escaped } from '../parts/visible';
 import { countText } from '../state/numbers';
 import { go } from '../state/place';
 import type { Range } from '../state/time';
@@ -52,8 +54,8 @@ export function PanelFrame({ panel, range, look, isAlone, actions, onZoom, handl
     <article ref={frame} class="panel" aria-labelledby={id} aria-busy={state.loading}>
       <header class="panel-head">
         {handle}
-        <h3 id={id} title={title}>
-          {title}
+        <h3 id={id} title={escaped(title)}>
+          <Text of={title} line />
         </h3>
         <Said shown={state.shown} />
         <span class="spring" />

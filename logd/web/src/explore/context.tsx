@@ -15,7 +15,7 @@ import { cut } from '../parts/visible';
 import type { Hit } from './record';
 import { explore } from './state';
 import { asOneQuery } from './terms';
-import { Text } from './text';
+import { Text } from '../parts/text';
 
 export interface ContextOf {
   logId: string;

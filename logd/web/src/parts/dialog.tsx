@@ -3,6 +3,7 @@ import { useEffect, useId, useRef, useState } from 'preact/hooks';
 
 import { keepsHere } from '../state/place';
 import { Button, IconButton } from './button';
+import { Text } from './text';
 
 interface DialogProps {
   title: string;
@@ -80,7 +81,9 @@ export function Dialog({ title, onClose, children, actions, wide, asks = false }
     >
       <div class="dialog-inner">
         <header>
-          <h2 id={id}>{title}</h2>
+          <h2 id={id}>
+            <Text of={title} line />
+          </h2>
           <IconButton label="Close" icon="close" onClick={leave} />
         </header>
         {asking && <Question onGoOn={() => setAsking(false)} onDrop={onClose} />}
