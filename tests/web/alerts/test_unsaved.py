@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 from playwright.sync_api import Page, expect
 
 from tests.support.alerts import RULES, ask, make_rule
 from tests.support.process import Server
 from tests.web.alerting import NEVER
-from tests.web.watching import Watch
+from tests.web.axe import axe
 
 
 def _asks_before_it_goes(page: Page) -> bool:
@@ -66,7 +68,9 @@ def test_what_somebody_saved_meanwhile_is_told_before_it_is_replaced(page: Page,
     expect(page.get_by_text("not saved", exact=True)).to_have_count(0)
 
 
-def test_new_rules_and_copies_are_kept_beside_each_other(page: Page, server: Server) -> None:
+def test_new_rules_and_copies_are_kept_beside_each_other(
+    page: Page, server: Server, shot: Callable[[Page, str], None]
+) -> None:
     rule = make_rule(server, name="first", condition=NEVER)
     page.goto("/alerts/rules/new")
     page.get_by_label("Name", exact=True).fill("begun")
@@ -79,6 +83,8 @@ def test_new_rules_and_copies_are_kept_beside_each_other(page: Page, server: Ser
     page.get_by_role("link", name="Rules").click()
     unsaved = page.get_by_role("region", name="Not saved yet")
     expect(unsaved.get_by_role("link")).to_have_text(["begun", "first", "first (copy)"])
+    shot(page, "alerts-not-saved")
+    axe(page)
     unsaved.get_by_role("button", name="Drop the changes of first", exact=True).click()
     expect(unsaved.get_by_role("link")).to_have_text(["begun", "first (copy)"])
     unsaved.get_by_role("link", name="first (copy)").click()
@@ -89,7 +95,9 @@ def test_new_rules_and_copies_are_kept_beside_each_other(page: Page, server: Ser
 
 
 @pytest.mark.parametrize("way", ["Escape", "back", "Close"])
-def test_a_dialog_asks_before_what_was_typed_is_lost(page: Page, server: Server, watch: Watch, way: str) -> None:
+def test_a_dialog_asks_before_what_was_typed_is_lost(
+    page: Page, server: Server, way: str, shot: Callable[[Page, str], None]
+) -> None:
     page.goto("/alerts")
     page.get_by_role("link", name="Silences").click()
     page.get_by_role("button", name="New silence").click()
@@ -107,6 +115,8 @@ def test_a_dialog_asks_before_what_was_typed_is_lost(page: Page, server: Server,
 
     leave()
     expect(dialog.get_by_text("What you have typed isn’t saved.")).to_be_visible()
+    shot(page, f"alerts-dialog-asks-{way}")
+    axe(page)
     assert _asks_before_it_goes(page)
     dialog.get_by_role("button", name="Go on").click()
     expect(dialog.get_by_text("What you have typed isn’t saved.")).to_have_count(0)

@@ -34,7 +34,7 @@ export function Agents() {
     <>
       <header class="toolbar">
         {GRAVEST.map((state) => (
-          <span key={state} class={`tally ${state}`}>
+          <span key={state} class={`tally ${data.states[state] ? state : ''}`}>
             <strong>{countText(data.states[state])}</strong> {state}
           </span>
         ))}

@@ -110,14 +110,16 @@ export function DeadLetters() {
           },
         ]}
       />
-      <footer class="toolbar">
-        <Button icon="left" disabled={pages.length === 1} onClick={() => setPages(pages.slice(0, -1))}>
-          Earlier
-        </Button>
-        <Button icon="right" disabled={data.next_after === null} onClick={() => setPages([...pages, data.next_after!])}>
-          Later
-        </Button>
-      </footer>
+      {(pages.length > 1 || data.next_after !== null) && (
+        <footer class="toolbar">
+          <Button icon="left" disabled={pages.length === 1} onClick={() => setPages(pages.slice(0, -1))}>
+            Earlier
+          </Button>
+          <Button icon="right" disabled={data.next_after === null} onClick={() => setPages([...pages, data.next_after!])}>
+            Later
+          </Button>
+        </footer>
+      )}
       {shown !== undefined && <Letter position={shown} onClose={() => setShown(undefined)} />}
       {asking && (
         <Ask title="Delete for ever?" action="Delete" run={() => remove(asking === 'all')} onClose={() => setAsking(undefined)}>

@@ -50,7 +50,7 @@ export function Usage() {
             { title: 'Bytes', number: true, cell: ({ bytes }) => bytesText(bytes) },
             { title: 'Lines', number: true, cell: ({ rows }) => countText(rows) },
             { title: 'Before compression', number: true, cell: ({ raw_bytes: raw }) => (raw === null ? '–' : bytesText(raw)) },
-            { title: 'Cost of a month', number: true, cell: ({ cost }) => cost.toFixed(2) },
+            ...(data.cost > 0 ? [{ title: 'Cost of a month', number: true, cell: ({ cost }: Schemas['ServiceUsage']) => cost.toFixed(2) }] : []),
           ]}
         />
       </section>
