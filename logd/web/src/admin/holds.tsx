@@ -50,7 +50,7 @@ export function Holds() {
               ),
             },
             { title: 'Services', cell: ({ services }) => <Text of={services.join(', ') || 'all'} line /> },
-            { title: 'Time', cell: ({ from, to }) => rangeText({ from: from ?? 'the beginning', to: to ?? 'the end' }) },
+            { title: 'Time', cell: ({ from, to }) => (from || to ? rangeText({ from: from ?? 'the beginning', to: to ?? 'the end' }) : 'all') },
             { title: 'Since', cell: ({ created, created_by: by }) => `${timeText(created, { millis: false })}${by ? ` by ${by}` : ''}` },
             {
               title: 'State',

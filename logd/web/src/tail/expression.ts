@@ -4,14 +4,15 @@
 /** How many repetitions of no bound there may be, and what bound they get. */
 const BOUNDS: readonly (readonly [number, number])[] = [
   [1, 2_000],
-  [2, 100],
+  [2, 50],
 ];
 /** Repeating so often is as none. */
 const FEW = 10;
 /** Of a longer text the rest isn't looked at. */
-const MOST_CHARACTERS = 4_000;
-/** One that takes longer is given up: the lines have to go on. */
-const LONGEST_MS = 20;
+const MOST_CHARACTERS = 2_000;
+/** One that takes longer for so many texts in a row is given up: the lines have to go on. Once may be the machine's doing. */
+const LONGEST_MS = 5;
+const MOST_LONG = 5;
 
 export type Expression = (text: string) => Iterable<RegExpExecArray>;
 
@@ -31,12 +32,12 @@ export function expressionOf(written: string, { whole }: { whole: boolean }): Ex
 }
 
 function quick(expression: RegExp): Expression {
-  let isSlow = false;
+  let long = 0;
   return (text) => {
-    if (isSlow) return [];
+    if (long === MOST_LONG) return [];
     const began = performance.now();
     const found = [...text.slice(0, MOST_CHARACTERS).matchAll(expression)];
-    isSlow = performance.now() - began > LONGEST_MS;
+    long = performance.now() - began > LONGEST_MS ? long + 1 : 0;
     return found;
   };
 }

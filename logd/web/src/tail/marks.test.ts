@@ -68,8 +68,8 @@ test.each(['*a*a*a*a*a*a*a*a*b', '*a*a*b', '*****a*****b', '/a*a*b/', 'message.r
   },
 );
 
-test('an expression that was slow is given up', () => {
-  const marker = markerOf('message.raw:/a*b/')!;
+test('an expression that is slow again and again is given up', () => {
+  const marker = markerOf('message.raw:/a+a*b/')!;
   const began = performance.now();
   for (let line = 0; line < 1_000; line += 1) marker('a'.repeat(4_000));
   expect(performance.now() - began).toBeLessThan(1_000);
