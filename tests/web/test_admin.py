@@ -79,6 +79,12 @@ def test_on_a_phone_nothing_sticks_out(new_page: NewPage, unchanged: Server, sho
     expect(page.locator(".progress")).to_have_count(0)
     shot(page, f"admin-{section}-phone")
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    assert page.evaluate(
+        "[...document.querySelectorAll('main, main .table-holder')].every((one) => one.scrollWidth <= one.clientWidth)"
+    ), "a table or a card is wider than the phone"
+    current = page.locator(".subnav a[aria-current]").bounding_box()
+    assert current, "nothing says where one is"
+    assert 0 <= current["x"] <= 390 - current["width"], "where one is is out of sight"
 
 
 def test_the_pipeline_shows_every_stage(admin: Page, server: Server) -> None:

@@ -291,6 +291,24 @@ def test_two_browsers_save_the_same_one(desktop: Page, new_page: NewPage, desk: 
     expect(second.get_by_role("dialog", name="Somebody has deleted it meanwhile")).to_be_visible()
 
 
+def test_what_was_saved_while_one_looked_elsewhere_is_told(desktop: Page, desk: Server, watches: list[Watch]) -> None:
+    one = keep(desk, "mine", panel("a"))
+    desktop.goto(f"/dashboards/{one['id']}")
+    frame(desktop, "a")
+    menu(desktop, "a", "Duplicate")
+    desktop.get_by_role("link", name="Live tail").click()
+    expect(desktop.get_by_role("link", name="Dashboards: something isn’t saved yet")).to_be_visible()
+    theirs = {name: one[name] for name in ("refresh_seconds", "time", "panels", "version")}
+    body = orjson.dumps({**theirs, "name": "mine", "description": "theirs"})
+    assert desk.request("PUT", f"{API}/{one['id']}", body, JSON).status == 200
+    desktop.go_back()
+    expect(desktop.get_by_role("article")).to_have_count(2)
+    watches[0].allow("409 ")
+    desktop.get_by_role("button", name="Save", exact=True).click()
+    expect(desktop.get_by_role("dialog", name="Somebody has changed it meanwhile")).to_be_visible()
+    assert [found["description"] for found in kept(desk) if found["id"] == one["id"]] == ["theirs"]
+
+
 def test_a_name_that_is_taken(desktop: Page, desk: Server, watches: list[Watch]) -> None:
     watches[0].allow("409 ")
     keep(desk, "taken")

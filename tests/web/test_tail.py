@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -84,6 +85,37 @@ def test_lines_come_by_the_filters_of_the_address(page: Page, logd: Server) -> N
     expect(page.get_by_role("button", name="ERROR", exact=True)).to_have_attribute("aria-pressed", "true")
 
 
+_MARKED = (
+    "Timeout after 12 ms at 10.0.3.17",
+    "time-out: GET /v1/users/17 took 12 ms",
+    "timeouts of disk/full on web12",
+)
+_QUERIES = (
+    r'timeout OR "disk full" OR 10.0.3.*',
+    "time* -web12",
+    "(/time.{0,3}/ OR wo?d OR web??) AND NOT (after ms)",
+    r"message.raw:/\/v1\/[a-z]+\/\d+/ OR of",
+    'message.raw:"-out: G" OR "took ms"~1',
+)
+
+
+@pytest.mark.parametrize("q", _QUERIES)
+def test_what_the_query_finds_is_marked_as_in_explore(page: Page, logd: Server, q: str) -> None:
+    service = f"tail-marked-{_QUERIES.index(q)}"
+    go_live(page, "/tail?" + urlencode({"q": q, "service": service}))
+    logd.ingest(service, [{"message": text, "level": "INFO"} for text in _MARKED])
+    logd.settle()
+    hits = logd.get("/api/v1/logs/search", q=q, service=service, highlight="true").json()["logs"]
+    assert hits
+    expected = {
+        hit["message"]: [hit["message"][begin:end] for begin, end in hit.get("highlights", {}).get("message", [])]
+        for hit in hits
+    }
+    expect(page.locator(".tail-message")).to_have_count(len(hits))
+    rows = [page.locator(".tail-message").nth(number) for number in range(len(hits))]
+    assert {row.inner_text(): row.locator("mark").all_inner_texts() for row in rows} == expected
+
+
 def test_a_query_that_is_wrong(page: Page, watch: Watch) -> None:
     watch.allow("Failed to load resource: .*400")
     page.goto("/tail?q=" + "a%20AND%20(")
@@ -91,10 +123,14 @@ def test_a_query_that_is_wrong(page: Page, watch: Watch) -> None:
     expect(_status(page)).to_have_text("Refused")
 
 
+#: Marked in each line: a prefix, a phrase and two regular expressions.
+_MARKS_ALL = r'req* OR "took 0" OR /r.*t/ OR message.raw:/took [0-9]+ ms/'
+
+
 @pytest.mark.timeout(300)
 def test_a_thousand_lines_a_second(server: Server, new_page: NewPage, shot: Callable[[Page, str], None]) -> None:
     page = new_page(base_url=url_of(server))
-    go_live(page)
+    go_live(page, "/tail?" + urlencode({"q": _MARKS_ALL}))
     begin = time.monotonic()
     with traced(page) as tasks:
         for number, lines in enumerate(paced(page, _BODIES)):

@@ -12,6 +12,7 @@ import { Shortcuts, useShortcut } from './parts/shortcuts';
 import { Empty, Failed } from './parts/states';
 import { Toasts } from './parts/toast';
 import { asApiError } from './api/load';
+import { draftsBelow } from './state/drafts';
 import { go, place } from './state/place';
 
 interface Page {
@@ -58,12 +59,17 @@ export function App() {
           <span>logd</span>
         </a>
         <nav aria-label="Pages">
-          {PAGES.map((one) => (
-            <a key={one.path} href={one.path} aria-label={one.title} aria-current={one === page ? 'page' : undefined}>
-              <Icon name={one.icon} />
-              <span>{one.title}</span>
-            </a>
-          ))}
+          {PAGES.map((one) => {
+            const isUnsaved = draftsBelow(one.path).length > 0;
+            const label = isUnsaved ? `${one.title}: something isn’t saved yet` : one.title;
+            return (
+              <a key={one.path} href={one.path} aria-label={label} title={isUnsaved ? label : undefined} aria-current={one === page ? 'page' : undefined}>
+                <Icon name={one.icon} />
+                <span>{one.title}</span>
+                {isUnsaved && <i class="unsaved" aria-hidden="true" />}
+              </a>
+            );
+          })}
         </nav>
         <span class="spring" />
         <Settings />

@@ -6,6 +6,7 @@ import { api, body, type Schemas } from '../api/client';
 import { usePolled } from '../api/load';
 import { Empty, Failed, Loading, Warnings } from '../parts/states';
 import { Table } from '../parts/table';
+import { Text } from '../parts/text';
 import { reconnects } from '../state/connection';
 import { bytesText, countText } from '../state/numbers';
 import { agoText, durationText, timeText } from '../state/time';
@@ -33,7 +34,7 @@ export function Agents() {
     <>
       <header class="toolbar">
         {GRAVEST.map((state) => (
-          <span key={state} class={`tally ${state}`}>
+          <span key={state} class={`tally ${data.states[state] ? state : ''}`}>
             <strong>{countText(data.states[state])}</strong> {state}
           </span>
         ))}
@@ -48,14 +49,14 @@ export function Agents() {
         rowKey={({ id }) => id}
         columns={[
           { title: 'State', cell: ({ state }) => <span class={`tally ${state}`}>{state}</span> },
-          { title: 'Host', cell: ({ host, id }) => <span title={id}>{host}</span> },
+          { title: 'Host', cell: ({ host, id }) => <span title={id}><Text of={host} line /></span> },
           { title: 'Last seen', cell: ({ last_seen, seen_seconds }) => <span title={timeText(last_seen)}>{durationText(seen_seconds * 1_000)} ago</span> },
           { title: 'Unsent', number: true, cell: ({ behind_bytes }) => bytesText(behind_bytes) },
           { title: 'Oldest line waits', cell: ({ oldest_waiting }) => (oldest_waiting ? `since ${agoText(oldest_waiting).replace(' ago', '')}` : '–') },
           { title: 'In the spool', number: true, cell: ({ spool_bytes, spool_lines }) => (spool_bytes ? `${bytesText(spool_bytes)}, ${countText(spool_lines)} lines` : '–') },
           { title: 'Files', number: true, cell: ({ status }) => countText(status.files) },
           { title: 'Lines sent', number: true, cell: ({ status }) => countText(status.sent_lines) },
-          { title: 'Version', cell: ({ version, started }) => <span title={`since ${timeText(started)}`}>{version}</span> },
+          { title: 'Version', cell: ({ version, started }) => <span title={`since ${timeText(started)}`}><Text of={version} line /></span> },
           { title: 'Trouble', cell: (agent) => <Trouble agent={agent} /> },
         ]}
       />
@@ -64,7 +65,7 @@ export function Agents() {
 }
 
 function Trouble({ agent }: { agent: Agent }) {
-  if (agent.error) return <span class="wrong">{agent.error}</span>;
-  if (agent.last_error) return <span class="soft">{`${agent.last_error} (${agent.last_error_at ? agoText(agent.last_error_at) : 'earlier'})`}</span>;
+  if (agent.error) return <span class="wrong"><Text of={agent.error} line /></span>;
+  if (agent.last_error) return <span class="soft"><Text of={`${agent.last_error} (${agent.last_error_at ? agoText(agent.last_error_at) : 'earlier'})`} line /></span>;
   return <>–</>;
 }

@@ -8,6 +8,7 @@ import { Button } from '../parts/button';
 import { Dialog } from '../parts/dialog';
 import { Empty, Failed, Loading } from '../parts/states';
 import { Table } from '../parts/table';
+import { LongText, Text } from '../parts/text';
 import { toast, toastError } from '../parts/toast';
 import { reconnects } from '../state/connection';
 import { bytesText, countText, manyText } from '../state/numbers';
@@ -94,29 +95,31 @@ export function DeadLetters() {
             ),
           },
           { title: 'When', cell: ({ time }) => <span class="nowrap">{timeText(time, { millis: false })}</span> },
-          { title: 'Why', cell: ({ reason, replayable }) => <>{replayable ? reason : `${reason} (a replay would change nothing)`}</> },
-          { title: 'Service', cell: ({ service }) => service || '–' },
-          { title: 'Host', cell: ({ host }) => host || '–' },
+          { title: 'Why', cell: ({ reason, replayable }) => <Text of={replayable ? reason : `${reason} (a replay would change nothing)`} line /> },
+          { title: 'Service', cell: ({ service }) => <Text of={service || '–'} line /> },
+          { title: 'Host', cell: ({ host }) => <Text of={host || '–'} line /> },
           { title: 'Lines', number: true, cell: ({ lines }) => countText(lines) },
           { title: 'Size', number: true, cell: ({ size }) => bytesText(size) },
           {
             title: 'What',
             cell: ({ position, preview }) => (
               <button type="button" class="preview log" onClick={() => setShown(position)}>
-                {preview || 'bytes'}
+                <Text of={preview || 'bytes'} line />
               </button>
             ),
           },
         ]}
       />
-      <footer class="toolbar">
-        <Button icon="left" disabled={pages.length === 1} onClick={() => setPages(pages.slice(0, -1))}>
-          Earlier
-        </Button>
-        <Button icon="right" disabled={data.next_after === null} onClick={() => setPages([...pages, data.next_after!])}>
-          Later
-        </Button>
-      </footer>
+      {(pages.length > 1 || data.next_after !== null) && (
+        <footer class="toolbar">
+          <Button icon="left" disabled={pages.length === 1} onClick={() => setPages(pages.slice(0, -1))}>
+            Earlier
+          </Button>
+          <Button icon="right" disabled={data.next_after === null} onClick={() => setPages([...pages, data.next_after!])}>
+            Later
+          </Button>
+        </footer>
+      )}
       {shown !== undefined && <Letter position={shown} onClose={() => setShown(undefined)} />}
       {asking && (
         <Ask title="Delete for ever?" action="Delete" run={() => remove(asking === 'all')} onClose={() => setAsking(undefined)}>
@@ -142,9 +145,15 @@ function Letter({ position, onClose }: { position: number; onClose: () => void }
         )
       ) : (
         <div class="stack">
-          <p class="wrong">{data.reason}</p>
-          <p class="soft">{Object.entries(data.headers).map(([name, value]) => `${name}: ${value}`).join(' · ')}</p>
-          <pre class="log letter">{data.text ?? data.base64}</pre>
+          <p class="wrong">
+            <Text of={data.reason} />
+          </p>
+          <p class="soft">
+            <Text of={Object.entries(data.headers).map(([name, value]) => `${name}: ${value}`).join(' · ')} line />
+          </p>
+          <pre class="log letter" dir="auto">
+            <LongText of={data.text ?? data.base64} />
+          </pre>
         </div>
       )}
     </Dialog>

@@ -27,7 +27,7 @@ const PLOTS: readonly Plot[] = [
   { title: 'Lines a second', names: /^(\w+)\.lines_per_second$/, format: valueText },
   { title: 'Bytes a second', names: /^(\w+)\.bytes_per_second$/, format: none(bytesText) },
   { title: 'How full the queues are', names: /^stage\.(.+)\.fill$/, format: none(shareText) },
-  { title: 'Time in which somebody waited for them', names: /^stage\.(.+)\.blocked$/, format: none(shareText) },
+  { title: 'Time spent waiting for them', names: /^stage\.(.+)\.blocked$/, format: none(shareText) },
 ];
 
 export function History() {

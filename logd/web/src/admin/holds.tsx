@@ -9,6 +9,8 @@ import { Dialog } from '../parts/dialog';
 import { QueryBar } from '../parts/query_bar';
 import { Empty, Failed, Loading } from '../parts/states';
 import { Table } from '../parts/table';
+import { Text } from '../parts/text';
+import { escaped } from '../parts/visible';
 import { TimePicker } from '../parts/time_picker';
 import { reconnects } from '../state/connection';
 import { href } from '../state/place';
@@ -38,17 +40,17 @@ export function Holds() {
           rows={data.holds.toReversed()}
           rowKey={({ id }) => id}
           columns={[
-            { title: 'Name', cell: ({ name, reason }) => <span title={reason}>{name}</span> },
+            { title: 'Name', cell: ({ name, reason }) => <span title={escaped(reason)}><Text of={name} line /></span> },
             {
               title: 'Query',
               cell: ({ query, services, from, to }) => (
                 <a class="log" href={href('/explore', { q: query, service: services, from: from ?? 'now-365d', to: to ?? 'now' })}>
-                  {query || '*'}
+                  <Text of={query || '*'} line />
                 </a>
               ),
             },
-            { title: 'Services', cell: ({ services }) => services.join(', ') || 'all' },
-            { title: 'Time', cell: ({ from, to }) => rangeText({ from: from ?? 'the beginning', to: to ?? 'the end' }) },
+            { title: 'Services', cell: ({ services }) => <Text of={services.join(', ') || 'all'} line /> },
+            { title: 'Time', cell: ({ from, to }) => (from || to ? rangeText({ from: from ?? 'the beginning', to: to ?? 'the end' }) : 'all') },
             { title: 'Since', cell: ({ created, created_by: by }) => `${timeText(created, { millis: false })}${by ? ` by ${by}` : ''}` },
             {
               title: 'State',
@@ -106,7 +108,7 @@ function MakeHold({ onClose, onDone }: { onClose: () => void; onDone: () => void
     onDone();
   });
   return (
-    <Dialog title="New legal hold" onClose={onClose}>
+    <Dialog title="New legal hold" asks onClose={onClose}>
       <form class="stack" onSubmit={submit}>
         <label>
           Name

@@ -6,6 +6,7 @@ import type { ComponentType } from 'preact';
 import { useEffect } from 'preact/hooks';
 
 import { Empty } from '../parts/states';
+import { Subnav } from '../parts/subnav';
 import { go, place } from '../state/place';
 import { Agents } from './agents';
 import { DeadLetters } from './deadletters';
@@ -33,13 +34,7 @@ export default function Admin() {
   const section = SECTIONS.find((one) => one.path === path);
   return (
     <div class="document admin">
-      <nav class="subnav" aria-label="Administration">
-        {SECTIONS.map(({ path: to, title }) => (
-          <a key={to} href={to} aria-current={to === path ? 'page' : undefined}>
-            {title}
-          </a>
-        ))}
-      </nav>
+      <Subnav label="Administration" links={SECTIONS} current={path} />
       {section ? <section.content key={section.path} /> : path.startsWith('/admin/') && <Empty title="There is no such page">Nothing lies at {path}.</Empty>}
     </div>
   );

@@ -67,7 +67,7 @@ export function PolicyDialog({ policy, onClose, onDone }: { policy: Policy | und
     </label>
   );
   return (
-    <Dialog title={policy ? `The policy ${policy.name}` : 'New policy'} onClose={onClose}>
+    <Dialog title={policy ? `The policy ${policy.name}` : 'New policy'} asks onClose={onClose}>
       <form class="stack" onSubmit={submit}>
         {!policy && (
           <label>

@@ -7,6 +7,8 @@ import { useLoad } from '../api/load';
 import { Button, IconButton } from '../parts/button';
 import { Failed, Loading } from '../parts/states';
 import { Table } from '../parts/table';
+import { Text } from '../parts/text';
+import { escaped } from '../parts/visible';
 import { reconnects } from '../state/connection';
 import { timeText } from '../state/time';
 import { Ask } from './ask';
@@ -34,8 +36,8 @@ export function Retention() {
         rows={data.policies}
         rowKey={({ name }) => name}
         columns={[
-          { title: 'Policy', cell: ({ name, description }) => <span title={description}>{name}</span> },
-          { title: 'Services', cell: ({ services }) => services.filter((name) => name !== 'DEFAULT').join(', ') || 'all others' },
+          { title: 'Policy', cell: ({ name, description }) => <span title={escaped(description)}><Text of={name} line /></span> },
+          { title: 'Services', cell: ({ services }) => <Text of={services.filter((name) => name !== 'DEFAULT').join(', ') || 'all others'} line /> },
           { title: 'Kept', cell: (policy) => <Ages policy={policy} /> },
           { title: 'In force', cell: ({ valid_from: from }) => (from ? `since ${timeText(from, { millis: false })}` : '–') },
           { title: 'Changed', cell: ({ updated, updated_by: by }) => (updated ? `${timeText(updated, { millis: false })}${by ? ` by ${by}` : ''}` : '–') },

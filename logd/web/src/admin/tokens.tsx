@@ -9,6 +9,7 @@ import { copy } from '../parts/copy';
 import { Dialog } from '../parts/dialog';
 import { Empty, Failed, Loading } from '../parts/states';
 import { Table } from '../parts/table';
+import { Text } from '../parts/text';
 import { reconnects } from '../state/connection';
 import { token as mine } from '../state/session';
 import { timeText } from '../state/time';
@@ -42,14 +43,14 @@ export function Tokens() {
               title: 'Name',
               cell: ({ name, id, own }) => (
                 <>
-                  {name}
+                  <Text of={name} line />
                   {own && ' (yours)'} <code class="soft">{id}</code>
                 </>
               ),
             },
             { title: 'May', cell: ({ scopes }) => scopes.join(', ') },
-            { title: 'Services', cell: ({ services }) => services.join(', ') || 'all' },
-            { title: 'Hosts', cell: ({ hosts }) => hosts.join(', ') || 'all' },
+            { title: 'Services', cell: ({ services }) => <Text of={services.join(', ') || 'all'} line /> },
+            { title: 'Hosts', cell: ({ hosts }) => <Text of={hosts.join(', ') || 'all'} line /> },
             { title: 'Created', cell: ({ created }) => timeText(created, { millis: false }) },
             { title: 'Expires', cell: ({ expires }) => (expires ? timeText(expires, { millis: false }) : 'never') },
             { title: 'State', cell: ({ state }) => <span class={`tally ${state === 'active' ? 'ok' : 'silent'}`}>{state}</span> },
@@ -116,7 +117,7 @@ function Make({ first, onClose, onMade }: { first: boolean; onClose: () => void;
     ),
   );
   return (
-    <Dialog title="New token" onClose={onClose}>
+    <Dialog title="New token" asks onClose={onClose}>
       <form class="stack" onSubmit={submit}>
         <label>
           Name

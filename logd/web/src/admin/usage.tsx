@@ -8,6 +8,7 @@ import { Chart } from '../parts/chart';
 import { colourOf } from '../parts/levels';
 import { Empty, Failed, Loading, Warnings } from '../parts/states';
 import { Table } from '../parts/table';
+import { Text } from '../parts/text';
 import { reconnects } from '../state/connection';
 import { bytesText, countText, shareText } from '../state/numbers';
 import { isDark } from '../state/settings';
@@ -43,13 +44,13 @@ export function Usage() {
           rows={data.services ?? []}
           rowKey={({ service }) => JSON.stringify(service)}
           columns={[
-            { title: 'Service', cell: ({ service }) => (service === null ? 'not known' : service || 'none') },
+            { title: 'Service', cell: ({ service }) => <Text of={service === null ? 'not known' : service || 'none'} line /> },
             { title: 'Share', cell: ({ bytes }) => <meter min={0} max={1} value={data.bytes ? bytes / data.bytes : 0} aria-label="Share of all bytes" /> },
             { title: 'Of all', number: true, cell: ({ bytes }) => shareText(data.bytes ? bytes / data.bytes : 0) },
             { title: 'Bytes', number: true, cell: ({ bytes }) => bytesText(bytes) },
             { title: 'Lines', number: true, cell: ({ rows }) => countText(rows) },
             { title: 'Before compression', number: true, cell: ({ raw_bytes: raw }) => (raw === null ? '–' : bytesText(raw)) },
-            { title: 'Cost of a month', number: true, cell: ({ cost }) => cost.toFixed(2) },
+            ...(data.cost > 0 ? [{ title: 'Cost of a month', number: true, cell: ({ cost }: Schemas['ServiceUsage']) => cost.toFixed(2) }] : []),
           ]}
         />
       </section>

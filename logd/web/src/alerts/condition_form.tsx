@@ -6,6 +6,7 @@ import { ApiError } from '../api/client';
 import { Button, IconButton } from '../parts/button';
 import { LEVELS } from '../parts/levels';
 import { QueryBar } from '../parts/query_bar';
+import { valuesOf, written } from '../state/values';
 import { ListField, SelectField, TextField } from './fields';
 import { emptyCondition, type ConditionForm as Form } from './form';
 import { COMPARED, INNER_KINDS, isNumeric, kindOf, KINDS } from './kinds';
@@ -55,9 +56,9 @@ export function ConditionForm({ form, onChange, known, path = 'condition', inner
       </div>
       <div class="fields">
         {!inner && <TextField label={form.aggregation === 'new_value' || form.aggregation === 'new_pattern' ? 'Known for' : 'Within'} path={`${path}.window_seconds`} value={form.window} onChange={(window) => set({ window })} placeholder="5m" class="narrow" />}
-        <ListField label="Service" path={`${path}.service`} values={listOf(form.service)} onChange={(values) => set({ service: values.join(',') })} options={known.services} placeholder="any" />
-        <ListField label="Level" path={`${path}.level`} values={listOf(form.level)} onChange={(values) => set({ level: values.join(',') })} options={LEVELS} placeholder="any" />
-        <ListField label="Host" path={`${path}.host`} values={listOf(form.host)} onChange={(values) => set({ host: values.join(',') })} options={known.hosts} placeholder="any" />
+        <ListField label="Service" path={`${path}.service`} values={valuesOf(form.service)} onChange={(values) => set({ service: written(values).join(',') })} options={known.services} placeholder="any" />
+        <ListField label="Level" path={`${path}.level`} values={valuesOf(form.level)} onChange={(values) => set({ level: written(values).join(',') })} options={LEVELS} placeholder="any" />
+        <ListField label="Host" path={`${path}.host`} values={valuesOf(form.host)} onChange={(values) => set({ host: written(values).join(',') })} options={known.hosts} placeholder="any" />
       </div>
       <Query label={form.aggregation === 'ratio' ? 'Query of those that count' : 'Query'} path={`${path}.query`} value={form.query} onChange={(query) => set({ query })} />
       {takes('of') && <Query label={form.aggregation === 'absence' ? 'While there is' : 'Out of (a query; everything unless told)'} path={`${path}.of`} value={form.of} onChange={(of) => set({ of })} />}
@@ -111,8 +112,4 @@ function Query({ label, path, value, onChange }: { label: string; path: string; 
       )}
     </div>
   );
-}
-
-function listOf(setting: string): readonly string[] {
-  return [...new Set(setting.split(',').map((one) => one.trim()).filter(Boolean))];
 }

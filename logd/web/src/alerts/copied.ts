@@ -1,21 +1,37 @@
-/** What a new rule begins with: a copy of another one, or what was imported. */
+/** What a new rule begins with: a copy of another one, or what was imported. It isn't saved yet. */
 
-import { signal } from '@preact/signals';
+import { keepDraft } from '../state/drafts';
+import { go, href } from '../state/place';
+import { ownPart, withoutHidden, type AlertRule, type RuleBody, type RuleForm } from './form';
 
-import { go } from '../state/place';
-import { formOf, ownPart, withoutHidden, type AlertRule, type RuleBody, type RuleForm } from './form';
-
-export const begun = signal<RuleForm | undefined>(undefined);
-
-/** Goes to a new rule that says the same under another name. Secrets that are hidden can't be copied. */
-export function duplicate(rule: AlertRule): void {
-  begin({ ...ownPart(rule), name: `${rule.name} (copy)` });
+/** A rule that is changed, as a draft has it. */
+export interface Changed {
+  form: RuleForm;
+  /** Of the rule that was changed: a later one is somebody else's. */
+  version: number | undefined;
 }
 
-export function begin(rule: Partial<RuleBody>): void {
-  const form = formOf(rule);
-  begun.value = { ...form, actions: form.actions.map(withoutHidden) };
-  go('/alerts/rules/new?from_rule=1');
+let copies = 0;
+
+/** Where a new rule is made; each copy is one of its own. */
+export function newPath(copy: string | undefined): string {
+  return href('/alerts/rules/new', { copy });
+}
+
+/** Goes to a new rule that says the same under another name. Secrets that are hidden can't be copied. */
+export function duplicate(form: RuleForm): void {
+  begin({ ...form, name: `${form.name} (copy)` });
+}
+
+export function begin(form: RuleForm): void {
+  const path = newPath(String((copies += 1)));
+  const own = { ...form, actions: form.actions.map(withoutHidden) };
+  keepDraft<Changed>(path, { title: titleOf(own), value: { form: own, version: undefined } });
+  go(path);
+}
+
+export function titleOf({ name }: RuleForm): string {
+  return name.trim() || 'New rule';
 }
 
 /** The rule in a JSON text. Throws an Error that says what is wrong. */

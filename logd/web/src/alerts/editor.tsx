@@ -6,14 +6,12 @@ import { api, body } from '../api/client';
 import { useLoad } from '../api/load';
 import { Failed, Loading } from '../parts/states';
 import { reconnects } from '../state/connection';
-import { place } from '../state/place';
-import { begun } from './copied';
 import { emptyRule, formOf } from './form';
 import { RuleEditor } from './rule_editor';
 
-/** Of a new rule without `id`; it begins with what was copied or imported, if something was. */
+/** Of a new rule without `id`. */
 export function Editor({ id }: { id: string | undefined }) {
-  const made = useMemo(() => (id === undefined ? (place.value.params.has('from_rule') && begun.value) || emptyRule() : undefined), [id]);
+  const made = useMemo(() => (id === undefined ? emptyRule() : undefined), [id]);
   const { data, error, loading, began, reload } = useLoad(
     id === undefined ? undefined : (signal) => body(api.GET('/api/v1/alerts/rules/{id}', { params: { path: { id } }, signal })),
     [id],

@@ -5,6 +5,7 @@ import { useId, useState } from 'preact/hooks';
 
 import { Button, IconButton } from '../parts/button';
 import { Icon } from '../parts/icon';
+import { valuesOf } from '../state/values';
 import type { Pair } from './form';
 import { useProblem } from './problems';
 import { visible } from './words';
@@ -105,12 +106,13 @@ interface ListProps extends FieldProps {
   most?: number;
 }
 
-/** Some values: Enter or a comma adds what was typed, as does leaving the field. */
+/** Some values: Enter or a comma adds what was typed (`\,` is a comma of a value), as does leaving the field. */
 export function ListField({ values, onChange, options, placeholder, most = 1_000, ...field }: ListProps) {
   const [text, setText] = useState('');
   const list = useId();
   const add = (typed: string) => {
-    const more = typed.split(',').map((one) => one.trim()).filter((one) => one && !values.includes(one));
+    const given = options?.includes(typed) ? [typed] : valuesOf(typed);
+    const more = given.filter((one) => !values.includes(one));
     setText('');
     if (more.length) onChange([...values, ...more]);
   };
@@ -138,7 +140,7 @@ export function ListField({ values, onChange, options, placeholder, most = 1_000
               onInput={(event) => {
                 const typed = event.currentTarget.value;
                 // What is chosen from the list comes at once.
-                if (typed.endsWith(',') || (options?.includes(typed) && isChosen(event))) add(typed);
+                if (/(?<!\\),$/.test(typed) || (options?.includes(typed) && isChosen(event))) add(typed);
                 else setText(typed);
               }}
               onKeyDown={(event) => {

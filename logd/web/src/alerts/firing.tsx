@@ -6,6 +6,7 @@ import { api, body, type Schemas } from '../api/client';
 import { usePolled } from '../api/load';
 import { Button } from '../parts/button';
 import { Empty, Failed, Loading } from '../parts/states';
+import { Text } from '../parts/text';
 import { reconnects } from '../state/connection';
 import { countText } from '../state/numbers';
 import { go, href, place } from '../state/place';
@@ -58,7 +59,7 @@ export function Firing() {
         <span class="spring" />
         {rule && (
           <Button icon="close" onClick={() => show({ rule: '' })}>
-            {known.get(rule)?.name ?? rule}
+            <Text of={known.get(rule)?.name ?? rule} line />
           </Button>
         )}
         <label class="inline">

@@ -5,6 +5,7 @@ import './timeline.css';
 import { useEffect } from 'preact/hooks';
 
 import { Empty } from '../parts/states';
+import { Subnav } from '../parts/subnav';
 import { place, unescapedPart } from '../state/place';
 import { Deliveries } from './deliveries';
 import { Editor } from './editor';
@@ -31,15 +32,9 @@ export default function Page() {
   }, [title]);
   return (
     <div class="document alerts">
-      <nav class="subnav" aria-label="Alerts">
-        {PARTS.map((one) => (
-          <a key={one.path} href={one.path} aria-current={one === part || (one.title === 'Rules' && rule !== undefined) ? 'page' : undefined}>
-            {one.title}
-          </a>
-        ))}
-      </nav>
+      <Subnav label="Alerts" links={PARTS} current={rule === undefined ? part?.path : '/alerts/rules'} />
       {rule !== undefined ? (
-        <Editor key={`${path} ${params.get('from_rule') ?? ''}`} id={rule === 'new' ? undefined : unescapedPart(rule)} />
+        <Editor key={`${path} ${params.get('copy') ?? ''}`} id={rule === 'new' ? undefined : unescapedPart(rule)} />
       ) : part ? (
         <part.Content />
       ) : (

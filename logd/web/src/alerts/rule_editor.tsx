@@ -1,14 +1,16 @@
-import { useEffect, useMemo, useState } from 'preact/hooks';
+import { useLayoutEffect, useMemo, useState } from 'preact/hooks';
 
 import { api, body, type ApiError } from '../api/client';
 import { asApiError } from '../api/load';
 import { Button } from '../parts/button';
 import { Icon } from '../parts/icon';
 import { toast } from '../parts/toast';
-import { go } from '../state/place';
+import { draftAt, dropDraft, keepDraft } from '../state/drafts';
+import { go, place } from '../state/place';
 import { timeText } from '../state/time';
 import { ActionsForm } from './actions_form';
 import { ConditionForm } from './condition_form';
+import { newPath, titleOf, type Changed } from './copied';
 import { ListField, PairsField, SelectField, TextField } from './fields';
 import { ruleOf, type AlertRule, type RuleForm } from './form';
 import { RuleHistory } from './history';
@@ -29,7 +31,10 @@ interface RuleEditorProps {
 }
 
 export function RuleEditor({ initial, rule, reload }: RuleEditorProps) {
-  const [form, setForm] = useState(initial);
+  const path = rule ? rulePath(rule.rule_id) : newPath(place.value.params.get('copy') ?? undefined);
+  const [draft] = useState(() => draftAt<Changed>(path));
+  const [form, setForm] = useState(draft?.form ?? initial);
+  const [version, setVersion] = useState(draft ? draft.version : (rule?.version ?? undefined));
   const [refused, setRefused] = useState<ApiError>();
   const [untried, setUntried] = useState<ApiError>();
   const [busy, setBusy] = useState(false);
@@ -41,24 +46,33 @@ export function RuleEditor({ initial, rule, reload }: RuleEditorProps) {
     setForm((before) => ({ ...before, ...patch }));
     setRefused(undefined);
   };
-  useEffect(() => {
-    if (!isDirty) return;
-    const warn = (event: Event) => event.preventDefault();
-    addEventListener('beforeunload', warn);
-    return () => removeEventListener('beforeunload', warn);
-  }, [isDirty]);
+  // Before anything else can be clicked.
+  useLayoutEffect(() => {
+    if (isDirty) keepDraft<Changed>(path, { title: titleOf(form), value: { form, version } });
+    else dropDraft(path);
+  }, [form, isDirty, version]);
+  const drop = () => {
+    dropDraft(path);
+    if (!rule) return go('/alerts/rules');
+    setForm(initial);
+    setVersion(rule.version ?? undefined);
+    setRefused(undefined);
+    reload();
+  };
 
-  const save = async (version: number | undefined) => {
+  const save = async (over: number | undefined) => {
     setBusy(true);
     setRefused(undefined);
     try {
       const sent = ruleOf(form);
       if (rule) {
-        await body(api.PUT('/api/v1/alerts/rules/{id}', { params: { path: { id: rule.rule_id } }, body: { ...sent, ...(version ? { version } : {}) } }));
+        await body(api.PUT('/api/v1/alerts/rules/{id}', { params: { path: { id: rule.rule_id } }, body: { ...sent, ...(over ? { version: over } : {}) } }));
+        dropDraft(path);
         toast('The rule is saved.');
         reload();
       } else {
         const made = await body(api.POST('/api/v1/alerts/rules', { body: sent }));
+        dropDraft(path);
         toast('The rule watches from now on.');
         go(rulePath(made.rule_id), { replace: true });
       }
@@ -67,18 +81,20 @@ export function RuleEditor({ initial, rule, reload }: RuleEditorProps) {
     }
     setBusy(false);
   };
-  const isConflict = refused?.status === 409 && refused.where === 'version';
+  const isConflict = (refused?.status === 409 && refused.where === 'version') || (isDirty && rule !== undefined && version !== (rule.version ?? undefined));
 
   return (
     <ProblemsContext.Provider value={problems}>
       <header>
         <h1>{rule ? visible(rule.name) : 'New rule'}</h1>
         {rule && !rule.enabled && <span class="pill">disabled</span>}
+        {isDirty && <span class="pill pending">not saved</span>}
         <span class="spring" />
         <Notify id={rule?.rule_id} rule={rule && (readOnly || !isDirty) ? undefined : () => ruleOf(form)} onProblem={setRefused} />
-        {rule && <RuleMenu rule={rule} isDirty={isDirty} onChanged={reload} />}
+        {rule && <RuleMenu rule={rule} form={form} isDirty={isDirty} onChanged={reload} />}
+        {isDirty && <Button onClick={drop}>Drop changes</Button>}
         {!readOnly && (
-          <Button kind="primary" icon="check" disabled={busy || (rule !== undefined && !isDirty)} onClick={() => save(rule?.version)}>
+          <Button kind="primary" icon="check" disabled={busy || (rule !== undefined && !isDirty)} onClick={() => save(version)}>
             {rule ? 'Save' : 'Create'}
           </Button>
         )}
@@ -92,7 +108,7 @@ export function RuleEditor({ initial, rule, reload }: RuleEditorProps) {
         <div class="notice bad" role="alert">
           <Icon name="warning" />
           <span>Somebody has changed this rule since you opened it: nothing is saved yet.</span>
-          <Button onClick={reload}>Show theirs, drop mine</Button>
+          <Button onClick={drop}>Show theirs, drop mine</Button>
           <Button kind="danger" onClick={() => save(undefined)}>
             Replace theirs by mine
           </Button>

@@ -6,18 +6,28 @@ import { api, body } from '../api/client';
 import { Button } from '../parts/button';
 import { Dialog } from '../parts/dialog';
 import { toast, toastError } from '../parts/toast';
+import { dropDraft } from '../state/drafts';
 import { go } from '../state/place';
 import { duplicate, exported } from './copied';
-import type { AlertRule } from './form';
+import type { AlertRule, RuleForm } from './form';
+import { rulePath } from './rules_known';
 import { visible } from './words';
 
-/** `isDirty`: something isn't saved, which a switched rule would take the place of. */
-export function RuleMenu({ rule, isDirty, onChanged }: { rule: AlertRule; isDirty: boolean; onChanged: () => void }) {
+interface RuleMenuProps {
+  rule: AlertRule;
+  /** As it is shown. */
+  form: RuleForm;
+  /** Something isn't saved, which a switched rule would take the place of. */
+  isDirty: boolean;
+  onChanged: () => void;
+}
+
+export function RuleMenu({ rule, form, isDirty, onChanged }: RuleMenuProps) {
   const [removing, setRemoving] = useState(false);
   return (
     <div class="toolbar" role="group" aria-label="What to do with the rule">
       {!rule.read_only && <Switch rule={rule} disabled={isDirty} onChanged={onChanged} />}
-      <Button icon="copy" onClick={() => duplicate(rule)}>
+      <Button icon="copy" onClick={() => duplicate(form)}>
         Duplicate
       </Button>
       <Button icon="download" onClick={() => exported(rule)}>
@@ -58,6 +68,7 @@ function Remove({ rule, onClose }: { rule: AlertRule; onClose: () => void }) {
   const remove = async () => {
     try {
       await body(api.DELETE('/api/v1/alerts/rules/{id}', { params: { path: { id: rule.rule_id }, query: { version: rule.version } } }));
+      dropDraft(rulePath(rule.rule_id));
       toast(`${visible(rule.name)} is deleted.`);
       go('/alerts/rules');
     } catch (error) {

@@ -5,6 +5,7 @@ import { useRef, useState } from 'preact/hooks';
 import { api, body } from '../api/client';
 import { usePolled } from '../api/load';
 import { Button } from '../parts/button';
+import { Drafts } from '../parts/drafts';
 import { Icon } from '../parts/icon';
 import { Empty, Failed, Loading } from '../parts/states';
 import { Table } from '../parts/table';
@@ -12,7 +13,7 @@ import { toastError } from '../parts/toast';
 import { reconnects } from '../state/connection';
 import { go, href, place } from '../state/place';
 import { begin, parsedRule } from './copied';
-import type { AlertRule } from './form';
+import { formOf, type AlertRule } from './form';
 import { rulePath, useRules } from './rules_known';
 import { Switch } from './rule_menu';
 import { conditionText, visible } from './words';
@@ -52,6 +53,7 @@ export function Rules() {
           <Icon name="plus" /> New rule
         </a>
       </header>
+      <Drafts below="/alerts/rules" />
       {data?.broken_files.map(({ file, line, message }) => (
         <div key={`${file} ${line} ${message}`} class="notice bad" role="alert">
           <Icon name="warning" />
@@ -133,7 +135,7 @@ function Import() {
     if (!file) return;
     try {
       if (file.size > MOST_BYTES) throw new Error('the file is larger than any rule');
-      begin(parsedRule(await file.text()));
+      begin(formOf(parsedRule(await file.text())));
     } catch (error) {
       toastError(error);
     }

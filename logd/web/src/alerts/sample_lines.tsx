@@ -4,8 +4,8 @@ import { useState } from 'preact/hooks';
 
 import { Button } from '../parts/button';
 import { LevelBadge } from '../parts/levels';
+import { Text } from '../parts/text';
 import { timeText } from '../state/time';
-import { visible } from './words';
 
 type Sample = Record<string, unknown>;
 
@@ -18,7 +18,7 @@ export function SampleLines({ samples, open = false }: { samples: readonly Sampl
       <ul class="log" aria-label="Lines">
         {shown.map((sample, number) => (
           <li key={textOf(sample.log_id) || number} class={all ? 'whole' : undefined}>
-            <time class="soft">{timeText(textOf(sample.timestamp), { date: false })}</time> <LevelBadge level={textOf(sample.level) || null} /> <span class="soft">{visible(textOf(sample.service))}</span> <span>{visible(textOf(sample.message))}</span>
+            <time class="soft">{timeText(textOf(sample.timestamp), { date: false })}</time> <LevelBadge level={textOf(sample.level) || null} /> <span class="soft"><Text of={textOf(sample.service)} line /></span> <span dir="auto"><Text of={textOf(sample.message)} line={!all} /></span>
           </li>
         ))}
       </ul>

@@ -3,6 +3,7 @@
 import type { Schemas } from '../api/client';
 import { exploreLink } from '../explore/state';
 import { iso } from '../state/time';
+import { valuesOf } from '../state/values';
 import type { Group } from './words';
 
 type Condition = Partial<Schemas['Condition']>;
@@ -39,15 +40,15 @@ export function searchOf({ condition }: Searched, group: Group): string {
 
 function partsOf(condition: Condition): string[] {
   const { aggregation, of, query } = condition;
-  const found = [...valuesOf('service', condition.service), ...valuesOf('host', condition.host)];
+  const found = [...anyOf('service', condition.service), ...anyOf('host', condition.host)];
   if (aggregation === 'ratio' && of) found.push(within(of));
-  found.push(...valuesOf('level', condition.level));
+  found.push(...anyOf('level', condition.level));
   if (query?.trim()) found.push(within(query));
   return found;
 }
 
-function valuesOf(field: string, setting = ''): string[] {
-  const values = [...new Set(setting.split(',').map((text) => text.trim()).filter(Boolean))].map(quoted);
+function anyOf(field: string, setting: string | undefined): string[] {
+  const values = valuesOf(setting).map(quoted);
   return values.length ? [values.length === 1 ? `${field}:${values[0]}` : `${field}:(${values.join(' OR ')})`] : [];
 }
 

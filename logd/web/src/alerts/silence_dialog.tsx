@@ -65,7 +65,7 @@ export function SilenceDialog({ initial, onClose, onDone }: SilenceDialogProps) 
   };
 
   return (
-    <Dialog title="Silence alerts" wide onClose={onClose}>
+    <Dialog title="Silence alerts" wide asks onClose={onClose}>
       <ProblemsContext.Provider value={problemsOf(refused)}>
         <form class="silence-form" onSubmit={submit}>
           <div class="stack">

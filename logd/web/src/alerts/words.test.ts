@@ -21,6 +21,7 @@ test('a rule in words', () => {
 test('the search that shows what was counted is the one of the messages', () => {
   const condition = { aggregation: 'count', service: 'a,b', level: 'ERROR', query: 'x OR y', window_seconds: 60 } as const;
   expect(searchOf({ condition }, { host: 'web "1"' })).toBe('service:("a" OR "b") AND level:"ERROR" AND (x OR y) AND host:"web \\"1\\""');
+  expect(searchOf({ condition: { service: 'a\\,b, c' } }, {})).toBe('service:("a,b" OR "c")');
   expect(searchOf({ condition: { query: 'a\\' } }, { user: null })).toBe('(a\\\\) AND NOT _exists_:user');
   expect(searchOf({ condition: { aggregation: 'ratio', of: 'p:1', query: 'q' } }, {})).toBe('(p:1) AND (q)');
   expect(searchOf({ condition: { aggregation: 'new_pattern' } }, { host: 'a', pattern: 'paid <*>' })).toBe('host:"a"');

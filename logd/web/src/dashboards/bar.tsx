@@ -5,8 +5,11 @@ import { useState } from 'preact/hooks';
 import type { Loaded } from '../api/load';
 import { Button, IconButton } from '../parts/button';
 import { Icon, type IconName } from '../parts/icon';
+import { MenuItem } from '../parts/menu';
 import { Popover } from '../parts/popover';
+import { Text } from '../parts/text';
 import { TimePicker } from '../parts/time_picker';
+import { escaped } from '../parts/visible';
 import type { Range } from '../state/time';
 import { DetailsDialog } from './dialogs';
 import { exported, type Document, type Kept } from './document';
@@ -100,13 +103,17 @@ function Switcher({ document, own, kept }: { document: Document; own: Kept | und
     <li key={link}>
       <a href={link} class="entry" aria-current={isCurrent ? 'page' : undefined} onClick={close}>
         <Icon name={icon} />
-        <span>{name}</span>
+        <span>
+          <Text of={name} line />
+        </span>
       </a>
     </li>
   );
   return (
     <div class="dashboard-name">
-      <h1 title={document.description}>{document.name}</h1>
+      <h1 title={escaped(document.description)}>
+        <Text of={document.name} line />
+      </h1>
       <Popover class="plain square" label="Other dashboards" button={<Icon name="down" />}>
         {(close) => (
           <ul class="menu">
@@ -128,42 +135,45 @@ function More({ document, own, onCopy, onDelete, onDetails, onEdit, isEditing }:
   const isFavourite = own !== undefined && favourites.value.includes(own.id);
   return (
     <Popover class="plain square" align="right" label="More about this dashboard" button={<Icon name="more" />}>
-      {(close) => {
-        const item = (icon: IconName, text: string, run: () => void) => (
+      {(close) => (
+        <ul class="menu">
+          <MenuItem icon="copy" close={close} run={onCopy}>
+            {own ? 'Duplicate' : 'Duplicate, to change it'}
+          </MenuItem>
+          <MenuItem icon="download" close={close} run={() => download(exported(document), fileName(document.name, 'json'), 'application/json')}>
+            Export as JSON
+          </MenuItem>
+          {own && (
+            <>
+              <MenuItem
+                icon="edit"
+                close={close}
+                run={() => {
+                  if (!isEditing) onEdit();
+                  onDetails();
+                }}
+              >
+                Rename, describe
+              </MenuItem>
+              <MenuItem icon="star" close={close} run={() => (favourites.value = isFavourite ? favourites.value.filter((id) => id !== own.id) : [...favourites.value, own.id])}>
+                {isFavourite ? 'Not a favourite any more' : 'Make it a favourite'}
+              </MenuItem>
+              <MenuItem icon="dashboard" close={close} run={() => (ownHome.value = own.id === ownHome.value ? '' : own.id)}>
+                {own.id === ownHome.value ? 'Not this browser’s home any more' : 'This browser’s home'}
+              </MenuItem>
+              <MenuItem icon="trash" close={close} run={onDelete}>
+                {isHome(own) ? 'Delete: the shipped one comes back' : 'Delete'}
+              </MenuItem>
+            </>
+          )}
           <li>
-            <Button
-              kind="plain"
-              icon={icon}
-              onClick={() => {
-                close();
-                run();
-              }}
-            >
-              {text}
-            </Button>
+            <a class="entry" href="/dashboards/all" onClick={close}>
+              <Icon name="sliders" />
+              <span>All dashboards</span>
+            </a>
           </li>
-        );
-        return (
-          <ul class="menu">
-            {item('copy', own ? 'Duplicate' : 'Duplicate, to change it', onCopy)}
-            {item('download', 'Export as JSON', () => download(exported(document), fileName(document.name, 'json'), 'application/json'))}
-            {own &&
-              item('edit', 'Rename, describe', () => {
-                if (!isEditing) onEdit();
-                onDetails();
-              })}
-            {own && item('star', isFavourite ? 'Not a favourite any more' : 'Make it a favourite', () => (favourites.value = isFavourite ? favourites.value.filter((id) => id !== own.id) : [...favourites.value, own.id]))}
-            {own && item('dashboard', own.id === ownHome.value ? 'Not this browser’s home any more' : 'This browser’s home', () => (ownHome.value = own.id === ownHome.value ? '' : own.id))}
-            {own && item('trash', isHome(own) ? 'Delete: the shipped one comes back' : 'Delete', onDelete)}
-            <li>
-              <a class="entry" href="/dashboards/all" onClick={close}>
-                <Icon name="sliders" />
-                <span>All dashboards</span>
-              </a>
-            </li>
-          </ul>
-        );
-      }}
+        </ul>
+      )}
     </Popover>
   );
 }

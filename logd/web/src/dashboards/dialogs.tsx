@@ -43,7 +43,7 @@ export function DetailsDialog({ title, document, action, onClose, onDone }: Deta
   const wrong = (where: string) => error && (error.where === where || (where === 'name' && error.status === 409)) && <span class="wrong" role="alert">{error.message}</span>;
   const isElsewhere = error && error.status !== 409 && !['name', 'description', 'refresh_seconds', 'time.from', 'time.to'].includes(error.where);
   return (
-    <Dialog title={title} onClose={onClose}>
+    <Dialog title={title} asks onClose={onClose}>
       <form class="stack" onSubmit={submit}>
         <label>
           Name

@@ -4,6 +4,8 @@ import { useMemo, useRef, useState } from 'preact/hooks';
 
 import { Chart } from '../parts/chart';
 import { colourOf, LevelBadge, seriesColour } from '../parts/levels';
+import { Text } from '../parts/text';
+import { escaped } from '../parts/visible';
 import { isDark } from '../state/settings';
 import { agoText, timeText } from '../state/time';
 import type { Panel, Unit } from './document';
@@ -82,9 +84,11 @@ function Lines({ panel, shown, label, onZoom }: DrawnProps<ChartShown>) {
         <ul class="legend" aria-label="Series">
           {series.map(({ name, colour }) => (
             <li key={name}>
-              <button type="button" aria-pressed={only === name} title={only === name ? 'Show all' : `Show only ${name}`} onClick={() => setOnly(only === name ? undefined : name)}>
+              <button type="button" aria-pressed={only === name} title={only === name ? 'Show all' : `Show only ${escaped(name)}`} onClick={() => setOnly(only === name ? undefined : name)}>
                 <i style={{ background: colour }} />
-                <span>{name}</span>
+                <span>
+                  <Text of={name} line />
+                </span>
               </button>
             </li>
           ))}
@@ -103,7 +107,7 @@ function Grid({ panel, shown, label }: DrawnProps<Rows>) {
           <tr>
             {shown.columns.map(({ name, number }) => (
               <th key={name} scope="col" class={number ? 'number' : undefined}>
-                {name}
+                <Text of={name} line />
               </th>
             ))}
           </tr>
@@ -157,12 +161,12 @@ function Value({ cell, column, most, link, panel }: ValueProps) {
     ) : column.name === 'level' ? (
       <LevelBadge level={cell} />
     ) : (
-      cell
+      <Text of={cell} line />
     );
   const isList = column.name === 'services';
   const isText = column.name === 'message' || column.name === 'parameters' || (panel.source === 'slow_searches' && column.name === 'search' && panel.type === 'top');
   return (
-    <td class={isText ? 'log text' : isList ? 'few' : column.unit === 'time' ? 'soft short' : undefined} title={isText || isList ? String(cell ?? '') : undefined}>
+    <td class={isText ? 'log text' : isList ? 'few' : column.unit === 'time' ? 'soft short' : undefined} title={isText || isList ? escaped(String(cell ?? '')) : undefined}>
       {link ? <a href={link}>{shown}</a> : shown}
     </td>
   );
@@ -209,7 +213,13 @@ function Tiles({ shown, label }: DrawnProps<Statuses>) {
       {shown.items.map(({ name, state, text, more, link }) => (
         <li key={name} class={`tile ${state}`}>
           <span class="tile-dot" role={STATES[state] ? 'img' : undefined} aria-label={STATES[state] || undefined} />
-          <span class="tile-name">{link ? <a href={link}>{name}</a> : name}</span>
+          <span class="tile-name">{link ? (
+              <a href={link}>
+                <Text of={name} line />
+              </a>
+            ) : (
+              <Text of={name} line />
+            )}</span>
           <span class="tile-text">
             {text}
             {more && <small>{more}</small>}

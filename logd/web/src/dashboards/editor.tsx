@@ -45,6 +45,7 @@ export function PanelEditor({ panel, range, isNew, onClose, onDone }: EditorProp
     <Dialog
       title={isNew ? 'New panel' : `Edit ${panel.title || 'panel'}`}
       wide
+      asks
       onClose={onClose}
       actions={
         <>

@@ -12,6 +12,11 @@ export const favourites = persisted<readonly string[]>('dashboards.favourites', 
 /** The id of this browser's own home page; empty for that of all. */
 export const ownHome = persisted('dashboards.home', '');
 
+/** Where one goes on with what was changed of it; of the shipped one without it. */
+export function draftPath(of: Kept | undefined): string {
+  return `/dashboards/${of?.id ?? 'shipped'}`;
+}
+
 /** By name, those that one likes first. */
 export async function all(signal?: AbortSignal): Promise<Kept[]> {
   const { dashboards } = await body(api.GET('/api/v1/dashboards', signal ? { signal } : {}));

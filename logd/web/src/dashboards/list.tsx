@@ -4,7 +4,10 @@ import { useState } from 'preact/hooks';
 
 import { Button, IconButton } from '../parts/button';
 import { Empty, Failed, Loading } from '../parts/states';
+import { Drafts } from '../parts/drafts';
+import { Text } from '../parts/text';
 import { toast, toastError } from '../parts/toast';
+import { dropDraft } from '../state/drafts';
 import { go } from '../state/place';
 import { agoText, timeText } from '../state/time';
 import { contentOf, exported, type Document, type Kept } from './document';
@@ -12,7 +15,7 @@ import { DetailsDialog, Question } from './dialogs';
 import { download, fileName } from './files';
 import { HOME } from './home';
 import { ImportDialog } from './import';
-import { copyName, create, favourites, homeOf, isHome, ownHome, remove } from './kept';
+import { copyName, create, draftPath, favourites, homeOf, isHome, ownHome, remove } from './kept';
 import type { Loaded } from '../api/load';
 
 const NEW: Document = { name: '', description: '', refresh_seconds: 30, time: { from: '-1h', to: 'now' }, panels: [] };
@@ -54,6 +57,7 @@ export function DashboardList({ kept }: { kept: Loaded<Kept[]> }) {
           New dashboard
         </Button>
       </header>
+      <Drafts below="/dashboards" />
       {kept.loading && <Loading began={kept.began} cancel={kept.cancel} />}
       {kept.error && <Failed error={kept.error} retry={kept.reload} />}
       <div class="table-holder">
@@ -82,9 +86,13 @@ export function DashboardList({ kept }: { kept: Loaded<Kept[]> }) {
             {sorted.map((one) => (
               <tr key={one.id}>
                 <td>
-                  <a href={`/dashboards/${one.id}`}>{one.name}</a>
+                  <a href={`/dashboards/${one.id}`}>
+                    <Text of={one.name} line />
+                  </a>
                   {one.id === home?.id && <span class="chip good">{one.id === ownHome.value ? 'your home' : 'home'}</span>}
-                  {one.description && <p class="soft">{one.description}</p>}
+                  {one.description && <p class="soft">
+                      <Text of={one.description} />
+                    </p>}
                 </td>
                 <td>{one.panels.length}</td>
                 <td class="soft" title={timeText(one.updated)}>
@@ -126,6 +134,7 @@ export function DeleteQuestion({ one, onClose, onGone }: { one: Kept; onClose: (
         onClose();
         try {
           await remove(one);
+          dropDraft(draftPath(one));
           toast(`“${one.name}” is deleted.`);
         } catch (error) {
           toastError(error);

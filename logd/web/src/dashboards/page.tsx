@@ -1,6 +1,10 @@
 /** /dashboards: the home page; /dashboards/shipped, the one that logd comes with; /dashboards/all; /dashboards/{id}. */
 
 import './style.css';
+import './panels.css';
+import './drawn.css';
+import './editing.css';
+import './narrow.css';
 
 import { useLoad } from '../api/load';
 import { Button } from '../parts/button';

@@ -5,9 +5,12 @@ import { useId, useRef } from 'preact/hooks';
 
 import { Button, IconButton } from '../parts/button';
 import { Icon } from '../parts/icon';
+import { MenuItem } from '../parts/menu';
 import { Popover } from '../parts/popover';
 import { Empty, Failed, Loading, Warnings } from '../parts/states';
+import { Text } from '../parts/text';
 import { toastError } from '../parts/toast';
+import { escaped } from '../parts/visible';
 import { countText } from '../state/numbers';
 import { go } from '../state/place';
 import type { Range } from '../state/time';
@@ -51,8 +54,8 @@ export function PanelFrame({ panel, range, look, isAlone, actions, onZoom, handl
     <article ref={frame} class="panel" aria-labelledby={id} aria-busy={state.loading}>
       <header class="panel-head">
         {handle}
-        <h3 id={id} title={title}>
-          {title}
+        <h3 id={id} title={escaped(title)}>
+          <Text of={title} line />
         </h3>
         <Said shown={state.shown} />
         <span class="spring" />
@@ -154,33 +157,28 @@ function Menu({ panel, range, shown, title, actions, isAlone }: MenuProps) {
   const isOwn = panel.source && !['logs', 'patterns', 'bytes'].includes(panel.source);
   return (
     <Popover class="plain square panel-menu" align="right" label={`Menu of ${title}`} button={<Icon name="more" />}>
-      {(close) => {
-        const item = (icon: Parameters<typeof Icon>[0]['name'], text: string, run: () => void, disabled = false) => (
-          <li>
-            <Button
-              kind="plain"
-              icon={icon}
-              disabled={disabled}
-              onClick={() => {
-                close();
-                run();
-              }}
-            >
-              {text}
-            </Button>
-          </li>
-        );
-        return (
-          <ul class="menu">
-            {item('search', isOwn ? 'See where it comes from' : 'Open in Explore', () => void explore())}
-            {item('columns', isAlone ? 'Back to all panels' : 'Full screen', () => actions.alone(isAlone ? undefined : panel))}
-            {item('download', 'Export as CSV', () => shown && download(csvOf(shown), fileName(title, 'csv'), 'text/csv'), !shown)}
-            {item('edit', 'Edit', () => actions.edit(panel))}
-            {item('copy', 'Duplicate', () => actions.duplicate(panel))}
-            {item('trash', 'Remove', () => actions.remove(panel))}
-          </ul>
-        );
-      }}
+      {(close) => (
+        <ul class="menu">
+          <MenuItem icon="search" close={close} run={() => void explore()}>
+            {isOwn ? 'See where it comes from' : 'Open in Explore'}
+          </MenuItem>
+          <MenuItem icon="columns" close={close} run={() => actions.alone(isAlone ? undefined : panel)}>
+            {isAlone ? 'Back to all panels' : 'Full screen'}
+          </MenuItem>
+          <MenuItem icon="download" close={close} run={() => shown && download(csvOf(shown), fileName(title, 'csv'), 'text/csv')} disabled={!shown}>
+            Export as CSV
+          </MenuItem>
+          <MenuItem icon="edit" close={close} run={() => actions.edit(panel)}>
+            Edit
+          </MenuItem>
+          <MenuItem icon="copy" close={close} run={() => actions.duplicate(panel)}>
+            Duplicate
+          </MenuItem>
+          <MenuItem icon="trash" close={close} run={() => actions.remove(panel)}>
+            Remove
+          </MenuItem>
+        </ul>
+      )}
     </Popover>
   );
 }

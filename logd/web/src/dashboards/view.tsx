@@ -1,13 +1,13 @@
-/** A dashboard: its bar, its panels, and edit mode. What isn't saved yet lasts as long as the page. */
+/** A dashboard: its bar, its panels, and edit mode. */
 
-import { signal } from '@preact/signals';
-import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
+import { useMemo, useRef, useState } from 'preact/hooks';
 
 import type { Loaded } from '../api/load';
 import { Button } from '../parts/button';
 import { useShortcut } from '../parts/shortcuts';
 import { Empty } from '../parts/states';
 import { toast, toastError } from '../parts/toast';
+import { draftAt, dropDraft, keepDraft } from '../state/drafts';
 import { go, href, place } from '../state/place';
 import { iso, type Range } from '../state/time';
 import { Bar } from './bar';
@@ -16,20 +16,24 @@ import { Conflict } from './dialogs';
 import { PanelEditor } from './editor';
 import { PanelGrid } from './grid';
 import { HOME } from './home';
-import { copyName, create, HOME_NAME, isHome, replace, whyRefused } from './kept';
+import { copyName, create, draftPath, HOME_NAME, isHome, replace, whyRefused } from './kept';
 import { added, tidy } from './layout';
 import { PanelFrame, type PanelActions } from './panel';
 import { useLook } from './use_look';
 
-/** By the id of what they change: they outlive a look at another page. */
-const drafts = signal<ReadonlyMap<string, Document>>(new Map());
+/** What it is changed to, and which version of it was: a later one is somebody else's. */
+interface Changed {
+  document: Document;
+  version: number | undefined;
+}
+
 const NEW_PANEL: Omit<Panel, 'id'> = { title: '', type: 'timeseries', x: 0, y: 0, w: 6, h: 4 };
 
 export function DashboardView({ document, kept }: { document: Document | Kept; kept: Loaded<Kept[]> }) {
   const own = 'id' in document ? document : undefined;
-  const key = own?.id ?? 'shipped';
-  const draft = drafts.value.get(key);
-  const shown = draft ?? document;
+  const home = draftPath(own);
+  const draft = draftAt<Changed>(home);
+  const shown = draft?.document ?? document;
   const { params, path } = place.value;
   const isEditing = params.has('edit') || draft !== undefined;
   const isZoomed = params.has('from') || params.has('to');
@@ -48,22 +52,14 @@ export function DashboardView({ document, kept }: { document: Document | Kept; k
     return href(path, { ...now, ...patch });
   };
   const setDraft = (changed: Document | undefined) => {
-    const all = new Map(drafts.value);
-    if (changed) all.set(key, contentOf(changed));
-    else all.delete(key);
-    drafts.value = all;
+    if (changed) keepDraft<Changed>(home, { title: changed.name, value: { document: contentOf(changed), version: draft ? draft.version : own?.version } });
+    else dropDraft(home);
   };
   const setPanels = (changed: Panel[]) => setDraft({ ...shown, panels: changed });
   const leave = () => {
     setDraft(undefined);
     go(address({ edit: undefined }), { replace: true });
   };
-  useEffect(() => {
-    if (!draft) return;
-    const ask = (event: BeforeUnloadEvent) => event.preventDefault();
-    addEventListener('beforeunload', ask);
-    return () => removeEventListener('beforeunload', ask);
-  }, [draft]);
   useShortcut('r', 'Look again now', again);
 
   const saved = (one: Kept, text: string) => {
@@ -79,11 +75,12 @@ export function DashboardView({ document, kept }: { document: Document | Kept; k
     saving.current = true;
     // What is made of the shipped one takes its place, until it is deleted.
     const changed = own ? shown : { ...shown, name: shown.name === HOME.name ? HOME_NAME : shown.name };
+    const was = own && { ...own, version: draft?.version ?? own.version };
     try {
-      if (own) saved(await replace(own, { ...changed, panels }), `“${changed.name}” is saved.`);
+      if (was) saved(await replace(was, { ...changed, panels }), `“${changed.name}” is saved.`);
       else saved(await create({ ...changed, panels }), isHome(changed) ? 'Saved as everyone’s home page.' : `“${changed.name}” is saved.`);
     } catch (error) {
-      const why = await whyRefused(error, own);
+      const why = await whyRefused(error, was);
       if (why.theirs || why.isGone) setConflict({ theirs: why.theirs });
       else toastError(why.error);
     } finally {

@@ -15,7 +15,7 @@ import { cut } from '../parts/visible';
 import type { Hit } from './record';
 import { changeContext, explore, MOST_AROUND, type ContextOf } from './state';
 import { asOneQuery } from './terms';
-import { Text } from './text';
+import { Text } from '../parts/text';
 
 const STEP = 20;
 const MOST_CHARACTERS = 2_000;

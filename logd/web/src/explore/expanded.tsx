@@ -12,7 +12,7 @@ import { lineLink, searchOf, traceLink } from './links';
 import { fieldsOf, plain, prettyJson, type Field, type Hit } from './record';
 import { change, explore } from './state';
 import { exists, filterFor, filterOut, hasValue } from './terms';
-import { LongText, Text } from './text';
+import { LongText, Text } from '../parts/text';
 
 const FIRST_CHARACTERS = 10_000;
 const FIRST_OF_VALUE = 1_000;

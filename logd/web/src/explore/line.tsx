@@ -5,7 +5,7 @@ import { timeText } from '../state/time';
 import type { Layout } from './columns';
 import { cut } from '../parts/visible';
 import { valueAt, type Hit } from './record';
-import { Text } from './text';
+import { Text } from '../parts/text';
 
 /** More of a message isn't in the list: the expanded line shows it. */
 const MOST_IN_LINE = 1_000;

@@ -15,7 +15,7 @@ import { useRunning } from './run';
 import { asked, change, changedLink, explore, NEW_SINCE, type Explore, type Pinned } from './state';
 import { patternQuery, hasValue } from './terms';
 import { withTerm } from './filters';
-import { Text } from './text';
+import { Text } from '../parts/text';
 import { ViewChoice } from './view_choice';
 
 type Pattern = Schemas['PatternCount'];

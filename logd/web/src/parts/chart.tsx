@@ -9,6 +9,7 @@ import { isDark } from '../state/settings';
 import { valueText } from '../state/numbers';
 import { timeText, zoneOf } from '../state/time';
 import { colourOf } from './levels';
+import { escaped } from './visible';
 
 export interface Series {
   name: string;
@@ -101,7 +102,7 @@ function optionsOf(
     series: [
       {},
       ...latest.current.series.map(({ name, colour }) => ({
-        label: name,
+        label: escaped(name, { line: true }),
         stroke: colour,
         width: kind === 'bars' ? 0 : 1.5,
         // A value between two gaps has no line that would show it.
@@ -198,7 +199,7 @@ function showTip(plot: uPlot, { times, series }: ChartProps, format: (value: num
       const line = document.createElement('div');
       const dot = document.createElement('i');
       dot.style.background = colour;
-      line.append(dot, `${name} `, Object.assign(document.createElement('b'), { textContent: format(value) }));
+      line.append(dot, `${escaped(name, { line: true })} `, Object.assign(document.createElement('b'), { textContent: format(value) }));
       return line;
     });
   tip.replaceChildren(Object.assign(document.createElement('div'), { textContent: timeText(times[at]!, { millis: false }) }), ...rows);

@@ -1,7 +1,9 @@
 import type { ComponentChildren } from 'preact';
-import { useEffect, useId, useRef } from 'preact/hooks';
+import { useEffect, useId, useRef, useState } from 'preact/hooks';
 
-import { IconButton } from './button';
+import { keepsHere } from '../state/place';
+import { Button, IconButton } from './button';
+import { Text } from './text';
 
 interface DialogProps {
   title: string;
@@ -11,14 +13,39 @@ interface DialogProps {
   /** Buttons, the last one being what one probably wants. */
   actions?: ComponentChildren;
   wide?: boolean;
+  /** Much is typed in it: closing it otherwise than by its own buttons asks first. */
+  asks?: boolean;
 }
 
 /** Above everything else, while it is mounted. The focus stays in it, and goes back to where it was. */
-export function Dialog({ title, onClose, children, actions, wide }: DialogProps) {
+export function Dialog({ title, onClose, children, actions, wide, asks = false }: DialogProps) {
   const dialog = useRef<HTMLDialogElement>(null);
   const id = useId();
-  const close = useRef(onClose);
-  close.current = onClose;
+  const typed = useRef(false);
+  const [asking, setAsking] = useState(false);
+  /** Whether it stays, to ask; a second time means that one goes on. */
+  const stays = () => {
+    if (!asks || !typed.current) return false;
+    setAsking(!asking);
+    return true;
+  };
+  const leave = () => {
+    if (!stays()) onClose();
+  };
+  const latest = useRef({ stays, leave });
+  latest.current = { stays, leave };
+  useEffect(() => {
+    if (!asks) return;
+    const warn = (event: BeforeUnloadEvent) => {
+      if (typed.current) event.preventDefault();
+    };
+    const end = keepsHere(() => latest.current.stays());
+    addEventListener('beforeunload', warn);
+    return () => {
+      end();
+      removeEventListener('beforeunload', warn);
+    };
+  }, [asks]);
   useEffect(() => {
     const element = dialog.current!;
     const before = document.activeElement as HTMLElement | null;
@@ -26,7 +53,7 @@ export function Dialog({ title, onClose, children, actions, wide }: DialogProps)
     // A second Escape closes it without asking: who asked for it still decides.
     const closed = () => {
       element.showModal();
-      close.current();
+      latest.current.leave();
     };
     element.addEventListener('close', closed);
     return () => {
@@ -43,20 +70,40 @@ export function Dialog({ title, onClose, children, actions, wide }: DialogProps)
       aria-labelledby={id}
       onCancel={(event) => {
         event.preventDefault();
-        onClose();
+        leave();
+      }}
+      onInput={() => {
+        typed.current = true;
       }}
       onMouseDown={(event) => {
-        if (event.target === dialog.current) onClose();
+        if (event.target === dialog.current) leave();
       }}
     >
       <div class="dialog-inner">
         <header>
-          <h2 id={id}>{title}</h2>
-          <IconButton label="Close" icon="close" onClick={onClose} />
+          <h2 id={id}>
+            <Text of={title} line />
+          </h2>
+          <IconButton label="Close" icon="close" onClick={leave} />
         </header>
+        {asking && <Question onGoOn={() => setAsking(false)} onDrop={onClose} />}
         <div class="dialog-body">{children}</div>
         {actions && <footer>{actions}</footer>}
       </div>
     </dialog>
+  );
+}
+
+function Question({ onGoOn, onDrop }: { onGoOn: () => void; onDrop: () => void }) {
+  const goOn = useRef<HTMLDivElement>(null);
+  useEffect(() => goOn.current?.querySelector('button')?.focus(), []);
+  return (
+    <div ref={goOn} class="dialog-question" role="alert">
+      <span>What you have typed isn’t saved.</span>
+      <Button onClick={onGoOn}>Go on</Button>
+      <Button kind="danger" onClick={onDrop}>
+        Drop it
+      </Button>
+    </div>
   );
 }

@@ -6,6 +6,7 @@ import { IconButton } from './button';
 import { Icon } from './icon';
 import { Popover } from './popover';
 import { forget, queries } from './query_history';
+import { Text } from './text';
 
 export function QueryHistory({ onChoose }: { onChoose: (query: string) => void }) {
   return (
@@ -33,7 +34,9 @@ function Past({ onChoose }: { onChoose: (query: string) => void }) {
         {found.map((query) => (
           <li key={query}>
             <button type="button" class="button plain" onClick={() => onChoose(query)}>
-              <code>{query}</code>
+              <code>
+                <Text of={query} line />
+              </code>
             </button>
             <IconButton label={`Forget ${query}`} icon="close" onClick={() => forget(query)} />
           </li>

@@ -7,6 +7,7 @@ import type { ApiError } from '../api/client';
 import { durationText } from '../state/time';
 import { Button } from './button';
 import { Icon } from './icon';
+import { Text } from './text';
 
 export function Empty({ title, children }: { title: string; children?: ComponentChildren }) {
   return (
@@ -31,7 +32,9 @@ export function Failed({ error, retry }: { error: ApiError; retry?: (() => void)
   return (
     <div class="state failed" role="alert">
       <Icon name="warning" />
-      <h2>{error.message}</h2>
+      <h2>
+        <Text of={error.message} />
+      </h2>
       <p>
         {ADVICE[error.status] ?? ''} {error.where && !error.column && <code>{error.where}</code>}
       </p>
@@ -79,7 +82,7 @@ export function Warnings({ of }: { of: { partial?: true; warnings?: string[] } |
       <Icon name="warning" />
       <span>
         {of.partial && <strong>Not all is here: </strong>}
-        {of.warnings.join(' · ')}
+        <Text of={of.warnings.join(' · ')} />
       </span>
     </div>
   );

@@ -3,6 +3,7 @@
 import { signal } from '@preact/signals';
 
 import { IconButton } from './button';
+import { Text } from './text';
 
 interface Toast {
   number: number;
@@ -35,7 +36,9 @@ export function Toasts() {
     <div class="toasts" role="status" aria-live="polite">
       {toasts.value.map(({ number, kind, text }) => (
         <div key={number} class={`toast ${kind}`}>
-          <span>{text}</span>
+          <span>
+            <Text of={text} />
+          </span>
           <IconButton label="Close" icon="close" onClick={() => close(number)} />
         </div>
       ))}

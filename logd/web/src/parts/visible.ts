@@ -24,14 +24,12 @@ export function pieces(text: string, spans: Spans = [], { line = false } = {}): 
   return divided(text, units(text, spans), line);
 }
 
-/** The text as one line, in pieces: what `words` finds is marked. */
-export function piecesWith(text: string, words: RegExp | undefined): Piece[] {
-  const found = words ? [...text.matchAll(words)].map(({ 0: word, index }): [number, number] => [index, index + word.length]) : [];
-  return divided(
-    text,
-    found.filter(([start, end]) => end > start),
-    true,
-  );
+/** What is marked in a text, in UTF-16 units, rising, not empty, and apart. */
+export type Marker = (text: string) => [number, number][];
+
+/** The text as one line, in pieces. */
+export function piecesWith(text: string, marker: Marker | undefined): Piece[] {
+  return divided(text, marker?.(text) ?? [], true);
 }
 
 function divided(text: string, marked: readonly [number, number][], line: boolean): Piece[] {

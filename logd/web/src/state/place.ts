@@ -61,7 +61,23 @@ export function leaveTo(to: string): void {
   history.back();
 }
 
+const keepers = new Set<() => boolean>();
+
+/** Asked before the back button leads away: who says true stays here. Returns what ends it. */
+export function keepsHere(asked: () => boolean): () => void {
+  keepers.add(asked);
+  return () => keepers.delete(asked);
+}
+
+function isKept(): boolean {
+  if (![...keepers].some((asked) => asked())) return false;
+  const { path, params } = place.value;
+  history.pushState(null, '', params.size ? `${path}?${params}` : path);
+  return true;
+}
+
 addEventListener('popstate', () => {
+  if (!waiting && isKept()) return;
   const then = waiting ?? [];
   waiting = undefined;
   place.value = placeOf(current());

@@ -1,30 +1,29 @@
 /** A line's fields, its place in Explore, and what copies it. */
 
 import { jsonText } from '../api/json';
+import { fieldsOf, type Hit as Record } from '../explore/record';
 import { Button } from '../parts/button';
-import { Icon } from '../parts/icon';
 import { copy } from '../parts/copy';
+import { Icon } from '../parts/icon';
+import { cut, type Marker } from '../parts/visible';
 import type { Hit } from './ring';
-import { Text } from './row';
+import { Marked } from './row';
 import { contextOf } from './state';
 
-const FIRST = ['timestamp', 'level', 'service', 'host', 'source', 'message'];
-const DEEPEST = 8;
-const MOST_FIELDS = 500;
 const MOST_CHARACTERS = 20_000;
 
-export function Fields({ hit, words }: { hit: Hit; words: RegExp | undefined }) {
+export function Fields({ hit, marker }: { hit: Hit; marker: Marker | undefined }) {
   const context = contextOf(hit);
   return (
     <div class="tail-fields">
       <dl>
-        {fieldsOf(hit).map(([name, value]) => (
-          <div key={name}>
+        {fieldsOf(hit as Record).map(({ name, place, value }) => (
+          <div key={place}>
             <dt>
-              <Text of={name} />
+              <Marked of={name} />
             </dt>
             <dd dir="auto">
-              <Text of={value.slice(0, MOST_CHARACTERS)} words={name === 'message' ? words : undefined} />
+              <Marked of={cut(value ?? 'null', MOST_CHARACTERS)} marker={name === 'message' ? marker : undefined} />
             </dd>
           </div>
         ))}
@@ -45,19 +44,4 @@ export function Fields({ hit, words }: { hit: Hit; words: RegExp | undefined }) 
       </div>
     </div>
   );
-}
-
-/** Names and values as text, metadata by path. */
-export function fieldsOf(hit: Hit): [string, string][] {
-  const found: [string, string][] = [];
-  const rest = Object.keys(hit).filter((name) => !FIRST.includes(name) && name !== 'highlights');
-  for (const name of [...FIRST, ...rest]) flatten(name, hit[name], found, 0);
-  return found;
-}
-
-function flatten(name: string, value: unknown, found: [string, string][], depth: number): void {
-  if (value === undefined || value === null || found.length >= MOST_FIELDS) return;
-  if (typeof value !== 'object') found.push([name, String(value)]);
-  else if (Array.isArray(value) || depth >= DEEPEST) found.push([name, jsonText(value)]);
-  else for (const [key, inner] of Object.entries(value)) flatten(`${name}.${key}`, inner, found, depth + 1);
 }

@@ -1,6 +1,8 @@
 /** Live tail: lines as they come. */
 
 import './style.css';
+import './rows.css';
+import './narrow.css';
 
 import { useCallback, useEffect, useMemo, useRef, useState } from 'preact/hooks';
 
@@ -13,11 +15,11 @@ import { countText } from '../state/numbers';
 import { wrap, zone } from '../state/settings';
 import { Filters } from './filters';
 import { TailList } from './list';
+import { markerOf } from './marks';
 import { RateLine } from './rate_line';
 import { asked, change, columns, COLUMNS, exploreOf, kept, KEPT, RATES } from './state';
 import { Status, Trouble } from './status';
 import { Tailer } from './tailer';
-import { wordsOf } from './words';
 
 export default function TailPage() {
   const tailer = useMemo(() => new Tailer(kept.peek()), []);
@@ -45,8 +47,8 @@ export default function TailPage() {
   useShortcut(' ', 'Pause or resume the tail', toggle);
   useShortcut('c', 'Clear the tail', clear);
 
-  const words = useMemo(() => wordsOf(question.q), [question.q]);
-  const look = useMemo(() => ({ columns: columns.value, words, wrapped: wrap.value, zone: zone.value, still: paused }), [columns.value, words, wrap.value, zone.value, paused]);
+  const marker = useMemo(() => markerOf(question.q), [question.q]);
+  const look = useMemo(() => ({ columns: columns.value, marker, wrapped: wrap.value, zone: zone.value, still: paused }), [columns.value, marker, wrap.value, zone.value, paused]);
   return (
     <div class="tail">
       <h1 class="tail-unseen">Live tail</h1>

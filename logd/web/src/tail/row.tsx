@@ -4,7 +4,7 @@ import { memo } from './memo';
 import { countText } from '../state/numbers';
 import { timeText } from '../state/time';
 import { Pieces } from '../parts/pieces';
-import { cut, escaped, piecesWith } from '../parts/visible';
+import { cut, escaped, piecesWith, type Marker } from '../parts/visible';
 import { Fields } from './fields';
 import type { Content, Hit, Row } from './ring';
 import type { Column } from './state';
@@ -19,7 +19,7 @@ const CHARACTERS_A_LINE = 120;
 /** What all rows have in common. */
 export interface Look {
   columns: readonly Column[];
-  words: RegExp | undefined;
+  marker: Marker | undefined;
   wrapped: boolean;
   zone: string;
   /** Rows that run by are no place for the keyboard. */
@@ -65,16 +65,16 @@ export const TailRow = memo(({ row, look, open, onToggle }: TailRowProps) => {
         {look.columns.includes('service') && <span class="tail-from">{plain(hit.service)}</span>}
         {look.columns.includes('host') && <span class="tail-from">{plain(hit.host)}</span>}
         <span class="tail-message" dir="auto">
-          <Text of={shortened(message(hit), look.wrapped ? MOST_WRAPPED : MOST_IN_LINE)} words={look.words} />
+          <Marked of={shortened(message(hit), look.wrapped ? MOST_WRAPPED : MOST_IN_LINE)} marker={look.marker} />
         </span>
       </div>
-      {open && <Fields hit={hit} words={look.words} />}
+      {open && <Fields hit={hit} marker={look.marker} />}
     </div>
   );
 });
 
-export function Text({ of, words }: { of: string; words?: RegExp | undefined }) {
-  return <Pieces of={piecesWith(of, words)} />;
+export function Marked({ of, marker }: { of: string; marker?: Marker | undefined }) {
+  return <Pieces of={piecesWith(of, marker)} />;
 }
 
 function Note({ content }: { content: Exclude<Content, { kind: 'line' }> }) {

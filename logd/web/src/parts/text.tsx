@@ -1,7 +1,7 @@
 /** Text of log lines in the page: always as text, in pieces of which terms are marked and escapes look like such. */
 
-import { Pieces } from '../parts/pieces';
-import { blocks, pieces, type Spans } from '../parts/visible';
+import { Pieces } from './pieces';
+import { blocks, pieces, type Spans } from './visible';
 
 interface TextProps {
   of: string;

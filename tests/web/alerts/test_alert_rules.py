@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,30 +12,13 @@ import pytest
 from playwright.sync_api import Page, Route, expect
 
 from tests.support.alerts import RULES, ask, make_rule
-from tests.support.hooks import Hook, hook
+from tests.support.hooks import Hook
 from tests.support.process import Server
-from tests.web.alerting import NEVER, PATIENCE_MS, REFUSED, alerting
+from tests.web.alerting import NEVER, PATIENCE_MS, REFUSED
 from tests.web.conftest import NewPage, url_of
 from tests.web.watching import Watch
 
 _SHOT = Callable[[Page, str], None]
-
-
-@pytest.fixture(scope="module")
-def hooked() -> Iterator[Hook]:
-    with hook() as told:
-        yield told
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with alerting(tmp_path_factory.mktemp("alerts")) as running:
-        yield running
-
-
-@pytest.fixture
-def page(new_page: NewPage, server: Server) -> Page:
-    return new_page(base_url=url_of(server))
 
 
 def test_a_rule_is_made_and_tried_in_the_browser(

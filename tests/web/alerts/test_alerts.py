@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +11,9 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.support.alerts import ask, make_rule
-from tests.support.hooks import Hook, hook
+from tests.support.hooks import Hook
 from tests.support.process import Server, free_port
-from tests.web.alerting import PATIENCE_MS, alert_of, alerting, fires
+from tests.web.alerting import PATIENCE_MS, alert_of, fires
 from tests.web.axe import axe
 from tests.web.conftest import NewPage, url_of
 from tests.web.lines import XSS
@@ -21,23 +21,6 @@ from tests.web.watching import Watch
 
 _SHOT = Callable[[Page, str], None]
 _PHONE = {"width": 390, "height": 844}
-
-
-@pytest.fixture(scope="module")
-def hooked() -> Iterator[Hook]:
-    with hook() as told:
-        yield told
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with alerting(tmp_path_factory.mktemp("alerts")) as running:
-        yield running
-
-
-@pytest.fixture
-def page(new_page: NewPage, server: Server) -> Page:
-    return new_page(base_url=url_of(server))
 
 
 def test_what_fires_is_cared_for_silenced_and_told(page: Page, server: Server, hooked: Hook, shot: _SHOT) -> None:
