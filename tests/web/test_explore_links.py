@@ -106,6 +106,7 @@ def test_a_context_is_in_the_url_until_it_is_closed(page: Page, logd: Server) ->
 def test_a_context_of_a_url_that_somebody_wrote(page: Page) -> None:
     opened(page, ALL)
     opened(page, "/explore?q=service:apache AND error&from=-24h&service=apache,nobody")
+    expect(_lines(page).first).to_be_visible()
     page.keyboard.press("j")
     for _ in range(3):
         page.keyboard.press("c")

@@ -120,6 +120,15 @@ def test_what_lines_and_names_hold_is_text(page: Page, server: Server, shot: _SH
     expect(alert_of(page, "control")).to_contain_text("a \\x1b[31mred\\x1b[0m \\u202eexe", timeout=PATIENCE_MS)
 
 
+def test_the_history_is_left_while_it_loads(page: Page) -> None:
+    answers = re.compile(r"/api/v1/alerts(/history)?\?")
+    page.route(answers, lambda _: None)
+    with page.expect_request(lambda request: "before=" not in request.url and "/alerts/history?" in request.url):
+        page.goto("/alerts/history")
+    page.get_by_role("link", name="Live tail").click()
+    expect(page.get_by_role("heading", name="Live tail")).to_be_attached()
+
+
 _PATHS = ("/alerts", "/alerts/rules", "/alerts/rules/new", "/alerts/history", "/alerts/silences", "/alerts/deliveries")
 
 

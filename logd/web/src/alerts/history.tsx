@@ -104,25 +104,31 @@ function Bars({ rule, range, severityOf, small }: { rule: string | undefined; ra
 async function eventsSince(rule: string | undefined, range: string, signal: AbortSignal) {
   const to = Date.now();
   const from = instant(range, to) ?? to - 86_400_000;
-  const events: Event[] = [];
-  const now = body(api.GET('/api/v1/alerts', { params: { query: { state: ['firing'], rule, samples: false } }, signal }));
-  let before: number | undefined;
-  let isCut = true;
-  for (let page = 0; page < MOST_PAGES; page += 1) {
-    const found = await body(api.GET('/api/v1/alerts/history', { params: { query: { rule, before, limit: PAGE } }, signal }));
-    events.push(...found.events);
-    before = found.next_before ?? undefined;
-    const last = events.at(-1);
-    isCut = before !== undefined && (last === undefined || Date.parse(last.time) >= from);
-    if (!isCut) break;
-  }
+  const [{ events, isCut }, { alerts }] = await Promise.all([
+    pagesSince(from, rule, signal),
+    body(api.GET('/api/v1/alerts', { params: { query: { state: ['firing'], rule, samples: false } }, signal })),
+  ]);
   // What has fired since before, and still does, is in none of them.
-  const since = (await now).alerts
+  const since = alerts
     .filter(({ fired }) => fired && (isCut || Date.parse(fired) < from))
     .map((alert): Fired => ({ time: alert.fired!, rule_id: alert.rule_id, rule: alert.rule, group: alert.group, what: 'firing', value: alert.value }));
   const known = new Set(events.map(({ rule_id, group, time }) => JSON.stringify([rule_id, group, time])));
   const missing = since.filter(({ rule_id, group, time }) => !known.has(JSON.stringify([rule_id, group, time])));
   return { events: [...events, ...missing], from, to, isCut };
+}
+
+/** The newest first; `isCut` where there were more than are asked for. */
+async function pagesSince(from: number, rule: string | undefined, signal: AbortSignal): Promise<{ events: Event[]; isCut: boolean }> {
+  const events: Event[] = [];
+  let before: number | undefined;
+  for (let page = 0; page < MOST_PAGES; page += 1) {
+    const found = await body(api.GET('/api/v1/alerts/history', { params: { query: { rule, before, limit: PAGE } }, signal }));
+    events.push(...found.events);
+    before = found.next_before ?? undefined;
+    const last = events.at(-1);
+    if (before === undefined || (last !== undefined && Date.parse(last.time) < from)) return { events, isCut: false };
+  }
+  return { events, isCut: true };
 }
 
 function EventList({ rule, rules }: { rule: string | undefined; rules: readonly AlertRule[] }) {
