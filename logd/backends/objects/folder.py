@@ -15,15 +15,15 @@ import itertools
 import os
 import time
 import uuid
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterable, AsyncIterator, Iterator
 from pathlib import Path
-from typing import IO, TypeVar
+from typing import IO
 
 from logd.backends.objects.names import check
 from logd.errors import ConfigError, Conflict, NotFound, Unavailable
+from logd.flow.threads import finished, opened
 from logd.seams import StoredObject
 
-T = TypeVar("T")
 _PART = ".part"
 #: Nobody takes so long over one object; what is older was left by a crash.
 _LEFT_OVER_SECONDS = 86_400
@@ -53,14 +53,17 @@ class FolderObjects:
         part = self._root / _PART / uuid.uuid4().hex
         size = 0
         with _said("write", name):
-            file = await _finished(lambda: part.open("xb"))
             try:
-                async for block in content:
-                    await _finished(lambda block=block: file.write(block))  # type: ignore[misc]
-                    size += len(block)
-                await _finished(lambda: self._publish(file, part, name))
+                file = await opened(lambda: part.open("xb"))
+                try:
+                    async for block in content:
+                        await finished(lambda block=block: file.write(block))  # type: ignore[misc]
+                        size += len(block)
+                    await finished(lambda: self._publish(file, part, name))
+                finally:
+                    await finished(lambda: _close(file))
             finally:
-                await _finished(lambda: _discard(file, part))
+                await finished(lambda: part.unlink(missing_ok=True))
         return size
 
     @contextlib.asynccontextmanager
@@ -68,18 +71,18 @@ class FolderObjects:
         """See Objects."""
         check(name)
         with _said("read", name):
-            file = await _finished(lambda: self._opened(name))
+            file = await opened(lambda: self._opened(name))
         try:
             yield _blocks(file, name, start, end)
         finally:
-            await _finished(file.close)
+            await finished(file.close)
 
     async def list(self, prefix: str = "", after: str = "") -> AsyncIterator[StoredObject]:
         """See Objects."""
         found = (one for one in _walk(self._root, "", prefix) if one.name > after)
         while True:
             with _said("list", prefix):
-                some = await _finished(lambda: list(itertools.islice(found, _LISTED)))
+                some = await finished(lambda: list(itertools.islice(found, _LISTED)))
             for one in some:
                 yield one
             if len(some) < _LISTED:
@@ -89,12 +92,12 @@ class FolderObjects:
         """See Objects."""
         check(name)
         with _said("delete", name):
-            await _finished(lambda: self._delete(name))
+            await finished(lambda: self._delete(name))
 
     async def size(self, name: str) -> int:
         """See Objects."""
         check(name)
-        with _said("read", name), await _finished(lambda: self._opened(name)) as file:
+        with _said("read", name), await opened(lambda: self._opened(name)) as file:
             return os.fstat(file.fileno()).st_size
 
     async def close(self) -> None:
@@ -130,7 +133,7 @@ async def _blocks(file: IO[bytes], name: str, start: int, end: int | None) -> As
     while end is None or at < end:
         length = _BLOCK_BYTES if end is None else min(_BLOCK_BYTES, end - at)
         with _said("read", name):
-            block = await _finished(lambda length=length, at=at: os.pread(file.fileno(), length, at))  # type: ignore[misc]
+            block = await finished(lambda length=length, at=at: os.pread(file.fileno(), length, at))  # type: ignore[misc]
         if not block:
             return
         at += len(block)
@@ -174,10 +177,9 @@ def _make_folders(folder: Path, root: Path) -> None:
     _sync(folder.parent)
 
 
-def _discard(file: IO[bytes], part: Path) -> None:
+def _close(file: IO[bytes]) -> None:
     with contextlib.suppress(OSError):  # what couldn't be written can't be flushed either
         file.close()
-    part.unlink(missing_ok=True)
 
 
 def _sync(folder: Path) -> None:
@@ -186,16 +188,6 @@ def _sync(folder: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
-
-
-async def _finished(call: Callable[[], T]) -> T:
-    """In a thread. Who is cancelled waits for its end: the file that it uses is closed next."""
-    done = asyncio.get_running_loop().run_in_executor(None, call)
-    try:
-        return await asyncio.shield(done)
-    except asyncio.CancelledError:
-        await asyncio.wait([done])
-        raise
 
 
 @contextlib.contextmanager

@@ -38,6 +38,7 @@ from logd.chunk import Envelope
 from logd.config.schema import Transport as Limits
 from logd.errors import Unavailable
 from logd.flow.stage import Stage
+from logd.flow.threads import opened
 from logd.seams import Appended, Consumer, Follower, StreamPositions
 from logd.telemetry import metrics
 
@@ -165,7 +166,7 @@ class SqliteTransport:
 
     async def _reader(self, topic: str, position: int) -> SqliteReader:
         try:
-            connection = await asyncio.to_thread(open_reader, self._path)
+            connection = await opened(lambda: open_reader(self._path))
         except sqlite3.Error as error:
             raise failure(self._path, "read", error) from error
         reader = SqliteReader(self._path, connection, topic, position, lambda: self._newest.get(topic, 1))

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import zlib
 from pathlib import Path
 
 from logd.errors import Corrupt, NotFound, Unavailable
+from logd.flow.threads import finished, opened
 from logd.seams import ArchivedFile, Objects
 from logd.tiers import names
 
@@ -14,12 +14,12 @@ from logd.tiers import names
 async def fetch(objects: Objects, file: ArchivedFile, path: Path) -> None:
     """The file at this path. Raises Unavailable, and Corrupt when it is damaged or missing."""
     try:
-        with await asyncio.to_thread(path.open, "wb") as local:
+        with await opened(lambda: path.open("wb")) as local:
             crc, size = 0, 0
             async with objects.get(file.name) as blocks:
                 async for block in blocks:
                     crc, size = zlib.crc32(block, crc), size + len(block)
-                    await asyncio.to_thread(local.write, block)
+                    await finished(lambda block=block: local.write(block))  # type: ignore[misc]
     except NotFound:
         raise Corrupt(f"{file.name} is missing") from None
     except OSError as error:

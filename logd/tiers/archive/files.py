@@ -9,7 +9,6 @@ An id is a time in Unix µs, a random number, and what made the file: STREAM or 
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import secrets
 from collections import Counter
@@ -24,6 +23,7 @@ import pyarrow.parquet as pq
 
 from logd.errors import Conflict
 from logd.flow import crash
+from logd.flow.threads import finished, opened
 from logd.record import SCHEMA
 from logd.seams import ArchivedFile, Objects
 from logd.store import marks, skip_index
@@ -208,6 +208,6 @@ async def _put(objects: Objects, name: str, path: Path) -> None:
 
 
 async def _blocks_of(path: Path) -> AsyncIterator[bytes]:
-    with await asyncio.to_thread(path.open, "rb") as file:
-        while block := await asyncio.to_thread(file.read, _BLOCK_BYTES):
+    with await opened(lambda: path.open("rb")) as file:
+        while block := await finished(lambda: file.read(_BLOCK_BYTES)):
             yield block

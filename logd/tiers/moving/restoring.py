@@ -30,6 +30,7 @@ from logd.backends.index.elasticsearch_names import restored_name
 from logd.backends.index.elasticsearch_restored import RestoredIndices
 from logd.errors import NotFound, Unavailable
 from logd.flow import crash
+from logd.flow.threads import opened
 from logd.record import SCHEMA
 from logd.seams import Archive, ArchivedFile, Objects, Restore, Restores
 from logd.tiers.moving.ground import Ground, Holder, LeaseLost
@@ -175,7 +176,7 @@ class Restorer:
         crc = 0
         with tempfile.TemporaryDirectory(prefix="logd-restore-") as folder:
             path = Path(folder) / "rows.parquet"
-            with await asyncio.to_thread(path.open, "wb") as copy:
+            with await opened(lambda: path.open("wb")) as copy:
                 async with self._objects.get(file.name) as blocks:
                     async for block in blocks:
                         crc = zlib.crc32(block, crc)
