@@ -49,8 +49,12 @@ def _found(server: Server, system: str, page: int = 700) -> list[dict[str, Any]]
     records: list[dict[str, Any]] = []
     while logs := server.search(service=f"{system}_2k", offset=len(records), limit=page)["logs"]:
         records += logs
-    assert records == sorted(records, key=lambda record: (record["timestamp"], record["log_id"]), reverse=True)
+    assert records == sorted(records, key=_place, reverse=True)
     return sorted(records, key=lambda record: str(record["log_id"]))
+
+
+def _place(record: dict[str, Any]) -> tuple[datetime, str]:
+    return datetime.fromisoformat(record["timestamp"]), record["log_id"]
 
 
 def _all_are_found_once(server: Server, logs: Path, test_data: Path, more: Sequence[str] = ()) -> None:

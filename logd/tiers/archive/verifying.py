@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import tempfile
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
@@ -13,6 +12,7 @@ import msgspec
 import pyarrow.parquet as pq
 
 from logd.errors import Corrupt, NotFound
+from logd.flow.threads import finished
 from logd.seams import Archive, ArchivedFile, Objects
 from logd.tiers import names
 from logd.tiers.archive import files, manifests
@@ -123,7 +123,7 @@ async def _checked(objects: Objects, file: ArchivedFile, folder: Path, sql: duck
     path = folder / "file"
     await fetch(objects, file, path)
     await check_skip_index(objects, file)
-    await asyncio.to_thread(_read, file, path, sql)
+    await finished(lambda: _read(file, path, sql))
 
 
 def _read(file: ArchivedFile, path: Path, sql: duckdb.DuckDBPyConnection) -> None:

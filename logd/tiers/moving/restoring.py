@@ -30,7 +30,7 @@ from logd.backends.index.elasticsearch_names import restored_name
 from logd.backends.index.elasticsearch_restored import RestoredIndices
 from logd.errors import NotFound, Unavailable
 from logd.flow import crash
-from logd.flow.threads import opened
+from logd.flow.threads import finished, opened
 from logd.record import SCHEMA
 from logd.seams import Archive, ArchivedFile, Objects, Restore, Restores
 from logd.tiers.moving.ground import Ground, Holder, LeaseLost
@@ -162,7 +162,7 @@ class Restorer:
             async with self._fetched(file) as path, asyncio.TaskGroup() as tasks:
                 sent = []
                 tables = _tables(path, file, one)
-                while (table := await asyncio.to_thread(next, tables, None)) is not None:
+                while (table := await finished(lambda: next(tables, None))) is not None:
                     sent.append((len(table), tasks.create_task(self._indices.load(name, table), name="restore.load")))
                     if len(sent) > _AHEAD:  # what is read isn't much more than what is on its way
                         await sent[-_AHEAD - 1][1]
