@@ -64,7 +64,7 @@ def test_a_slow_query_shows_progress_and_can_be_cancelled(page: Page) -> None:
 
     page.route("**/api/v1/logs/search**", held)
     page.goto("/explore?from=-6h")
-    cancel = page.get_by_role("button", name="Cancel").first
+    cancel = page.get_by_role("region", name="Lines").get_by_role("button", name="Cancel")
     expect(cancel).to_be_visible(timeout=_PATIENCE_MS)
     with page.expect_event("requestfailed", lambda request: "/logs/search" in request.url):
         cancel.click()
