@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import uuid
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -13,8 +12,7 @@ import pytest
 
 from tests.services import Running
 from tests.support.alerts import ALERTS, make_rule
-from tests.support.catalogs import new_catalog
-from tests.support.commands import logd
+from tests.support.clustered import over_kafka_and_mysql
 from tests.support.hooks import Hook, hook
 from tests.support.process import INGEST, NDJSON, Server, until
 
@@ -34,26 +32,14 @@ class _Cluster:
     def __init__(self, folder: Path, kafka: Running, mysql: Running, stack: ExitStack) -> None:
         self._folder = folder
         self._stack = stack
-        catalog = new_catalog(mysql)
-        self._settings: dict[str, Any] = {
-            "transport.type": "kafka",
-            "transport.kafka.servers": kafka.url,
-            "transport.kafka.prefix": f"test-{uuid.uuid4().hex[:12]}.",
-            "transport.kafka.partitions": 6,
-            "transport.kafka.replication": 1,
-            "catalog.type": "mysql",
-            "catalog.address": catalog.address,
-            "catalog.database": catalog.database,
+        more = {
             "alerts.shards": 3,
             "alerts.late_seconds": 1,
             "alerts.group_interval_seconds": 0,
             "alerts.notify.allow": '["127.0.0.1"]',
             "telemetry.listen": "127.0.0.1:0",
         }
-        self._environment = {"LOGD_CATALOG_PASSWORD": mysql.password}
-        options = [text for name, value in self._settings.items() for text in ("--set", f"{name}={value}")]
-        done = logd("migrate", *options, data_dir=folder / "command", environment=self._environment)
-        assert done.code == 0, done
+        self._settings, self._environment = over_kafka_and_mysql(folder, kafka, mysql, more)
         self.api = self.server("api", "processor,api")
         self._number = 0
 

@@ -10,6 +10,7 @@ The fixtures end with the folder: while Playwright runs, its event loop is in th
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 from collections.abc import Callable, Generator, Iterator
@@ -19,6 +20,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page
 
+from tests.support import elastic
+from tests.support.clustered import over_elasticsearch_and_redis, over_kafka_and_mysql
 from tests.support.openapi import document
 from tests.support.process import Server
 from tests.web.browsing import context_of, launched
@@ -39,9 +42,21 @@ def browser(chromium: str) -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="package")
-def logd(test_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A server with every role but the agent, with the lines of tests/web/lines.py. Open: there is no token."""
-    with Server(tmp_path_factory.mktemp("web"), roles="processor,api,alerter,archiver") as running:
+def logd(
+    test_data: Path, tmp_path_factory: pytest.TempPathFactory, long: bool, request: pytest.FixtureRequest
+) -> Iterator[Server]:
+    """A server with every role but the agent, with the lines of tests/web/lines.py. Open: there is no token. By --long
+    it is over Kafka, Elasticsearch, MariaDB and Redis."""
+    folder = tmp_path_factory.mktemp("web")
+    with contextlib.ExitStack() as stack:
+        given: dict[str, Any] = {}
+        if long:
+            asked = request.getfixturevalue
+            kafka, mysql, elasticsearch, redis = map(asked, ("kafka", "mysql", "elasticsearch", "redis"))
+            more = over_elasticsearch_and_redis(elasticsearch, redis)
+            given["settings"], given["environment"] = over_kafka_and_mysql(folder, kafka, mysql, more)
+            stack.callback(elastic.clear, elasticsearch.url)
+        running = stack.enter_context(Server(folder / "server", roles="processor,api,alerter,archiver", **given))
         send_lines(running, test_data)
         yield running
 

@@ -254,4 +254,4 @@ def test_a_backtest_tells_how_long_it_takes_and_is_cancelled(page: Page, server:
     expect(preview.get_by_text("Cancelled")).to_be_visible()
     page.unroute("**/api/v1/alerts/rules/test")
     preview.get_by_role("button", name="Try it").click()
-    expect(preview.get_by_text("Would have fired")).to_be_visible(timeout=PATIENCE_MS)
+    expect(preview.get_by_role("status").filter(has_text="Would have fired")).to_be_visible(timeout=PATIENCE_MS)
