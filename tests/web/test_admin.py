@@ -94,6 +94,7 @@ def test_the_pipeline_shows_every_stage(admin: Page, server: Server) -> None:
         expect(path.get_by_text(name, exact=True)).to_be_visible()
     expect(path.get_by_text("raw-logs", exact=True)).to_be_visible()
     assert admin.url.endswith("/admin/pipeline")
+    assert path.evaluate("path => path.scrollWidth <= path.clientWidth"), "a stage is wider than its place"
 
 
 def test_a_policy_is_previewed_before_it_deletes(admin: Page, server: Server, shot: Shot, watches: list[Watch]) -> None:
@@ -247,3 +248,4 @@ def test_usage_adds_up(admin: Page, server: Server) -> None:
     rows = _json(server, "/api/v1/retention/usage")["rows"]
     expect(admin.locator(".totals")).to_contain_text(f"{rows:,}")
     expect(admin.get_by_role("row", name=re.compile("^shop"))).to_be_visible()
+    expect(admin.get_by_role("list", name="Tiers").get_by_role("listitem")).to_have_text(["hot", "warm", "cold"])

@@ -8,6 +8,7 @@ import { Failed } from '../parts/states';
 import { reconnects } from '../state/connection';
 import { bytesText, shareText, valueText } from '../state/numbers';
 import { isDark } from '../state/settings';
+import { Legend } from './legend';
 
 type Past = Schemas['StatusHistory'];
 
@@ -44,14 +45,7 @@ export function History() {
             <div key={title} class="card">
               <h3>{title}</h3>
               <Chart key={String(isDark.value)} label={`${title}: ${series.map(({ name }) => name).join(', ')}`} times={times} series={series} format={format} height={120} />
-              <ul class="legend">
-                {series.map(({ name, colour }) => (
-                  <li key={name}>
-                    <i style={{ background: colour }} />
-                    {name}
-                  </li>
-                ))}
-              </ul>
+              <Legend of={series} label={title} />
             </div>
           )
         );

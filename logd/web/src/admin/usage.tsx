@@ -12,6 +12,7 @@ import { Text } from '../parts/text';
 import { reconnects } from '../state/connection';
 import { bytesText, countText, shareText } from '../state/numbers';
 import { isDark } from '../state/settings';
+import { Legend } from './legend';
 
 const TIERS = ['hot', 'warm', 'cold'] as const;
 const DAY_MS = 86_400_000;
@@ -36,6 +37,7 @@ export function Usage() {
       <section class="card">
         <h2>By day</h2>
         <Chart label="Bytes stored by day and tier" kind="bars" height={180} times={days.times} series={days.series} format={(value) => bytesText(value ?? 0)} />
+        <Legend of={days.series} label="Tiers" />
       </section>
       <section class="card">
         <h2>By service</h2>
