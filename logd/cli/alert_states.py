@@ -44,9 +44,9 @@ def add_to(actions: Any, add: Add) -> None:
     for action in (listed, history, sent):
         action.add_argument("--rule", metavar="RULE", help="of this rule, by its name or its id")
         action.add_argument("--json", action="store_true", help="JSON lines on a terminal too")
-    listed.add_argument("--limit", metavar="N", type=int, default=_PAGE, help=f"at most so many ({_PAGE})")
+    listed.add_argument("--limit", "-n", metavar="N", type=int, default=_PAGE, help=f"at most so many ({_PAGE})")
     for action in (history, sent):
-        action.add_argument("--limit", metavar="N", type=int, default=100, help="at most so many (100)")
+        action.add_argument("--limit", "-n", metavar="N", type=int, default=100, help="at most so many (100)")
     care = "Says that somebody cares for what fires. Once it fires anew, nobody has said so yet."
     ack = add(actions, "ack", "acknowledge what fires", care, run_ack, "ack 'payment errors' host=web-1 --why 'on it'")
     ack.add_argument("--why", metavar="TEXT", default="", help="for people")

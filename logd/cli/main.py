@@ -86,6 +86,17 @@ _EXAMPLES = """examples:
 """
 
 
+class _Command(argparse.ArgumentParser):
+    """Says in what it gives which command that was, the innermost, whose usage people are to see."""
+
+    def parse_known_args(  # type: ignore[override]
+        self, args: Sequence[str] | None = None, namespace: argparse.Namespace | None = None
+    ) -> tuple[argparse.Namespace, list[str]]:
+        found, more = super().parse_known_args(args, namespace)
+        vars(found).setdefault("command", self)
+        return found, more
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs one command and returns the process's exit code: 0 done, 1 failed, 2 wrong usage or configuration, and
     what Failed says. Errors are one line on standard error."""
@@ -95,7 +106,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if more:
             several = hasattr(args, "query") and not more[0].startswith("-")
             hint = f"; several words are one query in quotes: '{args.query} {more[0]} …'" if several else ""
-            parser.error(f"unrecognized arguments: {' '.join(more)}{hint}")
+            args.command.error(f"unrecognized arguments: {' '.join(more)}{hint}")
         run: Callable[[argparse.Namespace], int] | None = getattr(args, "run", None)
         if run is None:
             parser.print_help(sys.stderr)
@@ -115,7 +126,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def make_parser() -> argparse.ArgumentParser:
     """The whole command line."""
-    parser = argparse.ArgumentParser(
+    parser = _Command(
         prog="logd",
         description="A centralized log service.",
         formatter_class=argparse.RawDescriptionHelpFormatter,

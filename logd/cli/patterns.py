@@ -35,7 +35,7 @@ def add_to(commands: Any) -> None:
     )
     search.add_filters_to(parser)
     parser.add_argument("--new-since", metavar="TIME", help="only those that weren't there between --from and it: -10m")
-    parser.add_argument("--limit", metavar="N", type=int, help="how many to print (the server's default: 50)")
+    parser.add_argument("--limit", "-n", metavar="N", type=int, help="how many to print (the server's default: 50)")
     lines.add_json_to(parser)
     connect.add_to(parser)
     parser.set_defaults(run=run)

@@ -55,7 +55,7 @@ def add_saved_to(parser: argparse.ArgumentParser) -> None:
 def add_choices_to(parser: argparse.ArgumentParser) -> None:
     """Adds what of them is shown, and how."""
     parser.add_argument("--sort", choices=("newest", "oldest"), help="which come first (newest)")
-    parser.add_argument("--limit", metavar="N", type=int, help="how many to print (the server's default: 50)")
+    parser.add_argument("--limit", "-n", metavar="N", type=int, help="how many to print (the server's default: 50)")
     parser.add_argument(
         "--fields", metavar="A,B,…", help="only these, such as timestamp,level,metadata.user_id; columns on a terminal"
     )

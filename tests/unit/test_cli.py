@@ -90,6 +90,7 @@ def test_search_prints_json_lines_in_a_pipe(url: str, capfdbinary: pytest.Captur
         (["--service", "a", "--service", "b,c"], [("service", "a"), ("service", "b,c")]),
         (["--level", "WARN", "--host", "h"], [("level", "WARN"), ("host", "h")]),
         (["--limit", "5", "--offset", "0", "--json"], [("limit", "5"), ("offset", "0")]),
+        (["-n", "5"], [("limit", "5")]),
         (["--timeout", "5s", "--default-operator", "and"], [("default_operator", "and"), ("timeout", "5s")]),
         (["--", "-x"], [("q", "-x")]),
     ],
@@ -324,14 +325,20 @@ def exit_code(arguments: list[str]) -> object:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["search", "two", "words"], "arguments: words; several words are one query in quotes: 'two words …'\n"),
-        (["search", "two", "--lots"], "arguments: --lots\n"),
-        (["status", "more"], "arguments: more\n"),
+        (["search", "two", "words"], "words; several words are one query in quotes: 'two words …'\n"),
+        (["search", "two", "--lots"], "--lots\n"),
+        (["alerts", "list", "--lots"], "--lots\n"),
+        (["status", "more"], "more\n"),
+        (["--lots"], "--lots\n"),
     ],
 )
 def test_too_many_arguments(arguments: list[str], said: str, capfd: pytest.CaptureFixture[str]) -> None:
+    """The usage that is shown is the command's own."""
     assert exit_code(arguments) == 2
-    assert capfd.readouterr().err.endswith(said)
+    command = " ".join(["logd", *(name for name in arguments if name in ("search", "alerts", "list", "status"))])
+    error = capfd.readouterr().err
+    assert error.startswith(f"usage: {command} [")
+    assert error.endswith(f"{command}: error: unrecognized arguments: {said}")
 
 
 def test_a_prefix_is_one_of_values(capfd: pytest.CaptureFixture[str]) -> None:
