@@ -100,6 +100,11 @@ class Replay:
         self._given_up = False
         self._ended = False
 
+    @property
+    def reads(self) -> bool:
+        """Whether the transport keeps what it still has for it."""
+        return self._follower is not None
+
     async def run(self) -> None:
         """Counts until it is where the alerter is. Waits while the stream can't be read; where it never can be, what
         was counted by then is all."""

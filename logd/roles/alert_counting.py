@@ -29,6 +29,7 @@ from logd.flow.stage import Stage
 from logd.http.records import records
 from logd.parse.joining import joined, parts
 from logd.parse.parsing import Parsing
+from logd.roles.alert_commits import Commits
 from logd.roles.alert_rows import Rows, count_rows, parsed_rows, slices
 from logd.roles.alert_rules import RulesInForce
 from logd.roles.parsing import parser_of
@@ -80,6 +81,7 @@ class AlertCounting:
         name: str,
     ) -> None:
         self._limits = config.parse
+        self._commits = Commits(rules, forgets=config.transport.type == "sqlite")
         # A transport of our own leaves out itself what was sent twice.
         self._sources = Sources() if config.transport.type == "kafka" else None
         self._replay_seconds = config.alerts.replay_seconds
@@ -172,10 +174,12 @@ class AlertCounting:
             if time.monotonic() >= self._publish_at:
                 await self._publish()
             if time.monotonic() >= self._commit_at:
-                await self._commit(consumer)
+                due = self._commits.due(self._next, self._generation, self._replay)
+                if due is not None:
+                    await self._commit(consumer, due)
         await self._end_replay()
         await self._publish()
-        await self._commit(consumer)
+        await self._commit(consumer, await self._commits.at_end(self._next, self._generation))
 
     async def _parse(self, messages: Sequence[Message]) -> None:
         """What took long to come is published step by step of the stream's time: or who evaluates it would see its end
@@ -359,14 +363,14 @@ class AlertCounting:
         except (Unavailable, Corrupt) as error:
             log.warning("the history of alerts doesn't say so: %s", error)
 
-    async def _commit(self, consumer: Consumer) -> None:
+    async def _commit(self, consumer: Consumer, upto: StreamPositions) -> None:
         self._commit_at = time.monotonic() + _COMMIT_SECONDS
-        moved = {part: at for part, at in self._next.items() if at != self._committed.get(part)}
+        moved = {part: at for part, at in upto.items() if at != self._committed.get(part)}
         if not moved:
             return
         await self._publish()
         sources = [
-            sources_page(self._partials.shards, self._name, part, self._next[part], self._sources.ends(part))
+            sources_page(self._partials.shards, self._name, part, upto[part], self._sources.ends(part))
             for part in moved
             if self._sources is not None and self._sources.ends(part)
         ]

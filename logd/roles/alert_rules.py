@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import time
 from collections.abc import Mapping, Sequence
 
 from logd.alerts.folder import RuleFolder
@@ -20,7 +21,8 @@ _LOOK_SECONDS = 2.0
 
 
 class RulesInForce:
-    """Without those that are disabled. `generation` rises with each change."""
+    """Without those that are disabled. `generation` rises with each change. A rule that was stored before `looked_at`,
+    in seconds of time.monotonic, holds, unless that look failed."""
 
     def __init__(self, kept: AlertRules, folder: RuleFolder, terms: Terms, late_seconds: int, shards: int) -> None:
         self._kept = kept
@@ -31,11 +33,18 @@ class RulesInForce:
         self._seen: dict[str, tuple[AlertRule, Rule | None]] = {}
         self._folder_generation = -1
         self.generation = 0
+        self.looked_at = 0.0
+        self._asked = asyncio.Event()
+        self._looking = asyncio.Lock()
         self.rules: Mapping[str, Rule] = {}
         self.gauges: Mapping[str, Sequence[Gauge]] = {}
 
     async def look(self) -> None:
         """Raises Unavailable and Corrupt; what held before goes on then."""
+        async with self._looking:
+            await self._look()
+
+    async def _look(self) -> None:
         kept = await self._kept.all()
         files = self._folder.now
         seen = {one.id: self._read(one) for one in kept}
@@ -51,10 +60,22 @@ class RulesInForce:
             self.generation += 1
             log.info("%d alert rules watch", len(rules))
 
+    def ask(self) -> None:
+        """Has `run` look at once."""
+        self._asked.set()
+
     async def run(self, stop: asyncio.Event) -> None:
         """Looks until `stop`."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._run(stop), name="alerter.look")
+            await stop.wait()
+            self.ask()
+
+    async def _run(self, stop: asyncio.Event) -> None:
         said = ""
         while not stop.is_set():
+            self._asked.clear()
+            began = time.monotonic()
             try:
                 await self.look()
                 said = ""
@@ -62,9 +83,10 @@ class RulesInForce:
                 if str(error) != said:
                     log.warning("alert rules can't be looked at, those of before go on: %s", error)
                 said = str(error)
+            self.looked_at = began
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(_LOOK_SECONDS):
-                    await stop.wait()
+                    await self._asked.wait()
 
     def _read(self, kept: AlertRule) -> tuple[AlertRule, Rule | None]:
         before = self._seen.get(kept.id)
