@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.alerts import ALERTS, RULES, ask, make_watching
+from tests.support.alerts import ALERTS, RULES, ask, make_rule
 from tests.support.hooks import Hook, hook
 from tests.support.process import INGEST, NDJSON, Server, until
 
@@ -30,7 +30,10 @@ def _server(folder: Path, **settings: object) -> Server:
 
 
 def _rule(server: Server, hooked: Hook, name: str = "pay", **rule: Any) -> str:
-    made = make_watching(server, name=name, action={"type": "webhook", "url": hooked.url}, **rule)
+    """Made, and watching: what comes from now on is counted."""
+    before = _status(server)["rules"]
+    made = make_rule(server, name=name, action={"type": "webhook", "url": hooked.url}, **rule)
+    until(lambda: _status(server)["rules"] > before, "the rule watches")
     return str(made["rule_id"])
 
 

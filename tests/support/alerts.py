@@ -11,7 +11,7 @@ from logd.backends.catalog.alerts import CatalogAlerts
 from logd.backends.catalog.sqlite_file import SqliteFile
 from logd.seams import Alert, Delivery, Event
 from tests.support.access import Made
-from tests.support.process import JSON, Answer, Server, until
+from tests.support.process import JSON, Answer, Server
 
 RULES = "/api/v1/alerts/rules"
 SILENCES = "/api/v1/alerts/silences"
@@ -43,19 +43,6 @@ def make_rule(server: Server, made: Made | None = None, **rule: object) -> dict[
     assert answer.headers["location"] == f"{RULES}/{answer.json()['rule_id']}"
     found: dict[str, Any] = answer.json()
     return found
-
-
-def make_watching(server: Server, **rule: object) -> dict[str, Any]:
-    """The same; the server's own alerter counts for it from now on. What comes before that, and is finished by all who
-    read the queue, isn't counted any more."""
-
-    def watching() -> int:
-        return int(server.get("/api/v1/status").json()["alerter"]["rules"])
-
-    before = watching()
-    made = make_rule(server, None, **rule)
-    until(lambda: watching() > before, "the rule watches")
-    return made
 
 
 def record(server: Server, *alerts: Alert, events: Sequence[Event] = (), deliveries: Sequence[Delivery] = ()) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 from playwright.sync_api import Locator, Page
 
-from tests.support.alerts import make_watching
+from tests.support.alerts import make_rule
 from tests.support.process import Server
 
 PATIENCE_MS = 60_000
@@ -56,7 +56,7 @@ def _failed(at: float) -> dict[str, Any]:
 def fires(server: Server, service: str, **rule: object) -> dict[str, Any]:
     """Makes a rule that fires by lines of its own service, of the host web-1; its name is the service's unless told."""
     condition = {"service": service, "level": "ERROR", "threshold": 3, "window_seconds": 60}
-    made = make_watching(server, **{"name": service, "condition": condition, "group_by": ["host"], **rule})
+    made = make_rule(server, None, **{"name": service, "condition": condition, "group_by": ["host"], **rule})
     server.ingest(service, [{"level": "ERROR", "message": "Payment failed: timeout"}] * 5, X_Host="web-1")
     return made
 

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from playwright.sync_api import Page, expect
 
 from logd.chunk import Chunk, compress
-from tests.support.alerts import make_watching
+from tests.support.alerts import make_rule
 from tests.support.letters import PATH as LETTERS
 from tests.support.letters import chunk, send
 from tests.support.process import JSON, Server, until
@@ -44,7 +44,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         running.ingest("evil", [line] * 3)
         running.settle()
         condition = {"query": "gnp.exe", "threshold": 0, "window_seconds": 60}
-        make_watching(running, name="evil", condition=condition, group_by=["service", "host"])
+        make_rule(running, name="evil", condition=condition, group_by=["service", "host"])
         running.ingest("evil", [line] * 3)
         running.get("/api/v1/logs/search", q=f'"{EVIL}"')
         report = {"id": "0123456789abcdef", "host": EVIL, "version": EVIL, "started": "2026-11-28T05:00:00Z"}

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.support.alerts import ask, make_watching
+from tests.support.alerts import ask, make_rule
 from tests.support.hooks import Hook
 from tests.support.process import Server, free_port
 from tests.web.alerting import PATIENCE_MS, alert_of, fires
@@ -88,7 +88,7 @@ def test_dead_letters_are_sent_once_more(page: Page, server: Server, hooked: Hoo
 
 def test_what_lines_and_names_hold_is_text(page: Page, server: Server, shot: _SHOT) -> None:
     name = "<img src=x onerror=\"document.title='pwned'\">"
-    make_watching(
+    make_rule(
         server,
         name=name,
         condition={"service": "xss", "threshold": 0, "window_seconds": 60},
@@ -114,7 +114,7 @@ def test_what_lines_and_names_hold_is_text(page: Page, server: Server, shot: _SH
     expect(page.get_by_role("region", name="Events").get_by_text(name).first).to_be_visible()
     assert "pwned" not in page.title()
     server.ingest("xss2", [{"message": "a \u001b[31mred\u001b[0m \u202eexe"}], X_Host="a")
-    make_watching(server, name="control", condition={"service": "xss2", "threshold": 0, "window_seconds": 60})
+    make_rule(server, name="control", condition={"service": "xss2", "threshold": 0, "window_seconds": 60})
     server.ingest("xss2", [{"message": "a \u001b[31mred\u001b[0m \u202eexe"}] * 3, X_Host="a")
     page.goto("/alerts")
     expect(alert_of(page, "control")).to_contain_text("a \\x1b[31mred\\x1b[0m \\u202eexe", timeout=PATIENCE_MS)
