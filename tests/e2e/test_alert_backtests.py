@@ -185,7 +185,7 @@ def test_the_last_day_unless_told(server: Server) -> None:
     assert (found["lines"], found["fired"], found["firings"][0]["resolved"]) == (0, 1, None)
     # By days: years of windows of a minute take minutes.
     by_days = {"condition": {**_ERRORS, "window_seconds": 86_400}}
-    assert ask(server, "POST", _TEST, {"rule": by_days, "from": "0001", "to": "now"}).status == 200
+    assert ask(server, "POST", _TEST, {"rule": by_days, "from": "0001", "to": "0031"}).status == 200
 
 
 def test_a_token_sees_its_own_lines(server: Server) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from collections.abc import Awaitable, Callable
 
 import pytest
 
@@ -40,16 +41,18 @@ async def test_what_is_opened_is_for_the_caller_to_close() -> None:
     assert not call.closed.is_set()
 
 
-async def test_who_is_cancelled_waits_and_what_was_opened_is_closed() -> None:
+@pytest.mark.parametrize("how", [opened, finished])
+async def test_who_is_cancelled_waits_and_what_was_opened_is_closed(how: Callable[[_Call], Awaitable[_Call]]) -> None:
     call = _Call()
-    task = asyncio.create_task(opened(call))
+    task = asyncio.ensure_future(how(call))
     await call.begun.wait()
     task.cancel()
     asyncio.get_running_loop().call_soon(call.may_end.set)
     with pytest.raises(asyncio.CancelledError):
         await task
     assert call.ended
-    await call.closed.wait()
+    if how is opened:
+        await call.closed.wait()
 
 
 async def test_who_is_cancelled_twice_waits_no_more() -> None:
@@ -78,14 +81,3 @@ async def test_what_could_not_be_opened_is_the_callers_error_or_nobodys() -> Non
     other.may_end.set()
     with pytest.raises(OSError, match="full"):
         await opened(other)
-
-
-async def test_a_call_is_waited_for() -> None:
-    call = _Call()
-    task = asyncio.create_task(finished(call))
-    await call.begun.wait()
-    task.cancel()
-    asyncio.get_running_loop().call_soon(call.may_end.set)
-    with pytest.raises(asyncio.CancelledError):
-        await task
-    assert call.ended
